@@ -1,0 +1,35 @@
+# Warnings, sanitizers and linker shared by every target of ours, as one interface library.
+add_library(tarn_options INTERFACE)
+target_compile_options(tarn_options INTERFACE -Wall -Wextra -Wpedantic -Werror)
+target_include_directories(tarn_options INTERFACE ${PROJECT_SOURCE_DIR})
+
+# Statically linking LLVM is the slowest part of a build; lld does it several times faster than ld.bfd.
+find_program(LLD NAMES ld.lld-19 ld.lld)
+if(LLD)
+  target_link_options(tarn_options INTERFACE -fuse-ld=lld)
+  if(LLD MATCHES "ld.lld-19$")
+    # GCC looks for ld.lld by that very name.
+    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/linker)
+    file(CREATE_LINK ${LLD} ${CMAKE_BINARY_DIR}/linker/ld.lld SYMBOLIC)
+    target_link_options(tarn_options INTERFACE -B${CMAKE_BINARY_DIR}/linker)
+  endif()
+endif()
+target_link_options(tarn_options INTERFACE -Wl,--gc-sections)
+target_compile_options(tarn_options INTERFACE -ffunction-sections -fdata-sections)
+
+set(TARN_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
+if(TARN_SANITIZE)
+  add_compile_options(-fsanitize=${TARN_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${TARN_SANITIZE})
+  if(TARN_SANITIZE MATCHES "undefined")
+    add_compile_options(-fno-sanitize-recover=undefined)
+  endif()
+endif()
+
+# A library of ours: its sources are the .cpp files of its folder; its public headers are found from the top ("ir/graph.h").
+function(tarn_library name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC tarn_options ${ARG_LINK})
+endfunction()

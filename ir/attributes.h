@@ -1,0 +1,64 @@
+// Attributes of a node: the compile-time arguments of an operation, as a short list sorted by key.
+//
+// The row of an operation in ops.def says which keys it takes; printer, parser and verifier know no others.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace tarn {
+
+enum class Key : std::uint8_t {
+  axes,      // reductions: the axes that go; transpose: result axis i is operand axis axes[i]; broadcast: operand axis i is result axis axes[i]; reverse
+  axis,      // concat, gather, iota: one axis
+  starts,    // slice: first index of each axis
+  limits,    // slice: one past the last index of each axis
+  strides,   // slice: step of each axis, > 0
+  low,       // pad: how many elements go before, each axis
+  high,      // pad: how many elements go after
+  value,     // constant: every element; pad: the fill
+  values,    // constant: the elements in row-major order
+  map,       // contract: "mk,kn->mn"
+  name,      // input, tensor: the name in the tensor table
+  stream,    // random_*: hash of the path and occurrence of the draw (64 bits, stored as int64)
+  per_step,  // random_*: 1 where one draw serves all samples of a step
+};
+inline constexpr std::size_t kKeyCount = 13;
+std::string_view name_of(Key key);
+std::optional<Key> key_named(std::string_view name);
+
+using AttributeValue =
+    std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>>;
+
+class Attributes {
+ public:
+  Attributes() = default;
+  Attributes(std::initializer_list<std::pair<Key, AttributeValue>> entries);
+
+  void set(Key key, AttributeValue value);
+  bool has(Key key) const { return find(key) != nullptr; }
+  const AttributeValue* find(Key key) const;
+
+  // Typed reads; the key must be there with that type (TARN_CHECK).
+  std::int64_t integer(Key key) const;
+  double number(Key key) const;
+  const std::string& text(Key key) const;
+  const std::vector<std::int64_t>& integers(Key key) const;
+  const std::vector<double>& numbers(Key key) const;
+
+  const std::vector<std::pair<Key, AttributeValue>>& entries() const { return entries_; }
+
+  // Doubles compare by bits: 0.0 and -0.0 differ, a NaN equals itself.
+  friend bool operator==(const Attributes& a, const Attributes& b);
+  std::size_t hash() const;
+
+ private:
+  std::vector<std::pair<Key, AttributeValue>> entries_;
+};
+
+}  // namespace tarn

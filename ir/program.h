@@ -1,0 +1,148 @@
+// A program: the tensor table of a model and the graphs that share it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace tarn {
+
+enum class TensorKind : std::uint8_t {
+  parameter,  // trained by gradients
+  state,      // updated by `<-` in layers; saved with the weights
+  slot,       // memory of the optimizer
+  hyper,      // a hyper-parameter given as a number: f64 scalar, may be set while training
+  counter,    // "step" and "epoch": f64 scalars; step is stored by the training graph, epoch by the runtime
+  metric,     // an accumulator of the epoch; f64; lives in the workspace, not in the state, and starts anew each epoch from `initial`
+};
+std::string_view name_of(TensorKind kind);
+
+struct TensorInfo {
+  std::string name;
+  TensorKind kind = TensorKind::parameter;
+  Type type;  // never per sample, no kBatch
+  bool trainable = true;
+  // hyper, counter, metric: the value at the start, everywhere. Parameters, states and slots start as the `init` graph says.
+  double initial = 0;
+  // Byte offset in the state (or, for metrics, in the block of accumulators), 64-byte aligned; set by assign_offsets().
+  std::uint64_t offset = 0;
+  Span declared;
+};
+
+enum class InputRole : std::uint8_t { input, target, sample_weight };
+
+struct InputInfo {
+  std::string name;
+  InputRole role = InputRole::input;
+  Type type;  // per sample
+  // Values must be integers in [0, limit) where limit > 0: an index into a table of that many rows, checked when data is read.
+  std::int64_t index_limit = 0;
+  Span declared;
+};
+
+struct OutputInfo {
+  std::string name;
+  Type type;  // per sample
+  Span declared;
+};
+
+// What training reports, in order. Value names stand in the `report` graph as results of kind value.
+struct MetricInfo {
+  std::string name;  // "accuracy"; "loss" is always the first
+  Shape shape;
+  // "categorical_accuracy" where `accuracy` resolved to it; else equal to name.
+  std::string resolved;
+};
+
+// What the `train` block says beside the graphs; times and counts of the training loop.
+struct EarlyStopping {
+  std::string monitor = "val_loss", mode = "auto";
+  std::int64_t patience = 0, start_from_epoch = 0;
+  double min_delta = 0;
+  std::optional<double> baseline;
+  bool restore_best = false;
+};
+struct ReduceOnPlateau {
+  std::string monitor = "val_loss", mode = "auto";
+  double factor = 0.1, min_delta = 1e-4, min_lr = 0;
+  std::int64_t patience = 10, cooldown = 0;
+};
+struct CheckpointSetting {
+  std::string path;
+  std::int64_t every = 0;
+  bool best = false;
+  std::string monitor = "val_loss", mode = "auto";
+};
+struct TrainSettings {
+  std::int64_t epochs = 1, batch = 32;
+  bool shuffle = true;
+  std::uint64_t seed = 0;
+  double validation_split = 0;
+  std::map<std::string, double> class_weight;  // by label or class number
+  std::string class_weight_target;
+  std::optional<EarlyStopping> early_stopping;
+  std::optional<ReduceOnPlateau> reduce_on_plateau;
+  std::vector<CheckpointSetting> checkpoints;
+};
+
+// One line of a `data` block: which part of the source is which input or target.
+struct DataBinding {
+  enum class Encoding : std::uint8_t { none, one_hot, ordinal };
+  std::string name;  // of the input or target
+  // Columns by name or number; a range "a".."d" has both ends. Empty: the whole array (npy, npz, idx).
+  struct Column {
+    std::string first, last;                   // names; last empty: one column
+    std::int64_t first_index = -1, last_index = -1;  // numbers, end excluded as in 0..4
+    Span span;
+  };
+  std::vector<Column> columns;
+  std::string array;  // npz: name of the array in the file, when it is not `name`
+  Encoding encoding = Encoding::none;
+  std::int64_t classes = 0;  // one_hot(…, n): 0 means as many as there are labels
+  double scale = 1;
+  Span span;
+};
+struct DataSource {
+  std::string format;                        // csv, npy, npz, idx
+  std::map<std::string, std::string> files;  // "" for csv and npz, else by input or target name; relative to the model file
+  std::vector<DataBinding> bindings;
+  std::optional<bool> header;
+  char separator = 0;  // 0: found from the first line
+  bool drop_missing = false;
+  std::optional<std::uint64_t> shuffle_rows;
+  Span span;
+};
+
+struct Program {
+  std::string name;
+  std::vector<InputInfo> inputs;  // inputs, then targets, in the order of declaration
+  std::vector<OutputInfo> outputs;
+  std::vector<TensorInfo> tensors;
+  std::vector<MetricInfo> metrics;
+  TrainSettings settings;
+  std::map<std::string, DataSource> data;  // "" the training data, "validation", "test"
+  std::map<std::string, std::string> constants;  // constants of the file overridden by --set, as written
+  bool trainable = false;                  // the file has a train block
+
+  // "init": stores of parameters, states and slots. "train": loss, stores. "evaluate": loss, stores to metric tensors.
+  // "predict": outputs. "report": metric tensors to values. "adapt" where a layer has one: stores of states.
+  std::map<std::string, Graph> graphs;
+
+  const TensorInfo* find_tensor(std::string_view name) const;
+  const InputInfo* find_input(std::string_view name) const;
+};
+
+// Gives every tensor its offset, 64-byte aligned, in table order after a header of kStateHeaderBytes.
+void assign_offsets(Program& program);
+inline constexpr std::uint64_t kStateHeaderBytes = 64;
+// Bytes of the whole state (header, and every tensor but metrics) and of the accumulators. Offsets are assigned.
+std::uint64_t state_bytes(const Program& program);
+std::uint64_t metric_bytes(const Program& program);
+// Hash of names, kinds, types and offsets: two programs with the same layout can exchange states.
+std::uint64_t layout_hash(const Program& program);
+
+}  // namespace tarn
