@@ -117,12 +117,22 @@ struct DataSource {
   Span span;
 };
 
+// A layer that was applied, for `summary`.
+struct LayerInfo {
+  std::string path;    // "encoder.dense_1"
+  std::string layer;   // "dense"
+  Shape output;        // of one sample
+  std::vector<std::string> tensors;  // its own parameters and states, not those of layers inside it
+  int depth = 0;       // 0: applied in the model itself
+};
+
 struct Program {
   std::string name;
   std::vector<InputInfo> inputs;  // inputs, then targets, in the order of declaration
   std::vector<OutputInfo> outputs;
   std::vector<TensorInfo> tensors;
   std::vector<MetricInfo> metrics;
+  std::vector<LayerInfo> layers;  // in order of first application
   TrainSettings settings;
   std::map<std::string, DataSource> data;  // "" the training data, "validation", "test"
   std::map<std::string, std::string> constants;  // constants of the file overridden by --set, as written

@@ -1,0 +1,100 @@
+// Native code for a program: what the runtime calls. No LLVM in here; native.cpp and the files behind it are the only
+// ones that see it.
+//
+// Contract of the memory: `state` has state_bytes(program) bytes and `workspace` workspace_bytes(), both 64-byte
+// aligned and the caller's. Nothing generated allocates, keeps a pointer, or has global state; two calls may run at the
+// same time if their workspaces (and, where written, states) differ.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ir/program.h"
+#include "passes/kernel_plan.h"
+
+namespace tarn {
+
+// The header of a state: its first kStateHeaderBytes bytes. Generated code reads the seed from it.
+struct StateHeader {
+  std::uint64_t layout = 0;  // layout_hash(program)
+  std::uint64_t seed = 0;
+  std::uint64_t reserved[6] = {};
+};
+static_assert(sizeof(StateHeader) == kStateHeaderBytes);
+
+// Shared with generated code, which reads and writes the fields by their offsets; a plain struct of C.
+struct Control {
+  std::int32_t stop = 0;  // set from outside (atomically): the call returns Outcome::stopped before the next batch
+  std::int32_t reserved = 0;
+  std::uint64_t batches_done = 0;  // written (atomically, relaxed) after every batch
+  std::uint64_t first_sample = 0;  // evaluate, predict: sample number of the first row, for random draws
+};
+
+enum class Outcome : std::int32_t {
+  done = 0,
+  stopped = 1,     // by Control::stop; batches_done tells after how many
+  not_finite = 2,  // the loss of batch number batches_done is NaN or infinite; that step stored nothing
+};
+
+// The functions of a program as code sees them. `arrays` are in the order of Program::inputs, rows of row-major samples
+// in the types of the program; `order`, where given, says which row comes when.
+using InitFunction = void (*)(void* state, void* workspace);
+using TrainFunction = std::int32_t (*)(void* state, void* workspace, const void* const* arrays,
+                                       const std::uint32_t* order, std::uint64_t rows, Control* control);
+using EvaluateFunction = std::int32_t (*)(const void* state, void* workspace, const void* const* arrays,
+                                          const std::uint32_t* order, std::uint64_t rows, Control* control);
+using AdaptFunction = TrainFunction;
+using PredictFunction = std::int32_t (*)(const void* state, void* workspace, const void* const* arrays,
+                                         void* const* outputs, std::uint64_t rows, Control* control);
+// Values of Program::metrics from the accumulators in the workspace, in order, each in row-major order.
+using ReportFunction = void (*)(void* workspace, double* values);
+
+enum class OptimizationLevel : std::uint8_t { none, less, standard };
+
+struct CodegenOptions {
+  std::string triple;    // empty: this machine's
+  std::string cpu;       // empty or "native": this machine's
+  std::string features;  // LLVM's feature string, added to the cpu's
+  bool fast_math = false;
+  OptimizationLevel level = OptimizationLevel::less;
+  // Called with LLVM's text of the module before (`llvm`) and the assembly after (`asm`) code generation, for `show`.
+  bool keep_llvm = false, keep_assembly = false;
+};
+
+// What the planner must know of the target that the options name.
+Result<Target> target_of(const CodegenOptions& options);
+// "znver4" and its features, for `--version` and the `compiled` event.
+std::string host_cpu();
+std::vector<std::string> host_features();
+std::string llvm_version();
+
+class NativeProgram {
+ public:
+  virtual ~NativeProgram() = default;
+  // Functions by need: each is compiled at the first call that asks for it (thread-safe); nullptr where the program has
+  // no such graph.
+  virtual InitFunction init() = 0;
+  virtual TrainFunction train() = 0;
+  virtual AdaptFunction adapt() = 0;
+  virtual EvaluateFunction evaluate() = 0;
+  virtual PredictFunction predict() = 0;
+  virtual ReportFunction report() = 0;
+  virtual std::uint64_t workspace_bytes() const = 0;
+  virtual const Target& target() const = 0;
+};
+
+// Compiles for this machine, in memory. `functions` names graphs to compile at once ("init", "train", …); the others
+// follow when asked for.
+Result<std::unique_ptr<NativeProgram>> compile_native(const Program& program, const ProgramPlan& plan,
+                                                      const CodegenOptions& options,
+                                                      const std::vector<std::string>& functions);
+
+// LLVM IR or assembly of one function of the program, for `show`.
+Result<std::string> print_llvm(const Program& program, const ProgramPlan& plan, const std::string& function,
+                               const CodegenOptions& options);
+Result<std::string> print_assembly(const Program& program, const ProgramPlan& plan, const std::string& function,
+                                   const CodegenOptions& options);
+
+}  // namespace tarn

@@ -1,0 +1,181 @@
+// The kernel plan: what fusion makes of an optimized graph, and all that code generation gets to see.
+//
+// A plan is a list of kernels that run one after the other on buffers. A kernel is an iteration space with a body: a
+// list of scalar values computed at every point, stores, and reductions. All addresses are affine in the loop indices.
+// Invariants (verify(KernelPlan)): a value's operands come before it in its body; strides stand for every axis of their
+// kernel; a buffer in the arena is written before it is read; no kernel writes an element that another point of the
+// same kernel reads, except the element at its own point, after reading it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "ir/op.h"
+#include "ir/program.h"
+#include "passes/target.h"
+
+namespace tarn {
+
+// Where a buffer lies. Each space has one base address in a call.
+enum class Space : std::uint8_t {
+  state,         // the tensors of the program; offset = TensorInfo::offset
+  accumulators,  // metric tensors, at the start of the workspace; offset = TensorInfo::offset
+  arena,         // temporaries, in the workspace behind the accumulators
+  input,         // rows of the call's array number `index`
+  output,        // rows of the call's output number `index`
+  constants,     // read-only data of the plan
+};
+
+using BufferId = std::uint32_t;
+
+struct Buffer {
+  std::string name;  // for print-outs: the tensor, input or node it holds
+  Space space = Space::arena;
+  std::uint32_t index = 0;
+  std::uint64_t offset = 0;           // bytes from the base of the space
+  DType dtype = DType::f32;           // booleans take a byte
+  Shape shape;                        // kBatch may stand first
+  std::vector<std::int64_t> strides;  // in elements, one an axis; with room for the largest batch
+};
+
+// constant, or constant * N.
+struct Extent {
+  std::int64_t constant = 1;
+  bool times_batch = false;
+  friend bool operator==(const Extent&, const Extent&) = default;
+};
+
+// offset + sum of strides[i] * index of axis i: of elements in a buffer, or a number in its own right.
+struct Linear {
+  std::vector<std::int64_t> strides;
+  std::int64_t offset = 0;
+  friend bool operator==(const Linear&, const Linear&) = default;
+};
+
+using ValueId = std::uint32_t;  // index into the values of the same body
+inline constexpr ValueId kNoValue = 0xFFFF'FFFF;
+
+struct Access {
+  BufferId buffer = 0;
+  Linear at;
+  // gather and scatter: `row`, an i32 value of the body, clamped to [0, row_limit), times row_stride is added.
+  // kNoValue: none.
+  ValueId row = kNoValue;
+  std::int64_t row_stride = 0, row_limit = 0;
+};
+
+struct Value {
+  enum class Kind : std::uint8_t {
+    operation,       // an elementwise `op` of `operands`
+    constant,        // `number`
+    load,            // the element at `access`
+    index,           // `linear` as a number of type dtype
+    batch_size,      // N
+    random_uniform,  // element `linear`, sample `sample` of `stream`; see ir/random.h
+    random_normal,
+    product,  // contraction epilogue: the sum of products at this point
+    reduced,  // tail: the result of reduction number `reduction`
+  };
+  Kind kind = Kind::operation;
+  Op op = Op::add;
+  DType dtype = DType::f32;
+  std::vector<ValueId> operands;
+  double number = 0;
+  Access access;
+  Linear linear;
+  Linear sample;
+  std::uint64_t stream = 0;
+  std::uint32_t reduction = 0;
+};
+
+struct Store {
+  ValueId value = 0;
+  Access access;
+  // Adds to what is there instead of replacing it (scatter_add); points run in order of their indices.
+  bool accumulate = false;
+};
+
+struct Body {
+  std::vector<Value> values;
+  std::vector<Store> stores;
+};
+
+struct Reduction {
+  Op op = Op::reduce_sum;    // reduce_sum, reduce_prod, reduce_max, reduce_min, argmax, argmin
+  ValueId value = 0;         // of the body
+  DType dtype = DType::f32;  // of the result; argmax, argmin: i32
+};
+
+// for every point of `axes`: body. Where `reduced` marks axes, the reductions run over them, and the tail runs once for
+// every point of the other axes. Sums are taken in the order that codegen/README documents, which depends on the shape
+// and the vector width only.
+struct LoopKernel {
+  std::vector<Extent> axes;   // outermost first
+  std::vector<bool> reduced;  // one an axis
+  // The axis whose points go side by side into a vector: the one along which most accesses are contiguous. Meaningless
+  // without axes.
+  std::uint32_t vector_axis = 0;
+  Body body;
+  std::vector<Reduction> reductions;
+  Body tail;  // strides stand for all axes; those of reduced axes are 0
+};
+
+// product[b…, m, n] = sum over k of a[b…, m, k] * b[b…, k, n]; then the epilogue at every [b…, m, n].
+struct ContractionKernel {
+  std::vector<Extent> batch;
+  Extent rows, columns, inner;
+  DType dtype = DType::f32;
+  Access a;  // strides over batch…, rows, inner
+  Access b;  // strides over batch…, inner, columns
+  // Which axis goes into the vector lanes. columns: b (or, with stride 0 or other, by gathering) and the stores run
+  // along it; inner: a dot product per element.
+  enum class Form : std::uint8_t { columns, inner } form = Form::columns;
+  Body epilogue;  // axes: batch…, rows, columns
+};
+
+// The step ends here, with nothing of the state written yet, where the scalar in the buffer is not finite.
+struct FiniteGuard {
+  BufferId buffer = 0;
+};
+
+using KernelBody = std::variant<LoopKernel, ContractionKernel, FiniteGuard>;
+
+struct Kernel {
+  std::string name;  // "dense_1.kernel update": for print-outs, profiles and symbols
+  KernelBody body;
+  LocationId location = 0;
+};
+
+struct KernelPlan {
+  std::vector<Buffer> buffers;
+  std::vector<Kernel> kernels;
+  std::int64_t max_batch = 1;
+  std::uint64_t arena_bytes = 0;     // 64-byte aligned
+  std::vector<std::byte> constants;  // the space of that name, 64-byte aligned
+  // Why neighbouring kernels were not fused, in words, for `show --stage fused`.
+  std::vector<std::string> remarks;
+};
+
+// A plan for each graph of the program that runs as native code: init, adapt, train, evaluate, predict, report.
+struct ProgramPlan {
+  std::map<std::string, KernelPlan> plans;
+  std::uint64_t accumulator_bytes = 0;  // 64-byte aligned
+  // Workspace of a call: the accumulators, the gathered batch (train, evaluate), then the largest arena.
+  std::uint64_t workspace_bytes = 0;
+};
+
+Status verify(const KernelPlan& plan);
+// FLOPs (a transcendental counts as one) and bytes moved by a kernel at the largest batch.
+struct KernelCost {
+  double flops = 0, bytes = 0;
+};
+KernelCost cost_of(const KernelPlan& plan, const Kernel& kernel);
+// The text behind `show --stage fused`: kernels as loops over equations, with bytes and FLOPs.
+std::string print(const KernelPlan& plan);
+// The text behind `show --stage memory`: buffers with offset, size and lifetime.
+std::string print_memory(const KernelPlan& plan);
+
+}  // namespace tarn

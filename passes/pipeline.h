@@ -1,0 +1,57 @@
+// The passes in the order in which a program goes through them: from the per-sample graphs of the frontend to kernel
+// plans.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "ir/program.h"
+#include "passes/kernel_plan.h"
+#include "passes/target.h"
+
+namespace tarn {
+
+struct PassOptions {
+  bool verify_each = false;
+  bool allow_reassociation = false;                   // --fast-math: rules that change floating-point meaning
+  std::vector<std::string> disabled;                  // passes left out, for tests that turn each off in turn
+  std::string stop_after;                             // name of a pass
+  std::vector<std::string> dump_after;                // names of passes, or "all"
+  std::function<void(const std::string& text)> dump;  // gets what dump_after asks for
+};
+
+// What passes share: options in, statistics out.
+struct PassContext {
+  PassOptions options;
+  const Sources* sources = nullptr;
+  std::map<std::string, double> seconds;           // by pass
+  std::map<std::string, std::uint64_t> rule_hits;  // by rule
+  Diagnostics warnings;
+};
+
+struct Pass {
+  const char* name;
+  const char* what;  // one line of documentation
+  Result<Graph> (*run)(const Graph&, PassContext&);
+  // Part of the language's meaning: cannot be disabled, and the reference evaluator runs on its result.
+  bool meaning;
+};
+std::span<const Pass> graph_passes();
+
+// Runs the graph passes over one graph.
+Result<Graph> optimize(const Graph& graph, PassContext& context);
+// Runs only those that define meaning: stable forms, batching, autodiff. The reference evaluator runs on the result.
+Result<Graph> lower_meaning(const Graph& graph, PassContext& context);
+
+// Fusion, scheduling and memory planning of one optimized graph.
+struct PlanOptions {
+  Target target;
+  bool fuse = true;  // off: one kernel an operation, for differential tests
+  bool in_place = true;
+};
+Result<KernelPlan> plan_kernels(const Graph& graph, const Program& program, const PlanOptions& options);
+// Optimizes and plans every graph of a program whose offsets are assigned.
+Result<ProgramPlan> plan_program(const Program& program, const PlanOptions& options, PassContext& context);
+
+}  // namespace tarn
