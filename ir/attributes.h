@@ -16,9 +16,9 @@ namespace tarn {
 enum class Key : std::uint8_t {
   axes,      // reductions: the axes that go; transpose: result axis i is operand axis axes[i]; broadcast: operand axis i is result axis axes[i]; reverse
   axis,      // concat, gather, iota: one axis
-  starts,    // slice: first index of each axis
-  limits,    // slice: one past the last index of each axis
-  strides,   // slice: step of each axis, > 0
+  starts,    // slice: first index of each axis (batch axis: 0)
+  limits,    // slice: one past the last index of each axis (batch axis: kBatch)
+  strides,   // slice: step of each axis, > 0 (batch axis: 1); spread: distance of the elements, likewise
   low,       // pad: how many elements go before, each axis
   high,      // pad: how many elements go after
   value,     // constant: every element; pad: the fill
@@ -35,11 +35,17 @@ std::optional<Key> key_named(std::string_view name);
 using AttributeValue =
     std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>>;
 
+// What a value of the key is: "an integer", "a number", "a text", "a list of integers", "a list of numbers", as the index of
+// its alternative in AttributeValue. Every key has one kind, whatever operation it belongs to.
+std::size_t kind_of(Key key);
+std::string_view kind_name(std::size_t kind);
+
 class Attributes {
  public:
   Attributes() = default;
   Attributes(std::initializer_list<std::pair<Key, AttributeValue>> entries);
 
+  // Every NaN becomes the one quiet NaN without sign, which the text form writes "nan".
   void set(Key key, AttributeValue value);
   bool has(Key key) const { return find(key) != nullptr; }
   const AttributeValue* find(Key key) const;

@@ -1,7 +1,8 @@
-// Makes nodes: infers types, broadcasts, and offers one function an operation, so that gradients and passes read as algebra.
+// Makes nodes: infers types, broadcasts, and offers one function an operation, so that gradients and passes read as
+// algebra.
 //
-// Contract: operands belong to the builder's graph. The short forms TARN_CHECK what the type rules refuse; try_make returns the refusal,
-// for callers whose operands come from a user.
+// Contract: operands belong to the builder's graph. The short forms TARN_CHECK what the type rules refuse; try_make
+// returns the refusal, for callers whose operands come from a user.
 #pragma once
 
 #include <initializer_list>
@@ -24,10 +25,13 @@ class Builder {
   void set_location(LocationId location) { location_ = location; }
   LocationId location() const { return location_; }
 
-  Result<NodeId> try_make(Op op, std::vector<NodeId> inputs, Attributes attributes = {}, const Type* requested = nullptr);
+  // Fails where the type rule refuses, and where the graph has kMaxNodes nodes already.
+  Result<NodeId> try_make(Op op, std::vector<NodeId> inputs, Attributes attributes = {},
+                          const Type* requested = nullptr);
   NodeId make(Op op, std::vector<NodeId> inputs, Attributes attributes = {}, const Type* requested = nullptr);
 
-  // Elementwise operations. Operands of one shape; a scalar operand is broadcast to the shape of the other (batch axis included).
+  // Elementwise operations. Operands of one shape; a scalar operand is broadcast to the shape of the other (batch axis
+  // included).
   NodeId unary(Op op, NodeId a) { return make(op, {a}); }
   NodeId binary(Op op, NodeId a, NodeId b);
   NodeId add(NodeId a, NodeId b) { return binary(Op::add, a, b); }
@@ -42,7 +46,8 @@ class Builder {
   NodeId source(Op op, Type type, Attributes attributes);
   // A scalar of the dtype.
   NodeId constant(double value, DType dtype);
-  // A constant of the shape and dtype of `like` (its batch axis and per-sample mark included for shape purposes: the value is broadcast).
+  // A constant of the shape and dtype of `like` (its batch axis and per-sample mark included for shape purposes: the
+  // value is broadcast).
   NodeId constant_like(double value, NodeId like);
 
   // Reductions and movements. Axes count from 0; an empty list reduces nothing and returns the operand.
@@ -54,7 +59,15 @@ class Builder {
   // NumPy's broadcasting of a to `shape`: axes are aligned at the end, extents of 1 repeat.
   NodeId broadcast_to(NodeId a, const Shape& shape);
   NodeId transpose(NodeId a, std::vector<std::int64_t> axes);
-  NodeId slice(NodeId a, std::vector<std::int64_t> starts, std::vector<std::int64_t> limits, std::vector<std::int64_t> strides);
+  NodeId slice(NodeId a, std::vector<std::int64_t> starts, std::vector<std::int64_t> limits,
+               std::vector<std::int64_t> strides);
+  NodeId pad(NodeId a, std::vector<std::int64_t> low, std::vector<std::int64_t> high, double value);
+  NodeId spread(NodeId a, std::vector<std::int64_t> strides);
+  NodeId reverse(NodeId a, std::vector<std::int64_t> axes);
+  NodeId concat(std::vector<NodeId> parts, std::int64_t axis);
+  NodeId gather(NodeId table, NodeId indices, std::int64_t axis);
+  // Adds the slices of `a` to zeros of the type of a table.
+  NodeId scatter_add(NodeId a, NodeId indices, std::int64_t axis, const Type& table);
   NodeId contract(NodeId a, NodeId b, std::string map);
 
   // The shape that NumPy's broadcasting gives two shapes, or why it gives none: "shapes do not agree: [3] and [4]".

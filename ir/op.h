@@ -74,6 +74,10 @@ inline constexpr int kVariadic = -1;
 const OpInfo& info(Op op);
 std::span<const OpInfo> all_operations();
 std::optional<Op> op_named(std::string_view name);
+
+// The type of the result, once number of operands and attributes (keys, kinds, none missing) are checked: what Builder, parser and
+// verifier call. Fails with a message without a position.
+Result<Type> infer_type(Op op, std::span<const Type> operands, const Attributes& attributes, const Type* requested);
 inline std::string_view name_of(Op op) { return info(op).name; }
 
 }  // namespace tarn

@@ -1,0 +1,268 @@
+// Gradient rules. In each, y is the node, g the gradient by it, and operand(b, y, i) its operands; rules of elementwise
+// operations stand under their derivative. Nodes made while a rule runs move the graph's storage, so operands and
+// shapes are taken by value.
+#include "ir/gradient_rules.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "ir/type_rules.h"
+
+namespace tarn::gradient_rules {
+
+namespace {
+
+using Nodes = std::vector<NodeId>;
+using Integers = std::vector<std::int64_t>;
+
+NodeId operand(Builder& b, NodeId y, std::size_t i) { return b.node(y).inputs[i]; }
+NodeId scalar_like(Builder& b, double value, NodeId like) { return b.constant(value, b.type(like).dtype); }
+NodeId zero_like(Builder& b, NodeId like) { return scalar_like(b, 0, like); }
+
+// The value of a node that is a constant with one value, or a broadcast of one.
+std::optional<double> constant_value(Builder& b, NodeId id) {
+  if (b.node(id).op == Op::broadcast) id = b.node(id).inputs.front();
+  const Node& node = b.node(id);
+  if (node.op != Op::constant || !node.attributes.has(Key::value)) return std::nullopt;
+  return node.attributes.number(Key::value);
+}
+
+// A constant of any kind, or a broadcast of one.
+bool is_constant(Builder& b, NodeId id) {
+  if (b.node(id).op == Op::broadcast) id = b.node(id).inputs.front();
+  return b.node(id).op == Op::constant;
+}
+
+// The axes 0 … rank - 1 that are not among `axes`.
+Integers other_axes(std::size_t rank, const Integers& axes) {
+  Integers result;
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(rank); ++i) {
+    if (std::find(axes.begin(), axes.end(), i) == axes.end()) result.push_back(i);
+  }
+  return result;
+}
+
+// `a`, reduced over the axes of the reduction y, brought back to the shape of y's operand.
+NodeId expand(Builder& b, NodeId y, NodeId a) {
+  const Shape shape = b.shape(operand(b, y, 0));
+  return b.broadcast(a, shape, other_axes(shape.size(), b.node(y).attributes.integers(Key::axes)));
+}
+
+// Slices every axis to [starts, starts + extent), where `shape` gives the extents; the batch axis is kept whole.
+NodeId slice_window(Builder& b, NodeId a, const Integers& starts, const Shape& shape) {
+  Integers limits(shape.size());
+  for (std::size_t i = 0; i < shape.size(); ++i) limits[i] = shape[i] == kBatch ? kBatch : starts[i] + shape[i];
+  return b.slice(a, starts, limits, Integers(shape.size(), 1));
+}
+
+}  // namespace
+
+Nodes none(Builder& b, NodeId y, NodeId) { return Nodes(b.node(y).inputs.size(), kNoNode); }
+
+Nodes no_gradient(Builder& b, NodeId y, NodeId) {
+  TARN_CHECK(false, std::string(name_of(b.node(y).op)));
+  return {};
+}
+
+// (-x)' = -1
+Nodes neg(Builder& b, NodeId, NodeId g) { return {b.neg(g)}; }
+// exp' = exp
+Nodes exp(Builder& b, NodeId y, NodeId g) { return {b.mul(g, y)}; }
+// expm1' = exp = expm1 + 1
+Nodes expm1(Builder& b, NodeId y, NodeId g) { return {b.mul(g, b.add(y, scalar_like(b, 1, y)))}; }
+// log' = 1 / x
+Nodes log(Builder& b, NodeId y, NodeId g) { return {b.div(g, operand(b, y, 0))}; }
+// log1p' = 1 / (1 + x)
+Nodes log1p(Builder& b, NodeId y, NodeId g) { return {b.div(g, b.add(operand(b, y, 0), scalar_like(b, 1, y)))}; }
+// softplus' = sigmoid
+Nodes softplus(Builder& b, NodeId y, NodeId g) { return {b.mul(g, b.unary(Op::sigmoid, operand(b, y, 0)))}; }
+// sqrt' = 1 / (2 sqrt)
+Nodes sqrt(Builder& b, NodeId y, NodeId g) { return {b.div(b.mul(g, scalar_like(b, 0.5, y)), y)}; }
+// rsqrt' = -rsqrt^3 / 2
+Nodes rsqrt(Builder& b, NodeId y, NodeId g) {
+  return {b.mul(b.mul(g, scalar_like(b, -0.5, y)), b.mul(y, b.mul(y, y)))};
+}
+// sin' = cos
+Nodes sin(Builder& b, NodeId y, NodeId g) { return {b.mul(g, b.unary(Op::cos, operand(b, y, 0)))}; }
+// cos' = -sin
+Nodes cos(Builder& b, NodeId y, NodeId g) { return {b.neg(b.mul(g, b.unary(Op::sin, operand(b, y, 0))))}; }
+// tanh' = 1 - tanh^2
+Nodes tanh(Builder& b, NodeId y, NodeId g) { return {b.mul(g, b.sub(scalar_like(b, 1, y), b.mul(y, y)))}; }
+// sigmoid' = sigmoid (1 - sigmoid)
+Nodes sigmoid(Builder& b, NodeId y, NodeId g) { return {b.mul(g, b.mul(y, b.sub(scalar_like(b, 1, y), y)))}; }
+// erf' = 2 / sqrt(pi) exp(-x^2)
+Nodes erf(Builder& b, NodeId y, NodeId g) {
+  const NodeId x = operand(b, y, 0);
+  const NodeId bell = b.unary(Op::exp, b.neg(b.mul(x, x)));
+  return {b.mul(g, b.mul(bell, scalar_like(b, 2 / std::sqrt(std::acos(-1.0)), y)))};
+}
+// abs' = sign
+Nodes abs(Builder& b, NodeId y, NodeId g) { return {b.mul(g, b.unary(Op::sign, operand(b, y, 0)))}; }
+
+Nodes convert(Builder& b, NodeId y, NodeId g) {
+  const DType from = b.type(operand(b, y, 0)).dtype;
+  if (!is_floating(from)) return {kNoNode};
+  return {b.convert(g, from)};
+}
+
+Nodes add(Builder&, NodeId, NodeId g) { return {g, g}; }
+Nodes sub(Builder& b, NodeId, NodeId g) { return {g, b.neg(g)}; }
+Nodes mul(Builder& b, NodeId y, NodeId g) {
+  const NodeId a0 = operand(b, y, 0), a1 = operand(b, y, 1);
+  return {b.mul(g, a1), b.mul(g, a0)};
+}
+// (a / b)' = a' / b - (a / b) b' / b
+Nodes div(Builder& b, NodeId y, NodeId g) {
+  const NodeId by_first = b.div(g, operand(b, y, 1));
+  return {by_first, b.neg(b.mul(by_first, y))};
+}
+// a % b = a - b floor(a / b)
+Nodes mod(Builder& b, NodeId y, NodeId g) {
+  const NodeId quotient = b.binary(Op::floor_div, operand(b, y, 0), operand(b, y, 1));
+  return {g, b.neg(b.mul(g, quotient))};
+}
+
+// d a^p / da = p a^(p-1), 0 where p = 0;  d a^p / dp = a^p log a, 0 where a = 0
+Nodes pow(Builder& b, NodeId y, NodeId g) {
+  const NodeId a = operand(b, y, 0), p = operand(b, y, 1);
+  if (const std::optional<double> value = constant_value(b, p)) {
+    if (*value == 0) return {kNoNode, kNoNode};
+    const NodeId power = b.binary(Op::pow, a, scalar_like(b, *value - 1, p));
+    return {b.mul(g, b.mul(power, p)), kNoNode};
+  }
+  // The exponent and the base are replaced where the other branch is taken, so that no NaN comes up there, not even in
+  // second derivatives.
+  const NodeId one = scalar_like(b, 1, p);
+  const NodeId flat = b.binary(Op::equal, p, b.constant_like(0, p));
+  const NodeId lower = b.where(flat, one, b.sub(p, one));
+  const NodeId by_base = b.where(flat, zero_like(b, a), b.mul(p, b.binary(Op::pow, a, lower)));
+  if (is_constant(b, p)) return {b.mul(g, by_base), kNoNode};
+  const NodeId at_zero = b.binary(Op::equal, a, b.constant_like(0, a));
+  const NodeId logarithm = b.unary(Op::log, b.where(at_zero, one, a));
+  return {b.mul(g, by_base), b.mul(g, b.where(at_zero, zero_like(b, a), b.mul(y, logarithm)))};
+}
+
+Nodes minimum(Builder& b, NodeId y, NodeId g) {
+  const NodeId to_first = b.binary(Op::less_equal, operand(b, y, 0), operand(b, y, 1));
+  return {b.where(to_first, g, zero_like(b, g)), b.where(to_first, zero_like(b, g), g)};
+}
+Nodes maximum(Builder& b, NodeId y, NodeId g) {
+  const NodeId to_first = b.binary(Op::less_equal, operand(b, y, 1), operand(b, y, 0));
+  return {b.where(to_first, g, zero_like(b, g)), b.where(to_first, zero_like(b, g), g)};
+}
+Nodes where(Builder& b, NodeId y, NodeId g) {
+  const NodeId condition = operand(b, y, 0);
+  return {kNoNode, b.where(condition, g, zero_like(b, g)), b.where(condition, zero_like(b, g), g)};
+}
+
+Nodes reduce_sum(Builder& b, NodeId y, NodeId g) { return {expand(b, y, g)}; }
+
+// The derivative by x_i is the product of the others: with 1 for every zero, (product / x_i) where no other element is
+// zero, else 0.
+Nodes reduce_prod(Builder& b, NodeId y, NodeId g) {
+  const NodeId x = operand(b, y, 0);
+  const Integers axes = b.node(y).attributes.integers(Key::axes);
+  const NodeId one = scalar_like(b, 1, x), zero = zero_like(b, x);
+  const NodeId is_zero = b.binary(Op::equal, x, zero);
+  const NodeId zeros = b.convert(is_zero, b.type(x).dtype);
+  const NodeId other_zeros = b.sub(expand(b, y, b.sum(zeros, axes)), zeros);
+  const NodeId safe = b.where(is_zero, one, x);
+  const NodeId others = b.div(expand(b, y, b.reduce(Op::reduce_prod, safe, axes)), safe);
+  return {b.mul(expand(b, y, g), b.where(b.binary(Op::equal, other_zeros, zero), others, zero))};
+}
+
+// Elements equal to the extreme value share the gradient.
+Nodes reduce_max(Builder& b, NodeId y, NodeId g) {
+  const NodeId x = operand(b, y, 0);
+  const Integers axes = b.node(y).attributes.integers(Key::axes);
+  const NodeId chosen = b.binary(Op::equal, x, expand(b, y, y));
+  const NodeId count = b.sum(b.convert(chosen, b.type(x).dtype), axes);
+  return {b.where(chosen, expand(b, y, b.div(g, count)), zero_like(b, g))};
+}
+Nodes reduce_min(Builder& b, NodeId y, NodeId g) { return reduce_max(b, y, g); }
+
+// The gradient by an operand is the contraction of g with the other operand. Letters that only the operand had were
+// summed alone: there the gradient repeats.
+Nodes contract(Builder& b, NodeId y, NodeId g) {
+  const std::string text = b.node(y).attributes.text(Key::map);
+  const ContractionMap map = parse_contraction_map(text).value();
+  const auto by = [&](NodeId wanted, std::string_view own, NodeId other, std::string_view others) {
+    std::string letters;
+    Integers axes;
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      if (others.find(own[i]) == std::string_view::npos && map.result.find(own[i]) == std::string_view::npos) continue;
+      letters += own[i];
+      axes.push_back(static_cast<std::int64_t>(i));
+    }
+    const Shape shape = b.shape(wanted);
+    const std::string gradient_map = std::string(map.result) + "," + std::string(others) + "->" + letters;
+    return b.broadcast(b.contract(g, other, gradient_map), shape, axes);
+  };
+  const NodeId a0 = operand(b, y, 0), a1 = operand(b, y, 1);
+  return {by(a0, map.a, a1, map.b), by(a1, map.b, a0, map.a)};
+}
+
+Nodes reshape(Builder& b, NodeId y, NodeId g) { return {b.reshape(g, b.shape(operand(b, y, 0)))}; }
+
+Nodes broadcast(Builder& b, NodeId y, NodeId g) {
+  return {b.sum(g, other_axes(b.shape(y).size(), b.node(y).attributes.integers(Key::axes)))};
+}
+
+Nodes transpose(Builder& b, NodeId y, NodeId g) {
+  const Integers axes = b.node(y).attributes.integers(Key::axes);
+  Integers inverse(axes.size());
+  for (std::size_t i = 0; i < axes.size(); ++i) inverse[axes[i]] = static_cast<std::int64_t>(i);
+  return {b.transpose(g, inverse)};
+}
+
+// Elements go back to where they were taken from, among zeros.
+Nodes slice(Builder& b, NodeId y, NodeId g) {
+  const Integers starts = b.node(y).attributes.integers(Key::starts);
+  const Integers strides = b.node(y).attributes.integers(Key::strides);
+  const Shape whole = b.shape(operand(b, y, 0));
+  const NodeId wide = b.spread(g, strides);
+  Integers high(whole.size());
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    high[i] = whole[i] == kBatch ? 0 : whole[i] - starts[i] - b.shape(wide)[i];
+  return {b.pad(wide, starts, high, 0)};
+}
+
+Nodes pad(Builder& b, NodeId y, NodeId g) {
+  const Integers low = b.node(y).attributes.integers(Key::low);
+  return {slice_window(b, g, low, Shape(b.shape(operand(b, y, 0))))};
+}
+
+Nodes spread(Builder& b, NodeId y, NodeId g) {
+  const Integers strides = b.node(y).attributes.integers(Key::strides);
+  const Shape limits = b.shape(y);
+  return {b.slice(g, Integers(limits.size(), 0), limits, strides)};
+}
+
+Nodes reverse(Builder& b, NodeId y, NodeId g) { return {b.reverse(g, b.node(y).attributes.integers(Key::axes))}; }
+
+Nodes concat(Builder& b, NodeId y, NodeId g) {
+  const std::int64_t axis = b.node(y).attributes.integer(Key::axis);
+  const Nodes parts = b.node(y).inputs;
+  Integers starts(b.shape(y).size(), 0);
+  Nodes gradients;
+  for (const NodeId part : parts) {
+    const Shape shape = b.shape(part);
+    gradients.push_back(slice_window(b, g, starts, shape));
+    starts[axis] += shape[axis];
+  }
+  return gradients;
+}
+
+Nodes gather(Builder& b, NodeId y, NodeId g) {
+  const std::int64_t axis = b.node(y).attributes.integer(Key::axis);
+  const Type table = b.type(operand(b, y, 0));
+  return {b.scatter_add(g, operand(b, y, 1), axis, table), kNoNode};
+}
+
+Nodes scatter_add(Builder& b, NodeId y, NodeId g) {
+  const std::int64_t axis = b.node(y).attributes.integer(Key::axis);
+  return {b.gather(g, operand(b, y, 1), axis), kNoNode};
+}
+
+}  // namespace tarn::gradient_rules

@@ -1,0 +1,73 @@
+// The tensor table: look-up, offsets and the hash of the layout. See program.h.
+#include "ir/program.h"
+
+#include <algorithm>
+#include <array>
+
+#include "ir/random.h"
+
+namespace tarn {
+
+namespace {
+
+constexpr std::uint64_t kTensorAlignment = 64;
+
+std::uint64_t align(std::uint64_t bytes) {
+  return (bytes + kTensorAlignment - 1) / kTensorAlignment * kTensorAlignment;
+}
+
+std::uint64_t bytes_of(const TensorInfo& tensor) {
+  return static_cast<std::uint64_t>(element_count(tensor.type.shape)) * size_of(tensor.type.dtype);
+}
+
+// One past the last byte of the block of metrics, or of all others, rounded up.
+std::uint64_t end_of_block(const Program& program, bool metrics, std::uint64_t begin) {
+  std::uint64_t end = begin;
+  for (const TensorInfo& tensor : program.tensors) {
+    if ((tensor.kind == TensorKind::metric) == metrics) end = std::max(end, tensor.offset + bytes_of(tensor));
+  }
+  return align(end);
+}
+
+}  // namespace
+
+std::string_view name_of(TensorKind kind) {
+  constexpr std::array<std::string_view, 6> kNames = {"parameter", "state", "slot", "hyper", "counter", "metric"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+const TensorInfo* Program::find_tensor(std::string_view name) const {
+  const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const TensorInfo& t) { return t.name == name; });
+  return found == tensors.end() ? nullptr : &*found;
+}
+
+const InputInfo* Program::find_input(std::string_view name) const {
+  const auto found = std::find_if(inputs.begin(), inputs.end(), [&](const InputInfo& i) { return i.name == name; });
+  return found == inputs.end() ? nullptr : &*found;
+}
+
+void assign_offsets(Program& program) {
+  std::uint64_t state = kStateHeaderBytes;
+  std::uint64_t metrics = 0;
+  for (TensorInfo& tensor : program.tensors) {
+    std::uint64_t& next = tensor.kind == TensorKind::metric ? metrics : state;
+    tensor.offset = align(next);
+    next = tensor.offset + bytes_of(tensor);
+  }
+}
+
+std::uint64_t state_bytes(const Program& program) { return end_of_block(program, false, kStateHeaderBytes); }
+
+std::uint64_t metric_bytes(const Program& program) { return end_of_block(program, true, 0); }
+
+std::uint64_t layout_hash(const Program& program) {
+  std::uint64_t hash = 0;
+  for (const TensorInfo& tensor : program.tensors) {
+    if (tensor.kind == TensorKind::metric) continue;
+    const std::string row = tensor.name + '\0' + std::string(name_of(tensor.kind)) + '\0' + to_string(tensor.type);
+    hash = mix_bits(hash ^ stream_of(row, tensor.offset));
+  }
+  return hash;
+}
+
+}  // namespace tarn

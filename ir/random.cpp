@@ -1,0 +1,89 @@
+// Philox, the draws, and the order of rows. See random.h for the formulas.
+#include "ir/random.h"
+
+#include <cmath>
+#include <numeric>
+
+namespace tarn {
+
+namespace {
+
+struct Product {
+  std::uint32_t high, low;
+};
+Product multiply(std::uint32_t a, std::uint32_t b) {
+  const std::uint64_t product = static_cast<std::uint64_t>(a) * b;
+  return {static_cast<std::uint32_t>(product >> 32U), static_cast<std::uint32_t>(product)};
+}
+
+PhiloxWords words_at(const DrawPosition& p) {
+  return philox({p.element, p.sample, static_cast<std::uint32_t>(p.step), static_cast<std::uint32_t>(p.step >> 32U)},
+                mix_bits(p.seed) ^ p.stream);
+}
+
+double uniform_of(std::uint32_t high, std::uint32_t low, DType dtype) {
+  if (dtype == DType::f64)
+    return std::ldexp(static_cast<double>((static_cast<std::uint64_t>(high) << 21U) + (low >> 11U)), -53);
+  return std::ldexp(static_cast<double>(high >> 8U), -24);
+}
+
+}  // namespace
+
+PhiloxWords philox(PhiloxWords c, std::uint64_t key) {
+  std::uint32_t k0 = static_cast<std::uint32_t>(key);
+  std::uint32_t k1 = static_cast<std::uint32_t>(key >> 32U);
+  for (int round = 0; round < 10; ++round) {
+    const Product p = multiply(0xD2511F53U, c[0]);
+    const Product q = multiply(0xCD9E8D57U, c[2]);
+    c = {q.high ^ c[1] ^ k0, q.low, p.high ^ c[3] ^ k1, p.low};
+    k0 += 0x9E3779B9U;
+    k1 += 0xBB67AE85U;
+  }
+  return c;
+}
+
+std::uint64_t mix_bits(std::uint64_t z) {
+  z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9ULL;
+  z = (z ^ (z >> 27U)) * 0x94D049BB133111EBULL;
+  return z ^ (z >> 31U);
+}
+
+std::uint64_t stream_of(std::string_view path, std::uint64_t occurrence) {
+  std::uint64_t hash = 0xCBF29CE484222325ULL;
+  for (const char c : path) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
+  return mix_bits(hash ^ mix_bits(occurrence));
+}
+
+double draw_uniform(const DrawPosition& position, DType dtype) {
+  const PhiloxWords w = words_at(position);
+  return uniform_of(w[0], w[1], dtype);
+}
+
+double draw_normal(const DrawPosition& position, DType dtype) {
+  const PhiloxWords w = words_at(position);
+  const double u = uniform_of(w[0], w[2], dtype) + std::ldexp(1.0, dtype == DType::f64 ? -53 : -24);
+  const double v = uniform_of(w[1], w[3], dtype);
+  return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::acos(-1.0) * v);
+}
+
+std::vector<std::uint32_t> row_order(std::uint64_t seed, std::uint64_t epoch, std::uint32_t rows) {
+  std::vector<std::uint32_t> order(rows);
+  std::iota(order.begin(), order.end(), 0U);
+  const std::uint64_t key = mix_bits(seed) ^ stream_of("row order");
+  PhiloxWords words{};
+  // Fisher-Yates, from the back; one Philox block serves two exchanges.
+  for (std::uint32_t drawn = 0; drawn + 1 < rows; ++drawn) {
+    if (drawn % 2 == 0) {
+      words = philox({drawn / 2, 0, static_cast<std::uint32_t>(epoch), static_cast<std::uint32_t>(epoch >> 32U)}, key);
+    }
+    const std::uint32_t left = rows - drawn;
+    const std::uint64_t high = words[drawn % 2 == 0 ? 0 : 2];
+    const std::uint64_t low = words[drawn % 2 == 0 ? 1 : 3];
+    // floor(left * (high, low) / 2^64), in 64 bits
+    const std::uint64_t chosen = (high * left + ((low * left) >> 32U)) >> 32U;
+    std::swap(order[left - 1], order[chosen]);
+  }
+  return order;
+}
+
+}  // namespace tarn

@@ -1,0 +1,323 @@
+// Reference evaluations. Everything is a walk over an index space with strides into the arrays; nothing is clever.
+#include "ir/tensor_functions.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "ir/random.h"
+#include "ir/type_rules.h"
+
+namespace tarn::tensor_functions {
+
+namespace {
+
+using Operands = std::span<const HostTensor* const>;
+using Integers = std::vector<std::int64_t>;
+
+HostTensor make(Shape shape, double fill = 0) {
+  const std::size_t count = static_cast<std::size_t>(element_count(shape));
+  return {std::move(shape), std::vector<double>(count, fill)};
+}
+
+HostTensor make_result(const EvaluationContext& context, const Node& node, double fill = 0) {
+  return make(with_batch(node.type.shape, context.batch), fill);
+}
+
+// Visits the indices of `shape` in row-major order; visit gets, for each of K arrays, offset[k] = base[k] + sum of
+// index * stride[k].
+template <std::size_t K, class Visit>
+void walk(const Shape& shape, const std::array<Integers, K>& strides, std::array<std::int64_t, K> offsets,
+          Visit visit) {
+  Integers index(shape.size(), 0);
+  for (std::int64_t left = element_count(shape); left > 0; --left) {
+    visit(offsets);
+    for (std::size_t axis = shape.size(); axis-- > 0;) {
+      ++index[axis];
+      for (std::size_t k = 0; k < K; ++k) offsets[k] += strides[k][axis];
+      if (index[axis] < shape[axis]) break;
+      for (std::size_t k = 0; k < K; ++k) offsets[k] -= strides[k][axis] * shape[axis];
+      index[axis] = 0;
+    }
+  }
+}
+
+// result[i] = x[base + strides * i] over the indices of the result, in row-major order.
+void take(HostTensor& result, const HostTensor& x, const Integers& strides, std::int64_t base) {
+  std::size_t at = 0;
+  walk<1>(result.shape, {strides}, {base}, [&](const auto& offset) { result.data[at++] = x.data[offset[0]]; });
+}
+
+// result[base + strides * i] = x[i] over the indices of x.
+void put(HostTensor& result, const HostTensor& x, const Integers& strides, std::int64_t base) {
+  std::size_t at = 0;
+  walk<1>(x.shape, {strides}, {base}, [&](const auto& offset) { result.data[offset[0]] = x.data[at++]; });
+}
+
+bool contains(const Integers& list, std::size_t axis) {
+  return std::find(list.begin(), list.end(), static_cast<std::int64_t>(axis)) != list.end();
+}
+
+template <class Combine>
+HostTensor reduce(const EvaluationContext& context, const Node& node, const HostTensor& x, double initial,
+                  Combine combine) {
+  HostTensor result = make_result(context, node, initial);
+  const Integers& axes = node.attributes.integers(Key::axes);
+  const Integers own = row_major_strides(result.shape);
+  Integers strides(x.shape.size(), 0);
+  for (std::size_t i = 0, kept = 0; i < strides.size(); ++i) {
+    if (!contains(axes, i)) strides[i] = own[kept++];
+  }
+  std::size_t at = 0;
+  walk<1>(x.shape, {strides}, {0}, [&](const auto& offset) {
+    double& target = result.data[offset[0]];
+    target = combine(target, x.data[at++]);
+  });
+  return result;
+}
+
+// The array seen as [outer, extent, inner] around one axis.
+struct AroundAxis {
+  std::int64_t outer, extent, inner;
+};
+AroundAxis around(const Shape& shape, std::int64_t axis) {
+  return {element_count(Shape(shape.begin(), shape.begin() + axis)), shape[axis],
+          element_count(Shape(shape.begin() + axis + 1, shape.end()))};
+}
+
+// Index of the first element along the axis that no other is better than.
+template <class Better>
+HostTensor find_best(const EvaluationContext& context, const Node& node, const HostTensor& x, Better better) {
+  HostTensor result = make_result(context, node);
+  const AroundAxis size = around(x.shape, node.attributes.integers(Key::axes).front());
+  for (std::int64_t o = 0; o < size.outer; ++o) {
+    for (std::int64_t i = 0; i < size.inner; ++i) {
+      const double* row = &x.data[o * size.extent * size.inner + i];
+      std::int64_t best = 0;
+      for (std::int64_t j = 1; j < size.extent; ++j) {
+        if (better(row[j * size.inner], row[best * size.inner])) best = j;
+      }
+      result.data[o * size.inner + i] = static_cast<double>(best);
+    }
+  }
+  return result;
+}
+
+// Calls visit(place in the table, place in the gathered array) for each element of the gathered array, indices clamped
+// into range.
+template <class Visit>
+void visit_gathered(const Shape& table, std::int64_t axis, const HostTensor& indices, Visit visit) {
+  const AroundAxis size = around(table, axis);
+  const std::int64_t count = element_count(indices.shape);
+  for (std::int64_t o = 0; o < size.outer; ++o) {
+    for (std::int64_t j = 0; j < count; ++j) {
+      // A NaN, which an integer division by 0 makes here, counts as 0.
+      const double index = indices.data[j] > 0 ? std::min(indices.data[j], static_cast<double>(size.extent - 1)) : 0;
+      const std::int64_t row = static_cast<std::int64_t>(index);
+      for (std::int64_t i = 0; i < size.inner; ++i) {
+        visit((o * size.extent + row) * size.inner + i, (o * count + j) * size.inner + i);
+      }
+    }
+  }
+}
+
+template <class Draw>
+HostTensor random(const EvaluationContext& context, const Node& node, Draw draw) {
+  HostTensor result = make_result(context, node);
+  const std::int64_t samples = has_batch(node.type.shape) ? context.batch : 1;
+  const std::int64_t each = element_count(result.shape) / samples;
+  DrawPosition position{context.seed, static_cast<std::uint64_t>(node.attributes.integer(Key::stream)), context.step, 0,
+                        0};
+  for (std::int64_t sample = 0; sample < samples; ++sample) {
+    if (depends_on_sample(node.type)) position.sample = context.first_sample + static_cast<std::uint32_t>(sample);
+    for (std::int64_t element = 0; element < each; ++element) {
+      position.element = static_cast<std::uint32_t>(element);
+      result.data[sample * each + element] = draw(position, node.type.dtype);
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+HostTensor reduce_sum(const EvaluationContext& context, const Node& node, Operands x) {
+  return reduce(context, node, *x[0], 0, [](double a, double b) { return a + b; });
+}
+HostTensor reduce_prod(const EvaluationContext& context, const Node& node, Operands x) {
+  return reduce(context, node, *x[0], 1, [](double a, double b) { return a * b; });
+}
+HostTensor reduce_max(const EvaluationContext& context, const Node& node, Operands x) {
+  const auto larger = [](double a, double b) { return std::isnan(a) || a > b ? a : b; };
+  return reduce(context, node, *x[0], -std::numeric_limits<double>::infinity(), larger);
+}
+HostTensor reduce_min(const EvaluationContext& context, const Node& node, Operands x) {
+  const auto smaller = [](double a, double b) { return std::isnan(a) || a < b ? a : b; };
+  return reduce(context, node, *x[0], std::numeric_limits<double>::infinity(), smaller);
+}
+HostTensor argmax(const EvaluationContext& context, const Node& node, Operands x) {
+  return find_best(context, node, *x[0], [](double a, double b) { return a > b; });
+}
+HostTensor argmin(const EvaluationContext& context, const Node& node, Operands x) {
+  return find_best(context, node, *x[0], [](double a, double b) { return a < b; });
+}
+// A per-sample graph is evaluated on one sample.
+HostTensor batch_sum(const EvaluationContext&, const Node&, Operands x) { return *x[0]; }
+
+HostTensor contract(const EvaluationContext& context, const Node& node, Operands x) {
+  HostTensor result = make_result(context, node);
+  const ContractionMap map = parse_contraction_map(node.attributes.text(Key::map)).value();
+  // The index space: the letters of the result, then those that are summed, in the order in which the operands name
+  // them.
+  std::string letters(map.result);
+  for (const char letter : std::string(map.a) + std::string(map.b)) {
+    if (letters.find(letter) == std::string::npos) letters += letter;
+  }
+  Shape space(letters.size());
+  const auto strides_of = [&](std::string_view own, const Shape& shape) {
+    const Integers own_strides = row_major_strides(shape);
+    Integers strides(letters.size(), 0);
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      const std::size_t at = letters.find(own[i]);
+      strides[at] = own_strides[i];
+      space[at] = shape[i];
+    }
+    return strides;
+  };
+  const std::array<Integers, 3> strides = {strides_of(map.a, x[0]->shape), strides_of(map.b, x[1]->shape),
+                                           strides_of(map.result, result.shape)};
+  walk<3>(space, strides, {0, 0, 0},
+          [&](const auto& offset) { result.data[offset[2]] += x[0]->data[offset[0]] * x[1]->data[offset[1]]; });
+  return result;
+}
+
+HostTensor reshape(const EvaluationContext& context, const Node& node, Operands x) {
+  return {with_batch(node.type.shape, context.batch), x[0]->data};
+}
+
+HostTensor broadcast(const EvaluationContext& context, const Node& node, Operands x) {
+  HostTensor result = make_result(context, node);
+  const Integers& axes = node.attributes.integers(Key::axes);
+  const Integers own = row_major_strides(x[0]->shape);
+  Integers strides(result.shape.size(), 0);
+  for (std::size_t i = 0; i < axes.size(); ++i) strides[axes[i]] = own[i];
+  take(result, *x[0], strides, 0);
+  return result;
+}
+
+HostTensor transpose(const EvaluationContext& context, const Node& node, Operands x) {
+  HostTensor result = make_result(context, node);
+  const Integers own = row_major_strides(x[0]->shape);
+  Integers strides;
+  for (const std::int64_t axis : node.attributes.integers(Key::axes)) strides.push_back(own[axis]);
+  take(result, *x[0], strides, 0);
+  return result;
+}
+
+HostTensor slice(const EvaluationContext& context, const Node& node, Operands x) {
+  HostTensor result = make_result(context, node);
+  const Integers& starts = node.attributes.integers(Key::starts);
+  Integers strides = row_major_strides(x[0]->shape);
+  std::int64_t base = 0;
+  for (std::size_t i = 0; i < strides.size(); ++i) {
+    base += starts[i] * strides[i];
+    strides[i] *= node.attributes.integers(Key::strides)[i];
+  }
+  take(result, *x[0], strides, base);
+  return result;
+}
+
+HostTensor pad(const EvaluationContext& context, const Node& node, Operands x) {
+  HostTensor result = make_result(context, node, node.attributes.number(Key::value));
+  const Integers strides = row_major_strides(result.shape);
+  std::int64_t base = 0;
+  for (std::size_t i = 0; i < strides.size(); ++i) base += node.attributes.integers(Key::low)[i] * strides[i];
+  put(result, *x[0], strides, base);
+  return result;
+}
+
+HostTensor spread(const EvaluationContext& context, const Node& node, Operands x) {
+  HostTensor result = make_result(context, node);
+  Integers strides = row_major_strides(result.shape);
+  for (std::size_t i = 0; i < strides.size(); ++i) strides[i] *= node.attributes.integers(Key::strides)[i];
+  put(result, *x[0], strides, 0);
+  return result;
+}
+
+HostTensor reverse(const EvaluationContext& context, const Node& node, Operands x) {
+  HostTensor result = make_result(context, node);
+  Integers strides = row_major_strides(x[0]->shape);
+  std::int64_t base = 0;
+  for (const std::int64_t axis : node.attributes.integers(Key::axes)) {
+    base += (result.shape[axis] - 1) * strides[axis];
+    strides[axis] = -strides[axis];
+  }
+  take(result, *x[0], strides, base);
+  return result;
+}
+
+HostTensor concat(const EvaluationContext& context, const Node& node, Operands x) {
+  HostTensor result = make_result(context, node);
+  const std::int64_t axis = node.attributes.integer(Key::axis);
+  const Integers strides = row_major_strides(result.shape);
+  std::int64_t base = 0;
+  for (const HostTensor* part : x) {
+    put(result, *part, strides, base);
+    base += part->shape[axis] * strides[axis];
+  }
+  return result;
+}
+
+HostTensor gather(const EvaluationContext& context, const Node& node, Operands x) {
+  HostTensor result = make_result(context, node);
+  visit_gathered(x[0]->shape, node.attributes.integer(Key::axis), *x[1],
+                 [&](std::int64_t in_table, std::int64_t at) { result.data[at] = x[0]->data[in_table]; });
+  return result;
+}
+
+HostTensor scatter_add(const EvaluationContext& context, const Node& node, Operands x) {
+  HostTensor result = make_result(context, node);
+  visit_gathered(result.shape, node.attributes.integer(Key::axis), *x[1],
+                 [&](std::int64_t in_table, std::int64_t at) { result.data[in_table] += x[0]->data[at]; });
+  return result;
+}
+
+HostTensor constant(const EvaluationContext& context, const Node& node, Operands) {
+  if (node.attributes.has(Key::value)) return make_result(context, node, node.attributes.number(Key::value));
+  return {node.type.shape, node.attributes.numbers(Key::values)};
+}
+
+HostTensor iota(const EvaluationContext& context, const Node& node, Operands) {
+  HostTensor result = make_result(context, node);
+  const AroundAxis size = around(result.shape, node.attributes.integer(Key::axis));
+  for (std::size_t i = 0; i < result.data.size(); ++i) {
+    result.data[i] = static_cast<double>(static_cast<std::int64_t>(i) / size.inner % size.extent);
+  }
+  return result;
+}
+
+HostTensor input(const EvaluationContext& context, const Node& node, Operands) {
+  return context.inputs.find(node.attributes.text(Key::name))->second;
+}
+
+HostTensor tensor(const EvaluationContext& context, const Node& node, Operands) {
+  return context.tensors.find(node.attributes.text(Key::name))->second;
+}
+
+HostTensor batch_size(const EvaluationContext& context, const Node&, Operands) {
+  return {{}, {static_cast<double>(context.batch)}};
+}
+
+HostTensor random_uniform(const EvaluationContext& context, const Node& node, Operands) {
+  return random(context, node, draw_uniform);
+}
+HostTensor random_normal(const EvaluationContext& context, const Node& node, Operands) {
+  return random(context, node, draw_normal);
+}
+
+HostTensor grad(const EvaluationContext&, const Node&, Operands) {
+  TARN_CHECK(false, "grad must be expanded before it is evaluated");
+  return {};
+}
+
+}  // namespace tarn::tensor_functions
