@@ -67,6 +67,8 @@ struct Diagnostic {
   // "in layer 'readout', called here": printed behind the carets of the main span.
   std::string label;
   std::vector<Note> notes;
+  // The machine failed (disk full, I/O error), not the user's file: the driver's exit status is 3, not 1.
+  bool machine = false;
 };
 
 using Diagnostics = std::vector<Diagnostic>;
@@ -78,6 +80,8 @@ inline Diagnostic error(std::string message) { return {Severity::error, {}, std:
 inline Diagnostic warning_at(Span span, std::string message) { return {Severity::warning, span, std::move(message), {}, {}}; }
 
 bool has_errors(const Diagnostics& diagnostics);
+// Whether one of the errors is the machine's fault.
+bool machine_failed(const Diagnostics& diagnostics);
 
 // "iris.tarn:4:37: error: …" with the line, carets and notes; every line ends in '\n'. `color` uses ANSI escapes.
 std::string format(const Diagnostic& diagnostic, const Sources& sources, bool color = false);

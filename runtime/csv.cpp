@@ -1,0 +1,381 @@
+// The CSV parser works in place: the text of a row only ever moves towards its begin, as quotes go. See csv.h.
+#include "runtime/csv.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "runtime/file.h"
+#include "runtime/gzip.h"
+#include "runtime/number_text.h"
+#include "runtime/utf8.h"
+
+namespace tarn {
+
+// Diagnostics of one kind are printed so often, then counted.
+constexpr std::size_t kErrorsShown = 5;
+
+class CsvParser {
+ public:
+  CsvParser(Bytes text, std::string name, const CsvOptions& options) : options_(options) {
+    table_.text_ = std::move(text);
+    table_.name_ = std::move(name);
+  }
+
+  Result<Table> parse() {
+    Bytes& bytes = table_.text_;
+    if (auto problem = check_text()) return *std::move(problem);
+    // The sentinel ends the last line, and every scan; the zeros behind it let eight bytes of the last cell be read at
+    // once.
+    const std::size_t size = bytes.size();
+    bytes.resize(size + kSentinelRoom);
+    std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(size), bytes.end(), std::byte{0});
+    bytes[size] = std::byte{'\n'};
+    begin_ = reinterpret_cast<char*>(bytes.data());
+    end_ = begin_ + size + 1;
+    char* start = begin_;
+    if (view(start, end_).starts_with("\xEF\xBB\xBF")) start += 3;
+    separator_ = options_.separator.value_or(guess_separator(view(start, end_)));
+    for (const char c : {separator_, '\n', '\r'}) ends_field_[static_cast<unsigned char>(c)] = true;
+    reserve(start);
+    parse_rows(start);
+    take_header();
+    if (errors_ > kErrorsShown) {
+      diagnostics_.push_back(error_in_file(table_.name_, fmt::format("and {} more such rows", errors_ - kErrorsShown)));
+    }
+    if (!diagnostics_.empty()) return std::move(diagnostics_);
+    return std::move(table_);
+  }
+
+ private:
+  static std::string_view view(const char* begin, const char* end) {
+    return {begin, static_cast<std::size_t>(end - begin)};
+  }
+
+  std::optional<Diagnostic> check_text() const {
+    const std::string_view text(reinterpret_cast<const char*>(table_.text_.data()), table_.text_.size());
+    const auto line_of = [&](std::size_t position) {
+      return 1 + static_cast<std::uint64_t>(
+                     std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(position), '\n'));
+    };
+    if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos) {
+      return error_in_file(table_.name_, line_of(zero),
+                           "holds a zero byte, so it is no UTF-8 text (UTF-16, or not text at all?)");
+    }
+    if (const auto invalid = first_invalid_utf8(text)) {
+      return error_in_file(table_.name_, line_of(*invalid),
+                           fmt::format("byte 0x{:02x} is not UTF-8; convert the file, for example with iconv",
+                                       static_cast<unsigned char>(text[*invalid])));
+    }
+    return std::nullopt;
+  }
+
+  static char guess_separator(std::string_view text) {
+    std::array<std::size_t, 256> count{};
+    bool quoted = false;
+    for (const char c : text) {
+      if (c == '"') quoted = !quoted;
+      if (quoted) continue;
+      if (c == '\n' || c == '\r') break;
+      ++count[static_cast<unsigned char>(c)];
+    }
+    // Equal counts of ',' and ';' are decimal commas between semicolons.
+    char best = ',';
+    for (const char candidate : {'\t', ';'}) {
+      const std::size_t candidates = count[static_cast<unsigned char>(candidate)];
+      if (candidates > 0 && candidates >= count[static_cast<unsigned char>(best)]) best = candidate;
+    }
+    return best;
+  }
+
+  // Room for as many cells as the first line and the number of lines let expect; never more than there are bytes.
+  void reserve(const char* start) {
+    const auto* const first_end =
+        static_cast<const char*>(std::memchr(start, '\n', static_cast<std::size_t>(end_ - start)));
+    const auto columns = static_cast<std::size_t>(std::count(start, first_end, separator_)) + 1;
+    const auto lines = static_cast<std::size_t>(std::count(start, static_cast<const char*>(end_), '\n'));
+    const auto bytes = static_cast<std::size_t>(end_ - start);
+    table_.rows_.reserve(lines);
+    table_.cell_ends_.reserve(columns > bytes / lines ? bytes : columns * lines);
+  }
+
+  void parse_rows(char* next) {
+    line_ = 1;
+    while (next != end_ && !stopped_) {
+      if (*next == '\n' || *next == '\r') {
+        next = after_line_end(next);
+        continue;
+      }
+      next = parse_row(next);
+    }
+  }
+
+  char* after_line_end(char* next) {
+    ++line_;
+    if (next[0] == '\r' && next + 1 != end_ && next[1] == '\n') ++next;
+    return next + 1;
+  }
+
+  char* parse_row(char* const begin) {
+    const std::uint32_t line = line_;
+    const std::size_t first_cell = table_.cell_ends_.size();
+    char* next = begin;
+    char* write = begin;
+    while (true) {
+      if (*next == '"') {
+        next = unquote(next, write);
+        if (stopped_) return next;
+      } else {
+        char* const field = next;
+        while (!ends_field_[static_cast<unsigned char>(*next)]) ++next;
+        if (write != field) std::memmove(write, field, static_cast<std::size_t>(next - field));
+        write += next - field;
+      }
+      table_.cell_ends_.push_back(static_cast<std::uint32_t>(write - begin));
+      if (*next != separator_) break;
+      ++write;
+      ++next;
+    }
+    if (write - begin > std::numeric_limits<std::uint32_t>::max()) {
+      stop(line, "a row of more than 4 GiB is not read");
+      return next;
+    }
+    finish_row(begin, line, first_cell);
+    return after_line_end(next);
+  }
+
+  // Moves the content of the quoted field at `next` to `write`, which advances; returns where the field ends.
+  char* unquote(char* next, char*& write) {
+    const std::uint32_t opened = line_;
+    ++next;
+    while (true) {
+      // The sentinel is no part of the text.
+      auto* const quote = static_cast<char*>(std::memchr(next, '"', static_cast<std::size_t>(end_ - 1 - next)));
+      if (quote == nullptr) {
+        stop(opened, "the quote that opens here is never closed");
+        return next;
+      }
+      for (const char* c = next; c != quote; ++c) {
+        if (*c == '\n' || (*c == '\r' && c[1] != '\n')) ++line_;
+      }
+      std::memmove(write, next, static_cast<std::size_t>(quote - next));
+      write += quote - next;
+      next = quote + 1;
+      if (*next != '"') break;
+      *write++ = '"';
+      ++next;
+    }
+    if (!ends_field_[static_cast<unsigned char>(*next)]) {
+      stop(line_, "text follows a closing quote (a quote within quotes is written twice)");
+    }
+    return next;
+  }
+
+  void stop(std::uint32_t line, std::string_view problem) {
+    diagnostics_.push_back(error_in_file(table_.name_, line, problem));
+    stopped_ = true;
+  }
+
+  void finish_row(const char* begin, std::uint32_t line, std::size_t first_cell) {
+    const std::size_t fields = table_.cell_ends_.size() - first_cell;
+    if (table_.rows_.empty()) table_.column_count_ = fields;
+    if (fields != table_.column_count_) {
+      if (errors_++ < kErrorsShown) ragged_.push_back({line, fields});
+      table_.cell_ends_.resize(first_cell);
+      return;
+    }
+    table_.rows_.push_back({static_cast<std::uint64_t>(begin - begin_), line});
+  }
+
+  void take_header() {
+    const bool has_header = !table_.rows_.empty() && options_.header.value_or(first_row_is_header());
+    for (const auto& [line, fields] : ragged_) {
+      diagnostics_.push_back(
+          error_in_file(table_.name_, line,
+                        fmt::format("row {} has {} field{}, the {} has {}", line, fields, fields == 1 ? "" : "s",
+                                    has_header ? "header" : "first row", table_.column_count_)));
+    }
+    if (!has_header) return;
+    for (std::size_t column = 0; column < table_.column_count_; ++column) {
+      table_.column_names_.emplace_back(without_blanks(table_.cell(0, column)));
+    }
+    table_.rows_.erase(table_.rows_.begin());
+    table_.cell_ends_.erase(table_.cell_ends_.begin(),
+                            table_.cell_ends_.begin() + static_cast<std::ptrdiff_t>(table_.column_count_));
+  }
+
+  bool first_row_is_header() const {
+    for (std::size_t column = 0; column < table_.column_count_; ++column) {
+      const std::optional<double> number = parse_number(table_.cell(0, column));
+      if (number && std::isfinite(*number)) return false;
+    }
+    return true;
+  }
+
+  struct RaggedRow {
+    std::uint32_t line;
+    std::size_t fields;
+  };
+  Table table_;
+  const CsvOptions& options_;
+  char separator_ = ',';
+  std::array<bool, 256> ends_field_{};
+  char* begin_ = nullptr;
+  char* end_ = nullptr;
+  std::uint32_t line_ = 1;
+  bool stopped_ = false;
+  std::size_t errors_ = 0;
+  std::vector<RaggedRow> ragged_;
+  Diagnostics diagnostics_;
+};
+
+std::string_view Table::cell(std::size_t row, std::size_t column) const {
+  TARN_CHECK(row < rows_.size() && column < column_count_, "cell of a table");
+  const std::uint32_t* const ends = cell_ends_.data() + row * column_count_;
+  const std::uint32_t begin = column == 0 ? 0 : ends[column - 1] + 1;
+  return {reinterpret_cast<const char*>(text_.data()) + rows_[row].begin + begin, ends[column] - begin};
+}
+
+std::string Table::column_label(std::size_t column) const {
+  return column_names_.empty() ? fmt::format("column {}", column + 1)
+                               : fmt::format("column '{}'", column_names_[column]);
+}
+
+Result<std::size_t> Table::find_column(std::string_view column_name) const {
+  if (column_names_.empty()) {
+    return error_in_file(
+        name_,
+        fmt::format("has no header, so no column '{}': name columns by number, or set 'header true'", column_name));
+  }
+  const auto first = std::find(column_names_.begin(), column_names_.end(), column_name);
+  if (first == column_names_.end()) {
+    const auto nearest = nearest_name(column_name, column_names_);
+    return error_in_file(name_, fmt::format("has no column '{}'{}", column_name,
+                                            nearest ? fmt::format("; did you mean '{}'?", *nearest) : ""));
+  }
+  if (std::find(first + 1, column_names_.end(), column_name) != column_names_.end()) {
+    return error_in_file(name_, fmt::format("has more than one column '{}'", column_name));
+  }
+  return static_cast<std::size_t>(first - column_names_.begin());
+}
+
+Result<Table> parse_csv(Bytes text, std::string name, const CsvOptions& options) {
+  return CsvParser(std::move(text), std::move(name), options).parse();
+}
+
+Result<Table> read_csv(const std::string& path, const CsvOptions& options) {
+  TARN_TRY(Bytes text, read_data_file(path));
+  return parse_csv(std::move(text), path, options);
+}
+
+bool is_missing(std::string_view text) {
+  constexpr std::array<std::string_view, 6> kMarks = {"", "NA", "nan", "NaN", "null", "?"};
+  return std::find(kMarks.begin(), kMarks.end(), without_blanks(text)) != kMarks.end();
+}
+
+std::vector<TableCell> missing_cells(const Table& table, std::span<const std::size_t> columns) {
+  std::vector<TableCell> missing;
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    for (const std::size_t column : columns) {
+      if (is_missing(table.cell(row, column))) missing.push_back({row, column});
+    }
+  }
+  return missing;
+}
+
+namespace {
+
+// "iris.csv:12: column 'petal_width': " and the problem of the cell, for the first cells; then how many more there are.
+class CellErrors {
+ public:
+  explicit CellErrors(const Table& table) : table_(table) {}
+  template <class Describe>
+  void add(const TableCell& cell, Describe describe) {
+    if (count_++ >= kErrorsShown) return;
+    diagnostics_.push_back(error_in_file(table_.name(), table_.line(cell.row),
+                                         fmt::format("{}: {}", table_.column_label(cell.column), describe())));
+  }
+  Diagnostics finish() {
+    if (count_ > kErrorsShown) {
+      diagnostics_.push_back(error_in_file(table_.name(), fmt::format("and {} more", count_ - kErrorsShown)));
+    }
+    return std::move(diagnostics_);
+  }
+  bool empty() const { return count_ == 0; }
+
+ private:
+  const Table& table_;
+  std::size_t count_ = 0;
+  Diagnostics diagnostics_;
+};
+
+// The number that 1 to 8 digits are, nothing for other text. Without a branch on each digit, because the lengths of the
+// numbers in a table follow no pattern that a processor could predict. Reads eight bytes.
+std::optional<std::uint32_t> short_integer(std::string_view text) {
+  if (text.empty() || text.size() > 8) return std::nullopt;
+  std::uint64_t digits = 0;
+  std::memcpy(&digits, text.data(), sizeof(digits));
+  // Right-aligned (the last digit in the highest byte), with '0' in front.
+  const std::size_t unused_bits = 8 * (8 - text.size());
+  digits <<= unused_bits;
+  if (unused_bits != 0) digits |= 0x3030303030303030u >> (64 - unused_bits);
+  // Only the bytes 0x30 to 0x39 keep a high half of 3 when 6 is added to them.
+  const std::uint64_t high_halves =
+      (digits & 0xF0F0F0F0F0F0F0F0u) | ((digits + 0x0606060606060606u) & 0xF0F0F0F0F0F0F0F0u) >> 4;
+  if (high_halves != 0x3333333333333333u) return std::nullopt;
+  digits &= 0x0F0F0F0F0F0F0F0Fu;
+  digits = (digits * 10 + (digits >> 8)) & 0x00FF00FF00FF00FFu;        // pairs: d0·10 + d1
+  digits = (digits * 100 + (digits >> 16)) & 0x0000FFFF0000FFFFu;      // fours
+  return static_cast<std::uint32_t>(digits * 10000 + (digits >> 32));  // eight
+}
+
+template <class T>
+Diagnostics fill_numbers(const Table& table, std::span<const std::size_t> columns, Numbers& result) {
+  CellErrors errors(table);
+  T* value = result.values.values<T>().data();
+  for (std::size_t row = 0; row < table.rows(); ++row) {
+    for (const std::size_t column : columns) {
+      const std::string_view text = table.cell(row, column);
+      if (const std::optional<std::uint32_t> integer = short_integer(text)) {
+        *value++ = static_cast<T>(*integer);
+        continue;
+      }
+      const std::optional<double> number = parse_number(text);
+      if (!number && !is_missing(text)) {
+        errors.add({row, column}, [&] { return fmt::format("'{}' is not a number", excerpt(text)); });
+      }
+      if (!number || std::isnan(*number)) result.missing.push_back({row, column});
+      *value++ = static_cast<T>(number.value_or(std::numeric_limits<double>::quiet_NaN()));
+    }
+  }
+  return errors.finish();
+}
+
+}  // namespace
+
+Result<Numbers> numbers(const Table& table, std::span<const std::size_t> columns, ArrayType type) {
+  TARN_CHECK(type == ArrayType::f32 || type == ArrayType::f64, "numbers of a table are floats");
+  Numbers result;
+  result.values =
+      Array::unset(type, {static_cast<std::int64_t>(table.rows()), static_cast<std::int64_t>(columns.size())});
+  Diagnostics errors = type == ArrayType::f32 ? fill_numbers<float>(table, columns, result)
+                                              : fill_numbers<double>(table, columns, result);
+  if (!errors.empty()) return errors;
+  return result;
+}
+
+Diagnostics missing_errors(const Table& table, std::span<const TableCell> cells) {
+  CellErrors errors(table);
+  for (const TableCell& cell : cells) {
+    errors.add(cell, [] { return "the value is missing"; });
+  }
+  return errors.finish();
+}
+
+}  // namespace tarn

@@ -1,0 +1,46 @@
+// .npz is .npy within zip. See npz.h.
+#include "runtime/npz.h"
+
+#include <fmt/format.h>
+
+#include "runtime/file.h"
+#include "runtime/gzip.h"
+#include "runtime/npy.h"
+#include "runtime/zip.h"
+
+namespace tarn {
+
+Result<std::vector<NamedArray>> parse_npz(ByteView bytes, std::string_view name) {
+  constexpr std::string_view kExtension = ".npy";
+  if (!is_zip(bytes)) return error_in_file(name, "is not a .npz file: it does not start as a zip archive does");
+  TARN_TRY(const std::vector<ZipMember> members, zip_members(bytes, name));
+  std::vector<NamedArray> arrays;
+  for (const ZipMember& member : members) {
+    std::string_view array_name = member.name;
+    const bool has_extension = array_name.ends_with(kExtension);
+    if (has_extension) array_name.remove_suffix(kExtension.size());
+    TARN_TRY(const Bytes content, zip_content(bytes, member, name));
+    if (!has_extension && !is_npy(content)) continue;
+    TARN_TRY(Array array, parse_npy(content, fmt::format("{}: '{}'", name, array_name)));
+    arrays.push_back({std::string(array_name), std::move(array)});
+  }
+  return arrays;
+}
+
+Result<std::vector<NamedArray>> read_npz(const std::string& path) {
+  TARN_TRY(const Bytes bytes, read_data_file(path));
+  return parse_npz(bytes, path);
+}
+
+Status write_npz(const std::string& path, std::span<const NamedArray> arrays) {
+  std::vector<std::string> headers;
+  headers.reserve(arrays.size());
+  std::vector<ZipContent> members;
+  for (const NamedArray& named : arrays) {
+    const std::string& header = headers.emplace_back(npy_header(named.array));
+    members.push_back({named.name + ".npy", {view_of(header), named.array.data}});
+  }
+  return write_zip(path, members);
+}
+
+}  // namespace tarn
