@@ -363,7 +363,7 @@ Parser::Node Parser::parse_if() {
     take();
     ast::If::Branch branch;
     branch.condition = parse_expression();
-    if (is(TokenKind::keyword_then)) fail("'{': as a statement, 'if' takes a block");
+    if (is(TokenKind::keyword_then)) fail_at(peek().span(file_), "as a statement, 'if' takes a block: if c { … }");
     branch.block = parse_block(place);
     statement.branches.push_back(std::move(branch));
     if (!take_if(TokenKind::keyword_else)) return statement;
