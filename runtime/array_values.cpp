@@ -1,0 +1,98 @@
+// Conversion of read arrays to samples. See array_values.h.
+#include "runtime/array_values.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+
+namespace tarn {
+
+namespace {
+
+void put(Bytes& bytes, std::size_t at, DType dtype, double value) {
+  switch (dtype) {
+    case DType::f32:
+      reinterpret_cast<float*>(bytes.data())[at] = static_cast<float>(value);
+      break;
+    case DType::f64:
+      reinterpret_cast<double*>(bytes.data())[at] = value;
+      break;
+    case DType::i32:
+      reinterpret_cast<std::int32_t*>(bytes.data())[at] = static_cast<std::int32_t>(value);
+      break;
+    case DType::boolean:
+      reinterpret_cast<std::uint8_t*>(bytes.data())[at] = value != 0 ? 1 : 0;
+      break;
+  }
+}
+
+Status check_integer(double value, const InputInfo& input, std::uint32_t row, std::string_view where) {
+  const double limit =
+      input.index_limit > 0 ? static_cast<double>(input.index_limit) : std::numeric_limits<std::int32_t>::max();
+  const double least = input.index_limit > 0 ? 0 : std::numeric_limits<std::int32_t>::min();
+  if (value == std::floor(value) && value >= least && (input.index_limit > 0 ? value < limit : value <= limit))
+    return Done{};
+  const std::string wanted = input.index_limit > 0 ? fmt::format("an index from 0 to {}", input.index_limit - 1)
+                                                   : std::string("a whole number (i32)");
+  return error(fmt::format("{}: row {}: '{}' takes {}, here is {}", where, row + 1, input.name, wanted, value));
+}
+
+}  // namespace
+
+Result<Bytes> input_values(const Array& array, const std::vector<std::uint32_t>& rows, const InputInfo& input,
+                           double scale, std::string_view where) {
+  const auto width = static_cast<std::size_t>(element_count(input.type.shape));
+  Bytes bytes;
+  bytes.resize(rows.size() * width * size_of(input.type.dtype));
+  const bool plain = input.type.dtype == DType::f32 && array.type == ArrayType::f32;
+  const float* floats = plain ? array.values<float>().data() : nullptr;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    for (std::size_t j = 0; j < width; ++j) {
+      const std::size_t from = rows[i] * width + j;
+      if (plain) {
+        reinterpret_cast<float*>(bytes.data())[i * width + j] =
+            static_cast<float>(static_cast<double>(floats[from]) * scale);
+        continue;
+      }
+      const double value = array.at(static_cast<std::int64_t>(from)) * scale;
+      if (input.type.dtype == DType::i32) TARN_RETURN_IF_ERROR(check_integer(value, input, rows[i], where));
+      put(bytes, i * width + j, input.type.dtype, value);
+    }
+  }
+  return bytes;
+}
+
+Result<std::vector<std::int64_t>> classes_of(const Array& array, std::int64_t limit, std::string_view where) {
+  std::vector<std::int64_t> classes(static_cast<std::size_t>(array.elements()));
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    const double value = array.at(static_cast<std::int64_t>(i));
+    if (value != std::floor(value) || value < 0 || value >= static_cast<double>(limit)) {
+      return error(
+          fmt::format("{}: row {}: a class from 0 to {} is wanted, here is {}", where, i + 1, limit - 1, value));
+    }
+    classes[i] = static_cast<std::int64_t>(value);
+  }
+  return classes;
+}
+
+Bytes one_hot_values(const std::vector<std::int64_t>& classes, std::int64_t width, const InputInfo& input) {
+  Bytes bytes;
+  bytes.resize(classes.size() * static_cast<std::size_t>(width) * size_of(input.type.dtype));
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    for (std::int64_t j = 0; j < width; ++j) {
+      put(bytes, i * static_cast<std::size_t>(width) + static_cast<std::size_t>(j), input.type.dtype,
+          classes[i] == j ? 1 : 0);
+    }
+  }
+  return bytes;
+}
+
+Bytes class_values(const std::vector<std::int64_t>& classes, const InputInfo& input) {
+  Bytes bytes;
+  bytes.resize(classes.size() * size_of(input.type.dtype));
+  for (std::size_t i = 0; i < classes.size(); ++i) put(bytes, i, input.type.dtype, static_cast<double>(classes[i]));
+  return bytes;
+}
+
+}  // namespace tarn

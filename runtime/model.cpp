@@ -1,0 +1,46 @@
+// From a model file to native code. See model.h.
+#include "runtime/model.h"
+
+#include <chrono>
+#include <filesystem>
+
+#include "frontend/frontend.h"
+
+namespace tarn {
+
+Result<Program> load_program(const std::string& path, const ModelOptions& options, Sources& sources,
+                             Diagnostics& warnings) {
+  FrontendOptions frontend;
+  frontend.float_type = options.float_type;
+  frontend.overrides = options.overrides;
+  frontend.seed = options.seed;
+  FrontendResult result = compile_file(path, frontend, sources);
+  if (!result.program || has_errors(result.diagnostics)) return std::move(result.diagnostics);
+  warnings.insert(warnings.end(), result.diagnostics.begin(), result.diagnostics.end());
+  assign_offsets(*result.program);
+  return std::move(*result.program);
+}
+
+Result<std::shared_ptr<Model>> Model::compile(const std::string& path, const ModelOptions& options,
+                                              const std::vector<std::string>& functions, Sources& sources) {
+  const auto start = std::chrono::steady_clock::now();
+  std::shared_ptr<Model> model(new Model);
+  model->folder_ = std::filesystem::path(path).parent_path().string();
+  TARN_TRY(model->program_, load_program(path, options, sources, model->warnings_));
+
+  PlanOptions planning;
+  TARN_TRY(planning.target, target_of(options.codegen));
+  planning.fuse = options.fuse;
+  PassContext context;
+  context.options = options.passes;
+  context.sources = &sources;
+  TARN_TRY(model->plan_, plan_program(model->program_, planning, context));
+  model->warnings_.insert(model->warnings_.end(), context.warnings.begin(), context.warnings.end());
+
+  TARN_TRY(model->native_, compile_native(model->program_, model->plan_, options.codegen, functions));
+  model->compile_milliseconds_ =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return model;
+}
+
+}  // namespace tarn

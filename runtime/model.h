@@ -1,0 +1,58 @@
+// A compiled model: the program that the frontend made of a file, its kernel plans, and native code for this machine.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "codegen/native.h"
+#include "ir/program.h"
+#include "passes/pipeline.h"
+
+namespace tarn {
+
+struct ModelOptions {
+  DType float_type = DType::f32;                               // the default float type of the whole model
+  std::vector<std::pair<std::string, std::string>> overrides;  // --set KEY=EXPRESSION
+  std::optional<std::uint64_t> seed;                           // instead of the train block's
+  CodegenOptions codegen;
+  PassOptions passes;
+  bool fuse = true;
+};
+
+// Immutable after compile() but for native code, which is made when it is first asked for; safe to share between
+// threads.
+class Model {
+ public:
+  // Parses, elaborates, differentiates, fuses. `functions` names the graphs that will be needed as native code at once.
+  // Warnings are left in warnings(); errors are the result.
+  static Result<std::shared_ptr<Model>> compile(const std::string& path, const ModelOptions& options,
+                                                const std::vector<std::string>& functions, Sources& sources);
+
+  const Program& program() const { return program_; }
+  const ProgramPlan& plan() const { return plan_; }
+  NativeProgram& native() const { return *native_; }
+  const Diagnostics& warnings() const { return warnings_; }
+  // The folder that the data of the model file is relative to.
+  const std::string& folder() const { return folder_; }
+  // Milliseconds from reading the file to native code for `functions`.
+  double compile_milliseconds() const { return compile_milliseconds_; }
+
+ private:
+  Model() = default;
+
+  Program program_;
+  ProgramPlan plan_;
+  std::unique_ptr<NativeProgram> native_;
+  Diagnostics warnings_;
+  std::string folder_;
+  double compile_milliseconds_ = 0;
+};
+
+// The steps before native code, for commands that stop there: the program of a file with its offsets assigned.
+Result<Program> load_program(const std::string& path, const ModelOptions& options, Sources& sources,
+                             Diagnostics& warnings);
+
+}  // namespace tarn

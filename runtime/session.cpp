@@ -1,0 +1,167 @@
+// State memory and calls of native code. See session.h.
+#include "runtime/session.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tarn {
+
+namespace {
+
+std::size_t sample_bytes(const Type& type) {
+  return static_cast<std::size_t>(element_count(type.shape)) * size_of(type.dtype);
+}
+
+ArrayType array_type(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return ArrayType::f32;
+    case DType::f64:
+      return ArrayType::f64;
+    case DType::i32:
+      return ArrayType::i32;
+    case DType::boolean:
+      return ArrayType::boolean;
+  }
+  return ArrayType::f32;
+}
+
+}  // namespace
+
+Rows Rows::slice(const Program& program, std::uint64_t begin, std::uint64_t end) const {
+  Rows part;
+  part.count = end - begin;
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    const auto* base = static_cast<const std::byte*>(arrays[i]);
+    part.arrays.push_back(base == nullptr ? nullptr : base + begin * sample_bytes(program.inputs[i].type));
+  }
+  return part;
+}
+
+Session::Session(std::shared_ptr<Model> model, std::uint64_t seed) : model_(std::move(model)) {
+  state_.resize(state_bytes(program()));
+  workspace_.resize(std::max<std::uint64_t>(model_->native().workspace_bytes(), 64));
+  initialize(seed);
+}
+
+std::uint64_t Session::seed() const {
+  StateHeader header;
+  std::memcpy(&header, state_.data(), sizeof(header));
+  return header.seed;
+}
+
+void Session::initialize(std::uint64_t seed) {
+  std::fill(state_.begin(), state_.end(), std::byte{0});
+  StateHeader header;
+  header.layout = layout_hash(program());
+  header.seed = seed;
+  std::memcpy(state_.data(), &header, sizeof(header));
+  if (InitFunction init = model_->native().init()) init(state_.data(), workspace_.data());
+}
+
+Outcome Session::train(const Rows& rows, const std::uint32_t* order, MetricValues& metrics) {
+  reset_metrics();
+  control_.batches_done = 0;
+  control_.first_sample = 0;
+  const auto outcome = static_cast<Outcome>(
+      model_->native().train()(state_.data(), workspace_.data(), rows.arrays.data(), order, rows.count, &control_));
+  if (outcome == Outcome::done) metrics = report();
+  return outcome;
+}
+
+Outcome Session::adapt(const Rows& rows) {
+  AdaptFunction adapt = model_->native().adapt();
+  if (adapt == nullptr) return Outcome::done;
+  control_.batches_done = 0;
+  control_.first_sample = 0;
+  return static_cast<Outcome>(
+      adapt(state_.data(), workspace_.data(), rows.arrays.data(), nullptr, rows.count, &control_));
+}
+
+Outcome Session::evaluate(const Rows& rows, MetricValues& metrics) {
+  reset_metrics();
+  control_.batches_done = 0;
+  control_.first_sample = 0;
+  const auto outcome = static_cast<Outcome>(model_->native().evaluate()(
+      state_.data(), workspace_.data(), rows.arrays.data(), nullptr, rows.count, &control_));
+  if (outcome == Outcome::done) metrics = report();
+  return outcome;
+}
+
+Outcome Session::predict(const Rows& rows, std::vector<Array>& outputs) {
+  outputs.clear();
+  std::vector<void*> pointers;
+  for (const OutputInfo& output : program().outputs) {
+    Shape shape = output.type.shape;
+    shape.insert(shape.begin(), static_cast<std::int64_t>(rows.count));
+    outputs.push_back(Array::unset(array_type(output.type.dtype), std::move(shape)));
+  }
+  for (Array& output : outputs) pointers.push_back(output.data.data());
+  control_.batches_done = 0;
+  control_.first_sample = 0;
+  return static_cast<Outcome>(model_->native().predict()(state_.data(), workspace_.data(), rows.arrays.data(),
+                                                         pointers.data(), rows.count, &control_));
+}
+
+void Session::stop() { std::atomic_ref(control_.stop).store(1, std::memory_order_relaxed); }
+
+void Session::clear_stop() { std::atomic_ref(control_.stop).store(0, std::memory_order_relaxed); }
+
+std::uint64_t Session::batches_done() const {
+  return std::atomic_ref(const_cast<std::uint64_t&>(control_.batches_done)).load(std::memory_order_relaxed);
+}
+
+Array Session::tensor(std::string_view name) const {
+  const TensorInfo* info = program().find_tensor(name);
+  TARN_CHECK(info != nullptr && info->kind != TensorKind::metric, "no tensor '" + std::string(name) + "' in the state");
+  Array array = Array::unset(array_type(info->type.dtype), info->type.shape);
+  std::memcpy(array.data.data(), state_.data() + info->offset, array.data.size());
+  return array;
+}
+
+void Session::set_tensor(std::string_view name, const Array& values) {
+  const TensorInfo* info = program().find_tensor(name);
+  TARN_CHECK(info != nullptr && info->kind != TensorKind::metric, "no tensor '" + std::string(name) + "' in the state");
+  TARN_CHECK(values.shape == info->type.shape, "wrong shape for '" + std::string(name) + "'");
+  const Array converted = values.converted(array_type(info->type.dtype));
+  std::memcpy(state_.data() + info->offset, converted.data.data(), converted.data.size());
+}
+
+double Session::scalar(std::string_view name) const { return tensor(name).at(0); }
+
+void Session::set_scalar(std::string_view name, double value) {
+  set_tensor(name, Array::from_doubles(ArrayType::f64, {}, std::span(&value, 1)));
+}
+
+void Session::set_state(const Bytes& state) {
+  TARN_CHECK(state.size() == state_.size(), "a state of another size");
+  state_ = state;
+}
+
+void Session::reset_metrics() {
+  for (const TensorInfo& tensor : program().tensors) {
+    if (tensor.kind != TensorKind::metric) continue;
+    const Array start = Array::from_doubles(
+        array_type(tensor.type.dtype), tensor.type.shape,
+        std::vector<double>(static_cast<std::size_t>(element_count(tensor.type.shape)), tensor.initial));
+    std::memcpy(workspace_.data() + tensor.offset, start.data.data(), start.data.size());
+  }
+}
+
+MetricValues Session::report() {
+  std::size_t count = 0;
+  for (const MetricInfo& metric : program().metrics) count += static_cast<std::size_t>(element_count(metric.shape));
+  std::vector<double> flat(count);
+  model_->native().report()(workspace_.data(), flat.data());
+  MetricValues metrics;
+  std::size_t at = 0;
+  for (const MetricInfo& metric : program().metrics) {
+    const auto size = static_cast<std::size_t>(element_count(metric.shape));
+    metrics.values.emplace_back(flat.begin() + static_cast<std::ptrdiff_t>(at),
+                                flat.begin() + static_cast<std::ptrdiff_t>(at + size));
+    at += size;
+  }
+  return metrics;
+}
+
+}  // namespace tarn

@@ -1,0 +1,83 @@
+// A session: the state of one model (weights, slots, counters) and the calls of native code on it.
+//
+// Contract: one thread trains a session; nothing here prints or keeps a pointer to the caller's arrays beyond a call.
+// Batches are pointers to row-major samples in the dtypes of the program, in the order of Program::inputs.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/array.h"
+#include "runtime/model.h"
+
+namespace tarn {
+
+// Samples for a call: one pointer an input of the program (null where the call does not need it) and the number of
+// rows.
+struct Rows {
+  std::vector<const void*> arrays;
+  std::uint64_t count = 0;
+
+  // Rows [begin, end) of these.
+  Rows slice(const Program& program, std::uint64_t begin, std::uint64_t end) const;
+};
+
+// The values of Program::metrics, in order, each in row-major order; "loss" is the first.
+struct MetricValues {
+  std::vector<std::vector<double>> values;
+  double loss() const { return values.front().front(); }
+};
+
+class Session {
+ public:
+  Session(std::shared_ptr<Model> model, std::uint64_t seed);
+
+  const Program& program() const { return model_->program(); }
+  const Model& model() const { return *model_; }
+  std::uint64_t seed() const;
+
+  // Draws the initial weights again, from `seed`; slots and counters start anew.
+  void initialize(std::uint64_t seed);
+
+  // One epoch over the rows in `order` (null: as they stand). The metrics are those of the epoch, taken before each
+  // step.
+  Outcome train(const Rows& rows, const std::uint32_t* order, MetricValues& metrics);
+  // The pass over the training rows that fits states declared with `adapt`; nothing where the program has none.
+  Outcome adapt(const Rows& rows);
+  Outcome evaluate(const Rows& rows, MetricValues& metrics);
+  // Fills one array an output of the program, [count, shape…].
+  Outcome predict(const Rows& rows, std::vector<Array>& outputs);
+
+  // Stops the call that is running, or the next, before its next batch. Safe from any thread and from a signal handler.
+  void stop();
+  void clear_stop();
+  // Batches done in the call that is running; after Outcome::not_finite the number of the batch at fault, from 0.
+  std::uint64_t batches_done() const;
+
+  // A tensor of the state by name, as the plain array; TARN_CHECKs the name.
+  Array tensor(std::string_view name) const;
+  // The array must have the tensor's shape; it is converted to its dtype.
+  void set_tensor(std::string_view name, const Array& values);
+  // A counter or hyper-parameter.
+  double scalar(std::string_view name) const;
+  void set_scalar(std::string_view name, double value);
+
+  // The raw state; for copies of all of it (restore_best).
+  const Bytes& state() const { return state_; }
+  void set_state(const Bytes& state);
+
+ private:
+  void reset_metrics();
+  MetricValues report();
+
+  std::shared_ptr<Model> model_;
+  Bytes state_, workspace_;
+  Control control_;
+};
+
+}  // namespace tarn

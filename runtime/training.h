@@ -1,0 +1,76 @@
+// The training loop as Keras runs it: epochs over shuffled rows, validation, early stopping, and what is kept of each
+// epoch.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/session.h"
+
+namespace tarn {
+
+// What one epoch gave. Names are those of Program::metrics; a metric that is no scalar has all its values.
+struct EpochReport {
+  std::int64_t epoch = 0;   // from 1
+  std::int64_t epochs = 0;  // planned
+  MetricValues training;
+  std::optional<MetricValues> validation;
+  double seconds = 0;
+};
+
+struct FitOptions {
+  std::int64_t epochs = 1;
+  bool shuffle = true;
+  // An interrupted epoch is undone, so that a checkpoint written afterwards resumes at its start (costs a copy of the
+  // state an epoch).
+  bool undo_interrupted = false;
+  // Called after each epoch; false ends training.
+  std::function<bool(const EpochReport&)> on_epoch;
+};
+
+struct FitResult {
+  enum class End { completed, stopped_early, by_callback, interrupted, not_finite } end = End::completed;
+  std::int64_t epochs_done = 0;  // of this call
+  std::uint64_t steps = 0;
+  double seconds = 0;  // in native code, validation included
+  std::optional<EpochReport> last;
+  // not_finite: what happened where; nothing else is empty then.
+  Diagnostic failure;
+};
+
+// Trains on `training`; evaluates on `validation` (may be null) after each epoch. Early stopping and the reduction of
+// the learning rate on plateaus are as the program's settings say. Epochs are counted from the session's counter
+// "epoch", so that a resumed run goes on.
+FitResult fit(Session& session, const Rows& training, const Rows* validation, const FitOptions& options);
+
+// Follows a quantity such as "val_loss" over the epochs and says when it got better by more than min_delta. mode
+// "auto": larger is better for names with "acc", "auc", "precision", "recall", "f1" or "r2" in them, else smaller.
+class Monitor {
+ public:
+  Monitor(std::string quantity, const std::string& mode, double min_delta,
+          std::optional<double> baseline = std::nullopt);
+  // Whether this epoch is the best so far; an absent or NaN quantity never is.
+  bool improved(const Program& program, const EpochReport& report);
+  const std::string& quantity() const { return quantity_; }
+  double best() const { return best_; }
+
+ private:
+  std::string quantity_;
+  bool larger_is_better_;
+  double min_delta_, best_;
+};
+
+// The scalar with this name ("loss", "val_loss", "accuracy", "val_accuracy") in the report; nothing where there is
+// none.
+std::optional<double> quantity_of(const Program& program, const EpochReport& report, std::string_view name);
+
+// Finds, by running the step again in the reference evaluator, the first operation that gave a NaN or an infinity in
+// the batch `rows[order[first]] …`; a diagnostic at its line in the user's file, or without a line where it cannot
+// tell.
+Diagnostic explain_not_finite(const Session& session, const Rows& rows, const std::uint32_t* order, std::uint64_t first,
+                              std::int64_t epoch);
+
+}  // namespace tarn

@@ -1,0 +1,155 @@
+// Weights and checkpoints on disk. See weights.h.
+#include "runtime/weights.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "runtime/file.h"
+#include "runtime/gzip.h"
+#include "runtime/npz.h"
+#include "runtime/zip.h"
+
+namespace tarn {
+
+namespace {
+
+bool is_weight(const TensorInfo& tensor) {
+  return tensor.kind == TensorKind::parameter || tensor.kind == TensorKind::state;
+}
+
+std::vector<NamedArray> tensors_of(const Session& session, bool everything) {
+  std::vector<NamedArray> tensors;
+  for (const TensorInfo& tensor : session.program().tensors) {
+    if (tensor.kind == TensorKind::metric || !(everything || is_weight(tensor))) continue;
+    tensors.push_back({tensor.name, session.tensor(tensor.name)});
+  }
+  return tensors;
+}
+
+std::map<std::string, std::string> metadata_of(const Session& session, const Vocabularies& vocabularies) {
+  std::map<std::string, std::string> metadata{{"format", "tarn"}, {"model", session.program().name}};
+  if (!session.program().constants.empty()) metadata["constants"] = nlohmann::json(session.program().constants).dump();
+  if (!vocabularies.empty()) metadata["classes"] = nlohmann::json(vocabularies).dump();
+  return metadata;
+}
+
+// Metadata written by others may hold anything under our names: what does not fit is left out.
+template <class T>
+void read_json(const std::map<std::string, std::string>& metadata, const char* key, T& value) {
+  const auto found = metadata.find(key);
+  if (found == metadata.end()) return;
+  const nlohmann::json json = nlohmann::json::parse(found->second, nullptr, false);
+  try {
+    value = json.get<T>();
+  } catch (const nlohmann::json::exception&) {
+    value = T();
+  }
+}
+
+std::string hexadecimal(std::uint64_t value) { return fmt::format("{:016x}", value); }
+
+const NamedArray* find(const std::vector<NamedArray>& tensors, std::string_view name) {
+  for (const NamedArray& tensor : tensors) {
+    if (tensor.name == name) return &tensor;
+  }
+  return nullptr;
+}
+
+// What keeps `tensors` from being the weights of the program: one note a name.
+std::vector<Note> mismatches(const Program& program, const std::vector<NamedArray>& tensors) {
+  std::vector<Note> notes;
+  for (const TensorInfo& tensor : program.tensors) {
+    if (!is_weight(tensor)) continue;
+    const NamedArray* found = find(tensors, tensor.name);
+    if (found == nullptr) {
+      notes.push_back({{}, fmt::format("'{}' {} is not in the file", tensor.name, to_string(tensor.type.shape))});
+    } else if (found->array.shape != tensor.type.shape) {
+      notes.push_back({{},
+                       fmt::format("'{}': expected {}, found {}", tensor.name, to_string(tensor.type.shape),
+                                   format_shape(found->array.shape))});
+    }
+  }
+  for (const NamedArray& tensor : tensors) {
+    const TensorInfo* known = program.find_tensor(tensor.name);
+    if (known == nullptr) {
+      notes.push_back({{}, fmt::format("'{}' {} is not in the model", tensor.name, format_shape(tensor.array.shape))});
+    }
+  }
+  return notes;
+}
+
+}  // namespace
+
+Result<WeightsFile> read_weights(const std::string& path) {
+  TARN_TRY(const Bytes bytes, read_file(path));
+  WeightsFile file;
+  if (is_zip(bytes)) {
+    TARN_TRY(file.tensors, parse_npz(bytes, path));
+    return file;
+  }
+  TARN_TRY(Safetensors parsed, parse_safetensors(bytes, path));
+  file.tensors = std::move(parsed.tensors);
+  const auto model = parsed.metadata.find("model");
+  if (model != parsed.metadata.end()) file.model = model->second;
+  read_json(parsed.metadata, "constants", file.constants);
+  read_json(parsed.metadata, "classes", file.vocabularies);
+  return file;
+}
+
+Status write_weights(const std::string& path, const Session& session, const Vocabularies& vocabularies) {
+  const std::vector<NamedArray> tensors = tensors_of(session, false);
+  if (path.ends_with(".npz")) return write_npz(path, tensors);
+  return write_safetensors(path, tensors, metadata_of(session, vocabularies));
+}
+
+Status apply_weights(Session& session, const WeightsFile& weights, const std::string& path) {
+  std::vector<Note> notes = mismatches(session.program(), weights.tensors);
+  if (!notes.empty()) {
+    std::string message = fmt::format("'{}' does not hold the weights of model '{}'", path, session.program().name);
+    if (!weights.model.empty() && weights.model != session.program().name)
+      message += fmt::format("; they are of '{}'", weights.model);
+    return error_at({}, std::move(message), std::move(notes));
+  }
+  for (const NamedArray& tensor : weights.tensors) session.set_tensor(tensor.name, tensor.array);
+  return Done{};
+}
+
+Status write_checkpoint(const std::string& path, const Session& session, const Vocabularies& vocabularies) {
+  std::map<std::string, std::string> metadata = metadata_of(session, vocabularies);
+  metadata["seed"] = hexadecimal(session.seed());
+  metadata["layout"] = hexadecimal(layout_hash(session.program()));
+  return write_safetensors(path, tensors_of(session, true), metadata);
+}
+
+Status resume_checkpoint(Session& session, const std::string& path) {
+  TARN_TRY(const Safetensors file, read_safetensors(path));
+  const auto layout = file.metadata.find("layout");
+  const auto seed = file.metadata.find("seed");
+  if (layout == file.metadata.end() || seed == file.metadata.end())
+    return error(fmt::format("'{}' is not a checkpoint", path));
+  std::uint64_t value = 0;
+  const char* end = seed->second.data() + seed->second.size();
+  if (std::from_chars(seed->second.data(), end, value, 16).ptr != end)
+    return error(fmt::format("'{}' is not a checkpoint", path));
+  std::vector<Note> notes = mismatches(session.program(), file.tensors);
+  for (const TensorInfo& tensor : session.program().tensors) {
+    if (tensor.kind == TensorKind::metric || is_weight(tensor)) continue;
+    const NamedArray* found = find(file.tensors, tensor.name);
+    if (found == nullptr || found->array.shape != tensor.type.shape) {
+      notes.push_back({{}, fmt::format("'{}' {} is not in the file", tensor.name, to_string(tensor.type.shape))});
+    }
+  }
+  if (!notes.empty() || layout->second != hexadecimal(layout_hash(session.program()))) {
+    return error_at(
+        {}, fmt::format("'{}' is a checkpoint of another model or optimizer than '{}'", path, session.program().name),
+        std::move(notes));
+  }
+  session.initialize(value);
+  for (const NamedArray& tensor : file.tensors) session.set_tensor(tensor.name, tensor.array);
+  return Done{};
+}
+
+}  // namespace tarn

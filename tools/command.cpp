@@ -1,0 +1,175 @@
+// What the commands share. See command.h.
+#include "tools/command.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+namespace tarn {
+
+using Json = nlohmann::ordered_json;
+
+void add_model_options(CLI::App& app, CommonOptions& options) {
+  app.add_option("FILE", options.file, "the model file")->required();
+  app.add_option("--set", options.settings,
+                 "KEY=EXPRESSION: a const of the file or a key of its train block; may be repeated")
+      ->allow_extra_args(false);
+  app.add_option("--seed", options.seed, "seed of all random numbers, instead of the file's");
+  app.add_option("--precision", options.precision, "float type of the whole model")
+      ->check(CLI::IsMember({"f32", "f64"}));
+  app.add_option("--cpu", options.cpu, "processor to make code for, as LLVM names it");
+  app.add_flag("--quiet", options.quiet, "no progress and no remarks");
+  app.add_flag("--json", options.json, "results as JSON, one object a line");
+  app.add_flag("--no-color", options.no_color, "no colours on a terminal");
+}
+
+void add_data_options(CLI::App& app, CommonOptions& options) {
+  app.add_option("--data", options.data,
+                 "PATH or NAME=PATH: a file instead of one that the model names; may be repeated")
+      ->allow_extra_args(false);
+  app.add_option("--weights", options.weights, "safetensors or npz to start from or to use");
+  app.add_option("--threads", options.threads,
+                 "threads of native code (0: as many as useful); results do not depend on it")
+      ->check(CLI::Range(0, 1024));
+}
+
+Console::Console(const CommonOptions& options) : json_(options.json), quiet_(options.quiet) {
+  interactive_ = isatty(STDERR_FILENO) != 0;
+  color_ = interactive_ && !options.no_color && std::getenv("NO_COLOR") == nullptr;
+}
+
+int Console::report(const Diagnostics& diagnostics) {
+  int status = kDone;
+  for (const Diagnostic& diagnostic : diagnostics) {
+    const bool is_error = diagnostic.severity == Severity::error;
+    if (is_error) status = diagnostic.machine ? kMachineFault : std::max(status, static_cast<int>(kUserFault));
+    if (is_error || !quiet_) std::fputs(format(diagnostic, sources, color_).c_str(), stderr);
+    if (!json_) continue;
+    Json object{{"event", "diagnostic"}, {"severity", name_of(diagnostic.severity)}};
+    if (diagnostic.span) {
+      object["file"] = sources.name(diagnostic.span.file);
+      object["line"] = diagnostic.span.line;
+      object["column"] = diagnostic.span.column;
+    }
+    object["message"] = diagnostic.message;
+    object["notes"] = Json::array();
+    for (const Note& note : diagnostic.notes) object["notes"].push_back(note.message);
+    event(object);
+  }
+  return status;
+}
+
+void Console::note(const std::string& text) const {
+  if (!quiet_) std::fprintf(stderr, "%s\n", text.c_str());
+}
+
+void Console::event(const Json& object) const {
+  // Names of files need not be UTF-8; JSON must be.
+  const std::string line = object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  std::fwrite(line.data(), 1, line.size(), stdout);
+  std::fflush(stdout);
+}
+
+Result<ModelOptions> model_options(const CommonOptions& options) {
+  ModelOptions model;
+  model.float_type = options.precision == "f64" ? DType::f64 : DType::f32;
+  model.seed = options.seed;
+  model.codegen.cpu = options.cpu == "native" ? "" : options.cpu;
+  for (const std::string& setting : options.settings) {
+    const std::size_t equals = setting.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return error(fmt::format("--set {}: KEY=EXPRESSION is wanted", setting));
+    model.overrides.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
+  }
+  return model;
+}
+
+std::map<std::string, std::string> data_paths(const CommonOptions& options) {
+  std::map<std::string, std::string> paths;
+  for (const std::string& text : options.data) {
+    const std::size_t equals = text.find('=');
+    const bool named = equals != std::string::npos && equals > 0 && text.find_first_of("/.\\") > equals;
+    paths[named ? text.substr(0, equals) : ""] = named ? text.substr(equals + 1) : text;
+  }
+  return paths;
+}
+
+std::string default_weights(const std::string& file) {
+  return std::filesystem::path(file).replace_extension(".safetensors").string();
+}
+
+Result<Prepared> prepare_for_use(const CommonOptions& options, const std::vector<std::string>& functions,
+                                 Console& console) {
+  TARN_TRY(ModelOptions model, model_options(options));
+  std::string path = options.weights;
+  if (path.empty() && std::filesystem::exists(default_weights(options.file))) path = default_weights(options.file);
+  std::optional<WeightsFile> weights;
+  if (!path.empty()) {
+    TARN_TRY(weights, read_weights(path));
+    std::vector<std::pair<std::string, std::string>> recorded(weights->constants.begin(), weights->constants.end());
+    model.overrides.insert(model.overrides.begin(), recorded.begin(), recorded.end());
+  }
+  Prepared prepared;
+  TARN_TRY(prepared.model, Model::compile(options.file, model, functions, console.sources));
+  console.report(prepared.model->warnings());
+  const TrainSettings& settings = prepared.model->program().settings;
+  prepared.session = std::make_unique<Session>(prepared.model, options.seed.value_or(settings.seed));
+  if (weights) {
+    TARN_RETURN_IF_ERROR(apply_weights(*prepared.session, *weights, path));
+    prepared.vocabularies = weights->vocabularies;
+  } else {
+    console.note(
+        fmt::format("note: no weights given and no '{}': using the initial values", default_weights(options.file)));
+  }
+  return prepared;
+}
+
+Result<Dataset> read_for_use(const CommonOptions& options, const Prepared& prepared, bool targets,
+                             Vocabularies& vocabularies) {
+  const Program& program = prepared.model->program();
+  const std::string& folder = prepared.model->folder();
+  DataRequest request{has_data(program, "test") ? "test" : "", data_paths(options), targets};
+  if (vocabularies.empty() && targets && (!request.part.empty() || !request.paths.empty()) && has_data(program, "")) {
+    TARN_RETURN_IF_ERROR(read_dataset(program, folder, {"", {}, true}, vocabularies));
+  }
+  return read_dataset(program, folder, request, vocabularies);
+}
+
+Json json_number(double value, bool single_precision) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  // The nearest double of the shortest text of a float prints as that text.
+  return single_precision ? std::strtod(fmt::format("{}", static_cast<float>(value)).c_str(), nullptr) : value;
+}
+
+void add_metrics(Json& object, const Program& program, const MetricValues& values, std::string_view prefix) {
+  for (std::size_t i = 1; i < program.metrics.size(); ++i) {
+    const std::string name = std::string(prefix) + program.metrics[i].name;
+    if (program.metrics[i].shape.empty()) {
+      object[name] = json_number(values.values[i].front(), false);
+      continue;
+    }
+    object[name] = Json::array();
+    for (double value : values.values[i]) object[name].push_back(json_number(value, false));
+  }
+}
+
+std::string metric_text(const Program& program, const MetricValues& values, std::string_view prefix) {
+  std::string text;
+  for (std::size_t i = 0; i < program.metrics.size(); ++i) {
+    if (!program.metrics[i].shape.empty()) continue;
+    const double value = values.values[i].front();
+    const bool tiny = value != 0 && std::fabs(value) < 1e-3;
+    text += fmt::format("{}{}{} {}", text.empty() ? "" : "  ", prefix, program.metrics[i].name,
+                        tiny ? fmt::format("{:.4e}", value) : fmt::format("{:.4f}", value));
+  }
+  return text;
+}
+
+}  // namespace tarn

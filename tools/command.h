@@ -1,0 +1,108 @@
+// What the commands of the driver share: options, exit statuses, the way results and diagnostics leave the program.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/dataset.h"
+#include "runtime/model.h"
+#include "runtime/session.h"
+#include "runtime/weights.h"
+
+namespace CLI {
+class App;
+}
+
+namespace tarn {
+
+enum ExitStatus : int { kDone = 0, kUserFault = 1, kUsage = 2, kMachineFault = 3, kInterrupted = 130 };
+
+// Options that mean the same everywhere.
+struct CommonOptions {
+  std::string file;
+  std::vector<std::string> data;      // PATH or name=PATH
+  std::string weights;                // to start from or to use
+  std::vector<std::string> settings;  // KEY=EXPRESSION
+  std::optional<std::uint64_t> seed;
+  int threads = 0;
+  std::string precision = "f32";
+  std::string cpu = "native";
+  bool quiet = false, json = false, no_color = false;
+};
+
+// Adds FILE and the options that a command of this kind takes.
+void add_model_options(CLI::App& app, CommonOptions& options);
+void add_data_options(CLI::App& app, CommonOptions& options);
+
+// One run of the driver: where its output goes, and the sources that diagnostics point into.
+class Console {
+ public:
+  explicit Console(const CommonOptions& options);
+
+  Sources sources;
+
+  bool json() const { return json_; }
+  bool quiet() const { return quiet_; }
+  // Whether standard error is a terminal that understands escapes.
+  bool interactive() const { return interactive_; }
+
+  // Diagnostics on standard error and, with --json, as events on standard output; the exit status that they call for.
+  int report(const Diagnostics& diagnostics);
+  // A remark on standard error, unless --quiet.
+  void note(const std::string& text) const;
+  // A JSON object as one line of standard output.
+  void event(const nlohmann::ordered_json& object) const;
+
+ private:
+  bool json_, quiet_, color_, interactive_;
+};
+
+// The pieces of ModelOptions that the command line decides. A --set without '=' is an error.
+Result<ModelOptions> model_options(const CommonOptions& options);
+// --data as the files of a request. name=PATH only where the text before '=' is a name.
+std::map<std::string, std::string> data_paths(const CommonOptions& options);
+
+// A model, a session on it, and the weights that the options ask for: --weights, else FILE's .safetensors, else the
+// initial values with a note. Constants recorded in the weights are applied before compiling.
+struct Prepared {
+  std::shared_ptr<Model> model;
+  std::unique_ptr<Session> session;
+  Vocabularies vocabularies;
+};
+Result<Prepared> prepare_for_use(const CommonOptions& options, const std::vector<std::string>& functions,
+                                 Console& console);
+
+// The data set for `eval` and `predict`: --data, else `data test`, else `data`. Labels of the training data are learnt
+// first where the weights did not bring them.
+Result<Dataset> read_for_use(const CommonOptions& options, const Prepared& prepared, bool targets,
+                             Vocabularies& vocabularies);
+
+// The weights file that belongs to a model file: iris.tarn gives iris.safetensors beside it.
+std::string default_weights(const std::string& file);
+
+// A number as JSON has it: the shortest text that reads back to the same float or double; "inf", "-inf", "nan" as
+// strings.
+nlohmann::ordered_json json_number(double value, bool single_precision);
+// {"accuracy": 0.9, …}: every metric but the loss, with a prefix.
+void add_metrics(nlohmann::ordered_json& object, const Program& program, const MetricValues& values,
+                 std::string_view prefix);
+// "loss 0.123  accuracy 0.95": for people.
+std::string metric_text(const Program& program, const MetricValues& values, std::string_view prefix);
+
+// The commands: each adds itself to the application and says what it does when chosen.
+using Action = std::function<int()>;
+void add_train(CLI::App& app, Action& action);
+void add_eval(CLI::App& app, Action& action);
+void add_predict(CLI::App& app, Action& action);
+void add_check(CLI::App& app, Action& action);
+void add_show(CLI::App& app, Action& action);
+void add_summary(CLI::App& app, Action& action);
+void add_weights(CLI::App& app, Action& action);
+void add_fmt(CLI::App& app, Action& action);
+
+}  // namespace tarn

@@ -1,0 +1,43 @@
+// `tarn fmt FILE`: format a model file in place, or check that it is formatted.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "frontend/format_source.h"
+#include "runtime/file.h"
+#include "tools/command.h"
+
+namespace tarn {
+
+namespace {
+
+struct FormatOptions : CommonOptions {
+  bool check = false;
+};
+
+int format_file(const FormatOptions& options) {
+  Console console(options);
+  Result<Bytes> bytes = read_file(options.file);
+  if (!bytes) return console.report(bytes.error());
+  const std::string text(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+  Result<std::string> formatted = format_source(console.sources.add(options.file, text), console.sources);
+  if (!formatted) return console.report(formatted.error());
+  if (*formatted == text) return kDone;
+  if (options.check)
+    return console.report(
+        {error(fmt::format("'{}' is not formatted; `tarn fmt {}` does it", options.file, options.file))});
+  Status written = write_file(options.file, *formatted);
+  return written ? kDone : console.report(written.error());
+}
+
+}  // namespace
+
+void add_fmt(CLI::App& app, Action& action) {
+  auto options = std::make_shared<FormatOptions>();
+  CLI::App* command = app.add_subcommand("fmt", "format a model file in place");
+  command->add_option("FILE", options->file, "the model file")->required();
+  command->add_flag("--check", options->check, "change nothing; exit status 1 where the file is not formatted");
+  command->callback([&action, options] { action = [options] { return format_file(*options); }; });
+}
+
+}  // namespace tarn

@@ -1,0 +1,53 @@
+// The driver `tarn`: parses the command line and runs one command.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <new>
+
+#include "codegen/native.h"
+#include "tools/command.h"
+
+namespace {
+
+std::string version() {
+  std::string text =
+      fmt::format("tarn {}\nLLVM {}\nCPU {}\nfeatures", TARN_VERSION, tarn::llvm_version(), tarn::host_cpu());
+  for (const std::string& feature : tarn::host_features()) text += " " + feature;
+  return text;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"A compiler for differentiable models: trains, evaluates and runs what a model file describes.", "tarn"};
+  app.set_version_flag("--version", version);
+  app.require_subcommand(1);
+  app.option_defaults()->always_capture_default();
+  tarn::Action action;
+  for (auto add : {tarn::add_train, tarn::add_eval, tarn::add_predict, tarn::add_check, tarn::add_show,
+                   tarn::add_summary, tarn::add_weights, tarn::add_fmt}) {
+    add(app, action);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    app.exit(error);
+    return tarn::kUsage;
+  }
+  return action();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    std::fputs("error: out of memory\n", stderr);
+    return tarn::kMachineFault;
+  } catch (const std::exception& exception) {
+    std::fprintf(stderr, "error: %s\n", exception.what());
+    return tarn::kMachineFault;
+  }
+}

@@ -1,0 +1,119 @@
+// `tarn summary FILE`: layers, shapes, parameters, and what a step costs.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "tools/command.h"
+
+namespace tarn {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Totals {
+  std::int64_t trainable = 0, frozen = 0;  // elements of parameters, and of states and parameters that do not train
+  double flops = 0, bytes = 0;             // of one prediction, a sample
+  std::uint64_t parameters_and_slots = 0,
+                workspace = 0;  // bytes of a training step (of prediction, where nothing trains)
+};
+
+Totals totals_of(const Program& program, const ProgramPlan& plan) {
+  Totals totals;
+  for (const TensorInfo& tensor : program.tensors) {
+    const std::int64_t count = element_count(tensor.type.shape);
+    if (tensor.kind == TensorKind::parameter) (tensor.trainable ? totals.trainable : totals.frozen) += count;
+    if (tensor.kind == TensorKind::state) totals.frozen += count;
+  }
+  const KernelPlan& predict = plan.plans.at("predict");
+  for (const Kernel& kernel : predict.kernels) {
+    const KernelCost cost = cost_of(predict, kernel);
+    totals.flops += cost.flops / static_cast<double>(predict.max_batch);
+    totals.bytes += cost.bytes / static_cast<double>(predict.max_batch);
+  }
+  totals.parameters_and_slots = state_bytes(program);
+  totals.workspace = plan.workspace_bytes;
+  return totals;
+}
+
+std::int64_t elements_of(const Program& program, const LayerInfo& layer) {
+  std::int64_t count = 0;
+  for (const std::string& name : layer.tensors) {
+    const TensorInfo* tensor = program.find_tensor(name);
+    if (tensor != nullptr) count += element_count(tensor->type.shape);
+  }
+  return count;
+}
+
+void print_json(const Console& console, const Program& program, const Totals& totals) {
+  Json object{{"model", program.name}, {"layers", Json::array()}};
+  for (const LayerInfo& layer : program.layers) {
+    object["layers"].push_back({{"name", layer.path},
+                                {"layer", layer.layer},
+                                {"output", layer.output},
+                                {"parameters", elements_of(program, layer)},
+                                {"tensors", layer.tensors}});
+  }
+  object["trainable"] = totals.trainable;
+  object["not_trainable"] = totals.frozen;
+  object["flops_per_sample"] = totals.flops;
+  object["bytes_per_sample"] = totals.bytes;
+  object["state_bytes"] = totals.parameters_and_slots;
+  object["workspace_bytes"] = totals.workspace;
+  console.event(object);
+}
+
+void print_text(const Program& program, const Totals& totals) {
+  fmt::print("{}\n\n{:<34} {:<18} {:>12}\n", program.name, "layer", "output", "parameters");
+  for (const InputInfo& input : program.inputs) {
+    if (input.role == InputRole::input)
+      fmt::print("{:<34} {:<18}\n", "input " + input.name, to_string(input.type.shape));
+  }
+  for (const LayerInfo& layer : program.layers) {
+    const std::string name = std::string(static_cast<std::size_t>(2 * layer.depth), ' ') + layer.path +
+                             (layer.path.starts_with(layer.layer) ? "" : " (" + layer.layer + ")");
+    fmt::print("{:<34} {:<18} {:>12}\n", name, to_string(layer.output), elements_of(program, layer));
+  }
+  fmt::print("\n{} trainable parameters, {} not trainable\n", totals.trainable, totals.frozen);
+  fmt::print("prediction: {:.0f} FLOPs and {:.0f} bytes a sample\n", totals.flops, totals.bytes);
+  fmt::print("memory of a {}: {} bytes of state, {} bytes of workspace\n",
+             program.trainable ? "training step" : "prediction", totals.parameters_and_slots, totals.workspace);
+}
+
+int summary(const CommonOptions& options) {
+  Console console(options);
+  Result<ModelOptions> chosen = model_options(options);
+  if (!chosen) return console.report(chosen.error());
+  Diagnostics warnings;
+  Result<Program> program = load_program(options.file, *chosen, console.sources, warnings);
+  if (!program) return console.report(program.error());
+  console.report(warnings);
+  PlanOptions planning;
+  Result<Target> target = target_of(chosen->codegen);
+  if (!target) return console.report(target.error());
+  planning.target = *target;
+  PassContext context;
+  context.sources = &console.sources;
+  Result<ProgramPlan> plan = plan_program(*program, planning, context);
+  if (!plan) return console.report(plan.error());
+  const Totals totals = totals_of(*program, *plan);
+  if (console.json()) {
+    print_json(console, *program, totals);
+  } else {
+    print_text(*program, totals);
+  }
+  return kDone;
+}
+
+}  // namespace
+
+void add_summary(CLI::App& app, Action& action) {
+  auto options = std::make_shared<CommonOptions>();
+  CLI::App* command = app.add_subcommand("summary", "layers, output shapes, parameters, FLOPs and memory");
+  add_model_options(*command, *options);
+  command->callback([&action, options] { action = [options] { return summary(*options); }; });
+}
+
+}  // namespace tarn

@@ -1,0 +1,174 @@
+// `tarn weights FILE`: names, shapes and statistics of a weights file; its values; changes to it.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "runtime/npz.h"
+#include "runtime/safetensors.h"
+#include "tools/command.h"
+
+namespace tarn {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct WeightsOptions : CommonOptions {
+  std::string print, npz;
+  std::vector<std::string> assign;
+};
+
+Json nested(const Array& array, std::size_t axis, std::int64_t& at) {
+  if (axis == array.shape.size()) return json_number(array.at(at++), array.type == ArrayType::f32);
+  Json list = Json::array();
+  for (std::int64_t i = 0; i < array.shape[axis]; ++i) list.push_back(nested(array, axis + 1, at));
+  return list;
+}
+
+Json values_of(const Array& array) {
+  std::int64_t at = 0;
+  return nested(array, 0, at);
+}
+
+struct Statistics {
+  double least = 0, largest = 0, mean = 0, deviation = 0;
+};
+
+Statistics statistics_of(const Array& array) {
+  const std::vector<double> values = array.to_doubles();
+  Statistics result;
+  if (values.empty()) return result;
+  result.least = *std::min_element(values.begin(), values.end());
+  result.largest = *std::max_element(values.begin(), values.end());
+  for (double value : values) result.mean += value / static_cast<double>(values.size());
+  for (double value : values)
+    result.deviation += (value - result.mean) * (value - result.mean) / static_cast<double>(values.size());
+  result.deviation = std::sqrt(result.deviation);
+  return result;
+}
+
+// Collects the numbers of nested JSON lists in row-major order, and the shape; false where lists are ragged or hold
+// anything else.
+bool collect(const Json& json, std::size_t axis, std::vector<std::int64_t>& shape, std::vector<double>& values) {
+  if (json.is_number()) {
+    values.push_back(json.get<double>());
+    return axis == shape.size();
+  }
+  if (!json.is_array() || axis > kMaxRank) return false;
+  const auto size = static_cast<std::int64_t>(json.size());
+  if (values.empty() && axis == shape.size()) shape.push_back(size);
+  if (axis >= shape.size() || shape[axis] != size) return false;
+  for (const Json& element : json) {
+    if (!collect(element, axis + 1, shape, values)) return false;
+  }
+  return true;
+}
+
+Status assign(std::vector<NamedArray>& tensors, const std::string& assignment, const std::string& path) {
+  const std::size_t equals = assignment.find('=');
+  if (equals == std::string::npos) return error(fmt::format("--assign {}: NAME=[…] is wanted", assignment));
+  const std::string name = assignment.substr(0, equals);
+  std::vector<std::string> names;
+  for (NamedArray& tensor : tensors) {
+    names.push_back(tensor.name);
+    if (tensor.name != name) continue;
+    std::vector<std::int64_t> shape;
+    std::vector<double> values;
+    const Json json = Json::parse(assignment.substr(equals + 1), nullptr, false);
+    if (json.is_discarded() || !collect(json, 0, shape, values)) {
+      return error(fmt::format("--assign {}: numbers in nested lists are wanted, as in [[1, 2], [3, 4]]", name));
+    }
+    if (shape != tensor.array.shape) {
+      return error(fmt::format("--assign {}: expected {}, found {}", name, format_shape(tensor.array.shape),
+                               format_shape(shape)));
+    }
+    tensor.array = Array::from_doubles(tensor.array.type, shape, values);
+    return Done{};
+  }
+  const std::optional<std::string> near = nearest_name(name, names);
+  return error(
+      fmt::format("'{}' has no tensor '{}'{}", path, name, near ? fmt::format("; did you mean '{}'?", *near) : ""));
+}
+
+int print_one(Console& console, const std::vector<NamedArray>& tensors, const std::string& name,
+              const std::string& path) {
+  std::vector<std::string> names;
+  for (const NamedArray& tensor : tensors) {
+    names.push_back(tensor.name);
+    if (tensor.name != name) continue;
+    if (console.json()) {
+      console.event({{"name", name}, {"shape", tensor.array.shape}, {"values", values_of(tensor.array)}});
+    } else {
+      fmt::print("{}\n", values_of(tensor.array).dump());
+    }
+    return kDone;
+  }
+  const std::optional<std::string> near = nearest_name(name, names);
+  return console.report({error(
+      fmt::format("'{}' has no tensor '{}'{}", path, name, near ? fmt::format("; did you mean '{}'?", *near) : ""))});
+}
+
+void list(const Console& console, const std::vector<NamedArray>& tensors) {
+  for (const NamedArray& tensor : tensors) {
+    const Statistics s = statistics_of(tensor.array);
+    if (console.json()) {
+      console.event({{"name", tensor.name},
+                     {"dtype", name_of(tensor.array.type)},
+                     {"shape", tensor.array.shape},
+                     {"min", json_number(s.least, false)},
+                     {"max", json_number(s.largest, false)},
+                     {"mean", json_number(s.mean, false)},
+                     {"std", json_number(s.deviation, false)}});
+      continue;
+    }
+    fmt::print("{:<32} {:<5} {:<14} min {:>10.4g}  max {:>10.4g}  mean {:>10.4g}  std {:>10.4g}\n", tensor.name,
+               name_of(tensor.array.type), format_shape(tensor.array.shape), s.least, s.largest, s.mean, s.deviation);
+  }
+}
+
+int weights(const WeightsOptions& options) {
+  Console console(options);
+  Result<WeightsFile> file = read_weights(options.file);
+  if (!file) return console.report(file.error());
+  for (const std::string& assignment : options.assign) {
+    if (Status assigned = assign(file->tensors, assignment, options.file); !assigned)
+      return console.report(assigned.error());
+  }
+  if (!options.assign.empty()) {
+    Status written = Done{};
+    if (options.file.ends_with(".npz")) {
+      written = write_npz(options.file, file->tensors);
+    } else {
+      Result<Safetensors> whole = read_safetensors(options.file);
+      if (!whole) return console.report(whole.error());
+      written = write_safetensors(options.file, file->tensors, whole->metadata);
+    }
+    if (!written) return console.report(written.error());
+  }
+  if (!options.npz.empty()) {
+    if (Status written = write_npz(options.npz, file->tensors); !written) return console.report(written.error());
+  }
+  if (!options.print.empty()) return print_one(console, file->tensors, options.print, options.file);
+  if (options.assign.empty() && options.npz.empty()) list(console, file->tensors);
+  return kDone;
+}
+
+}  // namespace
+
+void add_weights(CLI::App& app, Action& action) {
+  auto options = std::make_shared<WeightsOptions>();
+  CLI::App* command =
+      app.add_subcommand("weights", "names, shapes and statistics of a weights file; print or change values");
+  command->add_option("FILE", options->file, "weights: safetensors or npz")->required();
+  command->add_option("--print", options->print, "the values of the tensor with this name");
+  command
+      ->add_option("--assign", options->assign, "NAME=[…]: give a tensor new values, in nested lists; may be repeated")
+      ->allow_extra_args(false);
+  command->add_option("--npz", options->npz, "write all tensors to this npz file");
+  command->add_flag("--json", options->json, "results as JSON, one object a line");
+  command->callback([&action, options] { action = [options] { return weights(*options); }; });
+}
+
+}  // namespace tarn
