@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "frontend/parser.h"
+#include "ir/text.h"
 #include "runtime/file.h"
 #include "tools/command.h"
 #include "tools/graph_formats.h"
