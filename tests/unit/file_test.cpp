@@ -1,0 +1,112 @@
+// Files in and out: messages, whose fault a failure is, and that no failure leaves anything behind.
+#include "runtime/file.h"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+
+#include "tests/unit/data_files.h"
+
+namespace tarn {
+namespace {
+
+using testing::load;
+using testing::messages;
+using testing::TemporaryFolder;
+using testing::text_of;
+
+TEST(File, WhatCannotBeRead) {
+  const TemporaryFolder folder;
+  const Result<Bytes> missing = read_file(folder.file("missing.csv"));
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(messages(missing), "cannot read '" + folder.file("missing.csv") + "': No such file or directory\n");
+  EXPECT_FALSE(machine_failed(missing.error()));
+
+  const Result<Bytes> directory = read_file(folder.file(""));
+  ASSERT_FALSE(directory);
+  EXPECT_EQ(messages(directory), "'" + folder.file("") + "' is a directory, not a file\n");
+
+  ASSERT_TRUE(write_file(folder.file("secret"), "x"));
+  ASSERT_EQ(::chmod(folder.file("secret").c_str(), 0), 0);
+  if (::geteuid() != 0) {  // root reads everything
+    EXPECT_EQ(messages(read_file(folder.file("secret"))),
+              "cannot read '" + folder.file("secret") + "': Permission denied\n");
+  }
+}
+
+TEST(File, NotMoreThanTheLimitIsRead) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(write_file(folder.file("ten"), "0123456789"));
+  EXPECT_TRUE(read_file(folder.file("ten"), 10));
+  EXPECT_FALSE(read_file(folder.file("ten"), 9));
+  // A device states no size and never ends.
+  const Result<Bytes> endless = read_file("/dev/zero", 100'000);
+  ASSERT_FALSE(endless);
+  EXPECT_EQ(messages(endless), "/dev/zero: has more than the 100000 bytes that are read\n");
+}
+
+TEST(File, FilesOfUnstatedSizeAreReadToTheirEnd) {
+  // Files under /proc state a size of 0.
+  const Result<Bytes> status = read_file("/proc/self/status");
+  ASSERT_TRUE(status);
+  EXPECT_NE(text_of(*status).find("Pid:"), std::string::npos);
+}
+
+TEST(File, WritingReplacesAndKeepsModeAndLinks) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("weights");
+  const std::string link = folder.file("link");
+  ASSERT_TRUE(write_file(path, "old"));
+  ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
+  std::filesystem::create_symlink("weights", link);
+  const ByteView parts[] = {view_of("new "), view_of(""), view_of("text")};
+  ASSERT_TRUE(write_file(link, parts));
+  EXPECT_EQ(text_of(load(path)), "new text");
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  struct stat status{};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0640u);
+  EXPECT_EQ(folder.names().size(), 2u);
+}
+
+TEST(File, WhatCannotBeWritten) {
+  const TemporaryFolder folder;
+  const Status missing_folder = write_file(folder.file("missing/weights"), "x");
+  ASSERT_FALSE(missing_folder);
+  EXPECT_EQ(messages(missing_folder),
+            "cannot write '" + folder.file("missing/weights") + "': No such file or directory\n");
+  EXPECT_FALSE(machine_failed(missing_folder.error()));
+
+  EXPECT_EQ(messages(write_file(folder.file(""), "x")), "'" + folder.file("") + "' is a directory, not a file\n");
+
+  const Status full = write_file("/dev/full", "x");
+  ASSERT_FALSE(full);
+  EXPECT_EQ(messages(full), "cannot write '/dev/full': No space left on device\n");
+  EXPECT_TRUE(machine_failed(full.error()));
+}
+
+TEST(File, AFailureInTheMiddleLeavesTheOldFile) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("weights");
+  ASSERT_TRUE(write_file(path, "old"));
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit small = before;
+  small.rlim_cur = 4096;
+  auto* const handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const Status status = write_file(path, std::string(10000, 'x'));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+
+  ASSERT_FALSE(status);
+  EXPECT_EQ(messages(status), "cannot write '" + path + "': File too large\n");
+  EXPECT_TRUE(machine_failed(status.error()));
+  EXPECT_EQ(folder.names(), std::vector<std::string>{"weights"});
+  EXPECT_EQ(text_of(load(path)), "old");
+}
+
+}  // namespace
+}  // namespace tarn
