@@ -1,0 +1,276 @@
+// The driver as users meet it: commands, exit statuses, messages for bad input, files that are written or left alone.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+namespace tarn {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+struct Outcome {
+  int status = -1;
+  std::string out, err;
+};
+
+std::string read_text(const fs::path& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// A folder of its own for each test, with the examples in it.
+class Driver : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "tarn-driver-XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    for (const auto& entry : fs::directory_iterator(fs::path(TARN_SOURCE_DIR) / "examples")) {
+      const fs::path& path = entry.path();
+      if (path.extension() == ".tarn" || path.extension() == ".csv") fs::copy_file(path, folder_ / path.filename());
+    }
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  Outcome tarn(const std::string& arguments) const {
+    const std::string command =
+        fmt::format("cd '{0}' && export TARN='{1}' && {{ '{1}' {2}; }} >stdout.txt 2>stderr.txt </dev/null",
+                    folder_.string(), TARN_BINARY, arguments);
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_text(folder_ / "stdout.txt"),
+            read_text(folder_ / "stderr.txt")};
+  }
+  void write(const std::string& name, const std::string& text) const { std::ofstream(folder_ / name) << text; }
+  bool exists(const std::string& name) const { return fs::exists(folder_ / name); }
+
+  fs::path folder_;
+};
+
+std::vector<json> events(const std::string& text) {
+  std::vector<json> found;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) found.push_back(json::parse(line));
+  return found;
+}
+
+TEST_F(Driver, TrainsEvaluatesAndPredicts) {
+  const Outcome trained = tarn("train iris.tarn --epochs 200");
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  EXPECT_TRUE(exists("iris.safetensors"));
+  const Outcome evaluated = tarn("eval iris.tarn --json");
+  ASSERT_EQ(evaluated.status, 0) << evaluated.err;
+  const json result = events(evaluated.out).front();
+  EXPECT_EQ(result["event"], "evaluated");
+  EXPECT_EQ(result["samples"], 150);
+  EXPECT_GT(result["metrics"]["accuracy"].get<double>(), 0.8);
+  const Outcome predicted = tarn("predict iris.tarn --input 5.1,3.5,1.4,0.2");
+  ASSERT_EQ(predicted.status, 0) << predicted.err;
+  EXPECT_EQ(predicted.out.substr(0, predicted.out.find('\n')), "y[0],y[1],y[2],y.class");
+  EXPECT_THAT(predicted.out, HasSubstr("setosa"));
+}
+
+TEST_F(Driver, JsonEventsFollowTheInterface) {
+  const Outcome trained = tarn("train sums.tarn --epochs 3 --json");
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  const std::vector<json> found = events(trained.out);
+  ASSERT_EQ(found.size(), 5U);
+  EXPECT_EQ(found[0]["event"], "compiled");
+  EXPECT_EQ(found[0]["parameters"], 5 * 20 + 20 + 20 + 1);
+  for (int epoch = 1; epoch <= 3; ++epoch) {
+    const json& event = found[static_cast<std::size_t>(epoch)];
+    EXPECT_EQ(event["event"], "epoch");
+    EXPECT_EQ(event["epoch"], epoch);
+    EXPECT_TRUE(event["val_loss"].is_number());
+    EXPECT_TRUE(event["metrics"]["val_sign_accuracy"].is_number());
+  }
+  EXPECT_EQ(found[4]["event"], "trained");
+  EXPECT_EQ(found[4]["epochs"], 3);
+  EXPECT_EQ(found[4]["loss"], found[3]["loss"]);
+  EXPECT_EQ(found[4]["weights"], "sums.safetensors");
+}
+
+TEST_F(Driver, TheSameSeedGivesTheSameBits) {
+  ASSERT_EQ(tarn("train sums.tarn --epochs 5 --seed 9 -o a.safetensors").status, 0);
+  ASSERT_EQ(tarn("train sums.tarn --epochs 5 --seed 9 -o b.safetensors").status, 0);
+  ASSERT_EQ(tarn("train sums.tarn --epochs 5 --seed 10 -o c.safetensors").status, 0);
+  EXPECT_EQ(read_text(folder_ / "a.safetensors"), read_text(folder_ / "b.safetensors"));
+  EXPECT_NE(read_text(folder_ / "a.safetensors"), read_text(folder_ / "c.safetensors"));
+}
+
+TEST_F(Driver, AResumedRunGivesTheBitsOfAnUninterruptedOne) {
+  ASSERT_EQ(tarn("train sums.tarn --epochs 8 -o whole.safetensors").status, 0);
+  ASSERT_EQ(tarn("train sums.tarn --epochs 3 --checkpoint c -o half.safetensors").status, 1) << "the folder must exist";
+  fs::create_directory(folder_ / "c");
+  ASSERT_EQ(tarn("train sums.tarn --epochs 3 --checkpoint c -o half.safetensors").status, 0);
+  const Outcome resumed = tarn("train sums.tarn --epochs 8 --resume c -o resumed.safetensors");
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(read_text(folder_ / "whole.safetensors"), read_text(folder_ / "resumed.safetensors"));
+}
+
+TEST_F(Driver, WeightsCanBeListedPrintedAndAssigned) {
+  ASSERT_EQ(tarn("train iris.tarn --epochs 1").status, 0);
+  EXPECT_THAT(tarn("weights iris.safetensors").out, HasSubstr("dense_1.kernel"));
+  ASSERT_EQ(tarn("weights iris.safetensors --assign 'dense_2.bias=[1, 2.5, -3]'").status, 0);
+  const json printed = events(tarn("weights iris.safetensors --print dense_2.bias --json").out).front();
+  EXPECT_EQ(printed["name"], "dense_2.bias");
+  EXPECT_EQ(printed["shape"], json::array({3}));
+  EXPECT_EQ(printed["values"], json::array({1, 2.5, -3}));
+  const Outcome wrong = tarn("weights iris.safetensors --assign 'dense_2.bias=[1, 2]'");
+  EXPECT_EQ(wrong.status, 1);
+  EXPECT_THAT(wrong.err, HasSubstr("expected [3], found [2]"));
+  EXPECT_THAT(tarn("weights iris.safetensors --print dense_2.bais").err, HasSubstr("did you mean 'dense_2.bias'"));
+}
+
+TEST_F(Driver, OverriddenConstantsTravelWithTheWeights) {
+  write("m.tarn",
+        "const width = 3\nmodel m {\n  input x[2]\n  output y = x |> dense(width) |> dense(1)\n}\ntrain {\n  target "
+        "t[1]\n"
+        "  loss mse(y, t)\n  optimizer sgd\n}\ndata {\n  csv \"d.csv\"\n  x = columns(\"a\", \"b\")\n  t = "
+        "column(\"c\")\n}\n");
+  write("d.csv", "a,b,c\n1,2,3\n3,4,7\n");
+  const Outcome trained = tarn("train m.tarn --set width=5 --set optimizer.lr=0.001");
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  const Outcome predicted = tarn("predict m.tarn --input 1,2 --json");
+  ASSERT_EQ(predicted.status, 0) << predicted.err;
+  EXPECT_EQ(events(predicted.out).front()["outputs"]["y"].size(), 1U);
+}
+
+TEST_F(Driver, StopsAtAnInfiniteLossAndSaysWhere) {
+  const Outcome trained = tarn("train line.tarn --set 'optimizer=sgd(lr = 1e6)' --set hidden=linear");
+  EXPECT_EQ(trained.status, 1);
+  EXPECT_THAT(trained.err, HasSubstr("the loss became NaN or infinite in epoch 1, batch "));
+  EXPECT_FALSE(exists("line.safetensors"));
+}
+
+struct BadInput {
+  const char* name;
+  std::map<std::string, std::string> files;
+  const char* arguments;
+  int status;
+  std::vector<const char*> messages;  // all on standard error
+};
+
+const char* kModel =
+    "model m {\n  input x[2]\n  output y = x |> dense(1)\n}\ntrain {\n  target t[1]\n  loss mse(y, t)\n  optimizer "
+    "sgd\n}\n"
+    "data {\n  csv \"d.csv\"\n  x = columns(\"a\", \"b\")\n  t = column(\"c\")\n}\n";
+
+class BadInputs : public Driver, public testing::WithParamInterface<BadInput> {};
+
+TEST_P(BadInputs, GetOneClearMessageAndTheRightStatus) {
+  for (const auto& [name, text] : GetParam().files) write(name, text);
+  const Outcome outcome = tarn(GetParam().arguments);
+  EXPECT_EQ(outcome.status, GetParam().status) << outcome.err;
+  for (const char* message : GetParam().messages) EXPECT_THAT(outcome.err, HasSubstr(message));
+  EXPECT_FALSE(exists("m.safetensors"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Driver, BadInputs,
+    testing::Values(
+        BadInput{"MissingFile", {}, "train nowhere.tarn", 1, {"nowhere.tarn", "No such file"}},
+        BadInput{"Directory", {}, "train .", 1, {"is a directory"}},
+        BadInput{"UnknownCommand", {}, "trian iris.tarn", 2, {}},
+        BadInput{"UnknownOption", {}, "train iris.tarn --epoch 3", 2, {"--epoch"}},
+        BadInput{"NotANumber", {}, "train iris.tarn --epochs many", 2, {"--epochs"}},
+        BadInput{"UnknownSetting", {}, "train iris.tarn --set bach=3", 1, {"bach", "did you mean 'batch'"}},
+        BadInput{"SettingWithoutValue", {}, "train iris.tarn --set batch", 1, {"KEY=EXPRESSION"}},
+        BadInput{"MissingData", {{"m.tarn", kModel}}, "train m.tarn", 1, {"d.csv", "No such file"}},
+        BadInput{"RaggedRow",
+                 {{"m.tarn", kModel}, {"d.csv", "a,b,c\n1,2,3\n1,2\n"}},
+                 "train m.tarn",
+                 1,
+                 {"d.csv:3", "2 fields"}},
+        BadInput{"MissingColumn", {{"m.tarn", kModel}, {"d.csv", "a,bb,c\n1,2,3\n"}}, "train m.tarn", 1, {"'b'"}},
+        BadInput{"TextForNumber",
+                 {{"m.tarn", kModel}, {"d.csv", "a,b,c\n1,2,3\n1,two,3\n"}},
+                 "train m.tarn",
+                 1,
+                 {"d.csv:3", "'b'", "two"}},
+        BadInput{"MissingValue",
+                 {{"m.tarn", kModel}, {"d.csv", "a,b,c\n1,2,3\n1,,3\n"}},
+                 "train m.tarn",
+                 1,
+                 {"d.csv:3", "'b'", "missing", "drop_missing"}},
+        BadInput{"EmptyData", {{"m.tarn", kModel}, {"d.csv", ""}}, "train m.tarn", 1, {"d.csv"}},
+        BadInput{"HeaderOnly", {{"m.tarn", kModel}, {"d.csv", "a,b,c\n"}}, "train m.tarn", 1, {"d.csv", "no rows"}},
+        BadInput{"UnwritableOutput",
+                 {{"m.tarn", kModel}, {"d.csv", "a,b,c\n1,2,3\n"}},
+                 "train m.tarn -o nowhere/m.safetensors",
+                 1,
+                 {"nowhere/m.safetensors"}},
+        BadInput{"WeightsOfAnotherModel",
+                 {{"m.tarn", kModel}},
+                 "train iris.tarn --epochs 1 -o w.safetensors && \"$TARN\" predict m.tarn --weights w.safetensors "
+                 "--input 1,2",
+                 1,
+                 {"'dense_1.kernel': expected [2, 1], found [4, 6]", "'dense_2.kernel' [6, 3] is not in the model"}},
+        BadInput{"GarbageWeights",
+                 {{"m.tarn", kModel}, {"w.safetensors", "garbage"}},
+                 "predict m.tarn --weights w.safetensors --input 1,2",
+                 1,
+                 {"w.safetensors"}},
+        BadInput{"InputOfWrongSize", {{"m.tarn", kModel}}, "predict m.tarn --input 1,2,3", 1, {"2 numbers", "3"}},
+        BadInput{"InputNoNumber", {{"m.tarn", kModel}}, "predict m.tarn --input 1,b", 1, {"'b' is not a number"}},
+        BadInput{"NoTrainBlock", {}, "train by_hand.tarn", 1, {"no `train` block"}},
+        BadInput{"SyntaxError", {{"m.tarn", "model m {\n  input x[2\n}\n"}}, "check m.tarn", 1, {"m.tarn:"}},
+        BadInput{"ShapeError",
+                 {{"m.tarn", "model m {\n  input x[4]\n  param w[5, 3] = zeros\n  output y = x @ w\n}\n"}},
+                 "check m.tarn",
+                 1,
+                 {"m.tarn:4:", "[4] @ [5, 3]"}},
+        BadInput{"BinaryModel", {{"m.tarn", "\x01\x02\xff\xfe"}}, "check m.tarn", 1, {"m.tarn:1:"}}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+TEST_F(Driver, EveryCommandExplainsItself) {
+  for (const char* command : {"", "train", "eval", "predict", "check", "show", "summary", "weights", "fmt"}) {
+    const Outcome help = tarn(std::string(command) + " --help");
+    EXPECT_EQ(help.status, 0) << command;
+    EXPECT_THAT(help.out, HasSubstr("--help")) << command;
+  }
+  EXPECT_THAT(tarn("--version").out, HasSubstr("LLVM 19"));
+}
+
+TEST_F(Driver, EveryStageOfThePipelineShows) {
+  for (const char* stage : {"ast", "graph", "gradients", "optimized", "fused", "memory", "llvm", "asm"}) {
+    const Outcome shown = tarn(fmt::format("show iris.tarn --stage {}", stage));
+    EXPECT_EQ(shown.status, 0) << stage << shown.err;
+    EXPECT_GT(shown.out.size(), 200U) << stage;
+  }
+  EXPECT_THAT(tarn("show iris.tarn --format dot").out, HasSubstr("digraph"));
+  EXPECT_NO_THROW(static_cast<void>(json::parse(tarn("show iris.tarn --format json").out)));
+}
+
+TEST_F(Driver, SummaryCountsParameters) {
+  const json summary = events(tarn("summary iris.tarn --json").out).front();
+  EXPECT_EQ(summary["trainable"], 4 * 6 + 6 + 6 * 3 + 3);
+  EXPECT_EQ(summary["layers"].size(), 2U);
+}
+
+TEST_F(Driver, TheExamplesAreFormatted) {
+  for (const auto& entry : fs::directory_iterator(folder_)) {
+    if (entry.path().extension() != ".tarn") continue;
+    EXPECT_EQ(tarn("fmt --check " + entry.path().filename().string()).status, 0) << entry.path();
+  }
+}
+
+TEST_F(Driver, CheckComparesGradients) {
+  const Outcome checked = tarn("check branches.tarn --gradients");
+  EXPECT_EQ(checked.status, 0) << checked.out << checked.err;
+  EXPECT_THAT(checked.out, HasSubstr("encode.dense_1.kernel"));
+}
+
+}  // namespace
+}  // namespace tarn
