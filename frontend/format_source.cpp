@@ -129,13 +129,14 @@ bool space_between(const Piece& left, const Piece& right) {
   switch (right.kind) {
     case TokenKind::comma:
     case TokenKind::semicolon:
-    case TokenKind::colon:
     case TokenKind::dot:
     case TokenKind::range:
     case TokenKind::caret:
     case TokenKind::right_parenthesis:
     case TokenKind::right_bracket:
       return false;
+    case TokenKind::colon:
+      return left.kind == TokenKind::comma;  // x[0, :]
     case TokenKind::right_brace:
       return !right.is_map && left.kind != TokenKind::left_brace;
     default:
@@ -198,13 +199,13 @@ class Formatter {
  private:
   // An open bracket: where its content stands, and its closer when it begins a line.
   struct Frame {
-    TokenKind kind;
+    bool is_block;
     int content;
     int closer;
   };
 
   int content_indent() const { return frames_.empty() ? 0 : frames_.back().content; }
-  bool in_block() const { return frames_.empty() || frames_.back().kind == TokenKind::left_brace; }
+  bool in_block() const { return frames_.empty() || frames_.back().is_block; }
 
   int indent_of(std::size_t i) const {
     const Piece& piece = pieces_[i];
@@ -241,7 +242,7 @@ class Formatter {
       // A block inside brackets, as of a scan that is an argument, stands by its line, any other by its statement.
       const bool is_brace = piece.kind == TokenKind::left_brace;
       const int base = is_brace && in_block() ? content_indent() : lines_.back().indent;
-      frames_.push_back({piece.kind, base + (is_brace ? kBlockIndent : kContinuationIndent), base});
+      frames_.push_back({is_brace && !piece.is_map, base + (is_brace ? kBlockIndent : kContinuationIndent), base});
     } else if (closes(piece.kind) && !frames_.empty()) {
       frames_.pop_back();
     }

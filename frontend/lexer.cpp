@@ -145,13 +145,23 @@ class Lexer {
     if (text_.starts_with("\xEF\xBB\xBF")) at_ = 3;
     while (at_ < text_.size() && !stopped_) next();
     if (!interpolations_.empty()) unterminated_string();
-    begin_token();
-    out_.tokens.push_back(make(TokenKind::file_end));
+    end_file();
     return std::move(out_);
   }
 
  private:
   char peek(std::size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
+
+  // The end of the file stands behind the last token, where something is missing, not on the empty line behind it.
+  void end_file() {
+    Token end{TokenKind::file_end, 1, 1, 1, static_cast<std::uint32_t>(text_.size()), 0};
+    if (!out_.tokens.empty()) {
+      const Token& last = out_.tokens.back();
+      end.line = last.line;
+      end.column = last.column + last.length;
+    }
+    out_.tokens.push_back(end);
+  }
 
   // Steps over one code point of the line.
   void step() {

@@ -2,7 +2,8 @@
 //
 // Contract: tokens stand in the order of the source and end with exactly one file_end. A line end is a token only where
 // it ends a statement: not inside ( and [, not behind or in front of a binary operator, not behind `,` `=` `=>` `<-`
-// `then` `else` `not`, not in front of `then` and `else`, never twice in a row, and not in front of the first token. A
+// `then` `else` `not`, not in front of `then` and `else`, never twice in a row, and neither in front of the first
+// token nor behind the last. A
 // `{` inside brackets makes line ends count again. What cannot be read (a bad byte, a string without end, a number out
 // of range) becomes a diagnostic, and lexing goes on with the nearest token that makes sense, so that the parser does
 // not stumble over it again.

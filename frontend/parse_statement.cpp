@@ -106,6 +106,36 @@ bool Parser::follows(const Word& word) const {
   return false;
 }
 
+// Where what stands behind a word fits neither its statement nor a name: says what the statement needs.
+void Parser::expect_not_abandoned(const Word& word) {
+  if ((word.places & static_cast<int>(place_)) == 0) return;
+  switch (peek(1).kind) {
+    case TokenKind::number:
+    case TokenKind::string:
+    case TokenKind::string_start:
+    case TokenKind::keyword_if:
+    case TokenKind::keyword_not:
+    case TokenKind::keyword_true:
+    case TokenKind::keyword_false:
+    case TokenKind::keyword_none:
+      break;
+    default:
+      if (!at_statement_end(1)) return;
+  }
+  take();
+  switch (word.follow) {
+    case Follow::name:
+    case Follow::name_or_brace:
+      fail("a name");
+    case Follow::name_or_string:
+      fail("a file in \"\" or the name of a module");
+    case Follow::brace:
+      fail("'{'");
+    case Follow::operand:
+      fail("an expression");
+  }
+}
+
 void Parser::parse_statements(std::vector<ast::Statement>& statements, std::optional<TokenKind> closer) {
   while (true) {
     while (is(TokenKind::line_end) || is(TokenKind::semicolon)) take();
@@ -157,13 +187,19 @@ ast::Statement Parser::parse_statement() {
       break;
     case TokenKind::name: {
       const Word* word = find_word(text(peek()), place_);
-      if (word == nullptr || !follows(*word)) break;
+      if (word == nullptr) break;
+      if (!follows(*word)) {
+        expect_not_abandoned(*word);
+        break;
+      }
       if ((word->places & static_cast<int>(place_)) == 0) {
         const std::string_view home = word->places == static_cast<int>(Place::file) ? "at the top level of a file"
                                       : word->places == static_cast<int>(Place::train)
                                           ? "in a 'train' block"
                                           : "in a model, function or layer";
-        fail_at(peek().span(file_), fmt::format("'{}' does not belong here: it stands {}", word->word, home));
+        const bool at_margin = peek().column == 1 && word->places == static_cast<int>(Place::file);
+        fail_at(peek().span(file_), fmt::format("'{}' does not belong here: it stands {}{}", word->word, home,
+                                                at_margin ? "; is a '}' missing above?" : ""));
       }
       parse = word->parse;
       break;

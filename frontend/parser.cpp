@@ -133,10 +133,14 @@ Span Parser::span_from(std::size_t first) const {
           tokens_[last].column + tokens_[last].length - tokens_[first].column};
 }
 
+bool Parser::has_lexical_error(std::uint32_t line) const {
+  return std::ranges::any_of(lexical_, [&](const Diagnostic& d) { return d.span.line == line; });
+}
+
 void Parser::report(Span span, std::string message, std::vector<Note> notes) {
   if (stopped_) return;
-  // What the lexer complained about is the likely cause of any trouble on that line.
-  if (std::ranges::any_of(lexical_, [&](const Diagnostic& d) { return d.span.line == span.line; })) return;
+  // What the lexer complained about is the likely cause of any trouble there.
+  if (has_lexical_error(span.line)) return;
   syntactic_.push_back(error_at(span, std::move(message), std::move(notes)));
   // One more than are shown, so that it is known that there are more.
   if (syntactic_.size() > kMaxSyntaxErrors) {
@@ -146,6 +150,7 @@ void Parser::report(Span span, std::string message, std::vector<Note> notes) {
 }
 
 void Parser::fail(std::string_view expected, std::vector<Note> notes) {
+  if (at_ > 0 && has_lexical_error(tokens_[at_ - 1].line)) throw SyntaxError();
   std::string message = fmt::format("expected {}, found {}", expected, found());
   if (is(TokenKind::left_arrow)) message += "; a comparison with a negative value is written 'a < -b'";
   report(peek().span(file_), std::move(message), std::move(notes));
@@ -194,7 +199,9 @@ void Parser::recover(std::size_t start) {
   }
   for (;; take()) {
     if (is(TokenKind::file_end)) return;
-    if (braces <= 0 && at_statement_end()) return;
+    // A brace on a line of its own belongs to what stands before it: no statement begins with one.
+    const bool brace_follows = is(TokenKind::line_end) && is(TokenKind::left_brace, 1);
+    if (braces <= 0 && at_statement_end() && !brace_follows) return;
     if (is(TokenKind::left_brace)) ++braces;
     if (is(TokenKind::right_brace)) --braces;
   }

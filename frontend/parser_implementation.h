@@ -64,6 +64,7 @@ class Parser {
   Span span_from(std::size_t first) const;
 
   // ---- errors
+  bool has_lexical_error(std::uint32_t line) const;
   void report(Span span, std::string message, std::vector<Note> notes = {});
   // "expected …, found …" at the next token.
   [[noreturn]] void fail(std::string_view expected, std::vector<Note> notes = {});
@@ -113,6 +114,7 @@ class Parser {
   ast::Block parse_block(Place place);
   ast::Statement parse_statement();
   bool follows(const Word& word) const;
+  void expect_not_abandoned(const Word& word);
   void expect_statement_end();
   ast::Statement parse_other_statement();
   bool at_setting() const;
