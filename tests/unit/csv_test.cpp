@@ -203,7 +203,7 @@ TEST(Csv, ShortCellsAgreeWithStrtod) {
   std::vector<double> expected;
   for (int i = 0; i < 20'000; ++i) {
     std::string cell = std::to_string(random() >> (random() % 32));
-    if (random() % 3 == 0) cell.insert(random() % (cell.size() + 1), ".");
+    if (random() % 3 == 0) cell.insert(random() % (cell.size() + 1), 1, '.');
     expected.push_back(std::strtod(cell.c_str(), nullptr));
     text += cell + "\n";
   }
@@ -213,7 +213,7 @@ TEST(Csv, ShortCellsAgreeWithStrtod) {
   EXPECT_EQ(values->values.to_doubles(), expected) << "seed " << seed;
   for (int byte = 1; byte < 256; ++byte) {
     if (byte >= '0' && byte <= '9') continue;
-    const std::string cell = "1" + std::string(1, static_cast<char>(byte)) + "2";
+    const std::string cell = {'1', static_cast<char>(byte), '2'};
     const Result<Table> table = parse(cell, {.separator = ';', .header = false});
     if (!table || table->rows() != 1 || table->columns() != 1) continue;
     EXPECT_EQ(numbers(*table, column).has_value(), byte == '.' || byte == 'e' || byte == 'E') << byte;

@@ -1,6 +1,7 @@
 // Files in and out: messages, whose fault a failure is, and that no failure leaves anything behind.
 #include "runtime/file.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -21,18 +22,19 @@ TEST(File, WhatCannotBeRead) {
   const TemporaryFolder folder;
   const Result<Bytes> missing = read_file(folder.file("missing.csv"));
   ASSERT_FALSE(missing);
-  EXPECT_EQ(messages(missing), "cannot read '" + folder.file("missing.csv") + "': No such file or directory\n");
+  EXPECT_EQ(messages(missing),
+            fmt::format("cannot read '{}': No such file or directory\n", folder.file("missing.csv")));
   EXPECT_FALSE(machine_failed(missing.error()));
 
   const Result<Bytes> directory = read_file(folder.file(""));
   ASSERT_FALSE(directory);
-  EXPECT_EQ(messages(directory), "'" + folder.file("") + "' is a directory, not a file\n");
+  EXPECT_EQ(messages(directory), fmt::format("'{}' is a directory, not a file\n", folder.file("")));
 
   ASSERT_TRUE(write_file(folder.file("secret"), "x"));
   ASSERT_EQ(::chmod(folder.file("secret").c_str(), 0), 0);
   if (::geteuid() != 0) {  // root reads everything
     EXPECT_EQ(messages(read_file(folder.file("secret"))),
-              "cannot read '" + folder.file("secret") + "': Permission denied\n");
+              fmt::format("cannot read '{}': Permission denied\n", folder.file("secret")));
   }
 }
 
@@ -76,10 +78,11 @@ TEST(File, WhatCannotBeWritten) {
   const Status missing_folder = write_file(folder.file("missing/weights"), "x");
   ASSERT_FALSE(missing_folder);
   EXPECT_EQ(messages(missing_folder),
-            "cannot write '" + folder.file("missing/weights") + "': No such file or directory\n");
+            fmt::format("cannot write '{}': No such file or directory\n", folder.file("missing/weights")));
   EXPECT_FALSE(machine_failed(missing_folder.error()));
 
-  EXPECT_EQ(messages(write_file(folder.file(""), "x")), "'" + folder.file("") + "' is a directory, not a file\n");
+  EXPECT_EQ(messages(write_file(folder.file(""), "x")),
+            fmt::format("'{}' is a directory, not a file\n", folder.file("")));
 
   const Status full = write_file("/dev/full", "x");
   ASSERT_FALSE(full);
@@ -102,7 +105,7 @@ TEST(File, AFailureInTheMiddleLeavesTheOldFile) {
   std::signal(SIGXFSZ, handler);
 
   ASSERT_FALSE(status);
-  EXPECT_EQ(messages(status), "cannot write '" + path + "': File too large\n");
+  EXPECT_EQ(messages(status), fmt::format("cannot write '{}': File too large\n", path));
   EXPECT_TRUE(machine_failed(status.error()));
   EXPECT_EQ(folder.names(), std::vector<std::string>{"weights"});
   EXPECT_EQ(text_of(load(path)), "old");

@@ -42,7 +42,7 @@ TEST(Npy, ReadsWhatNumpyWrites) {
       ASSERT_TRUE(arrays) << messages(arrays);
       ASSERT_EQ(arrays->size(), entry.at("members").size());
       for (std::size_t i = 0; i < arrays->size(); ++i) {
-        EXPECT_EQ((*arrays)[i].name, entry.at("members")[i].at("file"));
+        EXPECT_EQ((*arrays)[i].name, entry.at("members")[i].at("file").get<std::string>());
         expect_array((*arrays)[i].array, entry.at("members")[i]);
       }
     } else {

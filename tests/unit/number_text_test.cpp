@@ -1,6 +1,7 @@
 // Numbers in text against strtod, which the C library rounds correctly; UTF-8 against the tables of Unicode.
 #include "runtime/number_text.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -62,9 +63,9 @@ TEST(NumberText, RandomDecimalsAreRoundedAsStrtodDoes) {
   std::mt19937_64 random(seed);
   for (int i = 0; i < 100'000; ++i) {
     std::string text = std::to_string(random() >> (random() % 64));
-    if (random() % 2 == 0) text.insert(random() % (text.size() + 1), ".");
-    if (random() % 4 == 0) text += "e" + std::to_string(static_cast<int>(random() % 80) - 40);
-    if (random() % 2 == 0) text.insert(0, "-");
+    if (random() % 2 == 0) text.insert(random() % (text.size() + 1), 1, '.');
+    if (random() % 4 == 0) text += fmt::format("e{}", static_cast<int>(random() % 80) - 40);
+    if (random() % 2 == 0) text.insert(0, 1, '-');
     EXPECT_EQ(parse_number(text), std::strtod(text.c_str(), nullptr)) << text << " of seed " << seed;
   }
 }
