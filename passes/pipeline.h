@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,6 +27,7 @@ struct PassOptions {
 struct PassContext {
   PassOptions options;
   const Sources* sources = nullptr;
+  std::string graph_name = "graph";                // "train", "predict", …: for print-outs and reproducers
   std::map<std::string, double> seconds;           // by pass
   std::map<std::string, std::uint64_t> rule_hits;  // by rule
   Diagnostics warnings;
@@ -39,7 +42,9 @@ struct Pass {
 };
 std::span<const Pass> graph_passes();
 
-// Runs the graph passes over one graph.
+// Runs the graph passes over one graph. Fails where a pass finds the program at fault, where an option names no pass,
+// and, as an error of Tarn itself, where a pass leaves a malformed graph: then "tarn-reproducer-PASS.txt" is written to
+// the working folder.
 Result<Graph> optimize(const Graph& graph, PassContext& context);
 // Runs only those that define meaning: stable forms, batching, autodiff. The reference evaluator runs on the result.
 Result<Graph> lower_meaning(const Graph& graph, PassContext& context);

@@ -1,0 +1,42 @@
+// From a program to its kernel plans: every graph is optimized and planned, and one workspace serves them all.
+#include <algorithm>
+
+#include "passes/pipeline.h"
+
+namespace tarn {
+
+namespace {
+
+// Alignment of every buffer: a cache line, and the widest vector.
+constexpr std::uint64_t kAlignment = 64;
+
+std::uint64_t aligned(std::uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+// Room for the rows of one batch, of every input and target, gathered by the shuffled order.
+std::uint64_t gathered_bytes(const Program& program) {
+  std::uint64_t bytes = 0;
+  for (const InputInfo& input : program.inputs) {
+    const auto elements = static_cast<std::uint64_t>(element_count(input.type.shape) * program.settings.batch);
+    bytes += aligned(elements * size_of(input.type.dtype));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Result<ProgramPlan> plan_program(const Program& program, const PlanOptions& options, PassContext& context) {
+  ProgramPlan result;
+  std::uint64_t arena = 0;
+  for (const auto& [name, graph] : program.graphs) {
+    context.graph_name = name;
+    TARN_TRY(const Graph optimized, optimize(graph, context));
+    TARN_TRY(KernelPlan plan, plan_kernels(optimized, program, options));
+    arena = std::max(arena, plan.arena_bytes);
+    result.plans.emplace(name, std::move(plan));
+  }
+  result.accumulator_bytes = aligned(metric_bytes(program));
+  result.workspace_bytes = result.accumulator_bytes + gathered_bytes(program) + aligned(arena);
+  return result;
+}
+
+}  // namespace tarn

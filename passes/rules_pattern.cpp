@@ -1,0 +1,210 @@
+// Matching, building, printing and examples of patterns. See rules_pattern.h. Recursion follows a pattern, which is
+// written in this folder and a few levels deep, never a graph.
+#include "passes/rules_pattern.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "passes/rebuild.h"
+
+namespace tarn {
+
+namespace {
+
+using Kind = Pattern::Kind;
+
+bool is_commutative(Op op) {
+  static constexpr std::array kCommutative = {Op::add,   Op::mul,       Op::minimum,     Op::maximum,
+                                              Op::equal, Op::not_equal, Op::logical_and, Op::logical_or};
+  return std::find(kCommutative.begin(), kCommutative.end(), op) != kCommutative.end();
+}
+
+std::size_t slot(const Pattern& pattern) { return static_cast<std::size_t>(pattern.name - 'a'); }
+
+bool bind(const Pattern& pattern, NodeId id, Bindings& bindings) {
+  NodeId& bound = bindings.nodes[slot(pattern)];
+  if (bound == kNoNode) bound = id;
+  return bound == id;
+}
+
+bool match_operands(const Pattern& pattern, const Graph& graph, const Node& node, Bindings& bindings, bool swapped) {
+  const std::size_t count = node.inputs.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!match(pattern.operands[i], graph, node.inputs[swapped ? count - 1 - i : i], bindings)) return false;
+  }
+  return true;
+}
+
+bool is_number(const Pattern& pattern) { return pattern.kind == Kind::number; }
+
+// A number takes the type of another operand of the same operation; the condition of `where` is none of them.
+std::size_t operand_with_type(const Pattern& pattern) {
+  for (std::size_t i = pattern.op == Op::where ? 1 : 0; i < pattern.operands.size(); ++i) {
+    if (!is_number(pattern.operands[i])) return i;
+  }
+  return pattern.operands.size();
+}
+
+NodeId number_of_type(Builder& builder, double value, const Type& type) {
+  return builder.broadcast(builder.constant(value, type.dtype), type.shape, {});
+}
+
+// Operators by their symbol, all else as a call.
+std::string operator_symbol(Op op) {
+  switch (op) {
+    case Op::add:
+      return " + ";
+    case Op::sub:
+      return " - ";
+    case Op::mul:
+      return " * ";
+    case Op::div:
+      return " / ";
+    case Op::less:
+      return " < ";
+    default:
+      return "";
+  }
+}
+
+// Builds the left side of a rule over new variables.
+class PatternExample {
+ public:
+  PatternExample(ExampleMaker& maker, Guard guard) : maker_(maker), shape_(maker.shape()), guard_(guard) {}
+
+  NodeId make(const Pattern& pattern) {
+    choose_numbers();
+    return node(pattern, DType::f64);
+  }
+
+ private:
+  // Values for k and l that the guard accepts.
+  void choose_numbers() {
+    static constexpr std::array kValues = {2.0, 0.5, -1.5, 4.0, 1.0, 0.0, -1.0, 3.0, 1e-7, 1 - 1e-7};
+    for (int attempt = 0; attempt < 1000; ++attempt) {
+      for (double& number : bindings_.numbers) number = kValues[static_cast<std::size_t>(maker_.below(kValues.size()))];
+      if (guard_ == nullptr || guard_(bindings_)) return;
+    }
+    TARN_CHECK(false, "no example satisfies the guard of a rule");
+  }
+
+  NodeId node(const Pattern& pattern, DType dtype) {
+    const Type type{dtype, false, shape_};
+    switch (pattern.kind) {
+      case Kind::number:
+        return number_of_type(maker_.builder(), pattern.number, type);
+      case Kind::any_number:
+        return number_of_type(maker_.builder(), bindings_.number(pattern.name), type);
+      case Kind::variable: {
+        NodeId& bound = bindings_.nodes[slot(pattern)];
+        if (bound == kNoNode) bound = maker_.variable(shape_, dtype);
+        return bound;
+      }
+      case Kind::operation:
+        break;
+    }
+    std::vector<NodeId> operands;
+    for (std::size_t i = 0; i < pattern.operands.size(); ++i) {
+      operands.push_back(node(pattern.operands[i], operand_dtype(pattern.op, i, dtype)));
+    }
+    return maker_.builder().make(pattern.op, operands);
+  }
+
+  static DType operand_dtype(Op op, std::size_t index, DType result) {
+    if (op == Op::where) return index == 0 ? DType::boolean : result;
+    const bool logical = op == Op::logical_and || op == Op::logical_or || op == Op::logical_not;
+    return logical ? DType::boolean : DType::f64;
+  }
+
+  ExampleMaker& maker_;
+  Shape shape_;
+  Guard guard_;
+  Bindings bindings_;
+};
+
+}  // namespace
+
+bool match(const Pattern& pattern, const Graph& graph, NodeId id, Bindings& bindings) {
+  switch (pattern.kind) {
+    case Kind::variable:
+      return bind(pattern, id, bindings);
+    case Kind::number:
+      return uniform_value(graph, id) == pattern.number;
+    case Kind::any_number: {
+      const std::optional<double> value = uniform_value(graph, id);
+      if (!value) return false;
+      bindings.numbers[slot(pattern)] = *value;
+      return bind(pattern, id, bindings);
+    }
+    case Kind::operation:
+      break;
+  }
+  const Node& node = graph[id];
+  if (node.op != pattern.op) return false;
+  const Bindings before = bindings;
+  if (match_operands(pattern, graph, node, bindings, false)) return true;
+  bindings = before;
+  return is_commutative(node.op) && match_operands(pattern, graph, node, bindings, true);
+}
+
+NodeId build(const Pattern& pattern, const Bindings& bindings, Builder& builder, const Type& like) {
+  switch (pattern.kind) {
+    case Kind::variable:
+    case Kind::any_number:
+      return bindings.node(pattern.name);
+    case Kind::number:
+      return number_of_type(builder, pattern.number, like);
+    case Kind::operation:
+      break;
+  }
+  std::vector<NodeId> operands(pattern.operands.size(), kNoNode);
+  Type type = like;
+  const std::size_t typed = operand_with_type(pattern);
+  if (typed < operands.size()) {
+    operands[typed] = build(pattern.operands[typed], bindings, builder, like);
+    type = builder.type(operands[typed]);
+  }
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (operands[i] == kNoNode) operands[i] = build(pattern.operands[i], bindings, builder, type);
+  }
+  return builder.make(pattern.op, operands);
+}
+
+std::string to_string(const Pattern& pattern) {
+  if (pattern.kind == Kind::number) return fmt::format("{}", pattern.number);
+  if (pattern.kind != Kind::operation) return std::string(1, pattern.name);
+  const auto operand = [&](std::size_t i) { return to_string(pattern.operands[i]); };
+  if (pattern.op == Op::neg) return "-" + operand(0);
+  if (const std::string symbol = operator_symbol(pattern.op); !symbol.empty())
+    return "(" + operand(0) + symbol + operand(1) + ")";
+  std::string text = std::string(name_of(pattern.op)) + "(";
+  for (std::size_t i = 0; i < pattern.operands.size(); ++i) text += (i == 0 ? "" : ", ") + operand(i);
+  return text + ")";
+}
+
+Rule equation(std::string name, Pattern pattern, Pattern replacement, Guard guard) {
+  Rule rule;
+  rule.name = std::move(name);
+  rule.equation = to_string(pattern) + " = " + to_string(replacement);
+  rule.roots = {pattern.op};
+  rule.example = [pattern, guard](ExampleMaker& maker) { return PatternExample(maker, guard).make(pattern); };
+  rule.apply = [pattern = std::move(pattern), replacement = std::move(replacement), guard](RewriteSite& site,
+                                                                                           NodeId id) {
+    Bindings bindings;
+    Builder& builder = site.builder();
+    if (!match(pattern, builder.graph(), id, bindings)) return kNoNode;
+    if (guard != nullptr && !guard(bindings)) return kNoNode;
+    return build(replacement, bindings, builder, Type(builder.type(id)));
+  };
+  return rule;
+}
+
+Rule fast_equation(std::string name, Pattern pattern, Pattern replacement, Guard guard) {
+  Rule rule = equation(std::move(name), std::move(pattern), std::move(replacement), guard);
+  rule.changes_rounding = true;
+  return rule;
+}
+
+}  // namespace tarn
