@@ -278,7 +278,7 @@ class Formatter {
 
   std::size_t widest_of_group(std::size_t i) const {
     std::size_t widest = width(lines_[i]);
-    while (++i < lines_.size() && has_both(lines_[i]) && !lines_[i].blank_before)
+    for (++i; i < lines_.size() && has_both(lines_[i]) && !lines_[i].blank_before; ++i)
       widest = std::max(widest, width(lines_[i]));
     return widest;
   }

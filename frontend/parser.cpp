@@ -210,7 +210,7 @@ void Parser::recover(std::size_t start) {
 Diagnostics Parser::merged_diagnostics() {
   Diagnostics all = std::move(lexical_);
   all.insert(all.end(), std::make_move_iterator(syntactic_.begin()), std::make_move_iterator(syntactic_.end()));
-  std::ranges::stable_sort(all, {}, [](const Diagnostic& d) { return std::tuple(d.span.line, d.span.column); });
+  std::ranges::sort(all, {}, [](const Diagnostic& d) { return std::tie(d.span.line, d.span.column, d.message); });
   if (all.size() > kMaxSyntaxErrors) {
     all.resize(kMaxSyntaxErrors);
     all.push_back({Severity::note, {}, fmt::format("only the first {} errors are shown", kMaxSyntaxErrors), {}, {}});
