@@ -55,13 +55,14 @@ std::optional<double> parse_number(std::string_view text) {
   if (const std::optional<double> value = short_decimal(text, negative)) return value;
   // from_chars would take a second sign.
   if (text.empty() || text[0] == '-' || text[0] == '+') return std::nullopt;
-  const char* const end = text.data() + text.size();
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
   double value = 0;
-  auto [stop, code] = std::from_chars(text.data(), end, value);
+  auto [stop, code] = std::from_chars(begin, end, value);
   if (code == std::errc::result_out_of_range) {
     // Whether it is too large or too small, a wider type tells, as far as its own range goes.
     long double wide = 0;
-    const auto wide_result = std::from_chars(text.data(), end, wide);
+    const auto wide_result = std::from_chars(begin, end, wide);
     stop = wide_result.ptr;
     code = wide_result.ec;
     value = static_cast<double>(wide);

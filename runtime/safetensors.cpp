@@ -118,17 +118,17 @@ class HeaderReader {
     return true;
   }
   bool number_unsigned(std::uint64_t value) {
-    TensorEntry* const tensor = header_.tensors.empty() ? nullptr : &header_.tensors.back();
-    if (place_ == Place::shape_items) {
-      if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-        return fail(fmt::format("gives tensor '{}' the extent {}, which is too large", excerpt(tensor->name), value));
-      }
-      tensor->shape.push_back(static_cast<std::int64_t>(value));
-      return true;
+    if (place_ != Place::shape_items && place_ != Place::offset_items) return misplaced("a number");
+    TensorEntry& tensor = header_.tensors.back();
+    if (place_ == Place::offset_items) {
+      tensor.offsets.push_back(value);
+      return tensor.offsets.size() <= 2 || misplaced("a third offset");
     }
-    if (place_ != Place::offset_items) return misplaced("a number");
-    tensor->offsets.push_back(value);
-    return tensor->offsets.size() <= 2 || misplaced("a third offset");
+    if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+      return fail(fmt::format("gives tensor '{}' the extent {}, which is too large", excerpt(tensor.name), value));
+    }
+    tensor.shape.push_back(static_cast<std::int64_t>(value));
+    return true;
   }
   bool end_array() {
     place_ = Place::tensor;
@@ -250,6 +250,7 @@ Result<ArrayType> check_tensor(const TensorEntry& tensor, std::string_view name)
 // Whether the tensors, in the order of their offsets, fill the data without holes or overlaps.
 Status check_coverage(const Header& header, std::size_t available, std::string_view name) {
   std::vector<const TensorEntry*> ordered;
+  ordered.reserve(header.tensors.size());
   for (const TensorEntry& tensor : header.tensors) ordered.push_back(&tensor);
   std::sort(ordered.begin(), ordered.end(),
             [](const TensorEntry* a, const TensorEntry* b) { return a->offsets < b->offsets; });
