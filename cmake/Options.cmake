@@ -1,6 +1,10 @@
 # Warnings, sanitizers and linker shared by every target of ours, as one interface library.
 add_library(tarn_options INTERFACE)
 target_compile_options(tarn_options INTERFACE -Wall -Wextra -Wpedantic -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # GCC bug 105651: "literal" + std::string warns at -O3.
+  target_compile_options(tarn_options INTERFACE -Wno-restrict)
+endif()
 target_include_directories(tarn_options INTERFACE ${PROJECT_SOURCE_DIR})
 
 # Statically linking LLVM is the slowest part of a build; lld does it several times faster than ld.bfd.
