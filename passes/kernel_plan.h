@@ -74,7 +74,9 @@ struct Value {
     load,            // the element at `access`
     index,           // `linear` as a number of type dtype
     batch_size,      // N
-    random_uniform,  // element `linear`, sample `sample` of `stream`; see ir/random.h
+    // Element `linear`, sample `sample` of `stream`; see ir/random.h. Where `sample` has a stride, the number of the
+    // call's first sample is added to it; without strides the draw is the same for all samples.
+    random_uniform,
     random_normal,
     product,  // contraction epilogue: the sum of products at this point
     reduced,  // tail: the result of reduction number `reduction`
@@ -149,12 +151,21 @@ struct Kernel {
   LocationId location = 0;
 };
 
+// Where a result of the graph lies when the plan has run: a store in the state or the accumulators, an output in the
+// output of its number, the loss in the arena, a value in output number 0 behind the values before it, as f64.
+struct PlanResult {
+  ResultKind kind = ResultKind::output;
+  std::string name;
+  BufferId buffer = 0;
+};
+
 struct KernelPlan {
   std::vector<Buffer> buffers;
   std::vector<Kernel> kernels;
   std::int64_t max_batch = 1;
   std::uint64_t arena_bytes = 0;     // 64-byte aligned
   std::vector<std::byte> constants;  // the space of that name, 64-byte aligned
+  std::vector<PlanResult> results;   // in the order of the graph's results
   // Why neighbouring kernels were not fused, in words, for `show --stage fused`.
   std::vector<std::string> remarks;
 };

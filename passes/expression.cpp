@@ -1,0 +1,280 @@
+// See expression.h.
+#include "passes/expression.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace tarn {
+namespace {
+
+Coordinates with_reduced_axes(const Coordinates& at, const std::vector<std::int64_t>& axes, std::size_t rank,
+                              std::size_t strides) {
+  Coordinates result;
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < rank; ++i) {
+    const bool gone = std::find(axes.begin(), axes.end(), static_cast<std::int64_t>(i)) != axes.end();
+    result.push_back(gone ? constant_linear(strides, 0) : at[next++]);
+  }
+  return result;
+}
+
+// The point of the operand that a movement takes its element from; nothing for what is no movement of single elements.
+std::optional<Point> step_through(const Point& point, const Graph& graph, std::size_t axes) {
+  const Node& node = graph[point.node];
+  if (node.inputs.empty()) return std::nullopt;
+  Point next{node.inputs[0], false, {}};
+  const Shape& shape = graph[next.node].type.shape;
+  switch (node.op) {
+    case Op::stop_gradient:
+      next.at = point.at;
+      return next;
+    case Op::broadcast:
+      for (const std::int64_t axis : node.attributes.integers(Key::axes)) next.at.push_back(point.at[axis]);
+      return next;
+    case Op::transpose: {
+      const auto& from = node.attributes.integers(Key::axes);
+      next.at.resize(from.size());
+      for (std::size_t i = 0; i < from.size(); ++i) next.at[from[i]] = point.at[i];
+      return next;
+    }
+    case Op::slice:
+      for (std::size_t i = 0; i < shape.size(); ++i) {
+        const Linear start = constant_linear(axes, node.attributes.integers(Key::starts)[i]);
+        next.at.push_back(sum(start, scaled(point.at[i], node.attributes.integers(Key::strides)[i])));
+      }
+      return next;
+    case Op::reverse:
+      next.at = point.at;
+      for (const std::int64_t axis : node.attributes.integers(Key::axes)) {
+        next.at[axis] = sum(constant_linear(axes, shape[axis] - 1), scaled(point.at[axis], -1));
+      }
+      return next;
+    case Op::reduce_sum:
+    case Op::reduce_prod:
+    case Op::reduce_max:
+    case Op::reduce_min:
+      if (!reduces_nothing(graph, point.node)) return std::nullopt;
+      next.at = with_reduced_axes(point.at, node.attributes.integers(Key::axes), shape.size(), axes);
+      return next;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+bool reduces_nothing(const Graph& graph, NodeId id) {
+  const Node& node = graph[id];
+  const Shape& shape = graph[node.inputs[0]].type.shape;
+  const auto& axes = node.attributes.integers(Key::axes);
+  return std::all_of(axes.begin(), axes.end(), [&](std::int64_t axis) { return shape[axis] == 1; });
+}
+
+bool Leaves::is_source(NodeId id) const {
+  const Node& node = graph[id];
+  return node.op == Op::input || node.op == Op::tensor || (node.op == Op::constant && node.attributes.has(Key::values));
+}
+
+Point follow(Point point, const Leaves& leaves, const IterationSpace& space, bool defined) {
+  const std::size_t axes = space.axes.size();
+  while (true) {
+    const Shape& shape = leaves.graph[point.node].type.shape;
+    if (point.flat) {
+      if (auto at = unflatten(point.at[0], shape, space)) point = {point.node, false, std::move(*at)};
+    }
+    if (leaves.contains(point.node) && !defined) return point;
+    defined = false;
+    const Node& node = leaves.graph[point.node];
+    if (node.op == Op::reshape) {
+      const Linear flat = point.flat ? point.at[0] : dot(row_major_strides(shape), point.at, 0, axes);
+      point = {node.inputs[0], true, {flat}};
+      continue;
+    }
+    if (point.flat) return point;
+    auto next = step_through(point, leaves.graph, axes);
+    if (!next) return point;
+    point = std::move(*next);
+  }
+}
+
+View view_of(NodeId node, const Leaves& leaves, std::int64_t max_batch) {
+  const Shape& shape = leaves.graph[node].type.shape;
+  const IterationSpace space{axes_of(shape), max_batch};
+  View view{follow({node, false, own_point(shape)}, leaves, space), false};
+  view.is_view = leaves.contains(view.leaf.node);
+  return view;
+}
+
+bool Expression::is_defined_at(const Point& point) const {
+  return !point.flat && defined_.contains(point.node) && is_own_point(point.at, leaves_.graph[point.node].type.shape) &&
+         axes_of(leaves_.graph[point.node].type.shape).size() == space_.axes.size();
+}
+
+std::uint32_t Expression::term_at(Point point) {
+  // A defined node on the way is resolved where the way crosses it at its own point.
+  point = follow(std::move(point), leaves_, space_);
+  while (is_defined_at(point) && !defined_.at(point.node)) {
+    Point next = follow(point, leaves_, space_, true);
+    if (next == point) break;
+    point = std::move(next);
+  }
+  std::vector<Pending>& same = pending_[point.node];
+  for (const Pending& pending : same) {
+    if (pending.point == point) return pending.term;
+  }
+  const auto term = static_cast<std::uint32_t>(terms_.size());
+  terms_.emplace_back();
+  nodes_.push_back(point.node);
+  same.push_back({std::move(point), term});
+  return term;
+}
+
+std::size_t Expression::demand(Point point) {
+  demands_.push_back(term_at(std::move(point)));
+  return demands_.size() - 1;
+}
+
+std::size_t Expression::demand_constant(double number, DType dtype) {
+  demands_.push_back(static_cast<std::uint32_t>(terms_.size()));
+  Term& term = terms_.emplace_back();
+  nodes_.push_back(0);
+  term.value.kind = Value::Kind::constant;
+  term.value.number = number;
+  term.value.dtype = dtype;
+  return demands_.size() - 1;
+}
+
+void Expression::resolve() {
+  while (!pending_.empty()) {
+    // No point of this node is asked for later: operands have smaller ids.
+    const std::vector<Pending> points = std::move(pending_.begin()->second);
+    pending_.erase(pending_.begin());
+    for (const Pending& pending : points) resolve(pending);
+  }
+  // Operands have smaller ids than their users, so the order of ids is an order of computation.
+  std::vector<std::uint32_t> order(terms_.size());
+  std::iota(order.begin(), order.end(), 0U);
+  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return nodes_[a] < nodes_[b]; });
+  position_.resize(terms_.size());
+  std::vector<Term> sorted;
+  for (const std::uint32_t term : order) {
+    position_[term] = static_cast<ValueId>(sorted.size());
+    sorted.push_back(std::move(terms_[term]));
+  }
+  terms_ = std::move(sorted);
+  for (Term& term : terms_) {
+    for (ValueId& operand : term.value.operands) operand = position_[operand];
+    if (term.value.access.row != kNoValue) term.value.access.row = position_[term.value.access.row];
+  }
+}
+
+void Expression::resolve_load(const Pending& pending) {
+  Term& term = terms_[pending.term];
+  term.value.kind = Value::Kind::load;
+  term.leaf = pending.point;
+}
+
+void Expression::resolve(const Pending& pending) {
+  const Point& point = pending.point;
+  const Node& node = leaves_.graph[point.node];
+  terms_[pending.term].value.dtype = node.type.dtype;
+  const bool defined = is_defined_at(point);
+  if (defined && defined_.at(point.node)) {
+    terms_[pending.term].value = *defined_.at(point.node);
+    return;
+  }
+  if (leaves_.contains(point.node) && !defined) return resolve_load(pending);
+  const bool free_source = info(node.op).op_class == OpClass::source && node.op != Op::iota &&
+                           node.op != Op::random_uniform && node.op != Op::random_normal;
+  if (point.flat && !free_source) {
+    missing_.push_back(point.node);
+    return resolve_load(pending);
+  }
+  if (terms_.size() > limit_ && !free_source && !defined) {
+    missing_.push_back(point.node);
+    return resolve_load(pending);
+  }
+  const auto simple = [&](Value::Kind kind) { terms_[pending.term].value.kind = kind; };
+  switch (node.op) {
+    case Op::constant:
+      simple(Value::Kind::constant);
+      terms_[pending.term].value.number = node.attributes.number(Key::value);
+      return;
+    case Op::batch_size:
+      return simple(Value::Kind::batch_size);
+    case Op::iota:
+      simple(Value::Kind::index);
+      terms_[pending.term].value.linear = point.at[node.attributes.integer(Key::axis)];
+      return;
+    case Op::random_uniform:
+    case Op::random_normal:
+      return resolve_random(pending, node);
+    case Op::gather:
+      return resolve_gather(pending, node);
+    case Op::argmax:
+    case Op::argmin:
+      // Over an axis of extent 1: nothing to choose from.
+      if (reduces_nothing(leaves_.graph, point.node)) return simple(Value::Kind::constant);
+      break;
+    default:
+      break;
+  }
+  if (info(node.op).op_class != OpClass::elementwise) {
+    missing_.push_back(point.node);
+    return resolve_load(pending);
+  }
+  std::vector<ValueId> operands;
+  for (const NodeId input : node.inputs) operands.push_back(term_at({input, false, point.at}));
+  Value& value = terms_[pending.term].value;
+  value.kind = Value::Kind::operation;
+  value.op = node.op;
+  value.operands = std::move(operands);
+}
+
+void Expression::resolve_random(const Pending& pending, const Node& node) {
+  Value& value = terms_[pending.term].value;
+  const std::size_t axes = space_.axes.size();
+  value.kind = node.op == Op::random_uniform ? Value::Kind::random_uniform : Value::Kind::random_normal;
+  value.stream = static_cast<std::uint64_t>(node.attributes.integer(Key::stream));
+  std::vector<std::int64_t> strides = row_major_strides(node.type.shape);
+  value.sample = constant_linear(axes, 0);
+  if (has_batch(node.type.shape)) {
+    strides[0] = 0;
+    value.sample = pending.point.at[0];
+  }
+  value.linear = dot(strides, pending.point.at, 0, axes);
+}
+
+void Expression::resolve_gather(const Pending& pending, const Node& node) {
+  const std::size_t axes = space_.axes.size();
+  const auto axis = static_cast<std::size_t>(node.attributes.integer(Key::axis));
+  const Shape& table = leaves_.graph[node.inputs[0]].type.shape;
+  const std::size_t index_rank = leaves_.graph[node.inputs[1]].type.shape.size();
+  const View view = view_of(node.inputs[0], leaves_, space_.max_batch);
+  if (!view.is_view) {
+    missing_.push_back(view.leaf.node);
+    return resolve_load(pending);
+  }
+  const Coordinates& at = pending.point.at;
+  const Coordinates index_at(at.begin() + static_cast<std::ptrdiff_t>(axis),
+                             at.begin() + static_cast<std::ptrdiff_t>(axis + index_rank));
+  const ValueId row = term_at({node.inputs[1], false, index_at});
+  // Coordinates in the table over the axes of the kernel and, behind them, the row.
+  Coordinates in_table;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    if (table[i] == 1) continue;
+    Linear coordinate = i == axis ? constant_linear(axes, 0) : at[i < axis ? i : i + index_rank - 1];
+    coordinate.strides.push_back(i == axis ? 1 : 0);
+    in_table.push_back(std::move(coordinate));
+  }
+  Term& term = terms_[pending.term];
+  term.value.kind = Value::Kind::load;
+  term.value.access.row = row;
+  term.value.access.row_limit = table[axis];
+  term.leaf = {view.leaf.node, view.leaf.flat, {}};
+  for (const Linear& linear : view.leaf.at) {
+    term.leaf.at.push_back(dot(linear.strides, in_table, linear.offset, axes + 1));
+  }
+}
+
+}  // namespace tarn

@@ -1,0 +1,265 @@
+// Which units share a kernel. Sets of units come in an order of computation; each joins a kernel that stands behind all
+// that it needs, or opens a new one at the end. So no cycle can arise, and the cost is linear in the number of units.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "passes/planner.h"
+
+namespace tarn {
+namespace {
+
+// A kernel of more values than this costs more to compile, and spills more registers, than it saves.
+constexpr std::size_t kMaxGroupTerms = 600;
+// Kernels of the same axes, counted from the last, that are looked at for a place to join.
+constexpr std::size_t kCandidates = 8;
+
+enum class Section : std::uint8_t { none, main, tail, reduction };
+
+class Grouper {
+ public:
+  Grouper(Planning& planning, const Schedule& schedule) : p_(planning), schedule_(schedule) {}
+
+  void group() {
+    group_of_.assign(p_.units.size(), kNone);
+    section_of_.assign(p_.units.size(), Section::none);
+    for (const std::vector<UnitId>& set : schedule_.sets) {
+      if (schedule_.has_guard && guard_ == kNone && !schedule_.before_guard[set.front()]) add_guard();
+      place(set);
+    }
+    if (schedule_.has_guard && guard_ == kNone) add_guard();
+  }
+
+ private:
+  void add_guard() {
+    guard_ = static_cast<std::uint32_t>(p_.groups.size());
+    p_.groups.emplace_back().is_guard = true;
+  }
+
+  void place(const std::vector<UnitId>& set) {
+    // The last kernel that the set needs; nothing before it will do.
+    std::uint32_t latest = 0;
+    bool has_needs = false, stores_state = false;
+    for (const UnitId id : set) {
+      for (const Dependence& need : schedule_.needs[id]) {
+        if (group_of_[need.before] == kNone) continue;
+        latest = std::max(latest, group_of_[need.before]);
+        has_needs = true;
+      }
+      for (const Destination& target : p_.units[id].targets) stores_state = stores_state || target.in_state;
+    }
+    const bool guarded = stores_state && guard_ != kNone;
+    if (p_.options.fuse && has_needs && !(guarded && latest < guard_)) {
+      std::string why;
+      const Section section = section_in(set, latest, why);
+      if (section != Section::none) return join(set, latest, section);
+      if (!why.empty()) remark(set, latest, why);
+    }
+    const std::uint32_t first = std::max(has_needs ? latest + 1 : 0, guarded ? guard_ + 1 : 0);
+    if (p_.options.fuse) {
+      const std::vector<std::uint32_t>& alike = alike_[key(p_.units[set.front()].axes)];
+      for (std::size_t i = alike.size(); i > 0 && i + kCandidates > alike.size(); --i) {
+        if (alike[i - 1] < first) break;
+        std::string why;
+        if (!worth_joining(set, alike[i - 1])) continue;
+        const Section section = section_in(set, alike[i - 1], why);
+        if (section != Section::none && section != Section::tail) return join(set, alike[i - 1], section);
+      }
+    }
+    open(set);
+  }
+
+  static std::vector<std::int64_t> key(const std::vector<Extent>& axes) {
+    std::vector<std::int64_t> result;
+    for (const Extent& e : axes) result.push_back(e.times_batch ? -e.constant : e.constant);
+    return result;
+  }
+
+  void remark(const std::vector<UnitId>& set, std::uint32_t group, const std::string& why) {
+    const std::vector<UnitId> others = p_.groups[group].units();
+    if (others.empty()) return;
+    p_.plan.remarks.push_back(
+        fmt::format("{} is not fused with {}: {}", describe(set.back()), describe(others.back()), why));
+  }
+  std::string describe(UnitId id) const {
+    const Unit& unit = p_.units[id];
+    if (!unit.targets.empty()) return "'" + p_.plan.buffers[unit.targets.back().buffer].name + "'";
+    return fmt::format("{}.{}", name_of(p_.graph[unit.node].op), unit.node);
+  }
+
+  // Kernels that need nothing of each other share one if they read the same memory, or are single numbers.
+  bool worth_joining(const std::vector<UnitId>& set, std::uint32_t group) const {
+    const Group& g = p_.groups[group];
+    if (g.axes.empty()) return true;
+    for (const UnitId id : set) {
+      for (const Read& read : p_.units[id].reads) {
+        for (const UnitId other : g.units()) {
+          const auto& reads = p_.units[other].reads;
+          if (std::any_of(reads.begin(), reads.end(), [&](const Read& r) { return r.place == read.place; }))
+            return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  // Where in the kernel the set can stand; none, and why it cannot.
+  Section section_in(const std::vector<UnitId>& set, std::uint32_t group, std::string& why) const {
+    const Group& g = p_.groups[group];
+    const Unit& first = p_.units[set.front()];
+    if (g.is_guard || first.kind == Unit::Kind::contraction) return Section::none;
+    std::size_t terms = g.terms;
+    for (const UnitId id : set) {
+      if (!is_simple(id)) return Section::none;
+      terms += p_.units[id].terms;
+    }
+    for (const UnitId id : g.units()) {
+      if (!is_simple(id)) return Section::none;
+    }
+    if (terms > kMaxGroupTerms) {
+      why = "the kernel would get too large";
+      return Section::none;
+    }
+    Section section = Section::none;
+    if (first.kind == Unit::Kind::reduction) {
+      if (!g.contraction && first.axes == g.axes && (g.reductions.empty() || first.reduced == g.reduced)) {
+        section = Section::reduction;
+      }
+    } else if (g.contraction) {
+      if (first.axes == kept_axes(g)) section = Section::tail;
+    } else if (first.axes == g.axes && reads_from(set, group, Section::main)) {
+      section = Section::main;
+    } else if (!g.reductions.empty() && first.axes == kept_axes(g)) {
+      section = Section::tail;
+    } else if (first.axes == g.axes) {
+      section = Section::main;
+    }
+    if (section == Section::none) {
+      why = "their axes differ";
+      return section;
+    }
+    if (!needs_allow(set, group, section, why)) return Section::none;
+    if (section == Section::tail && g.contraction && !fits_epilogue(set, *g.contraction)) {
+      why = "its accesses do not follow the merged axes of the product";
+      return Section::none;
+    }
+    return section;
+  }
+
+  bool is_simple(UnitId id) const { return p_.units[id].row_node == kNoNode && p_.units[id].copy_of == kNone; }
+
+  std::vector<Extent> kept_axes(const Group& g) const {
+    if (g.contraction) return p_.units[*g.contraction].axes;
+    std::vector<Extent> result;
+    for (std::size_t i = 0; i < g.axes.size(); ++i) {
+      if (!g.reduced[i]) result.push_back(g.axes[i]);
+    }
+    return result;
+  }
+
+  bool reads_from(const std::vector<UnitId>& set, std::uint32_t group, Section section) const {
+    for (const UnitId id : set) {
+      for (const Dependence& need : schedule_.needs[id]) {
+        if (group_of_[need.before] == group && section_of_[need.before] == section) return true;
+      }
+    }
+    return false;
+  }
+
+  // Everything that the set needs of the kernel must be there, at the same point and in the right section.
+  bool needs_allow(const std::vector<UnitId>& set, std::uint32_t group, Section section, std::string& why) const {
+    bool in_tail = false;
+    for (const UnitId id : set) {
+      for (const Dependence& need : schedule_.needs[id]) {
+        if (group_of_[need.before] != group) continue;
+        const Section from = section_of_[need.before];
+        if (!need.own_point) {
+          why =
+              need.anti ? "the kernel reads the old value elsewhere" : "it reads other elements than the one just made";
+          return false;
+        }
+        const bool allowed = section == Section::main ? from == Section::main
+                             : section == Section::reduction
+                                 ? from == Section::main && !need.anti
+                                 : from == Section::tail || (from == Section::reduction && !need.anti);
+        if (!allowed) {
+          why = "the sum is not complete at that point";
+          return false;
+        }
+        in_tail = true;
+      }
+    }
+    return section != Section::tail || in_tail;
+  }
+
+  bool fits_epilogue(const std::vector<UnitId>& set, UnitId contraction) const {
+    const ContractionLayout& layout = *p_.units[contraction].layout;
+    const bool merged =
+        std::any_of(layout.axes.begin(), layout.axes.end(), [](const auto& axes) { return axes.size() > 1; });
+    if (!merged) return true;
+    for (const UnitId id : set) {
+      const Unit& unit = p_.units[id];
+      for (const Linear& linear : linears_of(p_, id)) {
+        for (const std::vector<std::size_t>& axes : layout.axes) {
+          for (std::size_t i = 0; i + 1 < axes.size(); ++i) {
+            if (linear.strides[axes[i]] != linear.strides[axes[i + 1]] * unit.axes[axes[i + 1]].constant) return false;
+          }
+        }
+      }
+    }
+    return true;
+  }
+
+  void join(const std::vector<UnitId>& set, std::uint32_t group, Section section) {
+    Group& g = p_.groups[group];
+    for (const UnitId id : set) {
+      group_of_[id] = group;
+      section_of_[id] = section;
+      g.terms += p_.units[id].terms;
+      if (section == Section::main) g.main.push_back(id);
+      if (section == Section::tail) g.tail.push_back(id);
+      if (section == Section::reduction) {
+        g.reductions.push_back(id);
+        g.reduced = p_.units[id].reduced;
+      }
+    }
+  }
+
+  void open(const std::vector<UnitId>& set) {
+    const auto group = static_cast<std::uint32_t>(p_.groups.size());
+    const Unit& first = p_.units[set.front()];
+    Group& g = p_.groups.emplace_back();
+    g.axes = first.axes;
+    g.reduced.assign(g.axes.size(), false);
+    if (first.kind == Unit::Kind::contraction) {
+      g.contraction = set.front();
+      group_of_[set.front()] = group;
+      section_of_[set.front()] = Section::reduction;
+      return;
+    }
+    join(set, group, first.kind == Unit::Kind::reduction ? Section::reduction : Section::main);
+    alike_[key(first.axes)].push_back(group);
+  }
+
+  Planning& p_;
+  const Schedule& schedule_;
+  std::uint32_t guard_ = kNone;
+  std::vector<std::uint32_t> group_of_;  // by unit
+  std::vector<Section> section_of_;      // a contraction counts as reduction: the tail follows it
+  std::map<std::vector<std::int64_t>, std::vector<std::uint32_t>> alike_;  // loop kernels by their axes
+};
+
+}  // namespace
+
+std::vector<UnitId> Group::units() const {
+  std::vector<UnitId> result = main;
+  result.insert(result.end(), reductions.begin(), reductions.end());
+  if (contraction) result.push_back(*contraction);
+  result.insert(result.end(), tail.begin(), tail.end());
+  return result;
+}
+
+void group_units(Planning& planning, const Schedule& schedule) { Grouper(planning, schedule).group(); }
+
+}  // namespace tarn

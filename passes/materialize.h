@@ -1,0 +1,18 @@
+// Which nodes get memory: everything else is computed where it is used.
+#pragma once
+
+#include "passes/expression.h"
+#include "passes/pipeline.h"
+
+namespace tarn {
+
+// Materialized are results; contractions, reductions and what is put together from parts; the operands of contractions
+// and the tables of gathers; values that several kernels use and that are dearer to compute than to load; values that a
+// broadcast would compute again and again; and what no affine access reaches through its reshapes.
+// options.fuse off: every operation.
+Leaves choose_leaves(const Graph& graph, const PlanOptions& options, std::int64_t max_batch);
+
+// A node whose kernel is no loop over an expression of its operands' elements: concat, pad, spread, scatter_add.
+bool is_assembled(Op op);
+
+}  // namespace tarn

@@ -1,0 +1,312 @@
+// Kernel plans as text, for `show --stage fused` and `show --stage memory`: kernels as loops over equations.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "passes/access.h"
+#include "passes/kernel_plan.h"
+
+namespace tarn {
+namespace {
+
+using Names = std::vector<std::string>;
+
+std::string text_of(const Extent& extent) {
+  if (!extent.times_batch) return fmt::format("{}", extent.constant);
+  return extent.constant == 1 ? "N" : fmt::format("{}N", extent.constant);
+}
+
+std::string quantity(double value, std::string_view unit) {
+  for (const std::string_view prefix : {"", "k", "M", "G"}) {
+    if (value < 1000 || prefix == "G") return fmt::format("{:.3g} {}{}", value, prefix, unit);
+    value /= 1000;
+  }
+  return {};
+}
+
+// "2*i + j + 3"
+std::string text_of(const Linear& linear, const Names& names) {
+  std::string text;
+  const auto add = [&](std::string part, bool negative) {
+    text += text.empty() ? (negative ? "-" : "") : negative ? " - " : " + ";
+    text += part;
+  };
+  for (std::size_t i = 0; i < linear.strides.size(); ++i) {
+    const std::int64_t stride = linear.strides[i];
+    if (stride == 0) continue;
+    const std::int64_t size = stride < 0 ? -stride : stride;
+    add(size == 1 ? names[i] : fmt::format("{}*{}", size, names[i]), stride < 0);
+  }
+  if (linear.offset != 0 || text.empty()) add(fmt::format("{}", std::abs(linear.offset)), linear.offset < 0);
+  return text;
+}
+
+class Printer {
+ public:
+  explicit Printer(const KernelPlan& plan) : plan_(plan) {}
+
+  std::string print() {
+    for (std::size_t i = 0; i < plan_.kernels.size(); ++i) {
+      const Kernel& kernel = plan_.kernels[i];
+      const KernelCost cost = cost_of(plan_, kernel);
+      if (const auto* guard = std::get_if<FiniteGuard>(&kernel.body)) {
+        out_ +=
+            fmt::format("kernel {}: the step ends here unless {} is finite\n", i, plan_.buffers[guard->buffer].name);
+        continue;
+      }
+      out_ += fmt::format("kernel {} \"{}\"   {}, {}\n", i, kernel.name, quantity(cost.flops, "FLOP"),
+                          quantity(cost.bytes, "B"));
+      if (const auto* loop = std::get_if<LoopKernel>(&kernel.body)) print_loop(*loop);
+      if (const auto* product = std::get_if<ContractionKernel>(&kernel.body)) print_contraction(*product);
+    }
+    for (const std::string& remark : plan_.remarks) out_ += "remark: " + remark + "\n";
+    return std::move(out_);
+  }
+
+ private:
+  // The access by the axes of its buffer where every index is one axis of the loop; else by the element's number.
+  std::string text_of(const Access& access, const std::vector<Extent>& axes, const Names& names,
+                      const Names& values) const {
+    const Buffer& buffer = plan_.buffers[access.buffer];
+    std::string inside = by_axes(access, buffer, axes, names);
+    if (inside.empty() && !buffer.shape.empty()) inside = tarn::text_of(access.at, names);
+    if (access.row != kNoValue) inside += fmt::format(" + {}*{}", access.row_stride, values[access.row]);
+    return inside.empty() ? buffer.name : fmt::format("{}[{}]", buffer.name, inside);
+  }
+
+  static std::string by_axes(const Access& access, const Buffer& buffer, const std::vector<Extent>& axes,
+                             const Names& names) {
+    std::vector<std::size_t> order(buffer.strides.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return buffer.strides[a] > buffer.strides[b]; });
+    Linear rest = access.at;
+    std::vector<std::string> parts(order.size());
+    for (const std::size_t dimension : order) {
+      const std::int64_t stride = buffer.strides[dimension];
+      const std::int64_t extent = buffer.shape[dimension];
+      if (stride <= 0 || extent == 1) {
+        parts[dimension] = "0";
+        continue;
+      }
+      Linear index = constant_linear(axes.size(), rest.offset / stride);
+      rest.offset %= stride;
+      for (std::size_t i = 0; i < axes.size(); ++i) {
+        if (rest.strides[i] % stride != 0) continue;
+        index.strides[i] = rest.strides[i] / stride;
+        rest.strides[i] = 0;
+        if (index.strides[i] != 0 && extent != kBatch && (axes[i].times_batch || axes[i].constant > extent)) return {};
+      }
+      parts[dimension] = tarn::text_of(index, names);
+    }
+    return rest.offset == 0 && is_constant(rest) ? fmt::format("{}", fmt::join(parts, ", ")) : std::string();
+  }
+
+  static std::string operation_text(const Value& value, const Names& values) {
+    const auto operand = [&](std::size_t i) -> const std::string& { return values[value.operands[i]]; };
+    const auto infix = [&](std::string_view sign) { return fmt::format("({} {} {})", operand(0), sign, operand(1)); };
+    switch (value.op) {
+      case Op::add:
+        return infix("+");
+      case Op::sub:
+        return infix("-");
+      case Op::mul:
+        return infix("*");
+      case Op::div:
+        return infix("/");
+      case Op::less:
+        return infix("<");
+      case Op::less_equal:
+        return infix("<=");
+      case Op::equal:
+        return infix("==");
+      case Op::not_equal:
+        return infix("!=");
+      case Op::neg:
+        return fmt::format("-{}", operand(0));
+      case Op::convert:
+        return fmt::format("{}({})", name_of(value.dtype), operand(0));
+      default:
+        break;
+    }
+    std::string text = fmt::format("{}(", name_of(value.op));
+    for (std::size_t i = 0; i < value.operands.size(); ++i) text += (i > 0 ? ", " : "") + operand(i);
+    return text + ")";
+  }
+
+  // One equation a value that is used twice or would make a long line, then the stores.
+  Names print_body(const Body& body, const std::vector<Extent>& axes, const Names& names, const Names& given,
+                   std::string_view indent, const std::vector<ValueId>& used) {
+    constexpr std::size_t kLongest = 60;
+    std::vector<int> uses(body.values.size(), 0);
+    for (const Value& value : body.values) {
+      for (const ValueId operand : value.operands) ++uses[operand];
+    }
+    for (const Store& store : body.stores) ++uses[store.value];
+    for (const ValueId value : used) ++uses[value];
+    Names values;
+    for (ValueId id = 0; id < body.values.size(); ++id) {
+      std::string text = value_text(body.values[id], axes, names, values, given);
+      const bool computed = body.values[id].kind == Value::Kind::operation ||
+                            body.values[id].kind == Value::Kind::random_normal ||
+                            body.values[id].kind == Value::Kind::random_uniform;
+      if (computed && (uses[id] > 1 || text.size() > kLongest)) {
+        out_ += fmt::format("{}t{} = {}\n", indent, id, text);
+        text = fmt::format("t{}", id);
+      }
+      values.push_back(std::move(text));
+    }
+    for (const Store& store : body.stores) {
+      out_ += fmt::format("{}{} {} {}\n", indent, text_of(store.access, axes, names, values),
+                          store.accumulate ? "+=" : "=", values[store.value]);
+    }
+    return values;
+  }
+
+  std::string value_text(const Value& value, const std::vector<Extent>& axes, const Names& names, const Names& values,
+                         const Names& given) const {
+    switch (value.kind) {
+      case Value::Kind::operation:
+        return operation_text(value, values);
+      case Value::Kind::constant:
+        return fmt::format("{}", value.number);
+      case Value::Kind::load:
+        return text_of(value.access, axes, names, values);
+      case Value::Kind::index:
+        return "(" + tarn::text_of(value.linear, names) + ")";
+      case Value::Kind::batch_size:
+        return "N";
+      case Value::Kind::random_uniform:
+      case Value::Kind::random_normal:
+        return fmt::format("{}(sample {}, element {})",
+                           value.kind == Value::Kind::random_uniform ? "uniform" : "normal",
+                           tarn::text_of(value.sample, names), tarn::text_of(value.linear, names));
+      case Value::Kind::product:
+        return "product";
+      case Value::Kind::reduced:
+        return given[value.reduction];
+    }
+    return {};
+  }
+
+  void print_loop(const LoopKernel& kernel) {
+    Names names;
+    std::string kept, reduced;
+    for (std::size_t i = 0; i < kernel.axes.size(); ++i) {
+      names.push_back(std::string(1, static_cast<char>('i' + i)));
+      const bool vector = kernel.vector_axis == i;
+      (kernel.reduced[i] ? reduced : kept) +=
+          fmt::format(" {}{} < {}", names.back(), vector ? " (vector)" : "", tarn::text_of(kernel.axes[i]));
+    }
+    if (!kept.empty()) out_ += fmt::format("  for{}\n", kept);
+    std::string indent = "    ";
+    if (!reduced.empty()) {
+      out_ += fmt::format("    over{}\n", reduced);
+      indent += "  ";
+    }
+    std::vector<ValueId> used;
+    for (const Reduction& r : kernel.reductions) used.push_back(r.value);
+    const Names values = print_body(kernel.body, kernel.axes, names, {}, indent, used);
+    Names given;
+    for (std::size_t i = 0; i < kernel.reductions.size(); ++i) {
+      const Reduction& r = kernel.reductions[i];
+      given.push_back(fmt::format("r{}", i));
+      out_ += fmt::format("{}r{} = {} of {}\n", indent, i, name_of(r.op), values[r.value]);
+    }
+    print_body(kernel.tail, kernel.axes, names, given, "    ", {});
+  }
+
+  void print_contraction(const ContractionKernel& kernel) {
+    Names names;
+    std::vector<Extent> axes = kernel.batch;
+    std::string space;
+    for (std::size_t i = 0; i < kernel.batch.size(); ++i) names.push_back(fmt::format("b{}", i));
+    const auto with = [&](const char* first, const char* second) {
+      Names result = names;
+      result.insert(result.end(), {first, second});
+      return result;
+    };
+    const auto of = [&](const Extent& first, const Extent& second) {
+      std::vector<Extent> result = kernel.batch;
+      result.insert(result.end(), {first, second});
+      return result;
+    };
+    const bool columns = kernel.form == ContractionKernel::Form::columns;
+    for (std::size_t i = 0; i < kernel.batch.size(); ++i)
+      space += fmt::format(" {} < {}", names[i], tarn::text_of(kernel.batch[i]));
+    out_ += fmt::format("  for{} m < {} n{} < {}\n    product = sum over k{} < {} of {} * {}\n", space,
+                        tarn::text_of(kernel.rows), columns ? " (vector)" : "", tarn::text_of(kernel.columns),
+                        columns ? "" : " (vector)", tarn::text_of(kernel.inner),
+                        text_of(kernel.a, of(kernel.rows, kernel.inner), with("m", "k"), {}),
+                        text_of(kernel.b, of(kernel.inner, kernel.columns), with("k", "n"), {}));
+    print_body(kernel.epilogue, of(kernel.rows, kernel.columns), with("m", "n"), {}, "    ", {});
+  }
+
+  const KernelPlan& plan_;
+  std::string out_;
+};
+
+std::string_view name_of_space(Space space) {
+  switch (space) {
+    case Space::state:
+      return "state";
+    case Space::accumulators:
+      return "accumulators";
+    case Space::arena:
+      return "arena";
+    case Space::input:
+      return "input";
+    case Space::output:
+      return "output";
+    case Space::constants:
+      return "constants";
+  }
+  return "";
+}
+
+template <class Visit>
+void for_each_buffer(const Kernel& kernel, Visit visit) {
+  const auto in_body = [&](const Body& body) {
+    for (const Value& value : body.values) {
+      if (value.kind == Value::Kind::load) visit(value.access.buffer);
+    }
+    for (const Store& store : body.stores) visit(store.access.buffer);
+  };
+  if (const auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
+    in_body(loop->body);
+    in_body(loop->tail);
+  } else if (const auto* product = std::get_if<ContractionKernel>(&kernel.body)) {
+    visit(product->a.buffer);
+    visit(product->b.buffer);
+    in_body(product->epilogue);
+  } else {
+    visit(std::get<FiniteGuard>(kernel.body).buffer);
+  }
+}
+
+}  // namespace
+
+std::string print(const KernelPlan& plan) { return Printer(plan).print(); }
+
+std::string print_memory(const KernelPlan& plan) {
+  std::vector<std::pair<std::size_t, std::size_t>> lives(plan.buffers.size(), {SIZE_MAX, 0});
+  for (std::size_t k = 0; k < plan.kernels.size(); ++k) {
+    for_each_buffer(plan.kernels[k], [&](BufferId id) { lives[id] = {std::min(lives[id].first, k), k}; });
+  }
+  std::string out =
+      fmt::format("arena {}, constants {}, batch {}\n", quantity(static_cast<double>(plan.arena_bytes), "B"),
+                  quantity(static_cast<double>(plan.constants.size()), "B"), plan.max_batch);
+  for (BufferId id = 0; id < plan.buffers.size(); ++id) {
+    const Buffer& buffer = plan.buffers[id];
+    const double bytes = static_cast<double>(element_count(with_batch(buffer.shape, plan.max_batch))) *
+                         static_cast<double>(size_of(buffer.dtype));
+    out += fmt::format("{:12} {:>10}  {:>10}  ", name_of_space(buffer.space), buffer.offset, quantity(bytes, "B"));
+    out += lives[id].first == SIZE_MAX ? std::string("unused      ")
+                                       : fmt::format("{:>4} .. {:<4}", lives[id].first, lives[id].second);
+    out += fmt::format("  {}{} {}\n", name_of(buffer.dtype), to_string(buffer.shape), buffer.name);
+  }
+  return out;
+}
+
+}  // namespace tarn
