@@ -69,6 +69,7 @@ Result<std::vector<HostTensor>> run(const Graph& graph, const EvaluationContext&
     const Node& node = graph[id];
     if (Status status = check_node(node, context); !status) return std::move(status).error();
     std::vector<const HostTensor*> operands;
+    operands.reserve(node.inputs.size());
     for (const NodeId input : node.inputs) operands.push_back(&values[input]);
     values[id] = info(node.op).op_class == OpClass::elementwise ? evaluate_elementwise(graph, node, context, operands)
                                                                 : info(node.op).tensor(context, node, operands);

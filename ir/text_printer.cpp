@@ -90,7 +90,7 @@ std::vector<std::string> labels_of(const Graph& graph) {
     std::string label;
     if (graph[id].op == Op::tensor || graph[id].op == Op::input) {
       label = graph[id].attributes.text(Key::name);
-      if (graph[id].op == Op::input && tensors.count(label) != 0) label = "input." + label;
+      if (graph[id].op == Op::input && tensors.count(label) != 0) label.insert(0, "input.");
     }
     // A name that is no word, or that another node has, gives way to the id.
     if (!is_name(label) || !taken.insert(label).second) label = fmt::format("{}", id);

@@ -23,6 +23,7 @@ Status verify_node(const Graph& graph, NodeId id) {
     return at_node(graph, id, well_formed.error().front().message);
   }
   std::vector<Type> operands;
+  operands.reserve(node.inputs.size());
   for (const NodeId input : node.inputs) operands.push_back(graph[input].type);
   const Result<Type> inferred = infer_type(node.op, operands, node.attributes, &node.type);
   if (!inferred) return at_node(graph, id, inferred.error().front().message);
