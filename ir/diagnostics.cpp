@@ -48,9 +48,12 @@ std::optional<FileId> Sources::find(std::string_view name) const {
 
 std::string_view name_of(Severity severity) {
   switch (severity) {
-    case Severity::error: return "error";
-    case Severity::warning: return "warning";
-    case Severity::note: return "note";
+    case Severity::error:
+      return "error";
+    case Severity::warning:
+      return "warning";
+    case Severity::note:
+      return "note";
   }
   return "error";
 }
@@ -67,19 +70,61 @@ bool machine_failed(const Diagnostics& diagnostics) {
 
 namespace {
 
-bool continues_code_point(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
+// What is shown of a line: as many code points at most, and so many of them in front of the caret where the line is cut
+// there.
+constexpr std::size_t kShownColumns = 160;
+constexpr std::size_t kShownBeforeCaret = 60;
 
-// What stands in the line before `column`, with everything but tabs replaced by spaces, so that the caret lines up.
-std::string indent_to(std::string_view line, std::uint32_t column) {
+// The end of the code point that begins at byte `at`. Stray continuation bytes count in fours, so that no text is
+// without columns.
+std::size_t next_code_point(std::string_view text, std::size_t at) {
+  const auto continues = [&](std::size_t i) { return (static_cast<unsigned char>(text[i]) & 0xC0U) == 0x80U; };
+  const std::size_t limit = std::min(text.size(), at + 4);
+  for (++at; at < limit && continues(at);) ++at;
+  return at;
+}
+
+std::size_t count_code_points(std::string_view text) {
+  std::size_t count = 0;
+  for (std::size_t at = 0; at < text.size(); at = next_code_point(text, at)) ++count;
+  return count;
+}
+
+// `count` code points from the code point `first` (from 0) on, or as many as there are.
+std::string_view code_points(std::string_view text, std::size_t first, std::size_t count) {
+  std::size_t begin = 0;
+  for (; first > 0 && begin < text.size(); --first) begin = next_code_point(text, begin);
+  std::size_t end = begin;
+  for (; count > 0 && end < text.size(); --count) end = next_code_point(text, end);
+  return text.substr(begin, end - begin);
+}
+
+// A line as it is shown, and what goes below it: white space up to the caret, and the number of carets.
+struct Excerpt {
+  std::string line;
   std::string indent;
-  std::uint32_t at = 1;
-  for (char c : line) {
-    if (continues_code_point(c)) continue;
-    if (at++ >= column) break;
-    indent += c == '\t' ? '\t' : ' ';
+  std::size_t carets;
+};
+
+Excerpt excerpt_around(std::string_view line, Span span) {
+  const std::size_t count = count_code_points(line);
+  // A span may stand right behind the last character: what is missing at the end of the line.
+  const std::size_t caret = std::min<std::size_t>(std::max<std::uint32_t>(span.column, 1) - 1, count);
+  std::size_t first = 0;
+  if (count > kShownColumns && caret > kShownBeforeCaret) {
+    first = std::min(caret - kShownBeforeCaret, count - kShownColumns);
   }
-  while (at++ < column) indent += ' ';
-  return indent;
+  const std::size_t last = std::min(count, first + kShownColumns);
+  Excerpt excerpt{{}, first > 0 ? " " : "", std::min<std::size_t>(span.length, last - caret)};
+  const std::string_view shown = code_points(line, first, last - first);
+  excerpt.line = fmt::format("{}{}{}", first > 0 ? "…" : "", shown, last < count ? "…" : "");
+  // Tabs stay, so that the caret lines up whatever their width.
+  const std::string_view before = code_points(shown, 0, caret - first);
+  for (std::size_t at = 0; at < before.size(); at = next_code_point(before, at)) {
+    excerpt.indent += before[at] == '\t' ? '\t' : ' ';
+  }
+  excerpt.carets = std::max<std::size_t>(excerpt.carets, 1);
+  return excerpt;
 }
 
 struct Colors {
@@ -88,7 +133,9 @@ struct Colors {
 
 Colors colors_for(Severity severity, bool color) {
   if (!color) return {"", "", "", ""};
-  const char* tint = severity == Severity::error ? "\033[1;31m" : severity == Severity::warning ? "\033[1;35m" : "\033[1;36m";
+  const char* tint = severity == Severity::error     ? "\033[1;31m"
+                     : severity == Severity::warning ? "\033[1;35m"
+                                                     : "\033[1;36m";
   return {"\033[1m", tint, "\033[1;32m", "\033[0m"};
 }
 
@@ -101,9 +148,10 @@ void format_one(std::string& out, Severity severity, Span span, const std::strin
   const std::string_view line = sources.line(span.file, span.line);
   if (line.empty()) return;
   const std::string number = fmt::format("{:>4}", span.line);
-  out += fmt::format("{} | {}\n", number, line);
-  out += fmt::format("{} | {}{}{}{}{}{}\n", std::string(number.size(), ' '), indent_to(line, span.column), c.caret,
-                     std::string(std::max<std::uint32_t>(span.length, 1), '^'), c.reset, label.empty() ? "" : " ", label);
+  const Excerpt excerpt = excerpt_around(line, span);
+  out += fmt::format("{} | {}\n", number, excerpt.line);
+  out += fmt::format("{} | {}{}{}{}{}{}\n", std::string(number.size(), ' '), excerpt.indent, c.caret,
+                     std::string(excerpt.carets, '^'), c.reset, label.empty() ? "" : " ", label);
 }
 
 // Damerau–Levenshtein distance in its restricted form (optimal string alignment).
@@ -129,7 +177,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string format(const Diagnostic& diagnostic, const Sources& sources, bool color) {
   std::string out;
   format_one(out, diagnostic.severity, diagnostic.span, diagnostic.message, diagnostic.label, sources, color);
-  for (const Note& note : diagnostic.notes) format_one(out, Severity::note, note.span, note.message, "", sources, color);
+  for (const Note& note : diagnostic.notes)
+    format_one(out, Severity::note, note.span, note.message, "", sources, color);
   return out;
 }
 
@@ -145,7 +194,8 @@ std::optional<std::string> nearest_name(std::string_view name, const std::vector
   std::size_t best_distance = limit + 1;
   for (const std::string& candidate : candidates) {
     // Lengths alone rule most candidates out; a long name from hostile input is not compared at all.
-    const std::size_t gap = candidate.size() > name.size() ? candidate.size() - name.size() : name.size() - candidate.size();
+    const std::size_t gap =
+        candidate.size() > name.size() ? candidate.size() - name.size() : name.size() - candidate.size();
     if (gap > limit || candidate.size() > 256) continue;
     const std::size_t distance = edit_distance(name, candidate);
     if (distance < best_distance) {

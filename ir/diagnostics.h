@@ -1,7 +1,8 @@
 // Source positions, diagnostics and Result<T>: how everything that a user can get wrong is reported.
 //
-// Contract: a function that can fail because of the user's input returns Result<T>; it holds either a value or at least one
-// diagnostic of severity error. What only a bug in Tarn can cause is a TARN_CHECK, which aborts. Nothing here throws.
+// Contract: a function that can fail because of the user's input returns Result<T>; it holds either a value or at least
+// one diagnostic of severity error. What only a bug in Tarn can cause is a TARN_CHECK, which aborts. Nothing here
+// throws.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +19,8 @@ namespace tarn {
 // Index into Sources. 0 is "no file": a span with file 0 has no position.
 using FileId = std::uint32_t;
 
-// A stretch of one line of a source file. Lines and columns count from 1; columns and length count Unicode code points, so that
-// a caret printed below the line stands under the right character.
+// A stretch of one line of a source file. Lines and columns count from 1; columns and length count Unicode code points,
+// so that a caret printed below the line stands under the right character.
 struct Span {
   FileId file = 0;
   std::uint32_t line = 0;
@@ -77,18 +78,21 @@ inline Diagnostic error_at(Span span, std::string message, std::vector<Note> not
   return {Severity::error, span, std::move(message), {}, std::move(notes)};
 }
 inline Diagnostic error(std::string message) { return {Severity::error, {}, std::move(message), {}, {}}; }
-inline Diagnostic warning_at(Span span, std::string message) { return {Severity::warning, span, std::move(message), {}, {}}; }
+inline Diagnostic warning_at(Span span, std::string message) {
+  return {Severity::warning, span, std::move(message), {}, {}};
+}
 
 bool has_errors(const Diagnostics& diagnostics);
 // Whether one of the errors is the machine's fault.
 bool machine_failed(const Diagnostics& diagnostics);
 
-// "iris.tarn:4:37: error: …" with the line, carets and notes; every line ends in '\n'. `color` uses ANSI escapes.
+// "iris.tarn:4:37: error: …" with the line, carets and notes; every line ends in '\n'. `color` uses ANSI escapes. Of a
+// long line about 160 columns around the caret are shown, with "…" where it is cut.
 std::string format(const Diagnostic& diagnostic, const Sources& sources, bool color = false);
 std::string format(const Diagnostics& diagnostics, const Sources& sources, bool color = false);
 
-// The candidate nearest to `name` in edit distance (insert, delete, replace, swap neighbours), if it is near enough to be what was
-// meant (at most a third of the length of `name`, at least 1); for "did you mean".
+// The candidate nearest to `name` in edit distance (insert, delete, replace, swap neighbours), if it is near enough to
+// be what was meant (at most a third of the length of `name`, at least 1); for "did you mean".
 std::optional<std::string> nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 
 // A value, or the diagnostics that say why there is none. In the shape of std::expected<T, Diagnostics>.
@@ -125,13 +129,17 @@ using Status = Result<Done>;
 // Where `expression` (a Result) failed, return its diagnostics from this function; otherwise bind its value to `name`.
 #define TARN_TRY_CONCATENATE_(a, b) a##b
 #define TARN_TRY_NAME_(a, b) TARN_TRY_CONCATENATE_(a, b)
-#define TARN_TRY(name, expression) TARN_TRY_IMPLEMENTATION_(name, expression, TARN_TRY_NAME_(tarn_try_result_, __LINE__))
-#define TARN_TRY_IMPLEMENTATION_(name, expression, temporary)          \
-  auto temporary = (expression);                                       \
+#define TARN_TRY(name, expression) \
+  TARN_TRY_IMPLEMENTATION_(name, expression, TARN_TRY_NAME_(tarn_try_result_, __LINE__))
+// `name` may be a declaration, which takes no parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
+#define TARN_TRY_IMPLEMENTATION_(name, expression, temporary)      \
+  auto temporary = (expression);                                   \
   if (!temporary.has_value()) return std::move(temporary).error(); \
   name = std::move(temporary).value()
+// NOLINTEND(bugprone-macro-parentheses)
 // The same for a Status or a Result whose value is not wanted.
-#define TARN_RETURN_IF_ERROR(expression)                             \
+#define TARN_RETURN_IF_ERROR(expression) \
   if (auto tarn_status = (expression); !tarn_status.has_value()) return std::move(tarn_status).error()
 
 // Prints "bug in tarn", the place and the message, and aborts. For what only a bug can cause.
