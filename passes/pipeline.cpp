@@ -104,6 +104,13 @@ Result<Graph> run_passes(const Graph& graph, PassContext& context, bool meaning_
 
 std::span<const Pass> graph_passes() { return kPasses; }
 
+Result<Graph> run_pass(const std::string& name, const Graph& graph, PassContext& context) {
+  TARN_RETURN_IF_ERROR(need_pass(name, "passes"));
+  TARN_RETURN_IF_ERROR(check_options(context.options));
+  const auto pass = std::find_if(kPasses.begin(), kPasses.end(), [&](const Pass& row) { return row.name == name; });
+  return run_pass(graph, *pass, context);
+}
+
 Result<Graph> optimize(const Graph& graph, PassContext& context) { return run_passes(graph, context, false); }
 
 Result<Graph> lower_meaning(const Graph& graph, PassContext& context) { return run_passes(graph, context, true); }

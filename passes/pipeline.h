@@ -42,6 +42,9 @@ struct Pass {
 };
 std::span<const Pass> graph_passes();
 
+// Runs one pass, with all that the options ask for around it (time, verification, dump). Fails as optimize does.
+Result<Graph> run_pass(const std::string& name, const Graph& graph, PassContext& context);
+
 // Runs the graph passes over one graph. Fails where a pass finds the program at fault, where an option names no pass,
 // and, as an error of Tarn itself, where a pass leaves a malformed graph: then "tarn-reproducer-PASS.txt" is written to
 // the working folder.

@@ -54,7 +54,6 @@ std::vector<Rule> products() {
       equation("mul_selected_second", where(c, 0, x) * k, where(c, 0, x * k), k_is_finite),
       fast_equation("mul_zero", x * 0, 0),
       fast_equation("mul_numbers", (x * k) * l, x * (k * l)),
-      fast_equation("div_same", x / x, 1),
       fast_equation("div_number", x / k, x * (1 / k), k_is_finite_and_not_0),
       fast_equation("div_sqrt", x / sqrt(y), x * rsqrt(y)),
       fast_equation("div_div", (x / y) / z, x / (y * z)),

@@ -29,12 +29,52 @@ bool bind(const Pattern& pattern, NodeId id, Bindings& bindings) {
   return bound == id;
 }
 
-bool match_operands(const Pattern& pattern, const Graph& graph, const Node& node, Bindings& bindings, bool swapped) {
-  const std::size_t count = node.inputs.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!match(pattern.operands[i], graph, node.inputs[swapped ? count - 1 - i : i], bindings)) return false;
+// What is left to match: a pattern and its node, then the next.
+struct Goal {
+  const Pattern* pattern;
+  NodeId id;
+  const Goal* next;
+};
+
+bool match_goals(const Goal* goal, const Graph& graph, Bindings& bindings);
+
+// The operands of a goal, in order or backwards, and after them the goals behind it.
+bool match_operands(const Goal& goal, const Graph& graph, Bindings& bindings, bool backwards) {
+  constexpr std::size_t kMaxArity = 3;
+  const std::vector<NodeId>& inputs = graph[goal.id].inputs;
+  std::array<Goal, kMaxArity> goals;
+  const Goal* next = goal.next;
+  for (std::size_t i = inputs.size(); i-- > 0;) {
+    goals[i] = {&goal.pattern->operands[i], inputs[backwards ? inputs.size() - 1 - i : i], next};
+    next = &goals[i];
   }
-  return true;
+  return match_goals(next, graph, bindings);
+}
+
+// Tries both orders of every commutative operation: a choice that fails later is taken back.
+bool match_goals(const Goal* goal, const Graph& graph, Bindings& bindings) {
+  if (goal == nullptr) return true;
+  const Pattern& pattern = *goal->pattern;
+  switch (pattern.kind) {
+    case Kind::variable:
+      return bind(pattern, goal->id, bindings) && match_goals(goal->next, graph, bindings);
+    case Kind::number:
+      return uniform_value(graph, goal->id) == pattern.number && match_goals(goal->next, graph, bindings);
+    case Kind::any_number: {
+      const std::optional<double> value = uniform_value(graph, goal->id);
+      if (!value) return false;
+      bindings.numbers[slot(pattern)] = *value;
+      return bind(pattern, goal->id, bindings) && match_goals(goal->next, graph, bindings);
+    }
+    case Kind::operation:
+      break;
+  }
+  if (graph[goal->id].op != pattern.op) return false;
+  if (!is_commutative(pattern.op)) return match_operands(*goal, graph, bindings, false);
+  const Bindings before = bindings;
+  if (match_operands(*goal, graph, bindings, false)) return true;
+  bindings = before;
+  return match_operands(*goal, graph, bindings, true);
 }
 
 bool is_number(const Pattern& pattern) { return pattern.kind == Kind::number; }
@@ -127,26 +167,8 @@ class PatternExample {
 }  // namespace
 
 bool match(const Pattern& pattern, const Graph& graph, NodeId id, Bindings& bindings) {
-  switch (pattern.kind) {
-    case Kind::variable:
-      return bind(pattern, id, bindings);
-    case Kind::number:
-      return uniform_value(graph, id) == pattern.number;
-    case Kind::any_number: {
-      const std::optional<double> value = uniform_value(graph, id);
-      if (!value) return false;
-      bindings.numbers[slot(pattern)] = *value;
-      return bind(pattern, id, bindings);
-    }
-    case Kind::operation:
-      break;
-  }
-  const Node& node = graph[id];
-  if (node.op != pattern.op) return false;
-  const Bindings before = bindings;
-  if (match_operands(pattern, graph, node, bindings, false)) return true;
-  bindings = before;
-  return is_commutative(node.op) && match_operands(pattern, graph, node, bindings, true);
+  const Goal goal{&pattern, id, nullptr};
+  return match_goals(&goal, graph, bindings);
 }
 
 NodeId build(const Pattern& pattern, const Bindings& bindings, Builder& builder, const Type& like) {
