@@ -14,8 +14,9 @@
 namespace tarn {
 
 enum class Key : std::uint8_t {
-  axes,      // reductions: the axes that go; transpose: result axis i is operand axis axes[i]; broadcast: operand axis i is result axis axes[i]; reverse
-  axis,      // concat, gather, iota: one axis
+  axes,  // reductions: the axes that go; transpose: result axis i is operand axis axes[i]; broadcast: operand axis i is
+         // result axis axes[i]; reverse
+  axis,  // concat, gather, iota: one axis
   starts,    // slice: first index of each axis (batch axis: 0)
   limits,    // slice: one past the last index of each axis (batch axis: kBatch)
   strides,   // slice: step of each axis, > 0 (batch axis: 1); spread: distance of the elements, likewise
@@ -32,11 +33,10 @@ inline constexpr std::size_t kKeyCount = 13;
 std::string_view name_of(Key key);
 std::optional<Key> key_named(std::string_view name);
 
-using AttributeValue =
-    std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>>;
+using AttributeValue = std::variant<std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>>;
 
-// What a value of the key is: "an integer", "a number", "a text", "a list of integers", "a list of numbers", as the index of
-// its alternative in AttributeValue. Every key has one kind, whatever operation it belongs to.
+// What a value of the key is: "an integer", "a number", "a text", "a list of integers", "a list of numbers", as the
+// index of its alternative in AttributeValue. Every key has one kind, whatever operation it belongs to.
 std::size_t kind_of(Key key);
 std::string_view kind_name(std::size_t kind);
 

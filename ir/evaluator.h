@@ -1,7 +1,8 @@
-// The reference evaluator: what every operation means, in double precision, as simply as it can be said. It is the oracle for passes and
-// generated code, and shares nothing with them but the operation table.
+// The reference evaluator: what every operation means, in double precision, as simply as it can be said. It is the
+// oracle for passes and generated code, and shares nothing with them but the operation table.
 //
-// It runs a batched graph on N samples, or a per-sample graph on a single sample (there N = 1, and batch_sum is the identity).
+// It runs a batched graph on N samples, or a per-sample graph on a single sample (there N = 1, and batch_sum is the
+// identity).
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ struct HostTensor {
 };
 
 struct EvaluationContext {
-  std::map<std::string, HostTensor, std::less<>> inputs;   // by name; per-sample graphs: one sample, batched ones: [N, …]
+  std::map<std::string, HostTensor, std::less<>>
+      inputs;  // by name; per-sample graphs: one sample, batched ones: [N, …]
   std::map<std::string, HostTensor, std::less<>> tensors;  // by name
   std::int64_t batch = 1;
   std::uint64_t seed = 0;
@@ -29,8 +31,8 @@ struct EvaluationContext {
   std::uint32_t first_sample = 0;  // sample number of the first row, for random draws
 };
 
-// Values of every node that a result needs (others are left empty). An input or tensor that the context does not hold, or holds with another
-// shape, is an error.
+// Values of every node that a result needs (others are left empty). An input or tensor that the context does not hold,
+// or holds with another shape, is an error.
 Result<std::vector<HostTensor>> evaluate_nodes(const Graph& graph, const EvaluationContext& context);
 
 // Values of the results, in their order.

@@ -1,9 +1,9 @@
 // The graph: an arena of immutable nodes in topological order.
 //
-// Invariants (checked by verify()): every input of a node has a smaller id than the node, so a traversal is a loop; the type of a node is
-// what its row's type rule gives; attributes are among the row's keys; no two nodes are equal in operation, type, inputs and attributes
-// (nodes are hash-consed as they are made; locations stay out of the key); result nodes exist; per_sample types and kBatch never
-// stand in one graph.
+// Invariants (checked by verify()): every input of a node has a smaller id than the node, so a traversal is a loop; the
+// type of a node is what its row's type rule gives; attributes are among the row's keys; no two nodes are equal in
+// operation, type, inputs and attributes (nodes are hash-consed as they are made; locations stay out of the key);
+// result nodes exist; per_sample types and kBatch never stand in one graph.
 #pragma once
 
 #include <memory>
@@ -22,7 +22,8 @@ namespace tarn {
 // Index into Locations; 0 is "nowhere".
 using LocationId = std::uint32_t;
 
-// Where a node comes from: a place in the source and, if that place is inside a function or layer, the call that led there.
+// Where a node comes from: a place in the source and, if that place is inside a function or layer, the call that led
+// there.
 struct Location {
   Span span;
   // "layer 'dense'" or "function 'relu'": what `span` is inside of; empty at the top level.
@@ -74,7 +75,8 @@ struct GraphResult {
 
 class Graph {
  public:
-  explicit Graph(std::shared_ptr<Locations> locations = std::make_shared<Locations>()) : locations_(std::move(locations)) {}
+  explicit Graph(std::shared_ptr<Locations> locations = std::make_shared<Locations>())
+      : locations_(std::move(locations)) {}
 
   // The node, or an equal one that is there already. The caller vouches for the type (Builder infers it).
   NodeId add(Node node);

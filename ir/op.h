@@ -1,7 +1,7 @@
 // The operation table: what ops.def lists, as an enum and a row of facts for each operation.
 //
-// ops.def is the only list of operations. Enum, names, text form, verifier, evaluator, gradients and their tests read it; nothing outside
-// switches over all operations.
+// ops.def is the only list of operations. Enum, names, text form, verifier, evaluator, gradients and their tests read
+// it; nothing outside switches over all operations.
 #pragma once
 
 #include <cstdint>
@@ -40,12 +40,13 @@ struct Node;
 struct HostTensor;
 struct EvaluationContext;
 
-// The type of the result from those of the operands. `requested` is the type that the maker asks for: operations whose result type does not
-// follow from the operands (sources, reshape, broadcast, convert) take shape and dtype from it, all others ignore it.
-// A failure carries a message without a position; the frontend adds that.
+// The type of the result from those of the operands. `requested` is the type that the maker asks for: operations whose
+// result type does not follow from the operands (sources, reshape, broadcast, convert) take shape and dtype from it,
+// all others ignore it. A failure carries a message without a position; the frontend adds that.
 using TypeRule = Result<Type> (*)(std::span<const Type> operands, const Attributes& attributes, const Type* requested);
 
-// Given node and the gradient of some scalar by it, the gradient by each operand (kNoNode where none flows), made through the builder.
+// Given node and the gradient of some scalar by it, the gradient by each operand (kNoNode where none flows), made
+// through the builder.
 using GradientRule = std::vector<NodeId> (*)(Builder& builder, NodeId node, NodeId gradient);
 
 // An element of the result in double precision; operands beyond the arity are 0.
@@ -75,8 +76,8 @@ const OpInfo& info(Op op);
 std::span<const OpInfo> all_operations();
 std::optional<Op> op_named(std::string_view name);
 
-// The type of the result, once number of operands and attributes (keys, kinds, none missing) are checked: what Builder, parser and
-// verifier call. Fails with a message without a position.
+// The type of the result, once number of operands and attributes (keys, kinds, none missing) are checked: what Builder,
+// parser and verifier call. Fails with a message without a position.
 Result<Type> infer_type(Op op, std::span<const Type> operands, const Attributes& attributes, const Type* requested);
 inline std::string_view name_of(Op op) { return info(op).name; }
 

@@ -17,7 +17,8 @@ enum class TensorKind : std::uint8_t {
   slot,       // memory of the optimizer
   hyper,      // a hyper-parameter given as a number: f64 scalar, may be set while training
   counter,    // "step" and "epoch": f64 scalars; step is stored by the training graph, epoch by the runtime
-  metric,     // an accumulator of the epoch; f64; lives in the workspace, not in the state, and starts anew each epoch from `initial`
+  metric,     // an accumulator of the epoch; f64; lives in the workspace, not in the state, and starts anew each epoch
+              // from `initial`
 };
 std::string_view name_of(TensorKind kind);
 
@@ -26,7 +27,8 @@ struct TensorInfo {
   TensorKind kind = TensorKind::parameter;
   Type type;  // never per sample, no kBatch
   bool trainable = true;
-  // hyper, counter, metric: the value at the start, everywhere. Parameters, states and slots start as the `init` graph says.
+  // hyper, counter, metric: the value at the start, everywhere. Parameters, states and slots start as the `init` graph
+  // says.
   double initial = 0;
   // Byte offset in the state (or, for metrics, in the block of accumulators), 64-byte aligned; set by assign_offsets().
   std::uint64_t offset = 0;
@@ -39,7 +41,8 @@ struct InputInfo {
   std::string name;
   InputRole role = InputRole::input;
   Type type;  // per sample
-  // Values must be integers in [0, limit) where limit > 0: an index into a table of that many rows, checked when data is read.
+  // Values must be integers in [0, limit) where limit > 0: an index into a table of that many rows, checked when data
+  // is read.
   std::int64_t index_limit = 0;
   Span declared;
 };
@@ -95,7 +98,7 @@ struct DataBinding {
   std::string name;  // of the input or target
   // Columns by name or number; a range "a".."d" has both ends. Empty: the whole array (npy, npz, idx).
   struct Column {
-    std::string first, last;                   // names; last empty: one column
+    std::string first, last;                         // names; last empty: one column
     std::int64_t first_index = -1, last_index = -1;  // numbers, end excluded as in 0..4
     Span span;
   };
@@ -107,8 +110,9 @@ struct DataBinding {
   Span span;
 };
 struct DataSource {
-  std::string format;                        // csv, npy, npz, idx
-  std::map<std::string, std::string> files;  // "" for csv and npz, else by input or target name; relative to the model file
+  std::string format;  // csv, npy, npz, idx
+  std::map<std::string, std::string>
+      files;  // "" for csv and npz, else by input or target name; relative to the model file
   std::vector<DataBinding> bindings;
   std::optional<bool> header;
   char separator = 0;  // 0: found from the first line
@@ -119,11 +123,11 @@ struct DataSource {
 
 // A layer that was applied, for `summary`.
 struct LayerInfo {
-  std::string path;    // "encoder.dense_1"
-  std::string layer;   // "dense"
-  Shape output;        // of one sample
+  std::string path;                  // "encoder.dense_1"
+  std::string layer;                 // "dense"
+  Shape output;                      // of one sample
   std::vector<std::string> tensors;  // its own parameters and states, not those of layers inside it
-  int depth = 0;       // 0: applied in the model itself
+  int depth = 0;                     // 0: applied in the model itself
 };
 
 struct Program {
@@ -134,9 +138,9 @@ struct Program {
   std::vector<MetricInfo> metrics;
   std::vector<LayerInfo> layers;  // in order of first application
   TrainSettings settings;
-  std::map<std::string, DataSource> data;  // "" the training data, "validation", "test"
+  std::map<std::string, DataSource> data;        // "" the training data, "validation", "test"
   std::map<std::string, std::string> constants;  // constants of the file overridden by --set, as written
-  bool trainable = false;                  // the file has a train block
+  bool trainable = false;                        // the file has a train block
 
   // "init": stores of parameters, states and slots. "train": loss, stores. "evaluate": loss, stores to metric tensors.
   // "predict": outputs. "report": metric tensors to values. "adapt" where a layer has one: stores of states.

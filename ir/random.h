@@ -1,12 +1,15 @@
-// Random numbers as the language defines them: counter-based, so a draw depends on what it is for and not on who drew before.
+// Random numbers as the language defines them: counter-based, so a draw depends on what it is for and not on who drew
+// before.
 //
 // A draw is Philox-4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011) with
 //   key     = mix(seed) xor stream                       (64 bits; mix is the finalizer of splitmix64)
 //   counter = (element, sample, step low, step high)     (4 x 32 bits)
-// where stream hashes the path of the parameter or node and the occurrence in the source, sample counts rows of the call (0 in a draw that is
-// per step), element is the row-major index in the shape of one sample. Words w0, w1 of the result make
+// where stream hashes the path of the parameter or node and the occurrence in the source, sample counts rows of the
+// call (0 in a draw that is per step), element is the row-major index in the shape of one sample. Words w0, w1 of the
+// result make
 //   uniform f32  (w0 >> 8) * 2^-24                        uniform f64  ((w0 << 21) + (w1 >> 11)) * 2^-53
-//   normal       sqrt(-2 log(u + 2^-b)) * cos(2 pi v)     (Box-Muller; u the uniform above of (w0, w2), v that of (w1, w3), b = 24 or 53)
+//   normal       sqrt(-2 log(u + 2^-b)) * cos(2 pi v)     (Box-Muller; u the uniform above of (w0, w2), v that of (w1,
+//   w3), b = 24 or 53)
 // Generated code emits the same integer operations; the floating-point ones agree to the bounds of vector_math.
 #pragma once
 

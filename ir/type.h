@@ -1,7 +1,7 @@
 // Element types, shapes and the type of a node.
 //
-// Invariants: extents are >= 0 or kBatch; kBatch stands at most once in a shape, always first, and never in a type that is
-// per_sample (a shape either names the batch axis or leaves it out, never both).
+// Invariants: extents are >= 0 or kBatch; kBatch stands at most once in a shape, always first, and never in a type that
+// is per_sample (a shape either names the batch axis or leaves it out, never both).
 #pragma once
 
 #include <cstdint>
@@ -43,8 +43,8 @@ inline bool has_batch(const Shape& shape) { return !shape.empty() && shape.front
 
 struct Type {
   DType dtype = DType::f32;
-  // Before batching: there is one such value for each sample, and `shape` is that of one sample. After batching: always false, and
-  // what depends on the sample has kBatch as its first extent.
+  // Before batching: there is one such value for each sample, and `shape` is that of one sample. After batching: always
+  // false, and what depends on the sample has kBatch as its first extent.
   bool per_sample = false;
   Shape shape;
 
