@@ -71,7 +71,7 @@ class Printer {
     const Buffer& buffer = plan_.buffers[access.buffer];
     std::string inside = by_axes(access, buffer, axes, names);
     if (inside.empty() && !buffer.shape.empty()) inside = tarn::text_of(access.at, names);
-    if (access.row != kNoValue) inside += fmt::format(" + {}*{}", access.row_stride, values[access.row]);
+    if (access.row != kNoValue) inside = tarn::text_of(access.at, names) + fmt::format(" + {}*{}", access.row_stride, values[access.row]);
     return inside.empty() ? buffer.name : fmt::format("{}[{}]", buffer.name, inside);
   }
 
