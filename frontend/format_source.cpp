@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "frontend/ast.h"
+#include "frontend/format_alignment.h"
 #include "frontend/lexer.h"
 #include "frontend/parser.h"
 
@@ -23,8 +24,9 @@ struct Piece {
   TokenKind kind;
   std::string_view text;
   std::uint32_t line;
+  std::uint32_t column;
+  std::uint32_t gap_before;  // the white space that the user left before it, on the same line
   bool starts_statement = false;
-  bool gap_before = false;   // the user left white space before it, on the same line
   bool is_unary = false;     // a sign
   bool in_slice = false;     // directly inside [ ] that hold a `:`
   bool in_brackets = false;  // directly inside [ ]
@@ -65,6 +67,12 @@ bool begins_map(const std::vector<Piece>& pieces, std::size_t open) {
   }
 }
 
+std::uint32_t white_space_before(std::string_view source, std::uint32_t offset) {
+  std::uint32_t begin = offset;
+  while (begin > 0 && (source[begin - 1] == ' ' || source[begin - 1] == '\t')) --begin;
+  return offset - begin;
+}
+
 // Drops the tokens without text and makes one piece of each string, whatever is interpolated in it.
 std::vector<Piece> collect_pieces(const std::vector<Token>& tokens, std::string_view source) {
   std::vector<Piece> pieces;
@@ -73,8 +81,7 @@ std::vector<Piece> collect_pieces(const std::vector<Token>& tokens, std::string_
     const Token& token = tokens[i];
     if (token.kind == TokenKind::line_end) starts_statement = true;
     if (token.kind == TokenKind::line_end || token.kind == TokenKind::file_end) continue;
-    Piece piece{token.kind, token.text(source), token.line};
-    piece.gap_before = token.offset > 0 && (source[token.offset - 1] == ' ' || source[token.offset - 1] == '\t');
+    Piece piece{token.kind, token.text(source), token.line, token.column, white_space_before(source, token.offset)};
     for (int depth = token.kind == TokenKind::string_start ? 1 : 0; depth > 0;) {
       const Token& inner = tokens[++i];
       depth += inner.kind == TokenKind::string_start ? 1 : inner.kind == TokenKind::string_end ? -1 : 0;
@@ -162,16 +169,29 @@ bool space_between(const Piece& left, const Piece& right) {
   if (tight) return false;
   if (right.kind == TokenKind::left_parenthesis || right.kind == TokenKind::left_bracket) {
     // A word at the start of a statement may be a keyword (`loss (a + b) / 2`) or what is called (`base(w, g)`).
-    if (left.kind == TokenKind::name && left.starts_statement) return right.gap_before;
+    if (left.kind == TokenKind::name && left.starts_statement) return right.gap_before > 0;
     return !ends_operand(left.kind) || left.kind == TokenKind::right_brace;
   }
   return true;
 }
 
+// In code points.
+std::int64_t width(std::string_view text) {
+  return std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
+}
+
+// Whether what follows a token may continue below itself: an argument, an element, what is assigned or returned.
+bool opens_expression(TokenKind kind) {
+  return opens(kind) || kind == TokenKind::assign || kind == TokenKind::left_arrow || kind == TokenKind::arrow ||
+         kind == TokenKind::keyword_return;
+}
+
 // A line of the result.
 struct Line {
-  int indent = 0;
-  std::string code;
+  alignment::Line layout;
+  std::size_t first_piece = 0;
+  std::string code;  // with its indentation
+  bool has_code = false;
   std::string_view comment;
   bool blank_before = false;
 };
@@ -183,16 +203,12 @@ class Formatter {
 
   std::string run() {
     for (std::size_t i = 0; i < pieces_.size(); ++i) {
-      const Piece& piece = pieces_[i];
-      if (i == 0 || pieces_[i - 1].line != piece.line) {
-        begin_line(i);
-      } else if (space_between(pieces_[i - 1], piece)) {
-        lines_.back().code += ' ';
-      }
-      lines_.back().code += piece.text;
-      follow_bracket(piece);
+      if (i == 0 || pieces_[i - 1].line != pieces_[i].line) begin_line(i);
+      add_token(i);
+      follow_bracket(pieces_[i]);
     }
     add_comments(UINT32_MAX, content_indent());
+    write_code();
     return print();
   }
 
@@ -202,6 +218,7 @@ class Formatter {
     bool is_block;
     int content;
     int closer;
+    int block;  // the number of the innermost block
   };
 
   int content_indent() const { return frames_.empty() ? 0 : frames_.back().content; }
@@ -213,19 +230,41 @@ class Formatter {
     const bool follows_block =
         piece.kind == TokenKind::keyword_else && i > 0 && pieces_[i - 1].kind == TokenKind::right_brace;
     if (!in_block() || piece.starts_statement || follows_block) return content_indent();
-    return content_indent() + kContinuationIndent;
+    return content_indent() + (in_body_ ? kBlockIndent : kContinuationIndent);
   }
 
   void begin_line(std::size_t i) {
     const Piece& piece = pieces_[i];
+    if (frames_.empty()) {
+      in_body_ = !piece.starts_statement && (in_body_ || pieces_[i - 1].kind == TokenKind::assign);
+    }
     const int indent = indent_of(i);
     add_comments(piece.line, closes(piece.kind) ? content_indent() : indent);
     start_line(piece.line, indent);
+    Line& line = lines_.back();
+    line.first_piece = i;
+    line.layout.block = frames_.empty() ? 0 : frames_.back().block;
+    line.layout.continues = !in_block() || (!closes(piece.kind) && indent != content_indent());
+    line.layout.adjoins = !line.blank_before;
   }
 
   void start_line(std::uint32_t line, int indent) {
-    lines_.push_back({indent, {}, {}, !lines_.empty() && line > last_line_ + 1});
+    lines_.push_back({});
+    lines_.back().layout.indent = indent;
+    lines_.back().blank_before = lines_.size() > 1 && line > last_line_ + 1;
     last_line_ = line;
+  }
+
+  void add_token(std::size_t i) {
+    const Piece& piece = pieces_[i];
+    std::vector<alignment::Token>& tokens = lines_.back().layout.tokens;
+    alignment::Token token{piece.column, width(piece.text)};
+    if (!tokens.empty()) {
+      token.gap = piece.gap_before;
+      token.spaced = space_between(pieces_[i - 1], piece);
+      token.takes_lines_below = tokens.back().takes_lines_below || opens_expression(pieces_[i - 1].kind);
+    }
+    tokens.push_back(token);
   }
 
   // The comments in front of `line`: behind the code of the last line, or on lines of their own.
@@ -241,34 +280,46 @@ class Formatter {
     if (opens(piece.kind)) {
       // A block inside brackets, as of a scan that is an argument, stands by its line, any other by its statement.
       const bool is_brace = piece.kind == TokenKind::left_brace;
-      const int base = is_brace && in_block() ? content_indent() : lines_.back().indent;
-      frames_.push_back({is_brace && !piece.is_map, base + (is_brace ? kBlockIndent : kContinuationIndent), base});
+      const int base = is_brace && in_block() ? content_indent() : static_cast<int>(lines_.back().layout.indent);
+      const bool is_block = is_brace && !piece.is_map;
+      const int block = is_block ? ++blocks_ : frames_.empty() ? 0 : frames_.back().block;
+      frames_.push_back({is_block, base + (is_brace ? kBlockIndent : kContinuationIndent), base, block});
     } else if (closes(piece.kind) && !frames_.empty()) {
       frames_.pop_back();
     }
   }
 
-  // In code points.
-  static std::size_t width(const Line& line) {
-    const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; };
-    return static_cast<std::size_t>(line.indent) + line.code.size() -
-           static_cast<std::size_t>(std::ranges::count_if(line.code, continues));
+  void write_code() {
+    std::vector<alignment::Line> layout;
+    layout.reserve(lines_.size());
+    for (Line& line : lines_) layout.push_back(std::move(line.layout));
+    const std::vector<std::vector<std::int64_t>> columns = alignment::aligned_columns(layout);
+    for (std::size_t i = 0; i < lines_.size(); ++i) {
+      std::string& code = lines_[i].code;
+      std::int64_t column = 0;
+      for (std::size_t t = 0; t < columns[i].size(); ++t) {
+        code.append(static_cast<std::size_t>(columns[i][t] - column), ' ');
+        code += pieces_[lines_[i].first_piece + t].text;
+        column = columns[i][t] + layout[i].tokens[t].width;
+      }
+      if (columns[i].empty()) code.append(static_cast<std::size_t>(layout[i].indent), ' ');
+      lines_[i].has_code = !columns[i].empty();
+    }
   }
 
-  static bool has_both(const Line& line) { return !line.code.empty() && !line.comment.empty(); }
+  static bool has_both(const Line& line) { return line.has_code && !line.comment.empty(); }
 
   std::string print() const {
     std::string text;
-    std::size_t comment_column = 0;
+    std::int64_t comment_column = 0;
     for (std::size_t i = 0; i < lines_.size(); ++i) {
       const Line& line = lines_[i];
       if (line.blank_before) text += '\n';
-      text.append(static_cast<std::size_t>(line.indent), ' ');
       text += line.code;
       if (has_both(line)) {
         const bool continues_group = i > 0 && has_both(lines_[i - 1]) && !line.blank_before;
         if (!continues_group) comment_column = widest_of_group(i) + kCommentGap;
-        text.append(comment_column - width(line), ' ');
+        text.append(static_cast<std::size_t>(comment_column - width(line.code)), ' ');
       }
       text += line.comment;
       text += '\n';
@@ -276,10 +327,10 @@ class Formatter {
     return text;
   }
 
-  std::size_t widest_of_group(std::size_t i) const {
-    std::size_t widest = width(lines_[i]);
+  std::int64_t widest_of_group(std::size_t i) const {
+    std::int64_t widest = width(lines_[i].code);
     for (++i; i < lines_.size() && has_both(lines_[i]) && !lines_[i].blank_before; ++i)
-      widest = std::max(widest, width(lines_[i]));
+      widest = std::max(widest, width(lines_[i].code));
     return widest;
   }
 
@@ -288,6 +339,8 @@ class Formatter {
   std::string_view source_;
   std::vector<Frame> frames_;
   std::vector<Line> lines_;
+  int blocks_ = 0;
+  bool in_body_ = false;  // below a declaration that ended its line with `=`
   std::uint32_t last_line_ = 0;
   std::size_t next_comment_ = 0;
 };

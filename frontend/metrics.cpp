@@ -1,0 +1,138 @@
+// Metrics: running means of plain functions, and declarations with states of their own, which are read in the report
+// graph.
+#include <fmt/format.h>
+
+#include "frontend/train_block.h"
+
+namespace tarn::elaboration {
+
+std::string TrainBlock::metric_name(const ast::Term& term) {
+  std::string wanted(ast::spelling(term.kind));
+  if (term.name) {
+    wanted = term.name->name;
+  } else if (const auto* call = std::get_if<ast::Call>(&term.value->node)) {
+    if (const auto* name = std::get_if<ast::Name>(&call->callee->node)) wanted = name->name;
+  }
+  std::string name = wanted;
+  for (int i = 1; !metric_names_.insert(name).second; ++i) {
+    if (term.name) {
+      elaborator_.fail(term.name->span, fmt::format("'{}' is reported already", wanted));
+      break;
+    }
+    name = fmt::format("{}_{}", wanted, i);
+  }
+  return name;
+}
+
+void TrainBlock::add_metric(const std::string& name, const Shape& shape, const std::string& resolved) {
+  if (in_training()) elaborator_.program.metrics.push_back({name, shape, resolved});
+}
+
+// Adds to metric.<name>.total, and the number of samples to metric.<name>.count.
+void TrainBlock::accumulate(const std::string& name, NodeId total, const Shape& shape) {
+  Elaborator& e = elaborator_;
+  Builder& b = e.builder();
+  const auto add = [&](const std::string& part, const Shape& extents, NodeId amount) {
+    const std::string tensor_name = fmt::format("metric.{}.{}", name, part);
+    if (e.declare_tensor({tensor_name, TensorKind::metric, Type{DType::f64, false, extents}, false, 0, 0, {}}, span_) ==
+        nullptr)
+      return;
+    e.set_next(tensor_name, b.add(e.tensor_node(tensor_name), amount));
+  };
+  add("total", shape, total);
+  add("count", {}, e.ones_in_batch(DType::f64));
+  if (in_training()) report_running(name);
+}
+
+void TrainBlock::report_running(const std::string& name) {
+  const Elaborator::Working reporting(elaborator_, *report_);
+  Builder& b = elaborator_.builder();
+  const NodeId total = elaborator_.tensor_node(fmt::format("metric.{}.total", name));
+  const NodeId count = elaborator_.tensor_node(fmt::format("metric.{}.count", name));
+  report_->graph.add_result(ResultKind::value, name, b.div(total, count));
+}
+
+void TrainBlock::elaborate_metric(const ast::Term& term) {
+  Elaborator& e = elaborator_;
+  const Span span = term.value->span;
+  const auto* call = std::get_if<ast::Call>(&term.value->node);
+  Value value;
+  const std::string name = metric_name(term);
+  if (call != nullptr) {
+    const Value callee = e.evaluate(*call->callee);
+    Arguments arguments = e.evaluate_arguments(call->arguments);
+    if (callee.is_error() || arguments.has_error()) return;
+    const FunctionValue* function = callee.function();
+    if (function != nullptr && function->is(ast::FunctionKind::metric))
+      return elaborate_stateful(term, name, callee, std::move(arguments));
+    warn_about_order(callee, arguments, span);
+    value = e.call(callee, std::move(arguments), span, term.value.get());
+  } else {
+    value = e.evaluate(*term.value);
+  }
+  const std::optional<NodeId> node = value.is_error() ? std::nullopt : e.to_floating(value, span);
+  if (!node || !e.spend(1, span)) return;
+  e.locate(span);
+  Builder& b = e.builder();
+  const Shape shape = b.shape(*node);
+  const bool per_sample = b.type(*node).per_sample;
+  const NodeId sum = per_sample ? e.convert(b.make(Op::batch_sum, {*node}), DType::f64)
+                                : b.mul(e.convert(*node, DType::f64), e.ones_in_batch(DType::f64));
+  const bool is_call_of_function = call != nullptr && std::holds_alternative<ast::Name>(call->callee->node);
+  const std::string called = is_call_of_function ? std::get<ast::Name>(call->callee->node).name : std::string();
+  add_metric(name, shape, called == "accuracy" ? e.tail_function() : name);
+  accumulate(name, sum, shape);
+}
+
+void TrainBlock::elaborate_stateful(const ast::Term& term, const std::string& name, const Value& callee,
+                                    Arguments arguments) {
+  Elaborator& e = elaborator_;
+  e.metric_path = "metric." + name;
+  e.takes_metric = true;
+  const Value value = e.call(callee, arguments, term.value->span, term.value.get());
+  e.takes_metric = false;
+  if (!value.is_error() && in_training()) report_stateful(name, callee, arguments, term.value->span);
+  e.metric_path.clear();
+}
+
+// The body once more, where states are what an epoch has gathered and the arguments are not to be had: they are
+// stand-ins that the result must not depend on.
+void TrainBlock::report_stateful(const std::string& name, const Value& callee, const Arguments& arguments, Span span) {
+  Elaborator& e = elaborator_;
+  Arguments stand_ins = arguments;
+  const Graph& batch = e.context()->graph;
+  const Elaborator::Working reporting(e, *report_);
+  int count = 0;
+  const auto replace = [&](Argument& argument) {
+    const auto* tensor = argument.value.get<TensorValue>();
+    if (tensor == nullptr) return;
+    const Type type = batch[tensor->node].type;
+    argument.value =
+        e.tensor(e.builder().source(Op::input, type, {{Key::name, fmt::format("{}.argument.{}", name, count++)}}));
+  };
+  for (Argument& argument : stand_ins.positional) replace(argument);
+  for (NamedArgument& named : stand_ins.named) replace(named.argument);
+  e.takes_metric = true;
+  const Value value = e.call(callee, std::move(stand_ins), span, &report_);
+  e.takes_metric = false;
+  const std::optional<NodeId> node = value.is_error() ? std::nullopt : e.to_floating(value, span);
+  if (!node) return;
+  const Graph& graph = report_->graph;
+  std::vector<bool> needed(*node + 1, false);
+  needed[*node] = true;
+  for (NodeId id = *node + 1; id-- > 0;) {
+    if (!needed[id]) continue;
+    if (graph[id].op == Op::input || graph[id].op == Op::batch_size || graph[id].op == Op::batch_sum) {
+      e.fail(span, fmt::format("what the metric '{}' returns must come from its states alone", name), "",
+             "it is evaluated at the end of the epoch, when the batches are gone");
+      return;
+    }
+    for (const NodeId input : graph[id].inputs) needed[input] = true;
+  }
+  e.locate(span);
+  const NodeId result = e.convert(*node, DType::f64);
+  report_->graph.add_result(ResultKind::value, name, result);
+  e.program.metrics.push_back({name, e.builder().shape(result), name});
+}
+
+}  // namespace tarn::elaboration

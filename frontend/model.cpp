@@ -1,0 +1,146 @@
+// The model block, once for each graph, and what makes a program of the pieces. See model.h.
+#include "frontend/model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "frontend/train_block.h"
+
+namespace tarn::elaboration {
+
+namespace {
+
+// What stands in the main file besides declarations.
+struct Blocks {
+  const ast::Model* model = nullptr;
+  const ast::Train* train = nullptr;
+  Span train_span;
+  std::vector<const ast::Data*> data;
+};
+
+Blocks find_blocks(Elaborator& e) {
+  Blocks blocks;
+  for (const ast::Statement& statement : e.main_module->tree->statements) {
+    if (const auto* model = std::get_if<ast::Model>(&statement.node)) {
+      if (blocks.model != nullptr) {
+        e.fail(model->name.span, "a file has one model, and this is another", "",
+               fmt::format("'{}' is the first", blocks.model->name.name));
+      } else {
+        blocks.model = model;
+      }
+    } else if (const auto* train = std::get_if<ast::Train>(&statement.node)) {
+      if (blocks.train != nullptr) e.fail(statement.span, "a file has one train block, and this is another");
+      if (blocks.train == nullptr) {
+        blocks.train = train;
+        blocks.train_span = statement.span;
+      }
+    } else if (const auto* data = std::get_if<ast::Data>(&statement.node)) {
+      blocks.data.push_back(data);
+    }
+  }
+  if (blocks.model == nullptr) {
+    Diagnostic missing =
+        error_at({e.main_module->file, 1, 1, 1}, "the file has no model: model name { input x[4]; output y = … }");
+    e.fail(std::move(missing));
+  }
+  return blocks;
+}
+
+// Elaborates the model into the graph at work, and the train block behind it where the graph has an objective.
+void elaborate_graph(Elaborator& e, const Blocks& blocks, TrainBlock* train) {
+  Activation top{&e.root, {}};
+  e.activation = &top;
+  e.loss_functions.clear();
+  const Elaborator::Names names(e, nullptr, e.main_module);
+  Body body{BodyKind::model, e.environment, "a model", NoneValue{}, false};
+  e.execute(blocks.model->block, body);
+  if (train != nullptr && !e.stopped()) train->elaborate();
+  e.activation = nullptr;
+}
+
+// Hyper-parameters that no graph reads were needed at compile time only.
+void drop_unread(Elaborator& e) {
+  std::set<std::string> read;
+  for (const auto& [name, graph] : e.program.graphs) {
+    const std::vector<bool> reachable = graph.reachable();
+    for (NodeId id = 0; id < graph.size(); ++id) {
+      if (reachable[id] && graph[id].op == Op::tensor) read.insert(graph[id].attributes.text(Key::name));
+    }
+  }
+  std::erase_if(e.tensors, [&](const TensorInfo& t) { return t.kind == TensorKind::hyper && !read.contains(t.name); });
+}
+
+void check_overrides(Elaborator& e, const std::vector<Override>& overrides) {
+  for (const Override& override_ : overrides) {
+    if (override_.used || override_.expression == nullptr) continue;
+    std::vector<std::string> keys = {"epochs", "batch", "shuffle", "seed", "validation_split", "optimizer"};
+    for (const auto& [name, declaration] : e.main_module->declarations) {
+      if (declaration.constant != nullptr) keys.emplace_back(name);
+    }
+    for (const TensorInfo& t : e.tensors) {
+      if (t.kind == TensorKind::hyper) keys.push_back(t.name);
+    }
+    e.fail(override_.key_span, fmt::format("'{}' is neither a constant of the file nor a key of its train block{}",
+                                           override_.key, Elaborator::did_you_mean(override_.key, keys)));
+  }
+}
+
+void finish(Elaborator& e) {
+  drop_unread(e);
+  std::stable_sort(e.tensors.begin(), e.tensors.end(),
+                   [](const TensorInfo& a, const TensorInfo& b) { return a.kind < b.kind; });
+  GraphContext& init = *e.init_graph;
+  const Elaborator::Working at_init(e, init);
+  init.builder.set_location(0);
+  for (const TensorInfo& t : e.tensors) {
+    if (t.kind != TensorKind::hyper && t.kind != TensorKind::counter) continue;
+    init.graph.add_result(ResultKind::store, t.name, init.builder.constant(t.initial, t.type.dtype));
+  }
+  e.program.graphs.insert_or_assign("init", std::move(init.graph));
+  e.program.tensors = std::move(e.tensors);
+}
+
+}  // namespace
+
+std::unique_ptr<GraphContext> Elaborator::new_graph(const std::string& name) {
+  return std::make_unique<GraphContext>(name, ++graph_count_, locations, options.float_type);
+}
+
+void elaborate_program(Elaborator& e, std::vector<Override>& overrides) {
+  const Blocks blocks = find_blocks(e);
+  if (blocks.model == nullptr) return;
+  e.program.name = blocks.model->name.name;
+  e.init_graph = e.new_graph("init");
+  e.init_graph->per_step_draws = true;
+
+  std::unique_ptr<TrainBlock> train;
+  if (blocks.train != nullptr) train = std::make_unique<TrainBlock>(e, *blocks.train, blocks.train_span, overrides);
+  e.program.trainable = train != nullptr;
+  std::vector<std::string> names = {"predict"};
+  if (train) names = {"train", "evaluate", "predict"};
+  for (const std::string& name : names) {
+    if (e.stopped()) return;
+    const std::unique_ptr<GraphContext> graph = e.new_graph(name);
+    const bool predicts = name == "predict";
+    graph->training = name == "train";
+    graph->updates_states = graph->training;
+    graph->across_samples = graph->has_objective = !predicts;
+    const Elaborator::Working working(e, *graph);
+    elaborate_graph(e, blocks, predicts ? nullptr : train.get());
+    // Outputs are delivered by predictions only.
+    if (!predicts)
+      std::erase_if(graph->graph.results(), [](const GraphResult& r) { return r.kind == ResultKind::output; });
+    e.program.graphs.insert_or_assign(name, std::move(graph->graph));
+  }
+  if (train && !e.stopped()) train->finish();
+  check_overrides(e, overrides);
+  if (e.program.outputs.empty() && !has_errors(e.diagnostics)) {
+    e.fail(blocks.model->name.span, fmt::format("the model '{}' has no output: output y = …", blocks.model->name.name));
+  }
+  if (has_errors(e.diagnostics)) return;
+  finish(e);
+  if (!blocks.data.empty()) read_data_blocks(e, blocks.data);
+}
+
+}  // namespace tarn::elaboration

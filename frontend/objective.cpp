@@ -1,0 +1,181 @@
+// Losses, their weights, and the objective that they add up to.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "frontend/train_block.h"
+
+namespace tarn::elaboration {
+
+namespace {
+
+// The input that a value is, or nullptr.
+const InputInfo* input_of(Elaborator& e, const Value& value) {
+  const auto* tensor = value.get<TensorValue>();
+  if (tensor == nullptr || tensor->graph != e.context()->number) return nullptr;
+  const Node& node = e.context()->graph[tensor->node];
+  return node.op == Op::input ? e.program.find_input(node.attributes.text(Key::name)) : nullptr;
+}
+
+}  // namespace
+
+void TrainBlock::warn_about_order(const Value& callee, const Arguments& arguments, Span span) {
+  const FunctionValue* function = callee.function();
+  if (function == nullptr || function->declaration == nullptr || arguments.positional.size() < 2) return;
+  if (!elaborator_.sources.name(function->module->file).starts_with("prelude/")) return;
+  const InputInfo* first = input_of(elaborator_, arguments.positional[0].value);
+  const InputInfo* second = input_of(elaborator_, arguments.positional[1].value);
+  const auto* prediction = arguments.positional[1].value.get<TensorValue>();
+  if (first == nullptr || first->role != InputRole::target || second != nullptr || prediction == nullptr) return;
+  elaborator_.warn(
+      span, fmt::format("'{}' takes the prediction first and the target second; Keras writes them the other way round",
+                        function->declaration->name.name));
+}
+
+Value TrainBlock::evaluate_loss(const ast::Term& term) {
+  Elaborator& e = elaborator_;
+  const auto* call = std::get_if<ast::Call>(&term.value->node);
+  if (call == nullptr) return e.evaluate(*term.value);
+  const Value callee = e.evaluate(*call->callee);
+  Arguments arguments = e.evaluate_arguments(call->arguments);
+  if (callee.is_error() || arguments.has_error()) return ErrorValue{};
+  warn_about_order(callee, arguments, term.value->span);
+  const Value first = arguments.positional.empty() ? Value(NoneValue{}) : arguments.positional[0].value;
+  Value result = e.call(callee, std::move(arguments), term.value->span, term.value.get());
+  if (const auto* tensor = first.get<TensorValue>(); tensor != nullptr && callee.function() != nullptr) {
+    e.loss_functions[tensor->node] = e.tail_function();
+  }
+  return result;
+}
+
+NodeId TrainBlock::weighted(NodeId per_sample) {
+  Builder& b = elaborator_.builder();
+  const DType dtype = b.type(per_sample).dtype;
+  for (const NodeId weight : {sample_weight_node_, class_weight_node_}) {
+    if (weight != kNoNode) per_sample = b.mul(per_sample, elaborator_.convert(weight, dtype));
+  }
+  return per_sample;
+}
+
+void TrainBlock::elaborate_loss(const ast::Term& term) {
+  Elaborator& e = elaborator_;
+  const std::vector<std::string> paths = resolve(term.paths);
+  const Value value = evaluate_loss(term);
+  const Span span = term.value->span;
+  const std::optional<NodeId> node = value.is_error() ? std::nullopt : e.to_floating(value, span);
+  if (!node || !e.spend(1, span)) return;
+  e.locate(span);
+  const NodeId mean = e.convert(e.batch_mean(weighted(e.mean_of_all(*node))), e.context()->float_type);
+  losses_.push_back({&term, {}, mean, paths});
+}
+
+// The sum of the chosen losses, of regularizers and of penalties.
+NodeId TrainBlock::objective_of(const std::vector<bool>& chosen) {
+  Builder& b = elaborator_.builder();
+  NodeId sum = kNoNode;
+  const auto add = [&](NodeId node) { sum = sum == kNoNode ? node : b.add(sum, node); };
+  for (std::size_t i = 0; i < losses_.size(); ++i) {
+    if (chosen[i]) add(losses_[i].mean);
+  }
+  for (const NodeId node : elaborator_.context()->regularizers) add(node);
+  for (const NodeId node : elaborator_.context()->penalties) add(elaborator_.batch_mean(node));
+  return sum == kNoNode ? b.constant(0, elaborator_.context()->float_type) : sum;
+}
+
+void TrainBlock::sum_objective() {
+  if (losses_.empty()) return;
+  elaborator_.locate(losses_.front().term->value->span);
+  objective_ = objective_of(std::vector<bool>(losses_.size(), true));
+  add_metric("loss", {}, "loss");
+  const auto samples = [&] { return elaborator_.ones_in_batch(DType::f64); };
+  Builder& b = elaborator_.builder();
+  accumulate("loss", b.mul(elaborator_.convert(objective_, DType::f64), samples()), {});
+  for (Loss& loss : losses_) {
+    if (losses_.size() < 2 && !loss.term->name) continue;
+    loss.name = metric_name(*loss.term);
+    add_metric(loss.name, {}, loss.name);
+    accumulate(loss.name, b.mul(elaborator_.convert(loss.mean, DType::f64), samples()), {});
+  }
+}
+
+void TrainBlock::read_sample_weight(const ast::Setting& setting) {
+  Elaborator& e = elaborator_;
+  if (setting.arguments.size() != 1 || setting.arguments[0].name) {
+    e.fail(setting.key.span, "sample_weight takes one expression: sample_weight w");
+    return;
+  }
+  const ast::Expression& expression = *setting.arguments[0].value;
+  const Value value = e.evaluate(expression);
+  const std::optional<NodeId> node = value.is_error() ? std::nullopt : e.to_floating(value, expression.span);
+  if (!node) return;
+  if (element_count(e.builder().shape(*node)) != 1) {
+    e.fail(expression.span,
+           fmt::format("a sample has one weight, and this has the shape {}", to_string(e.builder().shape(*node))));
+    return;
+  }
+  if (const InputInfo* input = input_of(e, value)) {
+    for (InputInfo& known : e.program.inputs) {
+      if (known.name == input->name && known.role == InputRole::target) known.role = InputRole::sample_weight;
+    }
+  }
+  e.locate(expression.span);
+  sample_weight_node_ = e.builder().reshape(*node, {});
+}
+
+// One-hot targets: sum_k w_k t_k. Numbers of classes: 1 + sum_k (w_k - 1) [t = k].
+void TrainBlock::read_class_weight(const ast::Setting& setting) {
+  Elaborator& e = elaborator_;
+  const ast::Map* map = setting.arguments.size() == 1 && !setting.arguments[0].name
+                            ? std::get_if<ast::Map>(&setting.arguments[0].value->node)
+                            : nullptr;
+  if (map == nullptr) {
+    e.fail(setting.key.span, "class_weight takes a map of class numbers to weights: class_weight {0: 1, 1: 2.5}");
+    return;
+  }
+  std::string target = setting.paths.empty() ? "" : setting.paths[0].text();
+  for (const InputInfo& input : e.program.inputs) {
+    if (target.empty() && input.role == InputRole::target) target = input.name;
+  }
+  const Value value = target.empty() ? Value(e.fail(setting.key.span, "class_weight needs a target declared before it"))
+                                     : e.lookup(target, setting.key.span);
+  const InputInfo* info = input_of(e, value);
+  if (value.is_error()) return;
+  if (info == nullptr || info->role != InputRole::target || info->type.shape.size() > 1) {
+    e.fail(setting.key.span,
+           fmt::format("class_weight needs a target with one axis at most, and '{}' is none", target));
+    return;
+  }
+  const std::int64_t classes = element_count(info->type.shape);
+  Value total = integer(classes > 1 ? 0 : 1);
+  for (const ast::Map::Entry& entry : map->entries) {
+    const auto number = e.to_integer(e.evaluate(*entry.key), entry.key->span, "a class");
+    const auto weight = e.to_number(e.evaluate(*entry.value), entry.value->span, "a weight");
+    if (!number || !weight) return;
+    if (*number < 0 || (classes > 1 && *number >= classes)) {
+      e.fail(entry.key->span,
+             fmt::format("there is no class {}: '{}' has {}", *number, target, to_string(info->type.shape)));
+      return;
+    }
+    // Classes that the map leaves out have weight 1.
+    const Value excess = real(*weight - 1);
+    const Value is_class = e.equality(value, integer(*number), false, entry.key->span);
+    if (classes == 1)
+      total = e.elementwise(Op::add,
+                            {total, e.elementwise(Op::where, {is_class, excess, integer(0)}, entry.key->span, "where")},
+                            entry.key->span, "+");
+    if (classes == 1) continue;
+    const std::optional<NodeId> node = e.to_floating(value, setting.key.span);
+    if (!node) return;
+    e.locate(entry.key->span);
+    const NodeId column = e.builder().reshape(e.builder().slice(*node, {*number}, {*number + 1}, {1}), {});
+    total = e.elementwise(Op::add, {total, e.elementwise(Op::mul, {excess, e.tensor(column)}, entry.key->span, "*")},
+                          entry.key->span, "+");
+  }
+  if (classes > 1) total = e.elementwise(Op::add, {integer(1), total}, setting.key.span, "+");
+  const std::optional<NodeId> node = e.to_floating(total, setting.key.span);
+  if (!node) return;
+  e.locate(setting.key.span);
+  class_weight_node_ = e.builder().reshape(*node, {});
+}
+
+}  // namespace tarn::elaboration

@@ -1,0 +1,55 @@
+// Look-up and naming. See scope.h.
+#include "frontend/scope.h"
+
+#include <fmt/format.h>
+
+namespace tarn::elaboration {
+
+Binding* Environment::find(std::string_view name) {
+  for (Environment* e = this; e != nullptr; e = e->parent_) {
+    if (const auto it = e->bindings_.find(name); it != e->bindings_.end()) return &it->second;
+  }
+  return nullptr;
+}
+
+void Environment::collect(std::vector<std::string>& names) const {
+  for (const Environment* e = this; e != nullptr; e = e->parent_) {
+    for (const auto& [name, binding] : e->bindings_) names.emplace_back(name);
+  }
+}
+
+Declaration* Module::find(std::string_view name) {
+  if (const auto it = declarations.find(name); it != declarations.end()) return &it->second;
+  for (Module* module : visible) {
+    if (const auto it = module->declarations.find(name); it != module->declarations.end()) return &it->second;
+  }
+  return nullptr;
+}
+
+std::string Instance::claim(const std::string& wanted) {
+  if (used_names.insert(wanted).second) return wanted;
+  return claim_numbered(wanted);
+}
+
+std::string Instance::claim_numbered(const std::string& wanted) {
+  int& number = last_number[wanted];
+  std::string name;
+  do {
+    name = fmt::format("{}_{}", wanted, ++number);
+  } while (!used_names.insert(name).second);
+  return name;
+}
+
+void Instance::assign_name(const std::string& wanted) {
+  if (!name.empty() || parent == nullptr) return;
+  name = wanted.empty() ? parent->claim_numbered(base) : parent->claim(wanted);
+  path = parent->path_of(name);
+}
+
+std::string Instance::path_of(const std::string& variable) {
+  if (parent == nullptr) return variable;
+  assign_name("");
+  return path + "." + variable;
+}
+
+}  // namespace tarn::elaboration

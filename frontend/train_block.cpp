@@ -1,0 +1,95 @@
+// The order of things in a train block. See train_block.h.
+#include "frontend/train_block.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tarn::elaboration {
+
+bool covers(const std::string& path, const std::string& tensor) {
+  return tensor == path || (tensor.size() > path.size() && tensor.starts_with(path) && tensor[path.size()] == '.');
+}
+
+TrainBlock::TrainBlock(Elaborator& elaborator, const ast::Train& train, Span span, std::vector<Override>& overrides)
+    : elaborator_(elaborator),
+      train_(train),
+      span_(span),
+      overrides_(overrides),
+      report_(elaborator.new_graph("report")) {
+  report_->report = true;
+  report_->across_samples = true;
+}
+
+std::vector<std::string> TrainBlock::resolve(const std::vector<ast::Path>& paths) {
+  std::vector<std::string> resolved;
+  for (const ast::Path& path : paths) {
+    if (auto name = resolve(path.text(), path.span)) resolved.push_back(std::move(*name));
+  }
+  return resolved;
+}
+
+std::optional<std::string> TrainBlock::resolve(const std::string& path, Span span) {
+  const std::size_t dot = path.find('.');
+  std::string name = path;
+  // A name of the model may stand for a layer that is called otherwise: `a = b`.
+  if (const Binding* binding = elaborator_.environment->find(path.substr(0, dot))) {
+    const FunctionValue* function = binding->value.function();
+    if (function != nullptr && function->instance != nullptr && !function->instance->path.empty()) {
+      name = function->instance->path + (dot == std::string::npos ? "" : path.substr(dot));
+    }
+  }
+  std::vector<std::string> known;
+  for (const TensorInfo& t : elaborator_.tensors) {
+    if (t.kind != TensorKind::parameter) continue;
+    if (covers(name, t.name)) return name;
+    for (std::size_t end = t.name.find('.'); end != std::string::npos; end = t.name.find('.', end + 1))
+      known.push_back(t.name.substr(0, end));
+    known.push_back(t.name);
+  }
+  elaborator_.fail(span, fmt::format("no parameter is called '{}'{}", path, Elaborator::did_you_mean(path, known)));
+  return std::nullopt;
+}
+
+void TrainBlock::elaborate() {
+  losses_.clear();
+  metric_names_ = {"loss"};
+  sample_weight_node_ = class_weight_node_ = kNoNode;
+  objective_ = kNoNode;
+  const Elaborator::Names names(elaborator_, elaborator_.environment, elaborator_.main_module);
+  Body body{BodyKind::train, elaborator_.environment, "the train block", NoneValue{}, false};
+  std::vector<const ast::Term*> metrics, losses;
+  std::set<std::string> settings;
+  for (const ast::Statement& statement : train_.block.statements) {
+    if (elaborator_.stopped()) return;
+    if (const auto* term = std::get_if<ast::Term>(&statement.node)) {
+      if (term->kind == ast::TermKind::loss) losses.push_back(term);
+      if (term->kind == ast::TermKind::metric) metrics.push_back(term);
+      if (term->kind == ast::TermKind::optimizer && in_training()) read_optimizer(*term);
+    } else if (const auto* setting = std::get_if<ast::Setting>(&statement.node)) {
+      settings.insert(setting->key.name);
+      if (setting->key.name == "class_weight") read_class_weight(*setting);
+      if (setting->key.name == "sample_weight") read_sample_weight(*setting);
+      if (in_training()) read_setting(*setting);
+    } else {
+      elaborator_.execute(statement, body);
+    }
+  }
+  if (in_training()) read_overridden_settings(settings);
+  for (const ast::Term* term : losses) elaborate_loss(*term);
+  if (losses.empty()) elaborator_.fail(span_, "the train block has no loss: loss mean_squared_error(y, t)");
+  sum_objective();
+  for (const ast::Term* term : metrics) elaborate_metric(*term);
+  if (in_training() && objective_ != kNoNode && !has_errors(elaborator_.diagnostics)) update_parameters();
+  GraphContext& graph = *elaborator_.context();
+  if (objective_ != kNoNode) graph.graph.add_result(ResultKind::loss, "loss", objective_);
+  for (const std::string& name : graph.updated) graph.graph.add_result(ResultKind::store, name, graph.current.at(name));
+}
+
+void TrainBlock::finish() {
+  for (const auto& [monitor, span] : monitors_) check_monitor(monitor, span);
+  if (!has_errors(elaborator_.diagnostics))
+    elaborator_.program.graphs.insert_or_assign("report", std::move(report_->graph));
+}
+
+}  // namespace tarn::elaboration
