@@ -98,13 +98,14 @@ class Layouter {
   struct Operand {
     NodeId node;
     PlaceId place;
-    Linear at;  // over axes_of(node)
+    Linear at;            // over axes_of(node)
+    UnitId copy = kNone;  // that fills the place
   };
 
   Operand operand(NodeId node) {
     const View view = view_of(node, p_.leaves, p_.max_batch);
     const PlaceId place = p_.place(view.leaf.node);
-    return {node, place, linear_at(p_.places[place], view.leaf, axes_of(p_.shape(node)).size())};
+    return {node, place, linear_at(p_.places[place], view.leaf, axes_of(p_.shape(node)).size()), kNone};
   }
 
   // Strides of an operand over the axes of its node.
@@ -223,6 +224,11 @@ class Layouter {
       strides[axis] = stride;
       stride *= shape[axis] == kBatch ? p_.max_batch : shape[axis];
     }
+    // A second copy is made of the node again, and replaces the first.
+    if (operand.copy != kNone) {
+      p_.units[operand.copy].dropped = true;
+      operand = this->operand(operand.node);
+    }
     const BufferId buffer =
         p_.add_arena_buffer(operand.node, "copy of " + p_.plan.buffers[p_.places[operand.place].buffer].name);
     p_.plan.buffers[buffer].strides = strides;
@@ -239,6 +245,7 @@ class Layouter {
     copy.reads.push_back({operand.place, !view.leaf.flat && axes_of(leaf).size() == copy.axes.size() &&
                                              is_own_point(view.leaf.at, leaf)});
     copy.terms = 1;
+    operand.copy = static_cast<UnitId>(p_.units.size());
     p_.units.push_back(std::move(copy));
     operand.place = place;
     operand.at = linear_at(p_.places[place], {operand.node, false, own_point(shape)}, axes_of(shape).size());

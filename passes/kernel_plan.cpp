@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "passes/access.h"
@@ -157,44 +158,55 @@ class Verifier {
       }
     }
   }
-  // Whether two points of the kernel lie `distance` elements apart: sum of strides[i] * d[i] = distance has a solution
-  // with |d[i]| < extent i. The widest stride first, few of its multiples leave a rest that the others reach.
-  bool reaches(const std::vector<std::int64_t>& strides, std::int64_t distance, const Extents& axes) const {
-    struct Step {
-      std::int64_t stride, most;
+  // Whether any two points of the kernel meet in one element: b.strides * y - a.strides * x = a.offset - b.offset has a
+  // solution with 0 <= x, y < extents. The widest stride first, few of its multiples leave a rest that the others
+  // reach.
+  bool may_meet(const Linear& a, const Linear& b, const Extents& axes) const {
+    struct Range {
+      std::int64_t low = 0, high = 0;
     };
-    std::vector<Step> steps;
+    std::map<std::int64_t, Range, std::greater<>> multiples;  // by stride
+    const auto add = [&](std::int64_t stride, std::int64_t most) {
+      Range& range = multiples[std::abs(stride)];
+      (stride < 0 ? range.low : range.high) += stride < 0 ? -most : most;
+    };
     for (std::size_t i = 0; i < axes.size(); ++i) {
-      if (strides[i] != 0) steps.push_back({std::abs(strides[i]), largest(axes[i], plan_.max_batch) - 1});
+      const std::int64_t most = largest(axes[i], plan_.max_batch) - 1;
+      if (b.strides[i] != 0) add(b.strides[i], most);
+      if (a.strides[i] != 0) add(-a.strides[i], most);
     }
-    std::sort(steps.begin(), steps.end(), [](const Step& x, const Step& y) { return x.stride > y.stride; });
-    std::set<std::int64_t> rests{distance};
-    for (std::size_t i = 0; i < steps.size(); ++i) {
-      std::int64_t reach = 0;
-      for (std::size_t k = i + 1; k < steps.size(); ++k) reach += steps[k].stride * steps[k].most;
+    std::int64_t low = 0, high = 0;
+    for (const auto& [stride, range] : multiples) {
+      low += stride * range.low;
+      high += stride * range.high;
+    }
+    std::set<std::int64_t> rests{a.offset - b.offset};
+    for (const auto& [stride, range] : multiples) {
+      low -= stride * range.low;
+      high -= stride * range.high;
       std::set<std::int64_t> next;
       for (const std::int64_t rest : rests) {
-        const std::int64_t nearest = rest / steps[i].stride;
-        const std::int64_t around = reach / steps[i].stride + 1;
-        for (std::int64_t d = nearest - around; d <= nearest + around; ++d) {
-          const std::int64_t left = rest - d * steps[i].stride;
-          if (std::abs(d) <= steps[i].most && std::abs(left) <= reach) next.insert(left);
+        // rest - d * stride must lie in [low, high].
+        const std::int64_t first = std::max(range.low, (rest - high) / stride - 1);
+        const std::int64_t last = std::min(range.high, (rest - low) / stride + 1);
+        for (std::int64_t d = first; d <= last && next.size() <= kManyRests; ++d) {
+          const std::int64_t left = rest - d * stride;
+          if (left >= low && left <= high) next.insert(left);
         }
-        if (next.size() > 1000) return true;
       }
+      if (next.size() > kManyRests) return true;
       rests = std::move(next);
     }
     return rests.contains(0);
   }
+  static constexpr std::size_t kManyRests = 1000;
 
   bool overlap(const Access& a, const Access& b, const Extents& axes) const {
     const Buffer& x = plan_.buffers[a.buffer];
     const Buffer& y = plan_.buffers[b.buffer];
     if (x.space != y.space || x.index != y.index || is_empty(axes)) return false;
     const bool by_row = a.row != kNoValue || b.row != kNoValue;
-    if (a.buffer == b.buffer && !by_row && a.at.strides == b.at.strides) {
-      return reaches(a.at.strides, b.at.offset - a.at.offset, axes);
-    }
+    if (a.buffer == b.buffer && !by_row) return may_meet(a.at, b.at, axes);
     const auto bytes = [&](const Buffer& buffer, const Access& access) {
       const Range range = range_of(access, axes, plan_.max_batch);
       const auto width = static_cast<std::int64_t>(size_of(buffer.dtype));

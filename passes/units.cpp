@@ -224,15 +224,20 @@ class UnitMaker {
     std::sort(unit.reads.begin(), unit.reads.end());
   }
 
-  // Parts of a concat that have a kernel of their own store into the whole at once.
+  // What nobody reads but a concat is stored into the whole at once. (With other readers, a kernel could come to write
+  // one part while it reads another.)
   void place_parts() {
+    std::vector<std::size_t> readers(p_.places.size(), 0);
+    for (const Unit& unit : p_.units) {
+      for (const Read& read : unit.reads) ++readers[read.place];
+    }
     for (Unit& part : p_.units) {
       if (part.defines || part.after || part.row_node != kNoNode || !p_.options.fuse) continue;
       const UnitId maker = maker_[part.node];
       const Destination& whole = part.targets[0];
       if (maker == kNone || whole.place == kNone || is_result_[part.node]) continue;
       Place& home = p_.places[p_.place(part.node)];
-      if (home.read_flat) continue;
+      if (home.read_flat || readers[p_.place(part.node)] != 1) continue;
       home.buffer = whole.buffer;
       home.strides = whole.strides;
       home.offset = whole.offset;
@@ -312,7 +317,8 @@ class UnitMaker {
     Destination target{buffer, row_major_strides(node.type.shape), 0, kNone, kNone, true, in_state};
     // A contraction has one layout of stores; what else is to be stored is for its epilogue.
     const UnitId maker = maker_[result.node];
-    if (maker == kNone || p_.units[maker].kind == Unit::Kind::contraction) return add_copy(result.node, std::move(target));
+    if (maker == kNone || p_.units[maker].kind == Unit::Kind::contraction)
+      return add_copy(result.node, std::move(target));
     p_.units[maker].targets.push_back(std::move(target));
   }
 

@@ -12,9 +12,9 @@ namespace {
 
 class Maker {
  public:
-  Maker(std::uint64_t seed, const RandomGraphOptions& options) : random_(seed), options_(options), b_(made_.graph) {}
+  Maker(std::uint64_t seed, const PlanCaseOptions& options) : random_(seed), options_(options), b_(made_.graph) {}
 
-  RandomGraph make() {
+  PlanCase make() {
     made_.program.settings.batch = options_.max_batch;
     made_.context.batch = options_.batch;
     made_.context.seed = random_();
@@ -364,14 +364,14 @@ class Maker {
   }
 
   std::mt19937_64 random_;
-  RandomGraphOptions options_;
-  RandomGraph made_;
+  PlanCaseOptions options_;
+  PlanCase made_;
   Builder b_;
   std::vector<NodeId> nodes_, tensors_, indices_;
 };
 
 }  // namespace
 
-RandomGraph random_graph(std::uint64_t seed, const RandomGraphOptions& options) { return Maker(seed, options).make(); }
+PlanCase random_plan_case(std::uint64_t seed, const PlanCaseOptions& options) { return Maker(seed, options).make(); }
 
 }  // namespace tarn

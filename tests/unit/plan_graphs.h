@@ -9,13 +9,13 @@
 
 namespace tarn {
 
-struct RandomGraph {
+struct PlanCase {
   Graph graph;
   Program program;  // tensors, inputs, outputs with offsets; settings.batch
   EvaluationContext context;
 };
 
-struct RandomGraphOptions {
+struct PlanCaseOptions {
   int nodes = 30;
   std::int64_t max_batch = 5;
   std::int64_t batch = 3;
@@ -25,6 +25,6 @@ struct RandomGraphOptions {
 
 // The same graph and data for the same seed and options. Values stay within a few powers of ten, so that sums in
 // another order agree to a few rounding errors.
-RandomGraph random_graph(std::uint64_t seed, const RandomGraphOptions& options);
+PlanCase random_plan_case(std::uint64_t seed, const PlanCaseOptions& options);
 
 }  // namespace tarn

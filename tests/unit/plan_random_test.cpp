@@ -25,7 +25,7 @@ void expect_near(const HostTensor& actual, const HostTensor& expected, const std
   }
 }
 
-void check_plan(const RandomGraph& random, const PlanOptions& options, bool reversed, const std::string& what) {
+void check_plan(const PlanCase& random, const PlanOptions& options, bool reversed, const std::string& what) {
   const auto plan = plan_kernels(random.graph, random.program, options);
   ASSERT_TRUE(plan.has_value()) << what;
   const auto expected = evaluate(random.graph, random.context);
@@ -50,11 +50,11 @@ class RandomPlans : public testing::TestWithParam<bool> {};
 TEST_P(RandomPlans, GiveWhatTheGraphGives) {
   for (std::uint64_t seed = 1; seed <= 400; ++seed) {
     for (const std::int64_t batch : {1, 3, 5}) {
-      RandomGraphOptions how;
+      PlanCaseOptions how;
       how.nodes = 5 + static_cast<int>(seed % 60);
       how.batch = batch;
       how.loss = seed % 2 == 0;
-      const RandomGraph random = random_graph(seed, how);
+      const PlanCase random = random_plan_case(seed, how);
       PlanOptions options;
       options.fuse = GetParam();
       options.in_place = (seed / 2) % 4 != 0;
