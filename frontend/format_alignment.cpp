@@ -101,10 +101,11 @@ class Aligner {
         members.push_back({column_[id(line, i)], find(id(line, i)), line, i});
       }
     }
-    std::ranges::stable_sort(members, [](const Member& a, const Member& b) {
+    std::ranges::sort(members, [](const Member& a, const Member& b) {
       return a.column != b.column ? a.column < b.column : a.group < b.group;
     });
     std::vector<std::vector<std::int64_t>> placed;
+    placed.reserve(lines_.size());
     for (const Line& line : lines_) placed.emplace_back(line.tokens.size());
     const auto nearest = [&](const Member& m) {
       if (m.index == 0) return begins_below_[m.line] ? 0 : lines_[m.line].indent;
