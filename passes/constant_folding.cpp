@@ -68,6 +68,7 @@ HostTensor evaluate_operation(const Node& node, const std::vector<HostTensor>& o
   const OpInfo& row = info(node.op);
   if (row.scalar == nullptr) {
     std::vector<const HostTensor*> pointers;
+    pointers.reserve(operands.size());
     for (const HostTensor& operand : operands) pointers.push_back(&operand);
     return row.tensor({}, node, pointers);
   }
@@ -132,6 +133,7 @@ NodeId example_fold(ExampleMaker& m) {
   Builder& b = m.builder();
   const auto list = [&] {
     std::vector<double> values;
+    values.reserve(6);
     for (int i = 0; i < 6; ++i) values.push_back(0.25 * static_cast<double>(m.below(9)) + 0.25);
     return b.source(Op::constant, {DType::f64, false, {2, 3}}, {{Key::values, values}});
   };

@@ -30,6 +30,7 @@ bool contains(const std::vector<std::string>& list, std::string_view name) {
 
 Status need_pass(const std::string& name, std::string_view option) {
   std::vector<std::string> names;
+  names.reserve(kPasses.size());
   for (const Pass& pass : kPasses) names.emplace_back(pass.name);
   if (contains(names, name)) return Done{};
   const std::optional<std::string> near = nearest_name(name, names);

@@ -31,7 +31,7 @@ std::vector<Rule> sums() {
       equation("sub_neg", x - (-y), x + y),
       equation("neg_minus", (-x) - y, -(x + y)),
       equation("add_selected", where(c, x, 0) + where(c, 0, y), where(c, x, y)),
-      fast_equation("sub_same", x - x, 0),
+      fast_equation("sub_same", sub(x, x), 0),
       fast_equation("add_numbers", (x + k) + l, x + (k + l)),
       fast_equation("add_back", (x - y) + y, x),
   };

@@ -146,6 +146,7 @@ class PatternExample {
         break;
     }
     std::vector<NodeId> operands;
+    operands.reserve(pattern.operands.size());
     for (std::size_t i = 0; i < pattern.operands.size(); ++i) {
       operands.push_back(node(pattern.operands[i], operand_dtype(pattern.op, i, dtype)));
     }

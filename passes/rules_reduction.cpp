@@ -159,6 +159,7 @@ NodeId example_sink_broadcast(ExampleMaker& m) {
                            : b.broadcast(m.variable({}, dtype), outer, {});
   };
   std::vector<NodeId> operands;
+  operands.reserve(3);
   for (int i = 0; i < info(op).arity; ++i)
     operands.push_back(wide(op == Op::where && i == 0 ? DType::boolean : DType::f64));
   return b.make(op, operands);

@@ -166,6 +166,15 @@ NodeId log_of_complement(RewriteSite& site, NodeId id) {
   return move_likewise(b, y, b.unary(Op::log, one_minus(b, core)));
 }
 
+// One logarithm, and in the gradient one quotient, for each sum instead of one for each element that it is repeated to.
+NodeId log_of_repeated(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId wide = operand(b.graph(), id);
+  if (b.node(wide).op != Op::broadcast) return kNoNode;
+  const Integers axes = b.node(wide).attributes.integers(Key::axes);
+  return b.broadcast(b.unary(Op::log, operand(b.graph(), wide)), Shape(b.shape(id)), axes);
+}
+
 // ---------------------------------------------------------------- examples
 
 NodeId softmax(Builder& b, NodeId z, const Integers& axes) {
@@ -223,6 +232,14 @@ std::vector<Rule> structural_forms() {
        [](ExampleMaker& m) {
          const NodeId y = example_probability(m);
          return m.builder().unary(Op::log, m.below(2) == 0 ? guarded(m, y) : guarded(m, moved(m, y)));
+       }},
+      {"log_of_repeated",
+       "log(broadcast(x)) = broadcast(log(x))",
+       {Op::log},
+       log_of_repeated,
+       [](ExampleMaker& m) {
+         Builder& b = m.builder();
+         return b.unary(Op::log, b.broadcast(m.variable({kBatch}), {kBatch, 3}, {0}));
        }},
       {"log_of_complement",
        "log(1 - clip(move(p), lo, hi)) = move(log(1 - p)), where p is a sigmoid",
