@@ -28,39 +28,126 @@ std::string without(std::string_view letters, const std::vector<std::int64_t>& a
   return result;
 }
 
-bool sums_one_operand(const Node& node) {
-  if (node.op != Op::contract) return false;
-  const ContractionMap map = parse_contraction_map(node.attributes.text(Key::map)).value();
-  return !axes_of_one(map.a, map.b, map.result).empty() || !axes_of_one(map.b, map.a, map.result).empty();
-}
+using Axes = std::vector<std::int64_t>;
 
-// sum over j, k of a[m, j, k] b[k, n] = sum over k of (sum over j of a[m, j, k]) b[k, n]: afterwards every letter that
-// a contraction sums is in both operands.
-Graph sum_operands_first(const Graph& graph) {
-  Graph result(graph.locations());
-  Builder builder(result);
-  std::vector<NodeId> map(graph.size(), kNoNode);
-  const std::vector<bool> reachable = graph.reachable();
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    if (!reachable[id]) continue;
-    Node node = graph[id];
-    for (NodeId& input : node.inputs) input = map[input];
-    if (!sums_one_operand(graph[id])) {
-      map[id] = result.add(std::move(node));
-      continue;
+// Rewrites contractions that a product kernel cannot do, or that a loop does better.
+class ContractionRewriter {
+ public:
+  ContractionRewriter(const Graph& graph, bool to_loops)
+      : graph_(graph), to_loops_(to_loops), result_(graph.locations()), builder_(result_) {}
+
+  bool has_work() const {
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      if (graph_[id].op != Op::contract) continue;
+      const ContractionMap map = map_of(graph_[id]);
+      if (sums_one_operand(map) || (to_loops_ && is_loop(graph_, graph_[id], map))) return true;
     }
-    builder.set_location(node.location);
-    const ContractionMap letters = parse_contraction_map(node.attributes.text(Key::map)).value();
-    const auto a_axes = axes_of_one(letters.a, letters.b, letters.result);
-    const auto b_axes = axes_of_one(letters.b, letters.a, letters.result);
-    const NodeId a = builder.sum(node.inputs[0], a_axes);
-    const NodeId b = builder.sum(node.inputs[1], b_axes);
-    map[id] = builder.contract(
-        a, b, without(letters.a, a_axes) + "," + without(letters.b, b_axes) + "->" + std::string(letters.result));
+    return false;
   }
-  for (const GraphResult& r : graph.results()) result.add_result(r.kind, r.name, map[r.node]);
-  return result;
-}
+
+  Graph rewrite() {
+    std::vector<NodeId> map(graph_.size(), kNoNode);
+    const std::vector<bool> reachable = graph_.reachable();
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      if (!reachable[id]) continue;
+      Node node = graph_[id];
+      for (NodeId& input : node.inputs) input = map[input];
+      map[id] = node.op == Op::contract ? rewrite(node) : result_.add(std::move(node));
+    }
+    for (const GraphResult& r : graph_.results()) result_.add_result(r.kind, r.name, map[r.node]);
+    return std::move(result_);
+  }
+
+ private:
+  static ContractionMap map_of(const Node& node) {
+    return parse_contraction_map(node.attributes.text(Key::map)).value();
+  }
+  static bool sums_one_operand(const ContractionMap& map) {
+    return !axes_of_one(map.a, map.b, map.result).empty() || !axes_of_one(map.b, map.a, map.result).empty();
+  }
+  static bool has(std::string_view letters, char c) { return letters.find(c) != std::string_view::npos; }
+
+  // Whether one operand has every axis that is longer than 1: then no element is used twice, and a product kernel has
+  // nothing to gain. The same for an outer product.
+  static bool is_loop(const Graph& graph, const Node& node, const ContractionMap& map) {
+    const Shape& a = graph[node.inputs[0]].type.shape;
+    const Shape& b = graph[node.inputs[1]].type.shape;
+    bool in_a = true, in_b = true, sums = false;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      in_b = in_b && (a[i] == 1 || has(map.b, map.a[i]));
+      sums = sums || (a[i] != 1 && !has(map.result, map.a[i]));
+    }
+    for (std::size_t i = 0; i < b.size(); ++i) {
+      in_a = in_a && (b[i] == 1 || has(map.a, map.b[i]));
+      sums = sums || (b[i] != 1 && !has(map.result, map.b[i]));
+    }
+    return in_a || in_b || !sums;
+  }
+
+  // sum over j, k of a[m, j, k] b[k, n] = sum over k of (sum over j of a[m, j, k]) b[k, n]: afterwards every letter
+  // that is summed is in both operands.
+  NodeId rewrite(const Node& node) {
+    builder_.set_location(node.location);
+    const ContractionMap map = map_of(node);
+    const Axes a_axes = axes_of_one(map.a, map.b, map.result);
+    const Axes b_axes = axes_of_one(map.b, map.a, map.result);
+    const NodeId a = builder_.sum(node.inputs[0], a_axes);
+    const NodeId b = builder_.sum(node.inputs[1], b_axes);
+    const std::string a_letters = without(map.a, a_axes), b_letters = without(map.b, b_axes);
+    const std::string text = a_letters + "," + b_letters + "->" + std::string(map.result);
+    const Node single{Op::contract, node.type, {a, b}, {{Key::map, text}}, node.location};
+    const ContractionMap letters = map_of(single);
+    if (!to_loops_ || !is_loop(result_, single, letters)) return builder_.contract(a, b, text);
+    return as_loop(single, letters);
+  }
+
+  // The product of both operands, repeated along the axes that they lack, summed over what the result lacks. The order
+  // of the axes is that of the larger operand.
+  NodeId as_loop(const Node& node, const ContractionMap& map) {
+    const bool a_first = builder_.shape(node.inputs[0]).size() >= builder_.shape(node.inputs[1]).size();
+    std::string order(a_first ? map.a : map.b);
+    Shape shape = builder_.shape(node.inputs[a_first ? 0 : 1]);
+    const std::string_view others = a_first ? map.b : map.a;
+    for (std::size_t i = 0; i < others.size(); ++i) {
+      if (has(order, others[i])) continue;
+      const std::int64_t extent = builder_.shape(node.inputs[a_first ? 1 : 0])[i];
+      const bool front = extent == kBatch;
+      order.insert(front ? order.begin() : order.end(), others[i]);
+      shape.insert(front ? shape.begin() : shape.end(), extent);
+    }
+    const NodeId product =
+        builder_.mul(in_order(node.inputs[0], map.a, order, shape), in_order(node.inputs[1], map.b, order, shape));
+    Axes summed;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      if (!has(map.result, order[i])) summed.push_back(static_cast<std::int64_t>(i));
+    }
+    const std::string kept = without(order, summed);
+    const NodeId sum = builder_.sum(product, summed);
+    Axes axes;
+    for (const char c : map.result) axes.push_back(static_cast<std::int64_t>(kept.find(c)));
+    return std::is_sorted(axes.begin(), axes.end()) ? sum : builder_.transpose(sum, axes);
+  }
+
+  NodeId in_order(NodeId node, std::string_view letters, const std::string& order, const Shape& shape) {
+    std::vector<std::pair<std::size_t, std::int64_t>> places;
+    for (std::size_t i = 0; i < letters.size(); ++i) {
+      places.emplace_back(order.find(letters[i]), static_cast<std::int64_t>(i));
+    }
+    std::sort(places.begin(), places.end());
+    Axes from, to;
+    for (const auto& [place, axis] : places) {
+      from.push_back(axis);
+      to.push_back(static_cast<std::int64_t>(place));
+    }
+    if (!std::is_sorted(from.begin(), from.end())) node = builder_.transpose(node, from);
+    return builder_.broadcast(node, shape, to);
+  }
+
+  const Graph& graph_;
+  bool to_loops_;
+  Graph result_;
+  Builder builder_;
+};
 
 // Buffers that no kernel and no result names are left out.
 void drop_unused_buffers(KernelPlan& plan) {
@@ -95,12 +182,7 @@ void drop_unused_buffers(KernelPlan& plan) {
   plan.buffers = std::move(buffers);
 }
 
-}  // namespace
-
-Result<KernelPlan> plan_kernels(const Graph& graph, const Program& program, const PlanOptions& options) {
-  bool needs_sums = false;
-  for (NodeId id = 0; id < graph.size(); ++id) needs_sums = needs_sums || sums_one_operand(graph[id]);
-  if (needs_sums) return plan_kernels(sum_operands_first(graph), program, options);
+KernelPlan plan_prepared(const Graph& graph, const Program& program, const PlanOptions& options) {
   Planning planning(graph, program, options);
   make_units(planning);
   group_units(planning, make_schedule(planning));
@@ -110,6 +192,14 @@ Result<KernelPlan> plan_kernels(const Graph& graph, const Program& program, cons
   plan.constants.resize((plan.constants.size() + 63) / 64 * 64);
   plan_memory(plan, options.in_place);
   return plan;
+}
+
+}  // namespace
+
+Result<KernelPlan> plan_kernels(const Graph& graph, const Program& program, const PlanOptions& options) {
+  ContractionRewriter rewriter(graph, options.fuse);
+  if (rewriter.has_work()) return plan_prepared(rewriter.rewrite(), program, options);
+  return plan_prepared(graph, program, options);
 }
 
 }  // namespace tarn
