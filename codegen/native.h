@@ -59,8 +59,8 @@ struct CodegenOptions {
   std::string features;  // LLVM's feature string, added to the cpu's
   bool fast_math = false;
   OptimizationLevel level = OptimizationLevel::less;
-  // Called with LLVM's text of the module before (`llvm`) and the assembly after (`asm`) code generation, for `show`.
-  bool keep_llvm = false, keep_assembly = false;
+  // Runs LLVM's verifier over what is emitted, for tests.
+  bool verify = false;
 };
 
 // What the planner must know of the target that the options name.

@@ -1,0 +1,348 @@
+// Contractions to loops over tiles. The order of the loops stands in contraction_schedule.h.
+#include "codegen/contraction_kernels.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "codegen/bodies.h"
+#include "codegen/contraction_schedule.h"
+#include "codegen/contraction_tiles.h"
+#include "codegen/loops.h"
+
+namespace tarn {
+
+namespace {
+
+class ContractionEmitter {
+ public:
+  ContractionEmitter(KernelFunction& function, const ContractionKernel& kernel)
+      : function_(function),
+        b_(function.builder),
+        kernel_(kernel),
+        schedule_(schedule_of(kernel, function.emission.plan.max_batch, function.emission.machine.target)),
+        size_(static_cast<std::int64_t>(size_of(kernel.dtype))),
+        batch_axes_(kernel.batch.size()) {}
+
+  void emit();
+
+ private:
+  // What is being computed: product[row_begin … row_end, begin … end], of which columns `first` … are in the scratch.
+  struct Panel {
+    llvm::Value *first, *begin, *end;
+  };
+  struct Rows {
+    llvm::Value *begin, *end;
+  };
+  // Where b is read by tiles: address of row k_begin of the panel, and bytes from row to row.
+  struct Source {
+    llvm::Value *address, *k_stride;
+  };
+
+  void prepare_epilogue();
+  void emit_batch(std::size_t axis, llvm::Value* a, llvm::Value* b);
+  void emit_panels();
+  void emit_row_blocks(const Panel& panel);
+  void emit_product(const Panel& panel, const Rows& rows, const Source* packed);
+  Source emit_source(const Panel& panel, llvm::Value* k_begin, llvm::Value* count);
+  llvm::Value* emit_pack(const Panel& panel, llvm::Value* source, llvm::Value* count);
+  void emit_tiles(const Panel& panel, const Rows& rows, llvm::Value* k_begin, llvm::Value* count, const Source& source);
+  // Calls `tile(row, rows of the tile)` for whole tiles of rows, then for single rows.
+  void emit_row_tiles(const Rows& rows, const std::function<void(llvm::Value*, unsigned)>& tile);
+  void emit_tile_call(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows, llvm::Value* a,
+                      llvm::Value* count, const Source& source);
+  void emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows, llvm::Value* count);
+  void clear_product(const Rows& rows);
+  void emit_epilogue(const Panel& panel, const Rows& rows);
+  llvm::Value* load_product();
+
+  std::int64_t a_stride(std::size_t axis) const { return kernel_.a.at.strides[axis] * size_; }
+  std::int64_t b_stride(std::size_t axis) const { return kernel_.b.at.strides[axis] * size_; }
+  std::int64_t row_stride() const { return a_stride(batch_axes_); }
+  std::int64_t a_inner_stride() const { return a_stride(batch_axes_ + 1); }
+  std::int64_t b_inner_stride() const { return b_stride(batch_axes_); }
+  std::int64_t column_stride() const { return b_stride(batch_axes_ + 1); }
+  bool one_column() const { return !kernel_.columns.times_batch && kernel_.columns.constant == 1; }
+  llvm::Value* move(llvm::Value* address, llvm::Value* index, std::int64_t bytes) {
+    llvm::Value* const distance = multiply_add(b_, index, bytes, nullptr);
+    return element_address(b_, b_.getInt8Ty(), address, distance);
+  }
+  llvm::Value* minimum(llvm::Value* a, llvm::Value* b) { return b_.CreateBinaryIntrinsic(llvm::Intrinsic::umin, a, b); }
+
+  KernelFunction& function_;
+  llvm::IRBuilder<>& b_;
+  const ContractionKernel& kernel_;
+  const ContractionSchedule schedule_;
+  const std::int64_t size_;
+  const std::size_t batch_axes_;
+  llvm::Value *a_ = nullptr, *second_ = nullptr;  // of the current batch
+  llvm::Value *rows_ = nullptr, *columns_ = nullptr, *inner_ = nullptr;
+  llvm::Value *product_ = nullptr, *packed_ = nullptr;
+  Nest nest_;
+  BodyEmitter* epilogue_ = nullptr;
+  llvm::Value *product_row_ = nullptr, *product_column_ = nullptr;  // first ones in the scratch
+};
+
+void ContractionEmitter::prepare_epilogue() {
+  const std::size_t axes = batch_axes_ + 2;
+  nest_.level_of_axis.resize(axes);
+  for (std::size_t axis = 0; axis < axes; ++axis) nest_.level_of_axis[axis] = static_cast<int>(axis);
+  nest_.depth = static_cast<int>(axes);
+  nest_.index.resize(axes);
+  nest_.vector_axis = static_cast<int>(one_column() ? batch_axes_ : batch_axes_ + 1);
+  const BodyAnalysis analysis = analyze(kernel_.epilogue, nest_, {}, nest_.depth - 1, true);
+  const unsigned lanes = lanes_for({&kernel_.epilogue}, {&analysis}, function_.emission.machine.target.vector_bytes);
+  const std::int64_t most = one_column() ? schedule_.row_block : schedule_.panel;
+  nest_.lanes = std::min(lanes, std::bit_ceil(static_cast<unsigned>(std::min<std::int64_t>(most, lanes))));
+  if (nest_.lanes == 1 || !allows_lanes(kernel_.epilogue, analysis, nest_.vector_axis)) {
+    nest_.lanes = 1;
+    nest_.vector_axis = -1;
+  }
+}
+
+void ContractionEmitter::emit() {
+  const auto empty = [](const Extent& extent) { return extent.constant == 0; };
+  if (empty(kernel_.rows) || empty(kernel_.columns) || std::any_of(kernel_.batch.begin(), kernel_.batch.end(), empty)) {
+    return;
+  }
+  prepare_epilogue();
+  BodyEmitter epilogue(function_, kernel_.epilogue, nest_,
+                       analyze(kernel_.epilogue, nest_, {}, nest_.depth - 1, nest_.lanes > 1));
+  epilogue.result = [this](const Value&) { return load_product(); };
+  epilogue_ = &epilogue;
+  rows_ = function_.extent(kernel_.rows);
+  columns_ = function_.extent(kernel_.columns);
+  inner_ = function_.extent(kernel_.inner);
+  product_ = byte_address(b_, function_.arena, static_cast<std::int64_t>(function_.emission.plan.arena_bytes));
+  packed_ = byte_address(b_, product_, schedule_.product_bytes);
+  epilogue.emit_level(-1);
+  const auto start = [&](const Access& access) {
+    const Buffer& buffer = function_.emission.plan.buffers[access.buffer];
+    return byte_address(b_, function_.base(buffer),
+                        static_cast<std::int64_t>(buffer.offset) + access.at.offset * size_);
+  };
+  emit_batch(0, start(kernel_.a), start(kernel_.b));
+}
+
+void ContractionEmitter::emit_batch(std::size_t axis, llvm::Value* a, llvm::Value* b) {
+  if (axis == batch_axes_) {
+    a_ = a;
+    second_ = b;
+    emit_panels();
+    return;
+  }
+  emit_loop(b_, range_of(function_, kernel_.batch[axis]), 1, {}, [&](llvm::Value* index, const Carried&) {
+    nest_.index[axis] = index;
+    epilogue_->emit_level(static_cast<int>(axis));
+    emit_batch(axis + 1, move(a, index, a_stride(axis)), move(b, index, b_stride(axis)));
+    return Carried{};
+  });
+}
+
+void ContractionEmitter::emit_panels() {
+  const Range columns = range_of(function_, kernel_.columns);
+  const std::int64_t panel = schedule_.panel;
+  emit_loop(b_, columns, panel, {}, [&](llvm::Value* begin, const Carried&) {
+    // A last panel that is not full is moved back over columns that are done already, so that no load needs a mask;
+    // only what is new goes through the epilogue.
+    Panel p{begin, begin, columns.end};
+    if (columns.count == 0 || columns.count > panel)
+      p.end = minimum(b_.CreateAdd(begin, function_.integer(panel)), columns.end);
+    if (columns.count > panel && columns.count % panel != 0)
+      p.first = minimum(begin, function_.integer(columns.count - panel));
+    emit_row_blocks(p);
+    return Carried{};
+  });
+}
+
+void ContractionEmitter::emit_row_blocks(const Panel& panel) {
+  Source packed{};
+  const bool one_block = !schedule_.several_blocks && !schedule_.dot && kernel_.inner.constant != 0;
+  if (one_block) packed = emit_source(panel, function_.integer(0), inner_);
+  const Range rows = range_of(function_, kernel_.rows);
+  emit_loop(b_, rows, schedule_.row_block, {}, [&](llvm::Value* begin, const Carried&) {
+    Rows block{begin, rows.end};
+    if (rows.count == 0 || rows.count > schedule_.row_block) {
+      block.end = minimum(b_.CreateAdd(begin, function_.integer(schedule_.row_block)), rows.end);
+    }
+    emit_product(panel, block, one_block ? &packed : nullptr);
+    emit_epilogue(panel, block);
+    return Carried{};
+  });
+}
+
+void ContractionEmitter::emit_product(const Panel& panel, const Rows& rows, const Source* packed) {
+  llvm::Value* const zero = function_.integer(0);
+  if (kernel_.inner.constant == 0) {
+    clear_product(rows);
+  } else if (schedule_.dot) {
+    emit_row_tiles(rows, [&](llvm::Value* row, unsigned count) { emit_dot_calls(panel, rows, row, count, inner_); });
+  } else if (packed != nullptr) {
+    emit_tiles(panel, rows, zero, inner_, *packed);
+  } else {
+    clear_product(rows);
+    emit_loop(b_, range_of(function_, kernel_.inner), schedule_.inner_block, {}, [&](llvm::Value* k, const Carried&) {
+      llvm::Value* const count = minimum(b_.CreateSub(inner_, k), function_.integer(schedule_.inner_block));
+      emit_tiles(panel, rows, k, count, emit_source(panel, k, count));
+      return Carried{};
+    });
+  }
+}
+
+void ContractionEmitter::clear_product(const Rows& rows) {
+  llvm::Type* const element = function_.emission.value_type(kernel_.dtype);
+  llvm::Value* const count = multiply_add(b_, b_.CreateSub(rows.end, rows.begin), schedule_.panel, nullptr);
+  const Range range = {function_.integer(0), count, 0, schedule_.panel};
+  const unsigned lanes = schedule_.dot ? 1 : schedule_.lanes;
+  emit_loop(b_, range, lanes, {}, [&](llvm::Value* index, const Carried&) {
+    b_.CreateAlignedStore(llvm::Constant::getNullValue(with_lanes(element, lanes)),
+                          element_address(b_, element, product_, index), llvm::Align(size_of(kernel_.dtype)));
+    return Carried{};
+  });
+}
+
+llvm::Value* ContractionEmitter::emit_pack(const Panel& panel, llvm::Value* source, llvm::Value* count) {
+  const bool contiguous = column_stride() == size_ || one_column();
+  llvm::Function* const pack = pack_function(function_.emission, kernel_.dtype, schedule_.lanes,
+                                             static_cast<unsigned>(schedule_.panel), contiguous);
+  llvm::Value* const columns = minimum(b_.CreateSub(columns_, panel.first), function_.integer(schedule_.panel));
+  b_.CreateCall(
+      pack, {source, function_.integer(b_inner_stride()), function_.integer(column_stride()), count, columns, packed_});
+  return packed_;
+}
+
+ContractionEmitter::Source ContractionEmitter::emit_source(const Panel& panel, llvm::Value* k_begin,
+                                                           llvm::Value* count) {
+  llvm::Value* const in_place = move(move(second_, panel.first, column_stride()), k_begin, b_inner_stride());
+  llvm::Value* const packed_stride = function_.integer(schedule_.panel * size_);
+  llvm::Value* const own_stride = function_.integer(b_inner_stride());
+  using Packing = ContractionSchedule::Packing;
+  if (schedule_.packing == Packing::never) return {in_place, own_stride};
+  if (schedule_.packing == Packing::always || !kernel_.rows.times_batch) {
+    return {emit_pack(panel, in_place, count), packed_stride};
+  }
+  llvm::Value* const many = b_.CreateICmpUGE(rows_, function_.integer(kPackingRows));
+  const Carried chosen = emit_if(b_, many, {in_place, own_stride}, [&](const Carried&) {
+    return Carried{emit_pack(panel, in_place, count), packed_stride};
+  });
+  return {chosen[0], chosen[1]};
+}
+
+void ContractionEmitter::emit_row_tiles(const Rows& rows, const std::function<void(llvm::Value*, unsigned)>& tile) {
+  const auto size = static_cast<std::int64_t>(schedule_.tile_rows);
+  const auto loop = [&](llvm::Value* begin, llvm::Value* end, std::int64_t count, unsigned step) {
+    emit_loop(b_, {begin, end, count}, step, {}, [&](llvm::Value* row, const Carried&) {
+      tile(row, step);
+      return Carried{};
+    });
+  };
+  const bool divides = kernel_.rows.constant % size == 0;
+  const std::int64_t known =
+      !kernel_.rows.times_batch && kernel_.rows.constant <= schedule_.row_block ? kernel_.rows.constant : 0;
+  if (divides) {
+    loop(rows.begin, rows.end, known, schedule_.tile_rows);
+    return;
+  }
+  llvm::Value* const rest = b_.CreateURem(b_.CreateSub(rows.end, rows.begin), function_.integer(size));
+  llvm::Value* const whole_end = b_.CreateSub(rows.end, rest);
+  emit_if(b_, b_.CreateICmpNE(rows.begin, whole_end), {}, [&](const Carried&) {
+    loop(rows.begin, whole_end, known / size * size, schedule_.tile_rows);
+    return Carried{};
+  });
+  emit_if(b_, b_.CreateICmpNE(whole_end, rows.end), {}, [&](const Carried&) {
+    loop(whole_end, rows.end, known % size, 1);
+    return Carried{};
+  });
+}
+
+void ContractionEmitter::emit_tiles(const Panel& panel, const Rows& rows, llvm::Value* k_begin, llvm::Value* count,
+                                    const Source& source) {
+  llvm::Value* const a = move(a_, k_begin, a_inner_stride());
+  emit_row_tiles(rows, [&](llvm::Value* row, unsigned tile_rows) {
+    emit_tile_call(panel, rows, row, tile_rows, a, count, source);
+  });
+}
+
+void ContractionEmitter::emit_tile_call(const Panel&, const Rows& rows, llvm::Value* row, unsigned tile_rows,
+                                        llvm::Value* a, llvm::Value* count, const Source& source) {
+  TileShape shape{kernel_.dtype,   tile_rows,       schedule_.tile_vectors,
+                  schedule_.lanes, schedule_.lanes, schedule_.several_blocks};
+  if (schedule_.packing != ContractionSchedule::Packing::always && kernel_.columns.constant < schedule_.panel) {
+    shape.last_lanes =
+        static_cast<unsigned>(kernel_.columns.constant - (schedule_.tile_vectors - 1) * std::int64_t{schedule_.lanes});
+  }
+  llvm::Value* const c = move(product_, b_.CreateSub(row, rows.begin), schedule_.panel * size_);
+  b_.CreateCall(tile_function(function_.emission, shape),
+                {move(a, row, row_stride()), function_.integer(row_stride()), function_.integer(a_inner_stride()),
+                 source.address, source.k_stride, count, c});
+}
+
+void ContractionEmitter::emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows,
+                                        llvm::Value* count) {
+  const DotShape shape{kernel_.dtype, tile_rows, schedule_.tile_vectors, schedule_.lanes,
+                       kernel_.inner.constant % schedule_.lanes == 0};
+  const auto step = static_cast<std::int64_t>(schedule_.tile_vectors);
+  // Whole panels, but for the last of a number of columns that is not known.
+  llvm::Value* const width =
+      kernel_.columns.times_batch ? b_.CreateSub(panel.end, panel.first) : function_.integer(schedule_.panel);
+  const Range columns = {function_.integer(0), width, kernel_.columns.times_batch ? 0 : schedule_.panel};
+  emit_loop(b_, columns, step, {}, [&](llvm::Value* column, const Carried&) {
+    if (schedule_.panel % step != 0) column = minimum(column, function_.integer(schedule_.panel - step));
+    llvm::Value* const second = move(second_, b_.CreateAdd(panel.first, column), column_stride());
+    llvm::Value* const c = move(move(product_, b_.CreateSub(row, rows.begin), schedule_.panel * size_), column, size_);
+    b_.CreateCall(dot_function(function_.emission, shape),
+                  {move(a_, row, row_stride()), function_.integer(row_stride()), second,
+                   function_.integer(column_stride()), count, c, function_.integer(schedule_.panel * size_)});
+    return Carried{};
+  });
+}
+
+llvm::Value* ContractionEmitter::load_product() {
+  llvm::Value* const row = b_.CreateSub(nest_.index[batch_axes_], product_row_);
+  llvm::Value* const column = b_.CreateSub(nest_.index[batch_axes_ + 1], product_column_);
+  llvm::Value* const address = move(move(product_, row, schedule_.panel * size_), column, size_);
+  // Lanes beyond the end read what else is in the scratch memory, which is larger than the product by a vector.
+  llvm::Type* const type = with_lanes(function_.emission.value_type(kernel_.dtype), nest_.lanes);
+  return b_.CreateAlignedLoad(type, address, llvm::Align(size_of(kernel_.dtype)));
+}
+
+void ContractionEmitter::emit_epilogue(const Panel& panel, const Rows& rows) {
+  product_row_ = rows.begin;
+  product_column_ = panel.first;
+  const auto known = [](const Extent& extent, std::int64_t block) {
+    return !extent.times_batch && (extent.constant <= block || extent.constant % block == 0)
+               ? std::min(extent.constant, block)
+               : 0;
+  };
+  const auto lanes = [&](std::size_t axis) { return nest_.vector_axis == static_cast<int>(axis) ? nest_.lanes : 1U; };
+  const auto multiple = [](const Extent& extent, std::int64_t block, std::int64_t count) {
+    return extent.constant % count == 0 && block % count == 0 ? count : 1;
+  };
+  const std::size_t row_axis = batch_axes_, column_axis = batch_axes_ + 1;
+  const Range row_range = {rows.begin, rows.end, known(kernel_.rows, schedule_.row_block),
+                           multiple(kernel_.rows, schedule_.row_block, lanes(row_axis))};
+  const Range column_range = {panel.begin, panel.end, known(kernel_.columns, schedule_.panel),
+                              multiple(kernel_.columns, schedule_.panel, lanes(column_axis))};
+  emit_vector_loop(function_.emission, b_, row_range, lanes(row_axis), {},
+                   [&](llvm::Value* row, llvm::Value* row_mask, const Carried&) {
+                     nest_.index[row_axis] = row;
+                     if (lanes(row_axis) > 1) nest_.mask = row_mask;
+                     epilogue_->emit_level(static_cast<int>(row_axis));
+                     return emit_vector_loop(function_.emission, b_, column_range, lanes(column_axis), {},
+                                             [&](llvm::Value* column, llvm::Value* mask, const Carried&) {
+                                               nest_.index[column_axis] = column;
+                                               if (lanes(column_axis) > 1) nest_.mask = mask;
+                                               epilogue_->emit_level(static_cast<int>(column_axis));
+                                               epilogue_->emit_stores();
+                                               return Carried{};
+                                             });
+                   });
+}
+
+}  // namespace
+
+void emit_contraction_kernel(KernelFunction& function, const ContractionKernel& kernel) {
+  ContractionEmitter(function, kernel).emit();
+}
+
+}  // namespace tarn

@@ -1,0 +1,139 @@
+// Tile shapes and blocks of contractions. See contraction_schedule.h.
+#include "codegen/contraction_schedule.h"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+namespace tarn {
+
+namespace {
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) * b; }
+
+struct Extents {
+  std::int64_t rows, columns, inner;
+};
+
+std::int64_t largest(const Extent& extent, std::int64_t max_batch) {
+  return std::max<std::int64_t>(extent.constant * (extent.times_batch ? max_batch : 1), 1);
+}
+
+// Cycles of a call of all tiles of one shape, from the number of vector instructions: one multiply-add and two loads a
+// cycle, a chain of additions no faster than one in four cycles; and the price of compiling the tile, which matters for
+// products that take less time in all of training. A thousand steps are assumed.
+double cost_of_tile(const Extents& extents, unsigned rows, unsigned vectors, unsigned lanes) {
+  constexpr double kSteps = 1000, kCompileCyclesPerOperation = 120'000;
+  const double operations = rows * vectors;
+  const double per_step = std::max({operations, (rows + vectors) / 2.0, 4.0}) + 0.5;
+  const double per_tile = per_step * static_cast<double>(extents.inner) + 2 * operations + 12;
+  const double single = std::max({1.0 * vectors, (1.0 + vectors) / 2, 4.0}) + 0.5;
+  const double per_row = single * static_cast<double>(extents.inner) + 2.0 * vectors + 12;
+  const auto panels = static_cast<double>(divide_up(extents.columns, std::int64_t{vectors} * lanes));
+  const auto full = static_cast<double>(extents.rows / rows);
+  const auto rest = static_cast<double>(extents.rows % rows);
+  return panels * (full * per_tile + rest * per_row) * kSteps + operations * kCompileCyclesPerOperation;
+}
+
+void choose_tile(ContractionSchedule& schedule, const Extents& extents, const Target& target) {
+  double best = std::numeric_limits<double>::infinity();
+  const unsigned registers = static_cast<unsigned>(target.vector_registers);
+  const auto max_vectors = static_cast<unsigned>(std::min<std::int64_t>(divide_up(extents.columns, schedule.lanes), 6));
+  const auto max_rows = static_cast<unsigned>(std::min<std::int64_t>(extents.rows, 14));
+  for (unsigned vectors = 1; vectors <= max_vectors; ++vectors) {
+    for (unsigned rows = 1; rows <= max_rows; ++rows) {
+      if (rows * vectors + vectors + 1 > registers) break;
+      const double cost = cost_of_tile(extents, rows, vectors, schedule.lanes);
+      if (cost >= best) continue;
+      best = cost;
+      schedule.tile_rows = rows;
+      schedule.tile_vectors = vectors;
+    }
+  }
+  schedule.panel = std::int64_t{schedule.tile_vectors} * schedule.lanes;
+}
+
+void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& kernel, const Extents& extents,
+                      const Target& target, std::int64_t size) {
+  // Half vectors where they hold all columns.
+  if (!kernel.columns.times_batch) {
+    schedule.lanes = std::min(
+        schedule.lanes, std::bit_ceil(static_cast<unsigned>(std::min<std::int64_t>(extents.columns, schedule.lanes))));
+  }
+  choose_tile(schedule, extents, target);
+  const std::size_t axes = kernel.batch.size();
+  const bool contiguous = kernel.b.at.strides[axes + 1] == 1 || (extents.columns == 1 && !kernel.columns.times_batch);
+  constexpr std::int64_t kLargePanel = 64 * 1024;
+  if (!contiguous || kernel.columns.times_batch) {
+    schedule.packing = ContractionSchedule::Packing::always;
+  } else if (extents.rows >= 2 * kPackingRows && extents.inner * extents.columns * size >= kLargePanel) {
+    schedule.packing = ContractionSchedule::Packing::many_rows;
+  }
+  // A packed panel should stay in the second-level cache while all rows go over it; 512 rows of 64 floats are 128 KiB.
+  constexpr std::int64_t kLongest = 768, kBlock = 512;
+  schedule.several_blocks = extents.inner > kLongest;
+  schedule.inner_block = extents.inner;
+  if (schedule.several_blocks) {
+    schedule.inner_block = round_up(divide_up(extents.inner, divide_up(extents.inner, kBlock)), 8);
+  }
+  // Products wait for their epilogue in the first-level cache; where a panel is packed for several blocks of k, its
+  // copy has to pay off first.
+  const std::int64_t bytes = schedule.several_blocks ? 128 * 1024 : 12 * 1024;
+  const std::int64_t fit = std::max<std::int64_t>(bytes / (schedule.panel * size), 1);
+  schedule.row_block = round_up(std::min(fit, extents.rows), schedule.tile_rows);
+}
+
+void schedule_dots(ContractionSchedule& schedule, const ContractionKernel& kernel, const Extents& extents,
+                   const Target& target) {
+  schedule.dot = true;
+  if (!kernel.inner.times_batch) {
+    schedule.lanes = std::min(
+        schedule.lanes, std::bit_ceil(static_cast<unsigned>(std::min<std::int64_t>(extents.inner, schedule.lanes))));
+  }
+  const auto fits = [&](std::int64_t count, const Extent& extent) {
+    return static_cast<unsigned>(extent.times_batch && extent.constant < count ? 1 : count);
+  };
+  const std::int64_t most = target.vector_registers >= 32 ? 4 : 2;
+  schedule.tile_vectors = fits(std::min(most, extents.columns), kernel.columns);
+  schedule.tile_rows = static_cast<unsigned>(std::min<std::int64_t>(4, extents.rows));
+  schedule.panel = std::min<std::int64_t>(extents.columns, 64);
+  schedule.inner_block = extents.inner;
+  schedule.row_block = round_up(std::min<std::int64_t>(extents.rows, 64), schedule.tile_rows);
+}
+
+}  // namespace
+
+ContractionSchedule schedule_of(const ContractionKernel& kernel, std::int64_t max_batch, const Target& target) {
+  const Extents extents = {largest(kernel.rows, max_batch), largest(kernel.columns, max_batch),
+                           largest(kernel.inner, max_batch)};
+  const auto size = static_cast<std::int64_t>(size_of(kernel.dtype));
+  ContractionSchedule schedule;
+  schedule.lanes = static_cast<unsigned>(target.vector_bytes / size);
+  const std::size_t axes = kernel.batch.size();
+  const bool along_inner = kernel.a.at.strides[axes + 1] == 1 && kernel.b.at.strides[axes] == 1;
+  if (kernel.form == ContractionKernel::Form::inner && along_inner && extents.inner > 1) {
+    schedule_dots(schedule, kernel, extents, target);
+  } else {
+    schedule_columns(schedule, kernel, extents, target, size);
+  }
+  // A vector more, so that reading whole vectors at the end stays inside.
+  schedule.product_bytes = round_up(schedule.row_block * schedule.panel * size, 64) + 64;
+  if (schedule.packing != ContractionSchedule::Packing::never) {
+    schedule.packed_bytes = round_up(schedule.inner_block * schedule.panel * size, 64);
+  }
+  return schedule;
+}
+
+std::int64_t scratch_bytes(const KernelPlan& plan, const Target& target) {
+  std::int64_t bytes = 0;
+  for (const Kernel& kernel : plan.kernels) {
+    const auto* contraction = std::get_if<ContractionKernel>(&kernel.body);
+    if (contraction == nullptr) continue;
+    const ContractionSchedule schedule = schedule_of(*contraction, plan.max_batch, target);
+    bytes = std::max(bytes, schedule.product_bytes + schedule.packed_bytes);
+  }
+  return bytes;
+}
+
+}  // namespace tarn

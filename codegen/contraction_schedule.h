@@ -1,0 +1,44 @@
+// How a contraction is cut into tiles: decided from extents, strides and the target, without LLVM.
+//
+//   for every panel of columns
+//     (one block of k: pack the panel of b)
+//     for every block of rows
+//       for every block of k
+//         (several blocks of k: pack that part of the panel)
+//         for every tile of rows: product[rows, panel] (+)= a * b      registers hold the tile
+//       epilogue over the block of rows, product read from scratch memory
+//
+// In form `columns` an element of the product is one chain of multiply-adds in the order of k, however it is cut; in
+// form `inner` the sums of every lane, then of the lanes. So cutting never changes a bit.
+#pragma once
+
+#include <cstdint>
+
+#include "passes/kernel_plan.h"
+
+namespace tarn {
+
+struct ContractionSchedule {
+  bool dot = false;  // form `inner`: lanes along k
+  unsigned lanes = 1;
+  unsigned tile_rows = 1;
+  unsigned tile_vectors = 1;  // form `inner`: columns of a tile
+  std::int64_t panel = 1;     // columns that are computed together, and the row length of the scratch memory
+  // b goes through scratch memory: always, or where there are rows enough to pay for the copy.
+  enum class Packing : std::uint8_t { never, many_rows, always } packing = Packing::never;
+  std::int64_t inner_block = 0;  // largest number of k at a time
+  bool several_blocks = false;   // k may be longer than that
+  std::int64_t row_block = 1;    // a multiple of tile_rows
+  // Bytes of scratch memory behind the arena: the product of a block of rows, then the packed panel.
+  std::int64_t product_bytes = 0, packed_bytes = 0;
+};
+
+ContractionSchedule schedule_of(const ContractionKernel& kernel, std::int64_t max_batch, const Target& target);
+
+// Rows from which on Packing::many_rows packs.
+inline constexpr std::int64_t kPackingRows = 16;
+
+// Scratch memory that the kernels of a plan need behind its arena; 64-byte aligned.
+std::int64_t scratch_bytes(const KernelPlan& plan, const Target& target);
+
+}  // namespace tarn

@@ -1,0 +1,222 @@
+// Register tiles. See contraction_tiles.h.
+#include "codegen/contraction_tiles.h"
+
+#include <fmt/format.h>
+
+#include "codegen/loops.h"
+#include "codegen/reductions.h"
+
+namespace tarn {
+
+namespace {
+
+llvm::Function* new_function(const Emission& emission, const std::string& name, const std::vector<llvm::Type*>& types,
+                             const std::vector<const char*>& names) {
+  auto* const type = llvm::FunctionType::get(llvm::Type::getVoidTy(emission.context()), types, false);
+  auto* const function = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, emission.module);
+  for (auto& argument : function->args()) argument.setName(names[argument.getArgNo()]);
+  function->addFnAttr(llvm::Attribute::NoInline);
+  function->addFnAttr(llvm::Attribute::NoUnwind);
+  llvm::BasicBlock::Create(emission.context(), "entry", function);
+  return function;
+}
+
+llvm::Value* offset(llvm::IRBuilderBase& b, llvm::Value* base, llvm::Value* bytes) {
+  return b.CreateGEP(b.getInt8Ty(), base, bytes);
+}
+
+llvm::Constant* first_lanes(llvm::IRBuilderBase& b, unsigned lanes, unsigned count) {
+  std::vector<llvm::Constant*> bits;
+  for (unsigned lane = 0; lane < lanes; ++lane) bits.push_back(b.getInt1(lane < count));
+  return llvm::ConstantVector::get(bits);
+}
+
+// Multiples of a row stride, in registers outside of the loop.
+std::vector<llvm::Value*> row_offsets(llvm::IRBuilderBase& b, llvm::Value* stride, unsigned rows) {
+  std::vector<llvm::Value*> offsets = {b.getInt64(0)};
+  for (unsigned row = 1; row < rows; ++row) {
+    offsets.push_back(row == 1 ? stride : b.CreateMul(stride, b.getInt64(row)));
+  }
+  return offsets;
+}
+
+// Loops over k with one pointer into a and one into b beside the accumulators.
+struct Operand {
+  llvm::Value *pointer, *step;
+};
+Carried loop_over_inner(llvm::IRBuilder<>& b, llvm::Value* count, Operand a, Operand second, Carried accumulators,
+                        std::int64_t step,
+                        const std::function<Carried(llvm::Value*, llvm::Value*, llvm::Value*, const Carried&)>& body) {
+  accumulators.push_back(a.pointer);
+  accumulators.push_back(second.pointer);
+  Carried last = emit_loop(b, {b.getInt64(0), count}, step, accumulators, [&](llvm::Value* index, Carried carried) {
+    llvm::Value* const b_at = carried.back();
+    carried.pop_back();
+    llvm::Value* const a_at = carried.back();
+    carried.pop_back();
+    Carried next = body(index, a_at, b_at, carried);
+    next.push_back(offset(b, a_at, a.step));
+    next.push_back(offset(b, b_at, second.step));
+    return next;
+  });
+  last.resize(last.size() - 2);
+  return last;
+}
+
+void emit_tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function, const TileShape& shape) {
+  llvm::Type* const element = e.value_type(shape.dtype);
+  llvm::Type* const vector = with_lanes(element, shape.lanes);
+  const llvm::Align align(size_of(shape.dtype));
+  const auto vector_bytes = static_cast<std::int64_t>(shape.lanes * size_of(shape.dtype));
+  const auto place = [&](llvm::Value* base, unsigned row, unsigned j) {
+    return byte_address(b, base, (std::int64_t{row} * shape.vectors + j) * vector_bytes);
+  };
+  llvm::Value* const c = function->getArg(6);
+  const std::vector<llvm::Value*> offsets = row_offsets(b, function->getArg(1), shape.rows);
+  Carried sums;
+  for (unsigned i = 0; i < shape.rows * shape.vectors; ++i) {
+    sums.push_back(shape.accumulates
+                       ? b.CreateAlignedLoad(vector, place(c, i / shape.vectors, i % shape.vectors), align)
+                       : static_cast<llvm::Value*>(llvm::Constant::getNullValue(vector)));
+  }
+  const auto load_b = [&](llvm::Value* at, unsigned j) -> llvm::Value* {
+    llvm::Value* const address = place(at, 0, j);
+    if (j + 1 < shape.vectors || shape.last_lanes == shape.lanes) return b.CreateAlignedLoad(vector, address, align);
+    return b.CreateMaskedLoad(vector, address, align, first_lanes(b, shape.lanes, shape.last_lanes),
+                              llvm::Constant::getNullValue(vector));
+  };
+  const Operand a{function->getArg(0), function->getArg(2)}, second{function->getArg(3), function->getArg(4)};
+  const auto step = [&](llvm::Value*, llvm::Value* a_at, llvm::Value* b_at, const Carried& carried) {
+    Carried next = carried;
+    std::vector<llvm::Value*> b_vectors;
+    for (unsigned j = 0; j < shape.vectors; ++j) b_vectors.push_back(load_b(b_at, j));
+    for (unsigned row = 0; row < shape.rows; ++row) {
+      llvm::Value* const address = row == 0 ? a_at : offset(b, a_at, offsets[row]);
+      llvm::Value* const broadcast = widen(b, b.CreateAlignedLoad(element, address, align), shape.lanes);
+      for (unsigned j = 0; j < shape.vectors; ++j) {
+        llvm::Value*& sum = next[row * shape.vectors + j];
+        sum = fused_multiply_add(e, b, broadcast, b_vectors[j], sum);
+      }
+    }
+    return next;
+  };
+  sums = loop_over_inner(b, function->getArg(5), a, second, sums, 1, step);
+  for (unsigned i = 0; i < shape.rows * shape.vectors; ++i) {
+    b.CreateAlignedStore(sums[i], place(c, i / shape.vectors, i % shape.vectors), align);
+  }
+  b.CreateRetVoid();
+}
+
+void emit_dot(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function, const DotShape& shape) {
+  llvm::Type* const vector = with_lanes(e.value_type(shape.dtype), shape.lanes);
+  const llvm::Align align(size_of(shape.dtype));
+  const auto size = static_cast<std::int64_t>(size_of(shape.dtype));
+  llvm::Value *const count = function->getArg(4), *const vector_bytes = b.getInt64(shape.lanes * size_of(shape.dtype));
+  const std::vector<llvm::Value*> a_offsets = row_offsets(b, function->getArg(1), shape.rows);
+  const std::vector<llvm::Value*> b_offsets = row_offsets(b, function->getArg(3), shape.columns);
+  const Operand a{function->getArg(0), vector_bytes}, second{function->getArg(2), vector_bytes};
+  const auto step = [&](llvm::Value* index, llvm::Value* a_at, llvm::Value* b_at, const Carried& carried) {
+    llvm::Value* const mask =
+        shape.whole_vectors || shape.lanes == 1 ? nullptr : emit_mask(b, index, count, shape.lanes);
+    const auto load = [&](llvm::Value* base, const std::vector<llvm::Value*>& offsets, unsigned i) -> llvm::Value* {
+      llvm::Value* const address = i == 0 ? base : offset(b, base, offsets[i]);
+      if (mask == nullptr) return b.CreateAlignedLoad(vector, address, align);
+      return b.CreateMaskedLoad(vector, address, align, mask, llvm::Constant::getNullValue(vector));
+    };
+    std::vector<llvm::Value*> columns;
+    for (unsigned j = 0; j < shape.columns; ++j) columns.push_back(load(b_at, b_offsets, j));
+    Carried next = carried;
+    for (unsigned row = 0; row < shape.rows; ++row) {
+      llvm::Value* const values = load(a_at, a_offsets, row);
+      for (unsigned j = 0; j < shape.columns; ++j) {
+        llvm::Value*& sum = next[row * shape.columns + j];
+        sum = fused_multiply_add(e, b, values, columns[j], sum);
+      }
+    }
+    return next;
+  };
+  const Carried zeros(shape.rows * shape.columns, llvm::Constant::getNullValue(vector));
+  const Carried sums = loop_over_inner(b, count, a, second, zeros, shape.lanes, step);
+  const ReductionEmitter sum(e, b, {Op::reduce_sum, 0, shape.dtype}, shape.dtype);
+  for (unsigned row = 0; row < shape.rows; ++row) {
+    llvm::Value* const c_row = row == 0
+                                   ? function->getArg(5)
+                                   : offset(b, function->getArg(5), b.CreateMul(function->getArg(6), b.getInt64(row)));
+    for (unsigned j = 0; j < shape.columns; ++j) {
+      llvm::Value* const whole = sum.across_lanes({sums[row * shape.columns + j]})[0];
+      b.CreateAlignedStore(whole, byte_address(b, c_row, j * size), align);
+    }
+  }
+  b.CreateRetVoid();
+}
+
+}  // namespace
+
+llvm::Function* tile_function(const Emission& emission, const TileShape& shape) {
+  const std::string name = fmt::format("tile.{}.{}x{}x{}.{}{}", name_of(shape.dtype), shape.rows, shape.vectors,
+                                       shape.lanes, shape.last_lanes, shape.accumulates ? ".accumulate" : "");
+  if (llvm::Function* const known = emission.module.getFunction(name)) return known;
+  llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
+  llvm::Function* const function = new_function(emission, name, {pointer, i64, i64, pointer, i64, i64, pointer},
+                                                {"a", "a_row_stride", "a_k_stride", "b", "b_k_stride", "count", "c"});
+  llvm::IRBuilder<> builder(&function->getEntryBlock());
+  builder.setFastMathFlags(math_flags(emission));
+  emit_tile(emission, builder, function, shape);
+  return function;
+}
+
+llvm::Function* dot_function(const Emission& emission, const DotShape& shape) {
+  const std::string name = fmt::format("dot.{}.{}x{}x{}{}", name_of(shape.dtype), shape.rows, shape.columns,
+                                       shape.lanes, shape.whole_vectors ? ".whole" : "");
+  if (llvm::Function* const known = emission.module.getFunction(name)) return known;
+  llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
+  llvm::Function* const function =
+      new_function(emission, name, {pointer, i64, pointer, i64, i64, pointer, i64},
+                   {"a", "a_row_stride", "b", "b_column_stride", "count", "c", "c_row_stride"});
+  llvm::IRBuilder<> builder(&function->getEntryBlock());
+  builder.setFastMathFlags(math_flags(emission));
+  emit_dot(emission, builder, function, shape);
+  return function;
+}
+
+llvm::Function* pack_function(const Emission& emission, DType dtype, unsigned lanes, unsigned width, bool contiguous) {
+  const std::string name = fmt::format("pack.{}.{}x{}{}", name_of(dtype), lanes, width, contiguous ? "" : ".strided");
+  if (llvm::Function* const known = emission.module.getFunction(name)) return known;
+  llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
+  llvm::Function* const function = new_function(emission, name, {pointer, i64, i64, i64, i64, pointer},
+                                                {"b", "b_k_stride", "b_column_stride", "count", "columns", "packed"});
+  llvm::IRBuilder<> b(&function->getEntryBlock());
+  llvm::Type* const element = emission.value_type(dtype);
+  llvm::Type* const vector = with_lanes(element, lanes);
+  const llvm::Align align(size_of(dtype));
+  llvm::Value *const column_stride = function->getArg(2), *const columns = function->getArg(4);
+  std::vector<llvm::Constant*> numbers;
+  for (unsigned lane = 0; lane < lanes; ++lane) numbers.push_back(b.getInt64(lane));
+  llvm::Value* const strides = contiguous || lanes == 1 ? nullptr
+                                                        : b.CreateMul(llvm::ConstantVector::get(numbers),
+                                                                      b.CreateVectorSplat(lanes, column_stride));
+  const auto load = [&](llvm::Value* row, llvm::Value* column) -> llvm::Value* {
+    llvm::Value* const first = offset(b, row, b.CreateMul(column, column_stride));
+    // A single lane is only asked for where it exists: the width is that of the columns then.
+    if (lanes == 1) return b.CreateAlignedLoad(element, first, align);
+    llvm::Value* const mask =
+        emit_mask(b, column, b.CreateSelect(b.CreateICmpULT(column, columns), columns, column), lanes);
+    llvm::Value* const zero = llvm::Constant::getNullValue(vector);
+    if (contiguous) return b.CreateMaskedLoad(vector, first, align, mask, zero);
+    return b.CreateMaskedGather(vector, b.CreateGEP(b.getInt8Ty(), first, strides), align, mask, zero);
+  };
+  const Range rows = {b.getInt64(0), function->getArg(3)};
+  emit_loop(b, rows, 1, {function->getArg(0), function->getArg(5)}, [&](llvm::Value*, const Carried& at) {
+    const Range row = {b.getInt64(0), b.getInt64(width), width, lanes};
+    emit_loop(b, row, lanes, {}, [&](llvm::Value* column, const Carried&) {
+      b.CreateAlignedStore(load(at[0], column), b.CreateGEP(element, at[1], column), align);
+      return Carried{};
+    });
+    return Carried{offset(b, at[0], function->getArg(1)),
+                   byte_address(b, at[1], static_cast<std::int64_t>(width * size_of(dtype)))};
+  });
+  b.CreateRetVoid();
+  return function;
+}
+
+}  // namespace tarn

@@ -1,0 +1,36 @@
+// Register tiles of products, as internal functions that contractions of equal tile shape share: strides are arguments.
+#pragma once
+
+#include "codegen/emission.h"
+
+namespace tarn {
+
+struct TileShape {
+  DType dtype = DType::f32;
+  unsigned rows = 1, vectors = 1, lanes = 1;
+  unsigned last_lanes = 1;  // lanes of the last vector of a row of b that may be read
+  bool accumulates = false;
+};
+
+// void (a, a row stride, a k stride, b, b k stride, count, c): c[m, n] = (c[m, n] +) sum over k < count of
+// a[m, k] * b[k, n], for `rows` rows and vectors * lanes columns. Strides in bytes; rows of c follow each other without
+// gaps, those of b are contiguous; count >= 1.
+llvm::Function* tile_function(const Emission& emission, const TileShape& shape);
+
+struct DotShape {
+  DType dtype = DType::f32;
+  unsigned rows = 1, columns = 1, lanes = 1;
+  bool whole_vectors = false;  // count is a multiple of lanes
+};
+
+// void (a, a row stride, b, b column stride, count, c, c row stride): the same sums for rows * columns elements, where
+// rows of a and columns of b are contiguous along k. Every lane adds up every lanes-th product; then the upper half of
+// the lanes is added to the lower until one is left.
+llvm::Function* dot_function(const Emission& emission, const DotShape& shape);
+
+// void (b, b k stride, b column stride, count, columns, packed): copies `count` rows of `columns` elements behind each
+// other in rows of `width` elements, a multiple of `lanes`; elements beyond `columns` become 0. `contiguous`: the
+// column stride is one element.
+llvm::Function* pack_function(const Emission& emission, DType dtype, unsigned lanes, unsigned width, bool contiguous);
+
+}  // namespace tarn

@@ -1,0 +1,140 @@
+// Types, frames and the small pieces of address arithmetic.
+#include "codegen/emission.h"
+
+#include <utility>
+
+namespace tarn {
+
+llvm::Type* Emission::value_type(DType dtype) const {
+  switch (dtype) {
+    case DType::f32:
+      return llvm::Type::getFloatTy(context());
+    case DType::f64:
+      return llvm::Type::getDoubleTy(context());
+    case DType::i32:
+      return llvm::Type::getInt32Ty(context());
+    case DType::boolean:
+      return llvm::Type::getInt1Ty(context());
+  }
+  return nullptr;
+}
+
+llvm::Type* Emission::memory_type(DType dtype) const {
+  return dtype == DType::boolean ? llvm::Type::getInt8Ty(context()) : value_type(dtype);
+}
+
+llvm::Type* with_lanes(llvm::Type* type, unsigned lanes) {
+  return lanes == 1 ? type : llvm::FixedVectorType::get(type, lanes);
+}
+
+unsigned lanes_of(const llvm::Value* value) {
+  const auto* type = llvm::dyn_cast<llvm::FixedVectorType>(value->getType());
+  return type == nullptr ? 1 : type->getNumElements();
+}
+
+llvm::FastMathFlags math_flags(const Emission& emission) {
+  llvm::FastMathFlags flags;
+  if (emission.machine.fast_math) flags.setFast();
+  return flags;
+}
+
+namespace {
+
+llvm::Function* make_kernel_function(const Emission& emission, const std::string& name) {
+  llvm::Type* const pointer = emission.pointer();
+  auto* const type = llvm::FunctionType::get(llvm::Type::getVoidTy(emission.context()),
+                                             {pointer, pointer, pointer, pointer, emission.i64()}, false);
+  auto* const function = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, emission.module);
+  const char* const names[] = {"state", "accumulators", "arena", "frame", "n"};
+  for (auto& argument : function->args()) argument.setName(names[argument.getArgNo()]);
+  function->addFnAttr(llvm::Attribute::NoInline);
+  function->addFnAttr(llvm::Attribute::NoUnwind);
+  llvm::BasicBlock::Create(emission.context(), "entry", function);
+  return function;
+}
+
+}  // namespace
+
+KernelFunction::KernelFunction(Emission& shared, const std::string& name)
+    : emission(shared),
+      function(make_kernel_function(shared, name)),
+      builder(&function->getEntryBlock()),
+      state(function->getArg(0)),
+      accumulators(function->getArg(1)),
+      arena(function->getArg(2)),
+      frame(function->getArg(3)),
+      batch(function->getArg(4)),
+      entry_(&function->getEntryBlock()) {
+  builder.setFastMathFlags(math_flags(shared));
+}
+
+llvm::Value* KernelFunction::frame_slot(std::uint32_t slot) {
+  if (frame_slots_.size() <= slot) frame_slots_.resize(slot + 1);
+  if (frame_slots_[slot] == nullptr) {
+    // At the start of the function, so that every later use is behind it.
+    llvm::IRBuilder<> entry(entry_, entry_->getFirstInsertionPt());
+    frame_slots_[slot] =
+        entry.CreateAlignedLoad(emission.i64(), byte_address(entry, frame, 8 * std::int64_t{slot}), llvm::Align(8));
+  }
+  return frame_slots_[slot];
+}
+
+llvm::Value* KernelFunction::base(const Buffer& buffer) {
+  switch (buffer.space) {
+    case Space::state:
+      return state;
+    case Space::accumulators:
+      return accumulators;
+    case Space::arena:
+      return arena;
+    case Space::constants:
+      return emission.constants;
+    case Space::input:
+    case Space::output:
+      break;
+  }
+  const std::uint32_t slot = kFramePointers + buffer.index + (buffer.space == Space::output ? emission.input_count : 0);
+  if (io_pointers_.size() <= slot) io_pointers_.resize(slot + 1);
+  if (io_pointers_[slot] == nullptr) {
+    llvm::IRBuilder<> entry(entry_, entry_->getFirstInsertionPt());
+    io_pointers_[slot] = entry.CreateAlignedLoad(emission.pointer(), byte_address(entry, frame, 8 * std::int64_t{slot}),
+                                                 llvm::Align(8), buffer.name);
+  }
+  return io_pointers_[slot];
+}
+
+llvm::Value* KernelFunction::extent(const Extent& extent) {
+  if (!extent.times_batch) return integer(extent.constant);
+  // In the entry block, where the caller may be in a loop already.
+  llvm::IRBuilder<> entry(entry_, entry_->getFirstInsertionPt());
+  return multiply_add(entry, batch, extent.constant, nullptr);
+}
+
+llvm::Value* element_address(llvm::IRBuilderBase& builder, llvm::Type* type, llvm::Value* base, llvm::Value* index) {
+  const auto* constant = llvm::dyn_cast<llvm::ConstantInt>(index);
+  return constant != nullptr && constant->isZero() ? base : builder.CreateGEP(type, base, index);
+}
+
+llvm::Value* byte_address(llvm::IRBuilderBase& builder, llvm::Value* base, std::int64_t bytes) {
+  return bytes == 0 ? base
+                    : builder.CreateGEP(builder.getInt8Ty(), base, builder.getInt64(static_cast<std::uint64_t>(bytes)));
+}
+
+llvm::Value* multiply_add(llvm::IRBuilderBase& builder, llvm::Value* index, std::int64_t stride, llvm::Value* sum) {
+  if (stride == 0) return sum == nullptr ? builder.getInt64(0) : sum;
+  llvm::Value* const product =
+      stride == 1 ? index : builder.CreateMul(index, builder.getInt64(static_cast<std::uint64_t>(stride)));
+  return sum == nullptr ? product : builder.CreateAdd(sum, product);
+}
+
+llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* value, unsigned lanes) {
+  return lanes == 1 || lanes_of(value) == lanes ? value : builder.CreateVectorSplat(lanes, value);
+}
+
+llvm::Value* fused_multiply_add(const Emission& emission, llvm::IRBuilderBase& builder, llvm::Value* a, llvm::Value* b,
+                                llvm::Value* c) {
+  if (!emission.machine.target.has_fma) return builder.CreateFAdd(builder.CreateFMul(a, b), c);
+  return builder.CreateIntrinsic(llvm::Intrinsic::fma, {a->getType()}, {a, b, c});
+}
+
+}  // namespace tarn

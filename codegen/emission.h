@@ -1,0 +1,85 @@
+// What all emitters of one module share: types, the frame of a call, and the function that a kernel becomes.
+//
+// A kernel is an internal function (state, accumulators, arena, frame, n): base addresses of the spaces, the call's
+// frame, and the number of samples. The frame is made by the function of the program that runs the kernels and holds
+// what changes from batch to batch.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "codegen/machine.h"
+#include "codegen/vector_math.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/Module.h"
+#include "passes/kernel_plan.h"
+
+namespace tarn {
+
+// Slots of the frame, 8 bytes each; pointers to the rows of inputs, then of outputs, follow.
+enum FrameSlot : std::uint32_t { kFrameKey, kFrameStep, kFrameFirstSample, kFramePointers };
+
+struct Emission {
+  const KernelPlan& plan;
+  const Machine& machine;
+  llvm::Module& module;
+  llvm::GlobalVariable* constants = nullptr;
+  std::uint32_t input_count = 0;  // outputs' pointers stand behind those of the inputs
+
+  llvm::LLVMContext& context() const { return module.getContext(); }
+  MathTarget math() const { return {machine.target.has_fma}; }
+  llvm::Type* pointer() const { return llvm::PointerType::getUnqual(context()); }
+  llvm::Type* i64() const { return llvm::Type::getInt64Ty(context()); }
+  // The type of a value in registers (booleans: i1), and in memory (booleans: i8).
+  llvm::Type* value_type(DType dtype) const;
+  llvm::Type* memory_type(DType dtype) const;
+};
+
+// `lanes` values of the type; the type itself for 1.
+llvm::Type* with_lanes(llvm::Type* type, unsigned lanes);
+// Number of lanes of a value: 1 for a scalar.
+unsigned lanes_of(const llvm::Value* value);
+
+// The floating-point flags of the machine's options.
+llvm::FastMathFlags math_flags(const Emission& emission);
+
+// A kernel's function while its body is made.
+class KernelFunction {
+ public:
+  KernelFunction(Emission& emission, const std::string& name);
+
+  Emission& emission;
+  llvm::Function* function;
+  llvm::IRBuilder<> builder;
+  llvm::Value *state, *accumulators, *arena, *frame, *batch;
+
+  // The base address of the buffer's space.
+  llvm::Value* base(const Buffer& buffer);
+  // A slot of the frame as an i64.
+  llvm::Value* frame_slot(std::uint32_t slot);
+  // constant, or constant * N, as an i64.
+  llvm::Value* extent(const Extent& extent);
+  llvm::Value* integer(std::int64_t value) { return builder.getInt64(static_cast<std::uint64_t>(value)); }
+  // Returns from the function.
+  void finish() { builder.CreateRetVoid(); }
+
+ private:
+  llvm::BasicBlock* entry_;
+  std::vector<llvm::Value*> io_pointers_;  // by frame slot, loaded once in the entry block
+  std::vector<llvm::Value*> frame_slots_;
+};
+
+// base + index elements of the type.
+llvm::Value* element_address(llvm::IRBuilderBase& builder, llvm::Type* type, llvm::Value* base, llvm::Value* index);
+// base + bytes.
+llvm::Value* byte_address(llvm::IRBuilderBase& builder, llvm::Value* base, std::int64_t bytes);
+// index * stride + sum, leaving out what is 0 or 1; `sum` may be nullptr for 0.
+llvm::Value* multiply_add(llvm::IRBuilderBase& builder, llvm::Value* index, std::int64_t stride, llvm::Value* sum);
+// A scalar in every lane; a vector as it is.
+llvm::Value* widen(llvm::IRBuilderBase& builder, llvm::Value* value, unsigned lanes);
+// a * b + c, fused where the machine can.
+llvm::Value* fused_multiply_add(const Emission& emission, llvm::IRBuilderBase& builder, llvm::Value* a, llvm::Value* b,
+                                llvm::Value* c);
+
+}  // namespace tarn

@@ -1,0 +1,23 @@
+// The machine that code is made for: LLVM's TargetMachine behind CodegenOptions, and the facts that the emitters ask
+// for.
+#pragma once
+
+#include <memory>
+
+#include "codegen/native.h"
+#include "llvm/Target/TargetMachine.h"
+
+namespace tarn {
+
+struct Machine {
+  std::unique_ptr<llvm::TargetMachine> llvm;
+  Target target;
+  // Masked loads and stores cost no more than plain ones (AVX-512): loops then need no separate remainder.
+  bool cheap_masks = false;
+  bool fast_math = false;
+};
+
+// A fresh machine; not to be shared between threads. Fails where the triple or the CPU is unknown to this build.
+Result<Machine> make_machine(const CodegenOptions& options);
+
+}  // namespace tarn

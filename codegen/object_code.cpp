@@ -1,0 +1,151 @@
+// Object files from modules, and their loader: RuntimeDyld on one block of memory, which is quicker to start than ORC
+// and serves cached object files as well.
+#include "codegen/object_code.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "llvm/ExecutionEngine/JITSymbol.h"
+#include "llvm/ExecutionEngine/RuntimeDyld.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/Object/ObjectFile.h"
+#include "llvm/Support/Memory.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace tarn {
+
+namespace {
+
+// All sections of an object in one mapping, so that every section reaches every other by 32-bit displacements: code,
+// read-only data, data, each starting a page. Nothing is writable and executable at once.
+class OneBlockMemory : public llvm::RuntimeDyld::MemoryManager {
+ public:
+  OneBlockMemory() = default;
+  OneBlockMemory(const OneBlockMemory&) = delete;
+  OneBlockMemory& operator=(const OneBlockMemory&) = delete;
+  ~OneBlockMemory() override {
+    if (block_.base() != nullptr) llvm::sys::Memory::releaseMappedMemory(block_);
+  }
+
+  bool needsToReserveAllocationSpace() override { return true; }
+  void reserveAllocationSpace(std::uintptr_t code, llvm::Align, std::uintptr_t read_only, llvm::Align,
+                              std::uintptr_t writable, llvm::Align) override {
+    // Alignments are at most 64 bytes, well below a page; each section may waste up to that much.
+    const std::size_t page = llvm::sys::Process::getPageSizeEstimate();
+    const auto pages = [page](std::size_t bytes) { return (bytes + 4096 + page - 1) / page * page; };
+    const std::size_t sizes[3] = {pages(code), pages(read_only), pages(writable)};
+    std::error_code failure;
+    block_ = llvm::sys::Memory::allocateMappedMemory(sizes[0] + sizes[1] + sizes[2], nullptr,
+                                                     llvm::sys::Memory::MF_READ | llvm::sys::Memory::MF_WRITE, failure);
+    if (failure) return;
+    std::uint8_t* next = static_cast<std::uint8_t*>(block_.base());
+    for (int i = 0; i < 3; ++i) {
+      areas_[i] = {next, next, next + sizes[i]};
+      next += sizes[i];
+    }
+  }
+
+  bool reserved() const { return block_.base() != nullptr; }
+
+  std::uint8_t* allocateCodeSection(std::uintptr_t size, unsigned alignment, unsigned, llvm::StringRef) override {
+    return take(areas_[0], size, alignment);
+  }
+  std::uint8_t* allocateDataSection(std::uintptr_t size, unsigned alignment, unsigned, llvm::StringRef,
+                                    bool read_only) override {
+    return take(areas_[read_only ? 1 : 2], size, alignment);
+  }
+  void registerEHFrames(std::uint8_t*, std::uint64_t, std::size_t) override {}
+  void deregisterEHFrames() override {}
+
+  bool finalizeMemory(std::string* message) override {
+    const unsigned flags[2] = {llvm::sys::Memory::MF_READ | llvm::sys::Memory::MF_EXEC, llvm::sys::Memory::MF_READ};
+    for (int i = 0; i < 2; ++i) {
+      const Area& area = areas_[i];
+      const llvm::sys::MemoryBlock part(area.begin, static_cast<std::size_t>(area.end - area.begin));
+      if (const std::error_code failure = llvm::sys::Memory::protectMappedMemory(part, flags[i])) {
+        if (message != nullptr) *message = failure.message();
+        return true;
+      }
+    }
+    return false;
+  }
+
+ private:
+  struct Area {
+    std::uint8_t *begin = nullptr, *next = nullptr, *end = nullptr;
+  };
+  static std::uint8_t* take(Area& area, std::size_t size, unsigned alignment) {
+    const std::uintptr_t mask = std::max(alignment, 16U) - 1;
+    std::uint8_t* at = area.next + ((-reinterpret_cast<std::uintptr_t>(area.next)) & mask);
+    TARN_CHECK(at + size <= area.end, "a section of generated code is larger than announced");
+    area.next = at + size;
+    return at;
+  }
+
+  llvm::sys::MemoryBlock block_;
+  Area areas_[3];
+};
+
+class NoSymbols : public llvm::JITSymbolResolver {
+ public:
+  void lookup(const LookupSet& symbols, OnResolvedFunction on_resolved) override {
+    TARN_CHECK(symbols.empty(), fmt::format("generated code calls '{}'", symbols.begin()->str()));
+    on_resolved(LookupResult());
+  }
+  llvm::Expected<LookupSet> getResponsibilitySet(const LookupSet&) override { return LookupSet(); }
+};
+
+class RuntimeDyldCode : public LoadedCode {
+ public:
+  RuntimeDyldCode() : linker_(memory_, symbols_) {}
+  Status load(llvm::StringRef object) {
+    // The linker keeps no reference to the object file once it is loaded.
+    auto file = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(object, "tarn"));
+    if (!file) return error("generated code is no object file: " + llvm::toString(file.takeError()));
+    linker_.loadObject(**file);
+    if (!memory_.reserved()) return failure("no memory for generated code");
+    if (linker_.hasError()) return failure("generated code cannot be loaded: " + linker_.getErrorString().str());
+    linker_.resolveRelocations();
+    if (linker_.hasError()) return failure("generated code cannot be linked: " + linker_.getErrorString().str());
+    std::string message;
+    if (memory_.finalizeMemory(&message)) return failure("the system gives no executable memory: " + message);
+    return Done{};
+  }
+  void* find(const std::string& symbol) const override {
+    return reinterpret_cast<void*>(linker_.getSymbol(symbol).getAddress());
+  }
+
+ private:
+  static Diagnostic failure(std::string message) {
+    Diagnostic diagnostic = error(std::move(message));
+    diagnostic.machine = true;
+    return diagnostic;
+  }
+  OneBlockMemory memory_;
+  NoSymbols symbols_;
+  llvm::RuntimeDyld linker_;
+};
+
+}  // namespace
+
+llvm::SmallVector<char, 0> emit_code(llvm::Module& module, const Machine& machine, bool assembly) {
+  llvm::SmallVector<char, 0> bytes;
+  llvm::raw_svector_ostream stream(bytes);
+  llvm::legacy::PassManager passes;
+  const auto type = assembly ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile;
+  const bool refused = machine.llvm->addPassesToEmitFile(passes, stream, nullptr, type);
+  TARN_CHECK(!refused, "the target cannot emit this type of file");
+  passes.run(module);
+  return bytes;
+}
+
+Result<std::unique_ptr<LoadedCode>> load_object(llvm::StringRef object) {
+  auto code = std::make_unique<RuntimeDyldCode>();
+  TARN_RETURN_IF_ERROR(code->load(object));
+  return std::unique_ptr<LoadedCode>(std::move(code));
+}
+
+}  // namespace tarn

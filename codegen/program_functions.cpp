@@ -1,0 +1,377 @@
+// The loops over batches around the kernels of a plan. See program_functions.h.
+#include "codegen/program_functions.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "codegen/contraction_kernels.h"
+#include "codegen/loop_kernels.h"
+#include "codegen/loops.h"
+#include "codegen/native.h"
+#include "codegen/random_numbers.h"
+#include "llvm/IR/Constants.h"
+
+namespace tarn {
+
+namespace {
+
+constexpr std::uint64_t kAlignment = 64;
+
+// Byte offsets of the fields of Control and StateHeader.
+static_assert(offsetof(Control, stop) == 0);
+constexpr std::int64_t kBatchesDone = offsetof(Control, batches_done);
+constexpr std::int64_t kFirstSample = offsetof(Control, first_sample);
+constexpr std::int64_t kSeed = offsetof(StateHeader, seed);
+
+class ProgramFunctionEmitter {
+ public:
+  ProgramFunctionEmitter(llvm::LLVMContext& context, const Program& program, const ProgramPlan& plan,
+                         const std::string& name, const Machine& machine)
+      : program_(program),
+        name_(name),
+        layout_(workspace_layout(program, plan, machine.target)),
+        module_(std::make_unique<llvm::Module>(program.name.empty() ? "tarn" : program.name, context)),
+        emission_{plan.plans.at(name), machine, *module_, nullptr, static_cast<std::uint32_t>(program.inputs.size())},
+        b_(context) {
+    module_->setTargetTriple(machine.llvm->getTargetTriple().str());
+    module_->setDataLayout(machine.llvm->createDataLayout());
+  }
+
+  std::unique_ptr<llvm::Module> emit();
+
+ private:
+  void emit_constants();
+  void emit_kernels();
+  void begin_function(llvm::Type* result, const std::vector<std::pair<llvm::Type*, const char*>>& arguments);
+  llvm::Value* argument(const char* name);
+  void emit_once(bool is_report);
+  void emit_batches();
+  void emit_batch(llvm::Value* position, llvm::Value* control);
+  void emit_inputs(llvm::Value* position, llvm::Value* count);
+  void emit_outputs(llvm::Value* position);
+  // Runs the kernels; at a guard that fails, returns from the function.
+  void emit_calls(llvm::Value* count);
+  void emit_guard(const FiniteGuard& guard);
+  void set_frame(std::uint32_t slot, llvm::Value* value);
+  void set_key_and_step(llvm::Value* first_sample);
+  llvm::Function* gather_function(bool words);
+  llvm::Value* space_base(const Buffer& buffer);
+  std::vector<bool> used(Space space, std::size_t count) const;
+  void return_when(llvm::Value* condition, Outcome outcome);
+
+  const Program& program_;
+  const std::string name_;
+  const WorkspaceLayout layout_;
+  std::unique_ptr<llvm::Module> module_;
+  Emission emission_;
+  llvm::IRBuilder<> b_;
+  llvm::Function* function_ = nullptr;
+  std::vector<llvm::Function*> kernels_;  // nullptr for guards
+  llvm::Value *frame_ = nullptr, *state_ = nullptr, *workspace_ = nullptr, *arena_ = nullptr, *key_ = nullptr;
+};
+
+void ProgramFunctionEmitter::emit_constants() {
+  const std::vector<std::byte>& bytes = emission_.plan.constants;
+  if (bytes.empty()) return;
+  const llvm::StringRef text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  llvm::Constant* const data = llvm::ConstantDataArray::getString(module_->getContext(), text, /*AddNull=*/false);
+  emission_.constants = new llvm::GlobalVariable(*module_, data->getType(), /*isConstant=*/true,
+                                                 llvm::GlobalValue::PrivateLinkage, data, "constants");
+  emission_.constants->setAlignment(llvm::Align(kAlignment));
+}
+
+void ProgramFunctionEmitter::emit_kernels() {
+  for (const Kernel& kernel : emission_.plan.kernels) {
+    if (std::holds_alternative<FiniteGuard>(kernel.body)) {
+      kernels_.push_back(nullptr);
+      continue;
+    }
+    KernelFunction function(emission_, kernel.name);
+    if (const auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
+      emit_loop_kernel(function, *loop);
+    } else {
+      emit_contraction_kernel(function, std::get<ContractionKernel>(kernel.body));
+    }
+    function.finish();
+    kernels_.push_back(function.function);
+  }
+}
+
+void ProgramFunctionEmitter::begin_function(llvm::Type* result,
+                                            const std::vector<std::pair<llvm::Type*, const char*>>& arguments) {
+  std::vector<llvm::Type*> types;
+  for (const auto& argument : arguments) types.push_back(argument.first);
+  function_ = llvm::Function::Create(llvm::FunctionType::get(result, types, false), llvm::GlobalValue::ExternalLinkage,
+                                     symbol_of(name_), *module_);
+  function_->addFnAttr(llvm::Attribute::NoUnwind);
+  for (auto& value : function_->args()) value.setName(arguments[value.getArgNo()].second);
+  b_.SetInsertPoint(llvm::BasicBlock::Create(module_->getContext(), "entry", function_));
+  const std::size_t slots = kFramePointers + program_.inputs.size() + std::max<std::size_t>(program_.outputs.size(), 1);
+  llvm::AllocaInst* const frame = b_.CreateAlloca(llvm::ArrayType::get(b_.getInt64Ty(), slots), nullptr, "frame");
+  frame->setAlignment(llvm::Align(8));
+  frame_ = frame;
+  workspace_ = argument("workspace");
+  arena_ = byte_address(b_, workspace_, static_cast<std::int64_t>(layout_.arena));
+}
+
+llvm::Value* ProgramFunctionEmitter::argument(const char* name) {
+  for (auto& value : function_->args()) {
+    if (value.getName() == name) return &value;
+  }
+  return nullptr;
+}
+
+void ProgramFunctionEmitter::set_frame(std::uint32_t slot, llvm::Value* value) {
+  b_.CreateAlignedStore(value, byte_address(b_, frame_, 8 * std::int64_t{slot}), llvm::Align(8));
+}
+
+// The step counter, an f64 in the state, is read before any kernel of the step may count it up.
+void ProgramFunctionEmitter::set_key_and_step(llvm::Value* first_sample) {
+  llvm::Value* step = b_.getInt64(0);
+  const TensorInfo* const counter = program_.find_tensor("step");
+  if (name_ == "train" && counter != nullptr) {
+    llvm::Value* const address = byte_address(b_, state_, static_cast<std::int64_t>(counter->offset));
+    step = b_.CreateFPToUI(b_.CreateAlignedLoad(b_.getDoubleTy(), address, llvm::Align(8)), b_.getInt64Ty());
+  }
+  set_frame(kFrameKey, key_);
+  set_frame(kFrameStep, step);
+  set_frame(kFrameFirstSample, first_sample);
+}
+
+llvm::Value* ProgramFunctionEmitter::space_base(const Buffer& buffer) {
+  switch (buffer.space) {
+    case Space::state:
+      return state_;
+    case Space::accumulators:
+      return workspace_;
+    case Space::arena:
+      return arena_;
+    case Space::constants:
+      return emission_.constants;
+    case Space::input:
+    case Space::output:
+      break;
+  }
+  const std::size_t slot = kFramePointers + buffer.index + (buffer.space == Space::output ? program_.inputs.size() : 0);
+  return b_.CreateAlignedLoad(emission_.pointer(), byte_address(b_, frame_, static_cast<std::int64_t>(8 * slot)),
+                              llvm::Align(8));
+}
+
+void ProgramFunctionEmitter::return_when(llvm::Value* condition, Outcome outcome) {
+  llvm::BasicBlock* const leave = llvm::BasicBlock::Create(module_->getContext(), "leave", function_);
+  llvm::BasicBlock* const go_on = llvm::BasicBlock::Create(module_->getContext(), "go_on", function_);
+  b_.CreateCondBr(condition, leave, go_on);
+  b_.SetInsertPoint(leave);
+  b_.CreateRet(b_.getInt32(static_cast<std::uint32_t>(outcome)));
+  b_.SetInsertPoint(go_on);
+}
+
+void ProgramFunctionEmitter::emit_guard(const FiniteGuard& guard) {
+  if (name_ != "train") return;
+  const Buffer& buffer = emission_.plan.buffers[guard.buffer];
+  llvm::Type* const type = emission_.value_type(buffer.dtype);
+  llvm::Value* const address = byte_address(b_, space_base(buffer), static_cast<std::int64_t>(buffer.offset));
+  llvm::Value* const loss = b_.CreateAlignedLoad(type, address, llvm::Align(size_of(buffer.dtype)));
+  llvm::Value* const magnitude = b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, loss);
+  // Not below infinity: infinite or NaN.
+  return_when(b_.CreateFCmpUGE(magnitude, llvm::ConstantFP::getInfinity(type)), Outcome::not_finite);
+}
+
+void ProgramFunctionEmitter::emit_calls(llvm::Value* count) {
+  for (std::size_t i = 0; i < kernels_.size(); ++i) {
+    if (kernels_[i] == nullptr) {
+      emit_guard(std::get<FiniteGuard>(emission_.plan.kernels[i].body));
+    } else {
+      b_.CreateCall(kernels_[i], {state_, workspace_, arena_, frame_, count});
+    }
+  }
+}
+
+// Functions without samples: init, and report, whose only output is the array of values.
+void ProgramFunctionEmitter::emit_once(bool is_report) {
+  llvm::Type* const pointer = emission_.pointer();
+  if (is_report) {
+    begin_function(b_.getVoidTy(), {{pointer, "workspace"}, {pointer, "values"}});
+    state_ = llvm::ConstantPointerNull::get(llvm::cast<llvm::PointerType>(pointer));
+    set_frame(static_cast<std::uint32_t>(kFramePointers + program_.inputs.size()), argument("values"));
+  } else {
+    begin_function(b_.getVoidTy(), {{pointer, "state"}, {pointer, "workspace"}});
+    state_ = argument("state");
+    llvm::Value* const seed = b_.CreateAlignedLoad(b_.getInt64Ty(), byte_address(b_, state_, kSeed), llvm::Align(8));
+    key_ = emit_mix_bits(b_, seed);
+    set_key_and_step(b_.getInt64(0));
+  }
+  emit_calls(b_.getInt64(1));
+  b_.CreateRetVoid();
+}
+
+void ProgramFunctionEmitter::emit_batches() {
+  llvm::Type* const pointer = emission_.pointer();
+  const bool predicts = name_ == "predict";
+  begin_function(b_.getInt32Ty(), {{pointer, "state"},
+                                   {pointer, "workspace"},
+                                   {pointer, "arrays"},
+                                   {pointer, predicts ? "outputs" : "order"},
+                                   {b_.getInt64Ty(), "rows"},
+                                   {pointer, "control"}});
+  state_ = argument("state");
+  llvm::Value* const seed = b_.CreateAlignedLoad(b_.getInt64Ty(), byte_address(b_, state_, kSeed), llvm::Align(8));
+  key_ = emit_mix_bits(b_, seed);
+  // Callers in a hurry pass no control: one of zeros serves then.
+  llvm::AllocaInst* const zeros = b_.CreateAlloca(llvm::ArrayType::get(b_.getInt64Ty(), sizeof(Control) / 8));
+  zeros->setAlignment(llvm::Align(8));
+  for (std::size_t i = 0; i < sizeof(Control); i += 8) {
+    b_.CreateAlignedStore(b_.getInt64(0), byte_address(b_, zeros, static_cast<std::int64_t>(i)), llvm::Align(8));
+  }
+  llvm::Value* const control =
+      b_.CreateSelect(b_.CreateIsNull(argument("control")), zeros, argument("control"), "control");
+  llvm::Value* const rows = argument("rows");
+  emit_if(b_, b_.CreateICmpNE(rows, b_.getInt64(0)), {}, [&](const Carried&) {
+    emit_loop(b_, {b_.getInt64(0), rows}, emission_.plan.max_batch, {}, [&](llvm::Value* position, const Carried&) {
+      emit_batch(position, control);
+      return Carried{};
+    });
+    return Carried{};
+  });
+  b_.CreateRet(b_.getInt32(static_cast<std::uint32_t>(Outcome::done)));
+}
+
+void ProgramFunctionEmitter::emit_batch(llvm::Value* position, llvm::Value* control) {
+  llvm::LoadInst* const stop = b_.CreateAlignedLoad(b_.getInt32Ty(), control, llvm::Align(4));
+  stop->setAtomic(llvm::AtomicOrdering::Monotonic);
+  return_when(b_.CreateICmpNE(stop, b_.getInt32(0)), Outcome::stopped);
+  llvm::Value* const left = b_.CreateSub(argument("rows"), position);
+  llvm::Value* const count = b_.CreateBinaryIntrinsic(
+      llvm::Intrinsic::umin, left, b_.getInt64(static_cast<std::uint64_t>(emission_.plan.max_batch)));
+  llvm::Value* first_sample = b_.getInt64(0);
+  if (name_ != "train") {
+    llvm::Value* const first =
+        b_.CreateAlignedLoad(b_.getInt64Ty(), byte_address(b_, control, kFirstSample), llvm::Align(8));
+    first_sample = b_.CreateAdd(first, position);
+  }
+  set_key_and_step(first_sample);
+  emit_inputs(position, count);
+  if (name_ == "predict") emit_outputs(position);
+  emit_calls(count);
+  llvm::Value* const done = byte_address(b_, control, kBatchesDone);
+  llvm::Value* const before = b_.CreateAlignedLoad(b_.getInt64Ty(), done, llvm::Align(8));
+  b_.CreateAlignedStore(b_.CreateAdd(before, b_.getInt64(1)), done, llvm::Align(8))
+      ->setAtomic(llvm::AtomicOrdering::Monotonic);
+}
+
+std::vector<bool> ProgramFunctionEmitter::used(Space space, std::size_t count) const {
+  std::vector<bool> used(count);
+  for (const Buffer& buffer : emission_.plan.buffers) {
+    if (buffer.space == space) used[buffer.index] = true;
+  }
+  return used;
+}
+
+// With an order, rows are gathered into the workspace; without, the arrays are read where they are.
+void ProgramFunctionEmitter::emit_inputs(llvm::Value* position, llvm::Value* count) {
+  const std::vector<bool> used_inputs = used(Space::input, program_.inputs.size());
+  const auto each = [&](const auto& action) {
+    for (std::size_t i = 0; i < used_inputs.size(); ++i) {
+      if (!used_inputs[i]) continue;
+      llvm::Value* const array = b_.CreateAlignedLoad(
+          emission_.pointer(), byte_address(b_, argument("arrays"), static_cast<std::int64_t>(8 * i)), llvm::Align(8));
+      action(i, array, sample_bytes(program_.inputs[i].type));
+    }
+  };
+  const auto in_place = [&] {
+    each([&](std::size_t i, llvm::Value* array, std::uint64_t bytes) {
+      llvm::Value* const distance = multiply_add(b_, position, static_cast<std::int64_t>(bytes), nullptr);
+      set_frame(static_cast<std::uint32_t>(kFramePointers + i), element_address(b_, b_.getInt8Ty(), array, distance));
+    });
+  };
+  in_place();
+  if (name_ == "predict") return;
+  llvm::Value* const order = argument("order");
+  emit_if(b_, b_.CreateIsNotNull(order), {}, [&](const Carried&) {
+    llvm::Value* const rows = b_.CreateGEP(b_.getInt32Ty(), order, position);
+    each([&](std::size_t i, llvm::Value* array, std::uint64_t bytes) {
+      llvm::Value* const target = byte_address(b_, workspace_, static_cast<std::int64_t>(layout_.gathered[i]));
+      const bool words = bytes % 4 == 0;
+      if (bytes != 0)
+        b_.CreateCall(gather_function(words), {target, array, rows, count, b_.getInt64(words ? bytes / 4 : bytes)});
+      set_frame(static_cast<std::uint32_t>(kFramePointers + i), target);
+    });
+    return Carried{};
+  });
+}
+
+void ProgramFunctionEmitter::emit_outputs(llvm::Value* position) {
+  const std::vector<bool> used_outputs = used(Space::output, program_.outputs.size());
+  for (std::size_t i = 0; i < used_outputs.size(); ++i) {
+    if (!used_outputs[i]) continue;
+    llvm::Value* const array = b_.CreateAlignedLoad(
+        emission_.pointer(), byte_address(b_, argument("outputs"), static_cast<std::int64_t>(8 * i)), llvm::Align(8));
+    const auto bytes = static_cast<std::int64_t>(sample_bytes(program_.outputs[i].type));
+    set_frame(static_cast<std::uint32_t>(kFramePointers + program_.inputs.size() + i),
+              element_address(b_, b_.getInt8Ty(), array, multiply_add(b_, position, bytes, nullptr)));
+  }
+}
+
+// void (target, source, order, rows, length): rows of `length` 4-byte words (or bytes) in the given order, behind each
+// other.
+llvm::Function* ProgramFunctionEmitter::gather_function(bool words) {
+  const char* const name = words ? "gather_words" : "gather_bytes";
+  if (llvm::Function* const known = module_->getFunction(name)) return known;
+  llvm::Type *const pointer = emission_.pointer(), *const i64 = emission_.i64();
+  auto* const type = llvm::FunctionType::get(b_.getVoidTy(), {pointer, pointer, pointer, i64, i64}, false);
+  auto* const function = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, *module_);
+  function->addFnAttr(llvm::Attribute::NoInline);
+  function->addFnAttr(llvm::Attribute::NoUnwind);
+  llvm::IRBuilder<> b(llvm::BasicBlock::Create(module_->getContext(), "entry", function));
+  llvm::Value *const source = function->getArg(1), *const length = function->getArg(4);
+  llvm::Type* const element = words ? b.getInt32Ty() : b.getInt8Ty();
+  const auto lanes = static_cast<unsigned>(words ? emission_.machine.target.vector_bytes / 4 : 1);
+  llvm::Type* const vector = with_lanes(element, lanes);
+  const llvm::Align align(words ? 4 : 1);
+  emit_loop(
+      b, {b.getInt64(0), function->getArg(3)}, 1, {function->getArg(0)}, [&](llvm::Value* row, const Carried& at) {
+        llvm::Value* const chosen = b.CreateZExt(
+            b.CreateAlignedLoad(b.getInt32Ty(), b.CreateGEP(b.getInt32Ty(), function->getArg(2), row), llvm::Align(4)),
+            i64);
+        llvm::Value* const from = b.CreateGEP(element, source, b.CreateMul(chosen, length));
+        emit_vector_loop(
+            emission_, b, {b.getInt64(0), length}, lanes, {},
+            [&](llvm::Value* index, llvm::Value* mask, const Carried&) {
+              llvm::Value *const read = b.CreateGEP(element, from, index), *const write =
+                                                                               b.CreateGEP(element, at[0], index);
+              if (mask == nullptr) {
+                b.CreateAlignedStore(b.CreateAlignedLoad(vector, read, align), write, align);
+              } else {
+                llvm::Value* const zero = llvm::Constant::getNullValue(vector);
+                b.CreateMaskedStore(b.CreateMaskedLoad(vector, read, align, mask, zero), write, align, mask);
+              }
+              return Carried{};
+            });
+        return Carried{b.CreateGEP(element, at[0], length)};
+      });
+  b.CreateRetVoid();
+  return function;
+}
+
+std::unique_ptr<llvm::Module> ProgramFunctionEmitter::emit() {
+  emit_constants();
+  emit_kernels();
+  if (name_ == "init" || name_ == "report") {
+    emit_once(name_ == "report");
+  } else {
+    emit_batches();
+  }
+  return std::move(module_);
+}
+
+}  // namespace
+
+std::string symbol_of(const std::string& name) { return "tarn_" + name; }
+
+std::unique_ptr<llvm::Module> emit_program_function(llvm::LLVMContext& context, const Program& program,
+                                                    const ProgramPlan& plan, const std::string& name,
+                                                    const Machine& machine) {
+  return ProgramFunctionEmitter(context, program, plan, name, machine).emit();
+}
+
+}  // namespace tarn

@@ -1,0 +1,104 @@
+// Accumulators of reductions. See reductions.h.
+#include "codegen/reductions.h"
+
+#include <numeric>
+
+#include "codegen/scalar_emitters.h"
+
+namespace tarn {
+
+namespace {
+
+bool is_largest(Op op) { return op == Op::reduce_max || op == Op::argmax; }
+
+// The least number of the type for `largest`, else the greatest.
+llvm::Constant* extreme(llvm::Type* type, bool largest) {
+  if (type->isFPOrFPVectorTy()) return llvm::ConstantFP::getInfinity(type, largest);
+  const unsigned bits = type->getScalarSizeInBits();
+  if (bits == 1) return llvm::ConstantInt::get(type, largest ? 0 : 1);
+  return llvm::ConstantInt::get(type,
+                                largest ? llvm::APInt::getSignedMinValue(bits) : llvm::APInt::getSignedMaxValue(bits));
+}
+
+}  // namespace
+
+Carried ReductionEmitter::identity(unsigned lanes) const {
+  llvm::Type* const type = with_lanes(emission_.value_type(dtype_), lanes);
+  switch (op_) {
+    case Op::reduce_sum:
+      return {llvm::Constant::getNullValue(type)};
+    case Op::reduce_prod:
+      return {type->isFPOrFPVectorTy() ? llvm::ConstantFP::get(type, 1) : llvm::ConstantInt::get(type, 1)};
+    case Op::reduce_max:
+    case Op::reduce_min:
+      return {extreme(type, is_largest(op_))};
+    default:
+      return {extreme(type, is_largest(op_)), llvm::Constant::getNullValue(with_lanes(builder_.getInt32Ty(), lanes))};
+  }
+}
+
+llvm::Value* ReductionEmitter::better(llvm::Value* a, llvm::Value* b) const {
+  if (a->getType()->isFPOrFPVectorTy())
+    return is_largest(op_) ? builder_.CreateFCmpOGT(a, b) : builder_.CreateFCmpOLT(a, b);
+  if (dtype_ == DType::boolean) return is_largest(op_) ? builder_.CreateICmpUGT(a, b) : builder_.CreateICmpULT(a, b);
+  return is_largest(op_) ? builder_.CreateICmpSGT(a, b) : builder_.CreateICmpSLT(a, b);
+}
+
+llvm::Value* ReductionEmitter::combine_values(llvm::Value* a, llvm::Value* b) const {
+  const bool real = a->getType()->isFPOrFPVectorTy();
+  switch (op_) {
+    case Op::reduce_sum:
+      return real ? builder_.CreateFAdd(a, b) : builder_.CreateAdd(a, b);
+    case Op::reduce_prod:
+      return real ? builder_.CreateFMul(a, b) : builder_.CreateMul(a, b);
+    case Op::reduce_max:
+      return emit_maximum(builder_, a, b);
+    default:
+      return emit_minimum(builder_, a, b);
+  }
+}
+
+Carried ReductionEmitter::update(const Carried& accumulator, llvm::Value* value, llvm::Value* index,
+                                 llvm::Value* mask) const {
+  if (!finds_index()) {
+    llvm::Value* const next = combine_values(accumulator[0], value);
+    return {mask == nullptr ? next : builder_.CreateSelect(mask, next, accumulator[0])};
+  }
+  // Points come in rising order, so of equal values the first stays.
+  llvm::Value* wins = better(value, accumulator[0]);
+  if (mask != nullptr) wins = builder_.CreateAnd(wins, mask);
+  return {builder_.CreateSelect(wins, value, accumulator[0]), builder_.CreateSelect(wins, index, accumulator[1])};
+}
+
+Carried ReductionEmitter::combine(const Carried& a, const Carried& b) const {
+  if (!finds_index()) return {combine_values(a[0], b[0])};
+  // Of equal values the one with the smaller index. The identity's index 0 stands for "none so far" as well; it wins
+  // only over another identity, or over values that are equal to it, for which 0 or some earlier index is right.
+  llvm::Value* const equal =
+      a[0]->getType()->isFPOrFPVectorTy() ? builder_.CreateFCmpOEQ(a[0], b[0]) : builder_.CreateICmpEQ(a[0], b[0]);
+  llvm::Value* const earlier = builder_.CreateAnd(equal, builder_.CreateICmpULT(b[1], a[1]));
+  llvm::Value* const wins = builder_.CreateOr(better(b[0], a[0]), earlier);
+  return {builder_.CreateSelect(wins, b[0], a[0]), builder_.CreateSelect(wins, b[1], a[1])};
+}
+
+Carried ReductionEmitter::across_lanes(Carried accumulator) const {
+  for (unsigned lanes = lanes_of(accumulator[0]); lanes > 1; lanes /= 2) {
+    std::vector<int> lower(lanes / 2), upper(lanes / 2);
+    std::iota(lower.begin(), lower.end(), 0);
+    std::iota(upper.begin(), upper.end(), static_cast<int>(lanes / 2));
+    Carried a, b;
+    for (llvm::Value* const value : accumulator) {
+      a.push_back(builder_.CreateShuffleVector(value, lower));
+      b.push_back(builder_.CreateShuffleVector(value, upper));
+    }
+    if (lanes == 2) {
+      for (Carried* half : {&a, &b}) {
+        for (llvm::Value*& value : *half) value = builder_.CreateExtractElement(value, std::uint64_t{0});
+      }
+    }
+    accumulator = combine(a, b);
+  }
+  return accumulator;
+}
+
+}  // namespace tarn

@@ -1,0 +1,39 @@
+// Accumulators of reductions: what a reduction starts from, how a value enters, how two accumulators become one.
+#pragma once
+
+#include "codegen/loops.h"
+#include "passes/kernel_plan.h"
+
+namespace tarn {
+
+// argmax and argmin carry a value and an index, the others a value. NaN is never the largest or smallest of argmax and
+// argmin; where nothing is, the index is 0.
+class ReductionEmitter {
+ public:
+  // `dtype`: of the value that is reduced.
+  ReductionEmitter(const Emission& emission, llvm::IRBuilder<>& builder, const Reduction& reduction, DType dtype)
+      : emission_(emission), builder_(builder), op_(reduction.op), dtype_(dtype) {}
+
+  bool finds_index() const { return op_ == Op::argmax || op_ == Op::argmin; }
+  std::size_t width() const { return finds_index() ? 2 : 1; }
+  // The accumulator of nothing.
+  Carried identity(unsigned lanes) const;
+  // With the value of one point (or of one point a lane) at the index (an i32) along the reduced axis.
+  Carried update(const Carried& accumulator, llvm::Value* value, llvm::Value* index, llvm::Value* mask) const;
+  // As if the points of `a` came before those of `b`.
+  Carried combine(const Carried& a, const Carried& b) const;
+  // All lanes into one: the upper half of the lanes into the lower half, until one is left.
+  Carried across_lanes(Carried accumulator) const;
+  llvm::Value* result(const Carried& accumulator) const { return accumulator.back(); }
+
+ private:
+  llvm::Value* combine_values(llvm::Value* a, llvm::Value* b) const;
+  llvm::Value* better(llvm::Value* a, llvm::Value* b) const;
+
+  const Emission& emission_;
+  llvm::IRBuilder<>& builder_;
+  Op op_;
+  DType dtype_;
+};
+
+}  // namespace tarn

@@ -1,0 +1,23 @@
+// Where things lie in the workspace of a call.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "ir/program.h"
+#include "passes/kernel_plan.h"
+
+namespace tarn {
+
+// The layout of a workspace: the accumulators, the gathered rows of each input, then arena and scratch memory.
+struct WorkspaceLayout {
+  std::vector<std::uint64_t> gathered;  // of each input, bytes from the start of the workspace
+  std::uint64_t arena = 0;
+  std::uint64_t bytes = 0;
+};
+WorkspaceLayout workspace_layout(const Program& program, const ProgramPlan& plan, const Target& target);
+
+// Bytes of one sample of an input or output.
+std::uint64_t sample_bytes(const Type& type);
+
+}  // namespace tarn

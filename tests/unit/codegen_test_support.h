@@ -1,0 +1,61 @@
+// For tests of code generation: plans by hand, run as native code and by the interpreter of plans.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "codegen/native.h"
+#include "ir/evaluator.h"
+#include "passes/kernel_plan.h"
+
+namespace tarn::testing {
+
+// A plan for one function ("adapt" unless said otherwise) of a program made for it. Inputs of the program have the
+// batch axis, tensors have not; results lie in the arena.
+class HandPlan {
+ public:
+  explicit HandPlan(std::int64_t max_batch = 64);
+
+  // Buffers with their values; kBatch may stand first in the shape of an input, whose values are for max_batch samples.
+  BufferId input(DType dtype, Shape shape, std::vector<double> values);
+  BufferId tensor(const std::string& name, DType dtype, Shape shape, std::vector<double> values);
+  BufferId constant(DType dtype, Shape shape, const std::vector<double>& values);
+  // A result in the arena, compared after the run. `initial`: not compared by the interpreter.
+  BufferId result(DType dtype, Shape shape);
+  void add(KernelBody kernel, std::string name = "kernel");
+
+  KernelPlan plan;
+  Program program;
+  EvaluationContext context;  // values of inputs and tensors
+};
+
+// Row-major strides of the axes, 0 where the axis is left out: linear({4, 5}) is {5, 1}.
+Linear row_major(const Shape& shape);
+Access at(BufferId buffer, std::vector<std::int64_t> strides, std::int64_t offset = 0);
+Value load(BufferId buffer, std::vector<std::int64_t> strides, DType dtype, std::int64_t offset = 0);
+Value operation(Op op, DType dtype, std::vector<ValueId> operands);
+Value number(double value, DType dtype);
+Value simple(Value::Kind kind, DType dtype);
+
+struct NativeRun {
+  std::vector<HostTensor> results;  // of plan.results
+  std::map<std::string, HostTensor> tensors;
+  Outcome outcome = Outcome::done;
+};
+// Runs the plan as the function of that name on `batch` samples.
+NativeRun run_native(const HandPlan& hand, const CodegenOptions& options, std::int64_t batch,
+                     const std::string& function = "adapt");
+
+// x86-64, x86-64-v3, x86-64-v4 as far as this machine has them, and "native".
+const std::vector<std::string>& cpus();
+CodegenOptions options_for(const std::string& cpu);
+
+// Numbers that the dtype can hold, between -limit and limit.
+std::vector<double> random_numbers(std::uint64_t seed, std::size_t count, DType dtype, double limit = 2);
+
+// Runs natively on every CPU and by the interpreter, and compares results and tensors: |difference| <= tolerance *
+// (1 + |expected|), NaN equal to NaN.
+void expect_as_interpreted(const HandPlan& hand, std::int64_t batch, double tolerance, const std::string& what);
+
+}  // namespace tarn::testing
