@@ -70,9 +70,13 @@ struct VectorFunction {
   /// Emits the function for `arity` arguments of one type.
   llvm::Value* (*emit)(llvm::IRBuilderBase& builder, llvm::ArrayRef<llvm::Value*> arguments, MathTarget target);
   unsigned arity;
-  /// Largest |result - exact| in units in the last place of the exact result rounded to the format.
+  /// Largest |result - exact| in units in the last place of the exact result rounded to the format, on a target with
+  /// fused multiply-add.
   double max_ulp_f32, max_ulp_f64;
 };
+
+/// Without fused multiply-add the bounds are larger by this factor.
+inline constexpr double kBoundFactorWithoutFma = 1.125;
 
 /// All rows, in the order of the declarations.
 std::span<const VectorFunction> vector_functions();

@@ -6,37 +6,16 @@
 
 namespace tarn::vector_math_coefficients {
 
-// (e^r - 1 - r) / r^2 on |r| <= ln 2 / 2; error relative to e^r - 1.
-// Largest error of the rounded polynomial: 1.70e-08 = 2^-25.8.
-inline constexpr std::array<double, 5> kExpm1F32 = {0x1.fffffe0000000p-2, 0x1.5554b00000000p-3, 0x1.5556740000000p-5,
-                                                    0x1.1227860000000p-7, 0x1.6bebd40000000p-10};
+// (e^r - 1 - r - r^2/2) / r^3 on |r| <= ln 2 / 2; error relative to e^r - 1.
+// Largest error of the rounded polynomial: 1.50e-08 = 2^-26.0.
+inline constexpr std::array<double, 4> kExpm1F32 = {0x1.5554b60000000p-3, 0x1.5555ba0000000p-5, 0x1.1223820000000p-7,
+                                                    0x1.6c55780000000p-10};
 
-// (e^r - 1 - r) / r^2 on |r| <= ln 2 / 2; error relative to e^r - 1.
-// Largest error of the rounded polynomial: 3.39e-17 = 2^-54.7.
+// (e^r - 1 - r - r^2/2) / r^3 on |r| <= ln 2 / 2; error relative to e^r - 1.
+// Largest error of the rounded polynomial: 1.49e-18 = 2^-59.2.
 inline constexpr std::array<double, 10> kExpm1F64 = {
-    0x1.0000000000005p-1,  0x1.5555555555539p-3,  0x1.55555555522adp-5,  0x1.1111111118fc9p-7,  0x1.6c16c17ede9cbp-10,
-    0x1.a01a01750c7f9p-13, 0x1.a019a765df858p-16, 0x1.71de8812e7fa6p-19, 0x1.28a1e9ce5340cp-22, 0x1.ae6ba193c8a21p-26};
-
-// (e^r - 1 - r) / r^2 on -1/8 ln 2 <= r <= 7/8 ln 2; error relative to e^r - 1.
-// Largest error of the rounded polynomial: 1.70e-08 = 2^-25.8.
-inline constexpr std::array<double, 5> kExpm1ShiftedF32 = {
-    0x1.ffffee0000000p-2, 0x1.5555340000000p-3, 0x1.559c780000000p-5, 0x1.0b108a0000000p-7, 0x1.c5f9080000000p-10};
-
-// (e^r - 1 - r) / r^2 on -1/8 ln 2 <= r <= 7/8 ln 2; error relative to e^r - 1.
-// Largest error of the rounded polynomial: 2.39e-17 = 2^-55.2.
-inline constexpr std::array<double, 10> kExpm1ShiftedF64 = {
-    0x1.ffffffffffff1p-2,  0x1.5555555555619p-3,  0x1.5555555560951p-5,  0x1.1111110f62aa6p-7,  0x1.6c16c12e16435p-10,
-    0x1.a01a2c8b0dfaep-13, 0x1.a012548e3d73ep-16, 0x1.728fa0d8a5ee5p-19, 0x1.1f18a4bcc1785p-22, 0x1.10fc9682766e7p-25};
-
-// R(z) / z with log((1+s)/(1-s)) = 2s + s R(z), z = s^2, |s| <= (sqrt 2 - 1)/(sqrt 2 + 1); error relative to 2s.
-// Largest error of the rounded polynomial: 8.82e-10 = 2^-30.1.
-inline constexpr std::array<double, 3> kLogTailF32 = {0x1.55557a0000000p-1, 0x1.995eb40000000p-2, 0x1.31e3a60000000p-2};
-
-// R(z) / z with log((1+s)/(1-s)) = 2s + s R(z), z = s^2, |s| <= (sqrt 2 - 1)/(sqrt 2 + 1); error relative to 2s.
-// Largest error of the rounded polynomial: 1.95e-18 = 2^-58.8.
-inline constexpr std::array<double, 7> kLogTailF64 = {0x1.5555555555592p-1, 0x1.999999997fd40p-2, 0x1.24924941f883fp-2,
-                                                      0x1.c71c5202c989ep-3, 0x1.7466405d84cd7p-3, 0x1.39a192942d466p-3,
-                                                      0x1.2f070f6fa0090p-3};
+    0x1.5555555555559p-3,  0x1.5555555555549p-5,  0x1.111111110f7e2p-7,  0x1.6c16c16c1cd07p-10, 0x1.a01a01af7a31cp-13,
+    0x1.a01a0182fe998p-16, 0x1.71ddf946d73b9p-19, 0x1.27e52b328e499p-22, 0x1.af5d394abf117p-26, 0x1.1ef52a3bbf763p-29};
 
 // (sin r - r) / r^3 in z = r^2, |r| <= pi/4; error relative to sin r.
 // Largest error of the rounded polynomial: 8.18e-09 = 2^-26.9.
@@ -98,6 +77,18 @@ inline constexpr std::array<double, 18> kErfLargeF64 = {
     -0x1.30675661d7192p-20, 0x1.731e32ae851b1p-23,  -0x1.4d0f14df51672p-26, 0x1.a00709cf24c59p-30,
     -0x1.433ea05f24910p-34, 0x1.d685ba52b7fcdp-40};
 
+// (log(1 + f) - f + f^2/2) / f^3 on sqrt(1/2) - 1 <= f <= sqrt 2 - 1; error relative to log(1 + f).
+// Largest error of the rounded polynomial: 7.53e-09 = 2^-27.0.
+inline constexpr std::array<double, 8> kLogF32 = {0x1.5555540000000p-2,  -0x1.0002280000000p-2, 0x1.99a00a0000000p-3,
+                                                  -0x1.5472280000000p-3, 0x1.22d9d60000000p-3,  -0x1.0d86280000000p-3,
+                                                  0x1.055dd00000000p-3,  -0x1.38b6840000000p-4};
+
+// R(z) / z with log((1+s)/(1-s)) = 2s + s R(z), z = s^2, |s| <= (sqrt 2 - 1)/(sqrt 2 + 1); error relative to 2s.
+// Largest error of the rounded polynomial: 1.95e-18 = 2^-58.8.
+inline constexpr std::array<double, 7> kLogF64 = {0x1.5555555555592p-1, 0x1.999999997fd40p-2, 0x1.24924941f883fp-2,
+                                                  0x1.c71c5202c989ep-3, 0x1.7466405d84cd7p-3, 0x1.39a192942d466p-3,
+                                                  0x1.2f070f6fa0090p-3};
+
 // (log2((1+s)/(1-s)) - 2 s / ln 2) / s^3 in z = s^2; error relative to log2.
 // Largest error of the rounded polynomial: 2.22e-10 = 2^-32.1.
 inline constexpr std::array<double, 4> kLog2TailF32 = {0x1.ec709e0000000p-1, 0x1.2777680000000p-1, 0x1.a5964a0000000p-2,
@@ -112,6 +103,8 @@ inline constexpr std::array<double, 7> kLog2TailF64 = {0x1.2776c50ef9d24p-1, 0x1
 // Constants as sums of parts, the leading ones short enough that their products with the integers in use are exact.
 inline constexpr std::array<double, 1> kLog2EF32 = {0x1.7154760000000p+0};
 inline constexpr std::array<double, 1> kLog2EF64 = {0x1.71547652b82fep+0};
+inline constexpr std::array<double, 1> kWholeLn2F32 = {0x1.62e4300000000p-1};
+inline constexpr std::array<double, 1> kWholeLn2F64 = {0x1.62e42fefa39efp-1};
 inline constexpr std::array<double, 2> kLn2F32 = {0x1.62e4000000000p-1, 0x1.7f7d1c0000000p-20};
 inline constexpr std::array<double, 2> kLn2F64 = {0x1.62e42ff000000p-1, -0x1.718432a1b0e26p-35};
 inline constexpr std::array<double, 2> kTwoOverLn2F32 = {0x1.7154760000000p+1, 0x1.4ae0c00000000p-25};

@@ -8,8 +8,7 @@ namespace tarn {
 
 using namespace vector_math_coefficients;
 
-// erf
-// ---------------------------------------------------------------------------------------------------------------------------
+// erf -------------------------------------------------------------------------
 //
 // |x| <= 15/16: erf x = x + x P(x^2). Beyond: erf |x| = 1 - e^(t Q(t)), t Q(t) = log erfc t, t = min(|x|, where erf
 // rounds to 1); the exponential is below 0.19 there, so that its error hardly counts.
@@ -27,8 +26,7 @@ llvm::Value* emit_erf(llvm::IRBuilderBase& builder, llvm::Value* argument, MathT
   return select(magnitude > 0.9375, large, near_zero).value;
 }
 
-// pow
-// ---------------------------------------------------------------------------------------------------------------------------
+// pow -------------------------------------------------------------------------
 //
 // |b|^y = 2^(y log2 |b|). The product may be as large as 2^7 (2^10), so log2 |b| is needed to 7 (10) bits more than the
 // format has: it is computed in two parts. With m = 1 + f in [sqrt(1/2), sqrt 2), s = f / (m + 1), z = s^2,

@@ -8,21 +8,19 @@ namespace tarn {
 
 using namespace vector_math_coefficients;
 
-// Exponentials
-// -----------------------------------------------------------------------------------------------------------------
+// Exponentials ----------------------------------------------------------------
 //
 // e^x = 2^n e^r, n = round(x / ln 2), r = x - n ln 2, |r| <= ln 2 / 2. n is rounded by adding 1.5 · 2^p, whose unit in
 // the last place is 1: the sum's low bits are n, ready to be shifted into an exponent field. ln 2 has two parts (Cody
 // and Waite); n times the first is exact, so r carries an error of about half a unit of its own. e^r = 1 + r + r^2
-// q(r), q of degree 4 (f32) or 9 (f64).
+// q(r), q = 1/2 + r P(r) of degree 4 (f32) or 10 (f64).
 
-ExponentSplit split_exponent(Real x, int bias, double shift) {
+ExponentSplit split_exponent(Real x, int bias) {
   VectorContext& context = *x.context;
   std::span<const double> ln2 = context.pick(kLn2F32, kLn2F64);
   // 1.5 · 2^p + bias is itself a multiple of the unit.
   double rounder = context.pick(0x1.8p23, 0x1.8p52) + bias;
-  double log2e = context.pick(kLog2EF32[0], kLog2EF64[0]);
-  Real sum = shift == 0 ? multiply_add(x, log2e, rounder) : multiply_add(x, log2e, -shift) + rounder;
+  Real sum = multiply_add(x, context.pick(kLog2EF32[0], kLog2EF64[0]), rounder);
   Real n = sum - rounder;
   Real r = multiply_add(n, -ln2[0], x);
   return {multiply_add(n, -ln2[1], r), to_bits(sum)};
@@ -38,9 +36,18 @@ Real scale_in_two_steps(Real significand, Bits field) {
   return significand * to_real(half) * to_real(exponent - half);
 }
 
+namespace {
+
+/// q(r)
+Real exponential_tail(Real r) { return multiply_add(polynomial(r, r.context->pick(kExpm1F32, kExpm1F64)), r, 0.5); }
+
+}  // namespace
+
 Real exp_reduced(Real r) {
-  Real tail = polynomial(r, r.context->pick(kExpm1F32, kExpm1F64));
-  return multiply_add(multiply_add(tail, r, 1), r, 1);
+  Real tail = exponential_tail(r);
+  // Horner's rule is the more accurate form as long as its products are not rounded.
+  if (r.context->target().has_fma) return multiply_add(multiply_add(tail, r, 1), r, 1);
+  return (r * r * tail + r) + 1.0;
 }
 
 Real exp_below_overflow(Real x) {
@@ -63,7 +70,7 @@ llvm::Value* emit_expm1(llvm::IRBuilderBase& builder, llvm::Value* argument, Mat
   // first.
   ExponentSplit split = split_exponent(clamped, static_cast<int>(context.exponent_bias()) - 1);
   Real s = power_of_two(split.biased_n);
-  Real p = split.r * split.r * polynomial(split.r, context.pick(kExpm1F32, kExpm1F64));
+  Real p = split.r * split.r * exponential_tail(split.r);
   Real large = multiply_add(s, split.r, s - 0.5);
   Real result = multiply_add(s, p, large) * 2.0;
   // Where e^x - 1 rounds to x: keeps the sign of zero and the last bit of denormals.
@@ -73,36 +80,49 @@ llvm::Value* emit_expm1(llvm::IRBuilderBase& builder, llvm::Value* argument, Mat
 llvm::Value* emit_tanh(llvm::IRBuilderBase& builder, llvm::Value* argument, MathTarget target) {
   VectorContext context(builder, argument->getType(), target);
   Real x = context.real(argument);
-  // tanh |x| = (e^a - 1) / (e^a + 1), a = 2 |x|, with e^a = s (1 + m), m = e^r - 1 = r + r^2 q(r):
-  // numerator s m + (s - 1), denominator s m + (s + 1). Rounding a / ln 2 - 3/8 makes n = 0 up to a = 7/8 ln 2 and
-  // leaves r > -0.09 above, so that the numerator's terms hardly cancel. For a beyond the bound the quotient is 1. With
-  // s = 1 and tiny m it is x exactly.
+  // tanh |x| = (1 - e^a) / (1 + e^a), a = -2 |x|. With e^a = s (1 + m), s = 2^n, m = e^r - 1 = r + r^2 q(r), that is
+  // ((1 - s) - s m) / ((1 + s) + s m). Near 0 the denominator is just below 2, where its rounding is finest; the
+  // opposite sign of a would put it above. Beyond the bound the quotient is 1; for a tiny x it is x exactly.
   Real magnitude = absolute(x);
-  Real a = at_most(magnitude + magnitude, context.pick(19, 40));
-  ExponentSplit split = split_exponent(a, static_cast<int>(context.exponent_bias()), 0.375);
+  Real a = at_least(-(magnitude + magnitude), context.pick(-19, -40));
+  ExponentSplit split = split_exponent(a, static_cast<int>(context.exponent_bias()));
   Real s = power_of_two(split.biased_n);
-  Real tail = polynomial(split.r, context.pick(kExpm1ShiftedF32, kExpm1ShiftedF64));
-  Real m = multiply_add(split.r * split.r, tail, split.r);
-  Real quotient = multiply_add(s, m, s - 1.0) / multiply_add(s, m, s + 1.0);
+  Real r = split.r;
+  Real m = multiply_add(r * r, exponential_tail(r), r);
+  Real scaled = s * m;
+  Real below = 1.0 - s;
+  Real above = s + 1.0;
+  Real numerator = below - scaled;
+  Real denominator = above + scaled;
+  Real quotient = numerator / denominator;
+  if (context.is_f64() && target.has_fma) {
+    // What the roundings of numerator, denominator and quotient lost: the remainder over the denominator, which is
+    // 2 / (1 + quotient). f32 stays within its bound without.
+    Real remainder = multiply_add(-quotient, denominator, numerator) + ((below - numerator) - scaled);
+    remainder = multiply_add(-quotient, scaled - (denominator - above), remainder);
+    quotient = multiply_add(remainder * 0.5, quotient + 1.0, quotient);
+  }
   return copy_sign(quotient, x).value;
 }
 
 llvm::Value* emit_sigmoid(llvm::IRBuilderBase& builder, llvm::Value* argument, MathTarget target) {
   VectorContext context(builder, argument->getType(), target);
   Real x = context.real(argument);
-  // With e = e^-|x| <= 1: 1 / (1 + e) for x >= 0, e / (1 + e) below, which keeps the relative precision down to
-  // denormals.
+  // With e = e^-|x| <= 1 and q = e / (1 + e): 1 - q for x >= 0, e - e q below. q is the smaller part of both, so its
+  // roundings count little, and the relative precision stays down to denormals.
   Real e = exp_below_overflow(-absolute(x));
-  Real numerator = select(x < 0, e, context.number(1));
-  return (numerator / (e + 1.0)).value;
+  Real q = e / (e + 1.0);
+  Real leading = select(x < 0, e, context.number(1));
+  return multiply_add(-leading, q, leading).value;
 }
 
-// Logarithms
-// -------------------------------------------------------------------------------------------------------------------
+// Logarithms ------------------------------------------------------------------
 //
-// x = 2^k m with m = 1 + f in [sqrt(1/2), sqrt 2); log x = k ln 2 + log(1 + f). With s = f / (2 + f), z = s^2:
-//   log(1 + f) = 2 s + s R(z) = f - f^2/2 + s (f^2/2 + R(z)),   R(z) = z (2/3 + 2/5 z + ...), 3 (f32) or 7 (f64) terms
-// whose leading terms are exact or small (W. Kahan's form, as in FreeBSD's e_log.c).
+// x = 2^k m with m = 1 + f in [sqrt(1/2), sqrt 2); log x = k ln 2 + log(1 + f), where the leading terms are exact or
+// small:
+//   f32: log(1 + f) = f + f^2 (-1/2 + f P(f)), 8 terms; a division would take as long as the terms that it saves;
+//   f64: log(1 + f) = f - f^2/2 + s (f^2/2 + R(z)), s = f / (2 + f), z = s^2, R(z) = z (2/3 + 2/5 z + ...), 7 terms
+//        (from 2 atanh s = 2 s + s R(z); W. Kahan's form, as in FreeBSD's e_log.c).
 
 LogSplit split_logarithm(Bits x) {
   // Adding 1 - sqrt(1/2) to the bits carries into the exponent exactly when the significand is at least that of
@@ -123,14 +143,19 @@ Real small_integer_to_real(Bits integer) {
 Real log_of_parts(Real k, Real f) {
   VectorContext& context = *f.context;
   std::span<const double> ln2 = context.pick(kLn2F32, kLn2F64);
-  Real s = f / (f + 2.0);
-  Real z = s * s;
-  Real r = z * polynomial(z, context.pick(kLogTailF32, kLogTailF64));
-  Real half_square = f * 0.5 * f;
-  Real small = multiply_add(s, half_square + r, k * ln2[1]);
+  Real low = k * ln2[1];
+  Real small = f;
+  if (context.is_f64()) {
+    Real s = f / (f + 2.0);
+    Real z = s * s;
+    Real half_square = f * 0.5 * f;
+    small = multiply_add(s, multiply_add(z, polynomial(z, kLogF64), half_square), low) - half_square;
+  } else {
+    small = multiply_add(f * f, multiply_add(f, polynomial(f, kLogF32), -0.5), low);
+  }
   // The inner sum's rounding is the last one's half or less, but for |k| = 1 and a result below 1/2: then the last sum
   // is exact.
-  return multiply_add(k, ln2[0], f + (small - half_square));
+  return multiply_add(k, ln2[0], f + small);
 }
 
 namespace {

@@ -5,16 +5,16 @@
 
 namespace tarn {
 
-/// x = n ln 2 + r with an integer n = round(x / ln 2 - shift).
+/// x = n ln 2 + r with an integer n = round(x / ln 2).
 struct ExponentSplit {
   Real r;
   /// The low bits are n + bias.
   Bits biased_n;
 };
 
-/// Splits |x| <= 1100 (so that n stays exact in every step). `bias` is an integer that the caller wants added to n;
-/// shift 0 gives |r| <= ln 2 / 2.
-ExponentSplit split_exponent(Real x, int bias, double shift = 0);
+/// Splits |x| <= 1100 (so that n stays exact in every step) with |r| <= ln 2 / 2. `bias` is an integer that the caller
+/// wants added to n.
+ExponentSplit split_exponent(Real x, int bias);
 
 /// The number whose exponent field is the low bits of `field`: 2^n for field = n + exponent_bias().
 Real power_of_two(Bits field);
@@ -26,7 +26,7 @@ Real scale_in_two_steps(Real significand, Bits field);
 /// The bias of split_exponent that scale_in_two_steps asks for.
 inline int two_step_bias(const VectorContext& context) { return 2 * static_cast<int>(context.exponent_bias()); }
 
-/// e^r for |r| <= ln 2 / 2, error below 0.76 ulp.
+/// e^r for |r| <= ln 2 / 2, with an error below 1 ulp.
 Real exp_reduced(Real r);
 
 /// e^x for x where nothing overflows (x <= 88 in f32, 709 in f64), -inf included; underflow is gradual.

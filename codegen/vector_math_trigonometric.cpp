@@ -284,6 +284,7 @@ llvm::Value* emit_circular(llvm::IRBuilderBase& builder, llvm::Value* x, Circula
     function = create_internal_function(builder, llvm::FunctionType::get(type, {type}, false), name);
     emit_circular_body(function, which, target);
   }
+  VectorContext context(builder, type, target);
   return builder.CreateCall(function, {x});
 }
 

@@ -1,6 +1,7 @@
 // Compiles the emitters with ORC; references.
 #include "tests/vector_math_harness.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -73,22 +74,18 @@ llvm::orc::JITTargetMachineBuilder machine_builder(Machine machine) {
 
 VectorMathKernels::VectorMathKernels(Machine machine) {
   auto builder = machine_builder(machine);
-  // On the host as in generated code: all of a wide vector in one register.
-  MathTarget target{.has_fma = machine == Machine::kHost &&
-                               builder.getFeatures().getString().find("+fma") != std::string::npos};
+  const std::vector<std::string>& features = builder.getFeatures().getFeatures();
+  has_fma_ = std::find(features.begin(), features.end(), "+fma") != features.end();
+  MathTarget target{.has_fma = has_fma_};
   auto context = std::make_unique<llvm::LLVMContext>();
   auto module = std::make_unique<llvm::Module>("vector_math", *context);
   for (const VectorFunction& row : vector_functions())
     for (bool is_f64 : {false, true})
       for (unsigned lanes : kLaneCounts) emit_kernel(*module, row, is_f64, lanes, target);
+  // As in generated code: all of a wide vector in one register.
   for (llvm::Function& function : *module)
     if (!function.isDeclaration() && machine == Machine::kHost) function.addFnAttr("prefer-vector-width", "512");
   if (llvm::verifyModule(*module, &llvm::errs())) std::abort();
-  if (const char* path = std::getenv("TARN_DUMP_VECTOR_MATH")) {
-    std::error_code error;
-    llvm::raw_fd_ostream stream(path, error);
-    module->print(stream, nullptr);
-  }
   jit_ = value_of(llvm::orc::LLJITBuilder()
                       .setJITTargetMachineBuilder(builder)
                       .setLinkProcessSymbolsByDefault(false)

@@ -34,6 +34,8 @@ class VectorMathKernels {
   explicit VectorMathKernels(Machine machine);
   ~VectorMathKernels();
 
+  bool has_fma() const { return has_fma_; }
+
   static constexpr unsigned kLaneCounts[] = {1, 4, 8, 16};
 
   /// out[i] = f(x[i], y[i]); y may be empty for unary functions. The arrays' length is a multiple of 16.
@@ -46,6 +48,7 @@ class VectorMathKernels {
   using Kernel = void (*)(const void* x, const void* y, void* out, std::int64_t vectors);
   using Key = std::tuple<std::string, bool, unsigned>;  // name, is f64, lanes
 
+  bool has_fma_ = false;
   std::unique_ptr<llvm::orc::LLJIT> jit_;
   std::map<Key, Kernel> kernels_;
 };

@@ -80,8 +80,8 @@ def derive(function, weight, low, high, terms, bits):
 LN2 = log(mpf(2))
 HALF = LN2 / 2 * mpf("1.0002")  # the reduction rounds x/ln 2 in floating point, so r may end just beyond ln 2 / 2
 S_MAX = ((sqrt(mpf(2)) - 1) / (sqrt(mpf(2)) + 1) * mpf("1.0001")) ** 2
+LOG_LOW, LOG_HIGH = (sqrt(mpf(2)) / 2 - 1) * mpf("1.0001"), (sqrt(mpf(2)) - 1) * mpf("1.0001")
 QUARTER_PI = pi / 4 * mpf("1.0001")
-TANH_LOW, TANH_HIGH = (mpf(3) / 8 - mpf(1) / 2) * LN2 * mpf("1.0002"), (mpf(3) / 8 + mpf(1) / 2) * LN2 * mpf("1.0002")
 ERF_SPLIT = mpf("0.9375")
 
 
@@ -101,12 +101,8 @@ def sine_tail(z):
 
 # name, what P approximates, f, weight, interval, terms for f32, terms for f64
 POLYNOMIALS = [
-    ("Expm1", "(e^r - 1 - r) / r^2 on |r| <= ln 2 / 2; error relative to e^r - 1",
-     lambda r: (expm1(r) - r) / r ** 2, lambda r: fabs(r ** 2 / expm1(r)), -HALF, HALF, 5, 10),
-    ("Expm1Shifted", "(e^r - 1 - r) / r^2 on -1/8 ln 2 <= r <= 7/8 ln 2; error relative to e^r - 1",
-     lambda r: (expm1(r) - r) / r ** 2, lambda r: fabs(r ** 2 / expm1(r)), TANH_LOW, TANH_HIGH, 5, 10),
-    ("LogTail", "R(z) / z with log((1+s)/(1-s)) = 2s + s R(z), z = s^2, |s| <= (sqrt 2 - 1)/(sqrt 2 + 1); error relative to 2s",
-     lambda z: atanh_series(z) / z, lambda z: z / 2, mpf(10) ** -9, S_MAX, 3, 7),
+    ("Expm1", "(e^r - 1 - r - r^2/2) / r^3 on |r| <= ln 2 / 2; error relative to e^r - 1",
+     lambda r: (expm1(r) - r - r ** 2 / 2) / r ** 3, lambda r: fabs(r ** 3 / expm1(r)), -HALF, HALF, 4, 10),
     ("Sin", "(sin r - r) / r^3 in z = r^2, |r| <= pi/4; error relative to sin r",
      sine_tail, lambda z: z * sqrt(z) / sin(sqrt(z)), mpf(10) ** -9, QUARTER_PI ** 2, 3, 6),
     ("Cos", "(cos r - 1 + r^2/2) / r^4 in z = r^2, |r| <= pi/4; error relative to cos r",
@@ -133,6 +129,10 @@ OTHERS = [
      lambda t: log(erfc(t)) / t, lambda t: t * erfc(t), ERF_SPLIT, mpf("3.95"), 6),
     ("ErfLarge", 64, "(log erfc t) / t on 0.9375 <= t <= 5.95; error of erf t",
      lambda t: log(erfc(t)) / t, lambda t: t * erfc(t), ERF_SPLIT, mpf("5.95"), 18),
+    ("Log", 32, "(log(1 + f) - f + f^2/2) / f^3 on sqrt(1/2) - 1 <= f <= sqrt 2 - 1; error relative to log(1 + f)",
+     lambda f: (log1p(f) - f + f ** 2 / 2) / f ** 3, lambda f: fabs(f ** 3 / log1p(f)), LOG_LOW, LOG_HIGH, 8),
+    ("Log", 64, "R(z) / z with log((1+s)/(1-s)) = 2s + s R(z), z = s^2, |s| <= (sqrt 2 - 1)/(sqrt 2 + 1); error relative to 2s",
+     lambda z: atanh_series(z) / z, lambda z: z / 2, mpf(10) ** -9, S_MAX, 7),
     ("Log2Tail", 32, "(log2((1+s)/(1-s)) - 2 s / ln 2) / s^3 in z = s^2; error relative to log2",
      lambda z: atanh_series_base_2(z, 1), lambda z: z * LN2 / 2, mpf(10) ** -6, S_MAX, 4),
     ("Log2Tail", 64, "(log2((1+s)/(1-s)) - 2 (s + s^3/3) / ln 2) / s^5 in z = s^2; error relative to log2",
@@ -141,6 +141,7 @@ OTHERS = [
 # name, value, bits of the leading parts per format (the product with an integer n is then exact); what is left is the last part
 CONSTANTS = [
     ("Log2E", 1 / LN2, {32: [], 64: []}),
+    ("WholeLn2", LN2, {32: [], 64: []}),
     ("Ln2", LN2, {32: [16], 64: [32]}),
     ("TwoOverLn2", 2 / LN2, {32: [24], 64: [53]}),
     ("TwoOverThreeLn2", 2 / (3 * LN2), {64: [53]}),
