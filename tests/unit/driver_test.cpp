@@ -66,7 +66,7 @@ std::vector<json> events(const std::string& text) {
 }
 
 TEST_F(Driver, TrainsEvaluatesAndPredicts) {
-  const Outcome trained = tarn("train iris.tarn --epochs 200");
+  const Outcome trained = tarn("train iris.tarn");
   ASSERT_EQ(trained.status, 0) << trained.err;
   EXPECT_TRUE(exists("iris.safetensors"));
   const Outcome evaluated = tarn("eval iris.tarn --json");
@@ -74,7 +74,7 @@ TEST_F(Driver, TrainsEvaluatesAndPredicts) {
   const json result = events(evaluated.out).front();
   EXPECT_EQ(result["event"], "evaluated");
   EXPECT_EQ(result["samples"], 150);
-  EXPECT_GT(result["metrics"]["accuracy"].get<double>(), 0.8);
+  EXPECT_GT(result["metrics"]["accuracy"].get<double>(), 0.93);
   const Outcome predicted = tarn("predict iris.tarn --input 5.1,3.5,1.4,0.2");
   ASSERT_EQ(predicted.status, 0) << predicted.err;
   EXPECT_EQ(predicted.out.substr(0, predicted.out.find('\n')), "y[0],y[1],y[2],y.class");
@@ -180,7 +180,7 @@ TEST_P(BadInputs, GetOneClearMessageAndTheRightStatus) {
 INSTANTIATE_TEST_SUITE_P(
     Driver, BadInputs,
     testing::Values(
-        BadInput{"MissingFile", {}, "train nowhere.tarn", 1, {"nowhere.tarn", "No such file"}},
+        BadInput{"MissingFile", {}, "train nowhere.tarn", 1, {"nowhere.tarn", "no such file"}},
         BadInput{"Directory", {}, "train .", 1, {"is a directory"}},
         BadInput{"UnknownCommand", {}, "trian iris.tarn", 2, {}},
         BadInput{"UnknownOption", {}, "train iris.tarn --epoch 3", 2, {"--epoch"}},
@@ -250,7 +250,7 @@ TEST_F(Driver, EveryStageOfThePipelineShows) {
     EXPECT_GT(shown.out.size(), 200U) << stage;
   }
   EXPECT_THAT(tarn("show iris.tarn --format dot").out, HasSubstr("digraph"));
-  EXPECT_NO_THROW(static_cast<void>(json::parse(tarn("show iris.tarn --format json").out)));
+  EXPECT_TRUE(json::accept(tarn("show iris.tarn --format json").out));
 }
 
 TEST_F(Driver, SummaryCountsParameters) {
