@@ -13,9 +13,10 @@
 // - ±0, infinities, NaN (quiet, payload unspecified), overflow and gradual underflow are those of C's Annex F.
 // Floating-point
 //   exceptions and rounding modes other than to nearest are not supported.
-// - Errors stay within the bounds of vector_functions(), in units in the last place of the correctly rounded result;
-// f32 bounds are
-//   measured over all 2^32 inputs (pow: random and special inputs), f64 bounds over random and special inputs.
+// - Errors stay within the bounds of vector_functions(), in units in the last place of the correctly rounded result.
+// The
+//   f32 bounds hold over all 2^32 inputs (target tarn_exhaustive_math measures it; pow: random and special pairs), the
+//   f64 bounds over random and special inputs.
 #pragma once
 
 #include <span>
