@@ -171,7 +171,7 @@ class GraphMaker {
     const NodeId x = any();
     const Shape shape = builder_.shape(x);
     const std::size_t rank = shape.size();
-    Integers low(rank), high(rank), limits = shape, ones(rank, 1), strides(rank), order = all_axes(rank);
+    Integers low(rank), high(rank), strides(rank), order = all_axes(rank);
     for (std::size_t i = 0; i < rank; ++i) {
       low[i] = below(2);
       high[i] = below(2);
@@ -188,7 +188,7 @@ class GraphMaker {
       case 3:
         return rank < 3 ? builder_.pad(x, low, high, 0.5) : x;
       case 4:
-        return builder_.slice(x, Integers(rank, 0), limits, strides);
+        return builder_.slice(x, Integers(rank, 0), shape, strides);
       case 5:
         return rank == 0 ? x : builder_.concat({x, like(x, any())}, below(static_cast<std::int64_t>(rank)));
       case 6:
