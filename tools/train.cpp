@@ -27,8 +27,21 @@ struct TrainOptions : CommonOptions {
 
 constexpr const char* kCheckpointFile = "checkpoint.safetensors";
 
+// Where checkpoints go: --checkpoint, else a folder beside the model file, which only an interrupted run makes.
+std::string checkpoint_folder(const TrainOptions& options) {
+  return options.checkpoint.empty() ? std::filesystem::path(options.file).replace_extension(".checkpoint").string()
+                                    : options.checkpoint;
+}
+
 std::string checkpoint_path(const std::string& directory) {
   return (std::filesystem::path(directory) / kCheckpointFile).string();
+}
+
+Status save_checkpoint(const std::string& folder, const Session& session, const Vocabularies& vocabularies) {
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  if (failed) return system_error("create", folder, failed.value());
+  return write_checkpoint(checkpoint_path(folder), session, vocabularies);
 }
 
 struct TrainingData {
@@ -143,46 +156,27 @@ void announce_end(const Console& console, const Session& session, const FitResul
                            result.seconds, rate, early, weights));
 }
 
-int train(const TrainOptions& options) {
-  Console console(options);
-  Result<ModelOptions> chosen = model_options(options);
-  if (!chosen) return console.report(chosen.error());
-  if (options.epochs) chosen->overrides.emplace_back("epochs", fmt::format("{}", *options.epochs));
-  if (options.batch) chosen->overrides.emplace_back("batch", fmt::format("{}", *options.batch));
-  Result<std::shared_ptr<Model>> model =
-      Model::compile(options.file, *chosen, {"init", "train", "evaluate", "report"}, console.sources);
-  if (!model) return console.report(model.error());
-  console.report((*model)->warnings());
-  const Program& program = (*model)->program();
-  if (!program.trainable) return console.report({error(fmt::format("'{}' has no `train` block", options.file))});
-
-  Session session(*model, options.seed.value_or(program.settings.seed));
-  Vocabularies vocabularies;
+// A session with the weights or the checkpoint that the options ask it to start from.
+Status start_session(const TrainOptions& options, Session& session, Vocabularies& vocabularies) {
   if (!options.weights.empty()) {
-    Result<WeightsFile> weights = read_weights(options.weights);
-    if (!weights) return console.report(weights.error());
-    if (Status applied = apply_weights(session, *weights, options.weights); !applied)
-      return console.report(applied.error());
-    vocabularies = weights->vocabularies;
+    TARN_TRY(const WeightsFile weights, read_weights(options.weights));
+    TARN_RETURN_IF_ERROR(apply_weights(session, weights, options.weights));
+    vocabularies = weights.vocabularies;
   }
-  const std::string resume = options.resume.value_or("").empty() ? options.checkpoint : *options.resume;
-  if (options.resume) {
-    if (resume.empty()) return console.report({error("--resume needs a folder, here or with --checkpoint")});
-    if (Status resumed = resume_checkpoint(session, checkpoint_path(resume)); !resumed)
-      return console.report(resumed.error());
-  }
-  Result<TrainingData> data = read_training_data(options, **model, vocabularies);
-  if (!data) return console.report(data.error());
-  announce(console, **model);
+  if (!options.resume) return Done{};
+  return resume_checkpoint(session,
+                           checkpoint_path(options.resume->empty() ? checkpoint_folder(options) : *options.resume));
+}
 
-  const std::string output = options.output.empty() ? default_weights(options.file) : options.output;
-  History history;
+// Trains while the console shows progress and checkpoints are written; `failures` are those of the checkpoints.
+FitResult run_epochs(const TrainOptions& options, const Console& console, Session& session, const TrainingData& data,
+                     const Vocabularies& vocabularies, History& history, Diagnostics& failures) {
+  const Program& program = session.program();
   Progress progress(console);
-  Diagnostics failures;
   FitOptions fit_options;
   fit_options.epochs = program.settings.epochs;
   fit_options.shuffle = program.settings.shuffle;
-  fit_options.undo_interrupted = !options.checkpoint.empty();
+  fit_options.undo_interrupted = true;
   fit_options.on_epoch = [&](const EpochReport& report) {
     progress.after_epoch(program, report);
     if (!options.history.empty()) history.add(program, report);
@@ -192,32 +186,66 @@ int train(const TrainOptions& options) {
       object["seconds"] = report.seconds;
       console.event(object);
     }
-    if (options.checkpoint.empty() || options.every <= 0 || report.epoch % options.every != 0) return true;
-    Status written = write_checkpoint(checkpoint_path(options.checkpoint), session, vocabularies);
+    const bool checkpoint_is_due =
+        !options.checkpoint.empty() && options.every > 0 && report.epoch % options.every == 0;
+    if (!checkpoint_is_due) return true;
+    Status written = save_checkpoint(options.checkpoint, session, vocabularies);
     if (!written) failures = written.error();
     return failures.empty();
   };
-  FitResult result;
-  {
-    InterruptGuard guard(session);
-    result = fit(session, data->training_rows, data->validation_rows.count > 0 ? &data->validation_rows : nullptr,
-                 fit_options);
-  }
+  InterruptGuard guard(session);
+  FitResult result =
+      fit(session, data.training_rows, data.validation_rows.count > 0 ? &data.validation_rows : nullptr, fit_options);
   progress.finish();
+  return result;
+}
+
+// Writes what training leaves behind: history, checkpoint, weights.
+Status write_results(const TrainOptions& options, const Session& session, const FitResult& result,
+                     const Vocabularies& vocabularies, const History& history, const std::string& output) {
+  const bool interrupted = result.end == FitResult::End::interrupted;
+  if (!options.history.empty()) TARN_RETURN_IF_ERROR(write_file(options.history, history.text()));
+  if (interrupted || !options.checkpoint.empty()) {
+    TARN_RETURN_IF_ERROR(save_checkpoint(checkpoint_folder(options), session, vocabularies));
+  }
+  return interrupted ? Status(Done{}) : write_weights(output, session, vocabularies);
+}
+
+Result<std::shared_ptr<Model>> compile(const TrainOptions& options, Console& console) {
+  TARN_TRY(ModelOptions chosen, model_options(options));
+  if (options.epochs) chosen.overrides.emplace_back("epochs", fmt::format("{}", *options.epochs));
+  if (options.batch) chosen.overrides.emplace_back("batch", fmt::format("{}", *options.batch));
+  TARN_TRY(std::shared_ptr<Model> model,
+           Model::compile(options.file, chosen, {"init", "train", "evaluate", "report"}, console.sources));
+  console.report(model->warnings());
+  if (!model->program().trainable) return error(fmt::format("'{}' has no `train` block", options.file));
+  return model;
+}
+
+int train(const TrainOptions& options) {
+  Console console(options);
+  Result<std::shared_ptr<Model>> model = compile(options, console);
+  if (!model) return console.report(model.error());
+  Session session(*model, options.seed.value_or((*model)->program().settings.seed));
+  Vocabularies vocabularies;
+  if (Status started = start_session(options, session, vocabularies); !started) return console.report(started.error());
+  Result<TrainingData> data = read_training_data(options, **model, vocabularies);
+  if (!data) return console.report(data.error());
+  announce(console, **model);
+
+  History history;
+  Diagnostics failures;
+  const FitResult result = run_epochs(options, console, session, *data, vocabularies, history, failures);
+  if (result.end == FitResult::End::not_finite) failures.push_back(result.failure);
   if (!failures.empty()) return console.report(failures);
-  if (result.end == FitResult::End::not_finite) return console.report({result.failure});
-  if (!options.history.empty()) {
-    if (Status written = write_file(options.history, history.text()); !written) return console.report(written.error());
+  const std::string output = options.output.empty() ? default_weights(options.file) : options.output;
+  Status written = write_results(options, session, result, vocabularies, history, output);
+  if (!written) return console.report(written.error());
+  if (result.end == FitResult::End::interrupted) {
+    console.note(fmt::format("interrupted in epoch {}; go on with --resume {}",
+                             static_cast<std::int64_t>(session.scalar("epoch")) + 1, checkpoint_folder(options)));
+    return kInterrupted;
   }
-  if (!options.checkpoint.empty()) {
-    const std::string path = checkpoint_path(options.checkpoint);
-    if (Status written = write_checkpoint(path, session, vocabularies); !written)
-      return console.report(written.error());
-    if (result.end == FitResult::End::interrupted)
-      console.note(fmt::format("interrupted; resume with --resume {}", options.checkpoint));
-  }
-  if (result.end == FitResult::End::interrupted) return kInterrupted;
-  if (Status written = write_weights(output, session, vocabularies); !written) return console.report(written.error());
   announce_end(console, session, result, static_cast<std::int64_t>(session.scalar("epoch")), output);
   return kDone;
 }
@@ -234,11 +262,12 @@ void add_train(CLI::App& app, Action& action) {
   command->add_option("--epochs", options->epochs, "epochs, instead of the file's")->check(CLI::NonNegativeNumber);
   command->add_option("--batch", options->batch, "batch size, instead of the file's")->check(CLI::PositiveNumber);
   command->add_option("--validation", options->validation, "a file of validation data");
-  command->add_option("--checkpoint", options->checkpoint, "folder for checkpoints");
+  command->add_option("--checkpoint", options->checkpoint, "folder for checkpoints; made where it is missing");
   command->add_option("--every", options->every, "write a checkpoint every N epochs")->check(CLI::PositiveNumber);
   command
-      ->add_option("--resume", options->resume,
-                   "go on from the checkpoint in this folder (default: that of --checkpoint)")
+      ->add_option(
+          "--resume", options->resume,
+          "go on from the checkpoint in this folder (default: that of --checkpoint, else FILE with .checkpoint)")
       ->expected(0, 1);
   command->add_option("--history", options->history, "CSV file for loss and metrics of every epoch");
   command->callback([&action, options] { action = [options] { return train(*options); }; });

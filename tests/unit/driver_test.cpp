@@ -111,12 +111,20 @@ TEST_F(Driver, TheSameSeedGivesTheSameBits) {
 
 TEST_F(Driver, AResumedRunGivesTheBitsOfAnUninterruptedOne) {
   ASSERT_EQ(tarn("train sums.tarn --epochs 8 -o whole.safetensors").status, 0);
-  ASSERT_EQ(tarn("train sums.tarn --epochs 3 --checkpoint c -o half.safetensors").status, 1) << "the folder must exist";
-  fs::create_directory(folder_ / "c");
   ASSERT_EQ(tarn("train sums.tarn --epochs 3 --checkpoint c -o half.safetensors").status, 0);
   const Outcome resumed = tarn("train sums.tarn --epochs 8 --resume c -o resumed.safetensors");
   ASSERT_EQ(resumed.status, 0) << resumed.err;
   EXPECT_EQ(read_text(folder_ / "whole.safetensors"), read_text(folder_ / "resumed.safetensors"));
+}
+
+TEST_F(Driver, AnInterruptedRunLeavesACheckpointToGoOnFrom) {
+  const Outcome interrupted = tarn("train sums.tarn --epochs 100000000 & sleep 0.7; kill -INT $!; wait $!");
+  EXPECT_EQ(interrupted.status, 130) << interrupted.err;
+  EXPECT_FALSE(exists("sums.safetensors"));
+  ASSERT_TRUE(exists("sums.checkpoint/checkpoint.safetensors")) << interrupted.err;
+  EXPECT_THAT(interrupted.err, HasSubstr("--resume sums.checkpoint"));
+  const Outcome resumed = tarn("train sums.tarn --epochs 1 --resume");
+  EXPECT_EQ(resumed.status, 0) << resumed.err;
 }
 
 TEST_F(Driver, WeightsCanBeListedPrintedAndAssigned) {
