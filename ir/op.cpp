@@ -42,7 +42,12 @@ double evaluate_maximum(double a, double b) {
 
 constexpr std::uint32_t bit(Key key) { return 1U << static_cast<unsigned>(key); }
 
-constexpr GradientRule rule_or_null(GradientRule rule) { return rule == gradient_rules::no_gradient ? nullptr : rule; }
+// A specialization rather than a comparison: with -fsanitize=undefined GCC 12 takes no comparison of addresses for
+// constant.
+template <GradientRule rule>
+constexpr GradientRule kRuleOrNull = rule;
+template <>
+constexpr GradientRule kRuleOrNull<gradient_rules::no_gradient> = nullptr;
 
 #define KEYS0 0U
 #define KEYS1(a) bit(Key::a)
@@ -56,7 +61,7 @@ constexpr GradientRule rule_or_null(GradientRule rule) { return rule == gradient
       arity,                                                                                                           \
       KEYS0,                                                                                                           \
       type_rules::rule,                                                                                                \
-      rule_or_null(gradient_rules::gradient),                                                                          \
+      kRuleOrNull<gradient_rules::gradient>,                                                                           \
       []([[maybe_unused]] double a, [[maybe_unused]] double b, [[maybe_unused]] double c) -> double { return value; }, \
       nullptr,                                                                                                         \
       documentation},
@@ -67,7 +72,7 @@ constexpr GradientRule rule_or_null(GradientRule rule) { return rule == gradient
          arity,                                                                           \
          keys,                                                                            \
          type_rules::rule,                                                                \
-         rule_or_null(gradient_rules::gradient),                                          \
+         kRuleOrNull<gradient_rules::gradient>,                                           \
          nullptr,                                                                         \
          tensor_functions::evaluation,                                                    \
          documentation},
