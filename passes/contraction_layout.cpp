@@ -193,10 +193,12 @@ class Layouter {
     const double rows = static_cast<double>(largest(c.rows.extent, p_.max_batch));
     const std::int64_t columns = largest(c.columns.extent, p_.max_batch);
     const std::int64_t inner = largest(c.inner.extent, p_.max_batch);
-    const double gather = static_cast<double>(lanes_);
+    // Scattered lanes go one by one; the epilogue often loads and stores as much again as the product.
+    const double gather = 2 * static_cast<double>(lanes_);
+    constexpr double kEpilogueAccesses = 4;
     // A vector of b serves a tile of rows.
     const double load = c.columns.b == 1 || columns == 1 || c.copied ? 1 : c.columns.b == 0 ? 0.5 : gather;
-    const double store = c.columns.result == 1 || columns == 1 ? 1 : gather;
+    const double store = kEpilogueAccesses * (c.columns.result == 1 || columns == 1 ? 1 : gather);
     const double by_columns =
         rows * vectors(columns, lanes_) * (static_cast<double>(inner) * (1 + load / std::min(rows, 6.0)) + store);
     const bool can_dot = (c.inner.a == 1 && c.inner.b == 1) || inner == 1;

@@ -250,7 +250,7 @@ class Emitter {
       for (const Destination& target : p_.units[id].targets) {
         if (!is_needed(target)) continue;
         const Buffer& buffer = p_.plan.buffers[target.buffer];
-        const TensorInfo* tensor = target.in_state ? p_.program.find_tensor(buffer.name) : nullptr;
+        const TensorInfo* tensor = target.in_state ? p_.tensors.at(buffer.name) : nullptr;
         const int own = tensor != nullptr && tensor->kind == TensorKind::parameter ? 0
                         : target.in_state                                          ? 1
                         : target.is_result                                         ? 2

@@ -12,6 +12,8 @@ namespace {
 
 // A kernel of more values than this costs more to compile, and spills more registers, than it saves.
 constexpr std::size_t kMaxGroupTerms = 600;
+// Up to so many points, starting a kernel costs more than running it.
+constexpr std::int64_t kFewPoints = 256;
 // Kernels of the same axes, counted from the last, that are looked at for a place to join.
 constexpr std::size_t kCandidates = 8;
 
@@ -88,10 +90,12 @@ class Grouper {
     return fmt::format("{}.{}", name_of(p_.graph[unit.node].op), unit.node);
   }
 
-  // Kernels that need nothing of each other share one if they read the same memory, or are single numbers.
+  // Kernels that need nothing of each other share one if they are short, or read the same memory.
   bool worth_joining(const std::vector<UnitId>& set, std::uint32_t group) const {
     const Group& g = p_.groups[group];
-    if (g.axes.empty()) return true;
+    std::int64_t points = 1;
+    for (const Extent& e : g.axes) points *= largest(e, p_.max_batch);
+    if (points <= kFewPoints) return true;
     for (const UnitId id : set) {
       for (const Read& read : p_.units[id].reads) {
         for (const UnitId other : g.units()) {
@@ -123,7 +127,11 @@ class Grouper {
     }
     Section section = Section::none;
     if (first.kind == Unit::Kind::reduction) {
-      if (!g.contraction && first.axes == g.axes && (g.reductions.empty() || first.reduced == g.reduced)) {
+      if (g.contraction) {
+        why = "a product delivers elements, not sums";
+        return section;
+      }
+      if (first.axes == g.axes && (g.reductions.empty() || first.reduced == g.reduced)) {
         section = Section::reduction;
       }
     } else if (g.contraction) {

@@ -112,6 +112,7 @@ struct Planning {
   std::vector<Unit> units;
   std::vector<Group> groups;
 
+  std::map<std::string, const TensorInfo*> tensors;  // by name; filled by tensor_buffer
   std::map<std::string, BufferId> tensor_buffers;
   BufferId loss_buffer = kNone;  // where the graph has a guard
   KernelPlan plan;

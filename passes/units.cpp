@@ -281,8 +281,8 @@ class UnitMaker {
   void move_place(NodeId node, BufferId buffer, bool in_state) {
     const PlaceId place = p_.place(node);
     p_.places[place].buffer = buffer;
-    for (Unit& unit : p_.units) {
-      for (Destination& target : unit.targets) {
+    for (const UnitId filler : fillers_[place]) {
+      for (Destination& target : p_.units[filler].targets) {
         if (target.place != place) continue;
         target.buffer = buffer;
         target.is_result = true;
@@ -325,9 +325,11 @@ class UnitMaker {
   void place_results() {
     maker_.assign(graph_.size(), kNone);
     is_result_.assign(graph_.size(), false);
+    fillers_.assign(p_.places.size(), {});
     for (UnitId id = 0; id < p_.units.size(); ++id) {
       const Unit& unit = p_.units[id];
       if (unit.defines && !unit.fill) maker_[unit.node] = id;
+      for (const Destination& target : unit.targets) fillers_[target.place].push_back(id);
     }
     for (const GraphResult& result : graph_.results()) {
       if (result.kind == ResultKind::loss) place_loss(result);
@@ -343,7 +345,8 @@ class UnitMaker {
 
   Planning& p_;
   const Graph& graph_;
-  std::vector<UnitId> maker_;  // by node: the unit that computes it; kNone for what is assembled
+  std::vector<UnitId> maker_;                 // by node: the unit that computes it; kNone for what is assembled
+  std::vector<std::vector<UnitId>> fillers_;  // by place
   std::vector<bool> is_result_;
   std::uint64_t value_bytes_ = 0;
 };
@@ -371,7 +374,10 @@ Planning::Planning(const Graph& graph, const Program& program, const PlanOptions
 BufferId Planning::tensor_buffer(const std::string& name) {
   const auto [known, is_new] = tensor_buffers.try_emplace(name, static_cast<BufferId>(plan.buffers.size()));
   if (!is_new) return known->second;
-  const TensorInfo* tensor = program.find_tensor(name);
+  if (tensors.empty()) {
+    for (const TensorInfo& tensor : program.tensors) tensors.emplace(tensor.name, &tensor);
+  }
+  const TensorInfo* tensor = tensors.contains(name) ? tensors.at(name) : nullptr;
   TARN_CHECK(tensor != nullptr, "no tensor is called '" + name + "'");
   const Space space = tensor->kind == TensorKind::metric ? Space::accumulators : Space::state;
   plan.buffers.push_back(
