@@ -3,20 +3,16 @@
 //
 // Contract of every emitter:
 // - The argument is float, double, <n x float> or <n x double>; the result has the same type; lanes are independent,
-// and the same
-//   input gives the same bits whatever the number of lanes.
+//   and the same input gives the same bits whatever the number of lanes.
 // - Instructions are added at the builder's insertion point and control flow of the caller is left alone. sin and cos,
-// which need a
-//   branch for huge arguments, are internal functions of the module, made on first use with the target attributes of
-//   the caller.
+//   which need a branch for huge arguments, are internal functions of the module, made on first use with the target
+//   attributes of the caller.
 // - Fast-math flags of the builder are not used, and are restored.
-// - ±0, infinities, NaN (quiet, payload unspecified), overflow and gradual underflow are those of C's Annex F.
-// Floating-point
-//   exceptions and rounding modes other than to nearest are not supported.
+// - Zeros, infinities, NaN (quiet, payload unspecified), overflow and gradual underflow are those of C's Annex F.
+//   Floating-point exceptions and rounding modes other than to nearest are not supported.
 // - Errors stay within the bounds of vector_functions(), in units in the last place of the correctly rounded result.
-// The
-//   f32 bounds hold over all 2^32 inputs (target tarn_exhaustive_math measures it; pow: random and special pairs), the
-//   f64 bounds over random and special inputs.
+//   The f32 bounds hold over all 2^32 inputs (target tarn_exhaustive_math measures it; pow: random and special pairs),
+//   the f64 bounds over random and special inputs.
 #pragma once
 
 #include <span>
