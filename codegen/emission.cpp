@@ -49,6 +49,7 @@ llvm::Function* make_kernel_function(const Emission& emission, const std::string
   for (auto& argument : function->args()) argument.setName(names[argument.getArgNo()]);
   function->addFnAttr(llvm::Attribute::NoInline);
   function->addFnAttr(llvm::Attribute::NoUnwind);
+  if (!emission.optimize) function->addFnAttr(llvm::Attribute::OptimizeNone);
   llvm::BasicBlock::Create(emission.context(), "entry", function);
   return function;
 }

@@ -26,6 +26,7 @@ struct Emission {
   llvm::Module& module;
   llvm::GlobalVariable* constants = nullptr;
   std::uint32_t input_count = 0;  // outputs' pointers stand behind those of the inputs
+  bool optimize = true;           // kernels are worth the time of LLVM's optimizer
 
   llvm::LLVMContext& context() const { return module.getContext(); }
   MathTarget math() const { return {machine.target.has_fma}; }

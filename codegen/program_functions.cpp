@@ -23,21 +23,46 @@ constexpr std::int64_t kBatchesDone = offsetof(Control, batches_done);
 constexpr std::int64_t kFirstSample = offsetof(Control, first_sample);
 constexpr std::int64_t kSeed = offsetof(StateHeader, seed);
 
+// What a function that runs once has to do before it is worth optimizing: at a few nanoseconds a point, as long as the
+// optimizer takes.
+constexpr double kManyPoints = 1e6;
+
+// Points of all kernels at the largest batch.
+double points(const KernelPlan& plan) {
+  double sum = 0;
+  for (const Kernel& kernel : plan.kernels) {
+    double product = 1;
+    const auto times = [&](const Extent& extent) {
+      product *= static_cast<double>(extent.constant * (extent.times_batch ? plan.max_batch : 1));
+    };
+    if (const auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
+      for (const Extent& extent : loop->axes) times(extent);
+    } else if (const auto* contraction = std::get_if<ContractionKernel>(&kernel.body)) {
+      for (const Extent& extent : contraction->batch) times(extent);
+      times(contraction->rows);
+      times(contraction->columns);
+      times(contraction->inner);
+    }
+    sum += product;
+  }
+  return sum;
+}
+
 class ProgramFunctionEmitter {
  public:
-  ProgramFunctionEmitter(llvm::LLVMContext& context, const Program& program, const ProgramPlan& plan,
-                         const std::string& name, const Machine& machine)
+  ProgramFunctionEmitter(llvm::Module& module, const Program& program, const ProgramPlan& plan, const std::string& name,
+                         const Machine& machine)
       : program_(program),
         name_(name),
         layout_(workspace_layout(program, plan, machine.target)),
-        module_(std::make_unique<llvm::Module>(program.name.empty() ? "tarn" : program.name, context)),
-        emission_{plan.plans.at(name), machine, *module_, nullptr, static_cast<std::uint32_t>(program.inputs.size())},
-        b_(context) {
-    module_->setTargetTriple(machine.llvm->getTargetTriple().str());
-    module_->setDataLayout(machine.llvm->createDataLayout());
+        module_(module),
+        emission_{plan.plans.at(name), machine, module, nullptr, static_cast<std::uint32_t>(program.inputs.size())},
+        b_(module.getContext()) {
+    const bool runs_once = name == "init" || name == "report";
+    emission_.optimize = !runs_once || points(emission_.plan) > kManyPoints;
   }
 
-  std::unique_ptr<llvm::Module> emit();
+  void emit();
 
  private:
   void emit_constants();
@@ -62,11 +87,12 @@ class ProgramFunctionEmitter {
   const Program& program_;
   const std::string name_;
   const WorkspaceLayout layout_;
-  std::unique_ptr<llvm::Module> module_;
+  llvm::Module& module_;
   Emission emission_;
   llvm::IRBuilder<> b_;
   llvm::Function* function_ = nullptr;
-  std::vector<llvm::Function*> kernels_;  // nullptr for guards
+  std::vector<std::string> argument_names_;  // LLVM keeps none where nobody reads them
+  std::vector<llvm::Function*> kernels_;     // nullptr for guards
   llvm::Value *frame_ = nullptr, *state_ = nullptr, *workspace_ = nullptr, *arena_ = nullptr, *key_ = nullptr;
 };
 
@@ -74,8 +100,8 @@ void ProgramFunctionEmitter::emit_constants() {
   const std::vector<std::byte>& bytes = emission_.plan.constants;
   if (bytes.empty()) return;
   const llvm::StringRef text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  llvm::Constant* const data = llvm::ConstantDataArray::getString(module_->getContext(), text, /*AddNull=*/false);
-  emission_.constants = new llvm::GlobalVariable(*module_, data->getType(), /*isConstant=*/true,
+  llvm::Constant* const data = llvm::ConstantDataArray::getString(module_.getContext(), text, /*AddNull=*/false);
+  emission_.constants = new llvm::GlobalVariable(module_, data->getType(), /*isConstant=*/true,
                                                  llvm::GlobalValue::PrivateLinkage, data, "constants");
   emission_.constants->setAlignment(llvm::Align(kAlignment));
 }
@@ -86,7 +112,7 @@ void ProgramFunctionEmitter::emit_kernels() {
       kernels_.push_back(nullptr);
       continue;
     }
-    KernelFunction function(emission_, kernel.name);
+    KernelFunction function(emission_, name_ + "." + kernel.name);
     if (const auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
       emit_loop_kernel(function, *loop);
     } else {
@@ -102,10 +128,14 @@ void ProgramFunctionEmitter::begin_function(llvm::Type* result,
   std::vector<llvm::Type*> types;
   for (const auto& argument : arguments) types.push_back(argument.first);
   function_ = llvm::Function::Create(llvm::FunctionType::get(result, types, false), llvm::GlobalValue::ExternalLinkage,
-                                     symbol_of(name_), *module_);
+                                     symbol_of(name_), module_);
   function_->addFnAttr(llvm::Attribute::NoUnwind);
-  for (auto& value : function_->args()) value.setName(arguments[value.getArgNo()].second);
-  b_.SetInsertPoint(llvm::BasicBlock::Create(module_->getContext(), "entry", function_));
+  argument_names_.clear();
+  for (auto& value : function_->args()) {
+    value.setName(arguments[value.getArgNo()].second);
+    argument_names_.emplace_back(arguments[value.getArgNo()].second);
+  }
+  b_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function_));
   const std::size_t slots = kFramePointers + program_.inputs.size() + std::max<std::size_t>(program_.outputs.size(), 1);
   llvm::AllocaInst* const frame = b_.CreateAlloca(llvm::ArrayType::get(b_.getInt64Ty(), slots), nullptr, "frame");
   frame->setAlignment(llvm::Align(8));
@@ -115,10 +145,8 @@ void ProgramFunctionEmitter::begin_function(llvm::Type* result,
 }
 
 llvm::Value* ProgramFunctionEmitter::argument(const char* name) {
-  for (auto& value : function_->args()) {
-    if (value.getName() == name) return &value;
-  }
-  return nullptr;
+  const auto at = std::find(argument_names_.begin(), argument_names_.end(), name);
+  return function_->getArg(static_cast<unsigned>(at - argument_names_.begin()));
 }
 
 void ProgramFunctionEmitter::set_frame(std::uint32_t slot, llvm::Value* value) {
@@ -158,8 +186,8 @@ llvm::Value* ProgramFunctionEmitter::space_base(const Buffer& buffer) {
 }
 
 void ProgramFunctionEmitter::return_when(llvm::Value* condition, Outcome outcome) {
-  llvm::BasicBlock* const leave = llvm::BasicBlock::Create(module_->getContext(), "leave", function_);
-  llvm::BasicBlock* const go_on = llvm::BasicBlock::Create(module_->getContext(), "go_on", function_);
+  llvm::BasicBlock* const leave = llvm::BasicBlock::Create(module_.getContext(), "leave", function_);
+  llvm::BasicBlock* const go_on = llvm::BasicBlock::Create(module_.getContext(), "go_on", function_);
   b_.CreateCondBr(condition, leave, go_on);
   b_.SetInsertPoint(leave);
   b_.CreateRet(b_.getInt32(static_cast<std::uint32_t>(outcome)));
@@ -316,13 +344,13 @@ void ProgramFunctionEmitter::emit_outputs(llvm::Value* position) {
 // other.
 llvm::Function* ProgramFunctionEmitter::gather_function(bool words) {
   const char* const name = words ? "gather_words" : "gather_bytes";
-  if (llvm::Function* const known = module_->getFunction(name)) return known;
+  if (llvm::Function* const known = module_.getFunction(name)) return known;
   llvm::Type *const pointer = emission_.pointer(), *const i64 = emission_.i64();
   auto* const type = llvm::FunctionType::get(b_.getVoidTy(), {pointer, pointer, pointer, i64, i64}, false);
-  auto* const function = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, *module_);
+  auto* const function = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, module_);
   function->addFnAttr(llvm::Attribute::NoInline);
   function->addFnAttr(llvm::Attribute::NoUnwind);
-  llvm::IRBuilder<> b(llvm::BasicBlock::Create(module_->getContext(), "entry", function));
+  llvm::IRBuilder<> b(llvm::BasicBlock::Create(module_.getContext(), "entry", function));
   llvm::Value *const source = function->getArg(1), *const length = function->getArg(4);
   llvm::Type* const element = words ? b.getInt32Ty() : b.getInt8Ty();
   const auto lanes = static_cast<unsigned>(words ? emission_.machine.target.vector_bytes / 4 : 1);
@@ -353,7 +381,7 @@ llvm::Function* ProgramFunctionEmitter::gather_function(bool words) {
   return function;
 }
 
-std::unique_ptr<llvm::Module> ProgramFunctionEmitter::emit() {
+void ProgramFunctionEmitter::emit() {
   emit_constants();
   emit_kernels();
   if (name_ == "init" || name_ == "report") {
@@ -361,17 +389,19 @@ std::unique_ptr<llvm::Module> ProgramFunctionEmitter::emit() {
   } else {
     emit_batches();
   }
-  return std::move(module_);
 }
 
 }  // namespace
 
 std::string symbol_of(const std::string& name) { return "tarn_" + name; }
 
-std::unique_ptr<llvm::Module> emit_program_function(llvm::LLVMContext& context, const Program& program,
-                                                    const ProgramPlan& plan, const std::string& name,
-                                                    const Machine& machine) {
-  return ProgramFunctionEmitter(context, program, plan, name, machine).emit();
+std::unique_ptr<llvm::Module> emit_program(llvm::LLVMContext& context, const Program& program, const ProgramPlan& plan,
+                                           const std::vector<std::string>& names, const Machine& machine) {
+  auto module = std::make_unique<llvm::Module>(program.name.empty() ? "tarn" : program.name, context);
+  module->setTargetTriple(machine.llvm->getTargetTriple().str());
+  module->setDataLayout(machine.llvm->createDataLayout());
+  for (const std::string& name : names) ProgramFunctionEmitter(*module, program, plan, name, machine).emit();
+  return module;
 }
 
 }  // namespace tarn

@@ -9,11 +9,10 @@
 
 namespace tarn {
 
-// The module for the graph of that name ("train", …); its one exported function is called `tarn_<name>`. The plan has
-// that graph.
-std::unique_ptr<llvm::Module> emit_program_function(llvm::LLVMContext& context, const Program& program,
-                                                    const ProgramPlan& plan, const std::string& name,
-                                                    const Machine& machine);
+// One module with functions for the graphs of those names ("train", …), all of which the plan has. The function for a
+// graph is exported as `tarn_<name>`; kernels and tiles are internal, and functions of equal shape are shared.
+std::unique_ptr<llvm::Module> emit_program(llvm::LLVMContext& context, const Program& program, const ProgramPlan& plan,
+                                           const std::vector<std::string>& names, const Machine& machine);
 std::string symbol_of(const std::string& name);
 
 }  // namespace tarn

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/IR/Intrinsics.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 
@@ -57,19 +58,52 @@ llvm::Value* emit_rounding(const Emission& e, Builder& b, llvm::Value* x, llvm::
   llvm::Value* name([[maybe_unused]] const Emission& e, [[maybe_unused]] Builder& b, [[maybe_unused]] const Operands& x)
 
 EMITTER(neg) { return is_real(x.a) ? b.CreateFNeg(x.a) : b.CreateNeg(x.a); }
-EMITTER(exp) { return emit_exp(b, x.a, e.math()); }
-EMITTER(expm1) { return emit_expm1(b, x.a, e.math()); }
-EMITTER(log) { return emit_log(b, x.a, e.math()); }
-EMITTER(log1p) { return emit_log1p(b, x.a, e.math()); }
-EMITTER(softplus) { return emit_softplus(b, x.a, e.math()); }
+// Scalars, as in a learning-rate schedule, are few and their speed does not matter, but compiling does: each function
+// of vector_math.h becomes one function of the module, which all scalars call.
+llvm::Value* call_or_inline(const Emission& e, Builder& b, Op op, llvm::ArrayRef<llvm::Value*> arguments,
+                            llvm::function_ref<llvm::Value*(Builder&, llvm::ArrayRef<llvm::Value*>)> emit) {
+  llvm::Type* const type = arguments.front()->getType();
+  if (type->isVectorTy()) return emit(b, arguments);
+  const std::string name = std::string(name_of(op)) + (type->isDoubleTy() ? ".f64" : ".f32");
+  llvm::Function* function = e.module.getFunction(name);
+  if (function == nullptr) {
+    const std::vector<llvm::Type*> types(arguments.size(), type);
+    function = llvm::Function::Create(llvm::FunctionType::get(type, types, false), llvm::GlobalValue::InternalLinkage,
+                                      name, e.module);
+    function->addFnAttr(llvm::Attribute::NoInline);
+    function->addFnAttr(llvm::Attribute::NoUnwind);
+    llvm::IRBuilder<> inside(llvm::BasicBlock::Create(e.context(), "entry", function));
+    std::vector<llvm::Value*> parameters;
+    for (auto& parameter : function->args()) parameters.push_back(&parameter);
+    inside.CreateRet(emit(inside, parameters));
+  }
+  return b.CreateCall(function, arguments);
+}
+
+#define MATH_EMITTER(name)                                                                              \
+  EMITTER(name) {                                                                                       \
+    return call_or_inline(e, b, Op::name, {x.a}, [&](Builder& inside, llvm::ArrayRef<llvm::Value*> v) { \
+      return emit_##name(inside, v[0], e.math());                                                       \
+    });                                                                                                 \
+  }
+MATH_EMITTER(exp)
+MATH_EMITTER(expm1)
+MATH_EMITTER(log)
+MATH_EMITTER(log1p)
+MATH_EMITTER(softplus)
+MATH_EMITTER(sin)
+MATH_EMITTER(cos)
+MATH_EMITTER(tanh)
+MATH_EMITTER(sigmoid)
+MATH_EMITTER(erf)
+#undef MATH_EMITTER
 EMITTER(sqrt) { return emit_sqrt(b, x.a, e.math()); }
 EMITTER(rsqrt) { return emit_rsqrt(b, x.a, e.math()); }
-EMITTER(sin) { return emit_sin(b, x.a, e.math()); }
-EMITTER(cos) { return emit_cos(b, x.a, e.math()); }
-EMITTER(tanh) { return emit_tanh(b, x.a, e.math()); }
-EMITTER(sigmoid) { return emit_sigmoid(b, x.a, e.math()); }
-EMITTER(erf) { return emit_erf(b, x.a, e.math()); }
-EMITTER(pow) { return emit_pow(b, x.a, x.b, e.math()); }
+EMITTER(pow) {
+  return call_or_inline(e, b, Op::pow, {x.a, x.b}, [&](Builder& inside, llvm::ArrayRef<llvm::Value*> v) {
+    return emit_pow(inside, v[0], v[1], e.math());
+  });
+}
 
 EMITTER(abs) {
   if (is_real(x.a)) return b.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, x.a);
@@ -122,26 +156,44 @@ EMITTER(sub) { return is_real(x.a) ? b.CreateFSub(x.a, x.b) : b.CreateSub(x.a, x
 EMITTER(mul) { return is_real(x.a) ? b.CreateFMul(x.a, x.b) : b.CreateMul(x.a, x.b); }
 EMITTER(div) { return b.CreateFDiv(x.a, x.b); }
 
+// Integers go to f64, where the quotient of two of 32 bits rounds to the right side of every integer and products are
+// exact; there is no integer division in vectors, and none that does not trap.
+llvm::Value* to_f64(Builder& b, llvm::Value* x) { return b.CreateSIToFP(x, with_lanes(b.getDoubleTy(), lanes_of(x))); }
+llvm::Value* to_i32(Builder& b, llvm::Value* x) {
+  llvm::Type* const type = with_lanes(b.getInt32Ty(), lanes_of(x));
+  return b.CreateIntrinsic(llvm::Intrinsic::fptosi_sat, {type, x->getType()}, {x});
+}
+
+llvm::Value* floor_of_quotient(const Emission& e, Builder& b, llvm::Value* x, llvm::Value* y) {
+  return emit_rounding(e, b, b.CreateFDiv(x, y), llvm::Intrinsic::floor);
+}
+
+// x - q y, rounded once: fused, or with the product in twice the precision.
+llvm::Value* rest_of_division(const Emission& e, Builder& b, llvm::Value* x, llvm::Value* q, llvm::Value* y) {
+  if (e.math().has_fma || x->getType()->getScalarType()->isDoubleTy()) {
+    return fused_multiply_add(e, b, b.CreateFNeg(q), y, x);
+  }
+  llvm::Type* const wide = with_lanes(b.getDoubleTy(), lanes_of(x));
+  const auto extend = [&](llvm::Value* value) { return b.CreateFPExt(value, wide); };
+  return b.CreateFPTrunc(b.CreateFSub(extend(x), b.CreateFMul(extend(q), extend(y))), x->getType());
+}
+
 EMITTER(floor_div) {
-  if (is_real(x.a)) return emit_rounding(e, b, b.CreateFDiv(x.a, x.b), llvm::Intrinsic::floor);
-  // In f64, where the quotient of two 32-bit integers rounds to the right side of every integer; there is no integer
-  // division in vectors, and none that does not trap.
-  llvm::Type* const real = with_lanes(b.getDoubleTy(), lanes_of(x.a));
-  llvm::Value* const quotient = b.CreateFDiv(b.CreateSIToFP(x.a, real), b.CreateSIToFP(x.b, real));
-  llvm::Value* const rounded = emit_rounding(e, b, quotient, llvm::Intrinsic::floor);
-  return b.CreateIntrinsic(llvm::Intrinsic::fptosi_sat, {x.a->getType(), real}, {rounded});
+  if (is_real(x.a)) return floor_of_quotient(e, b, x.a, x.b);
+  return to_i32(b, floor_of_quotient(e, b, to_f64(b, x.a), to_f64(b, x.b)));
 }
 
 EMITTER(mod) {
   if (!is_real(x.a)) {
-    return b.CreateSub(x.a, b.CreateMul(x.b, floor_div(e, b, x)));
+    llvm::Value *const a = to_f64(b, x.a), *const divisor = to_f64(b, x.b);
+    return to_i32(b, b.CreateFSub(a, b.CreateFMul(divisor, floor_of_quotient(e, b, a, divisor))));
   }
-  // r = a - b floor(a / b), in one rounding where the machine can; a quotient that was rounded up to an integer gives
-  // an r of the wrong sign, which one more b corrects. A quotient of 0 leaves a, also where b is infinite.
+  // r = a - b floor(a / b); a quotient that was rounded up to an integer gives an r of the wrong sign, which one more b
+  // corrects. A quotient of 0 leaves a, also where b is infinite.
   llvm::Value* const zero = number(x.a->getType(), 0);
-  llvm::Value* const quotient = floor_div(e, b, x);
+  llvm::Value* const quotient = floor_of_quotient(e, b, x.a, x.b);
   llvm::Value* const rest =
-      b.CreateSelect(b.CreateFCmpOEQ(quotient, zero), x.a, fused_multiply_add(e, b, b.CreateFNeg(quotient), x.b, x.a));
+      b.CreateSelect(b.CreateFCmpOEQ(quotient, zero), x.a, rest_of_division(e, b, x.a, quotient, x.b));
   llvm::Value* const wrong_sign = b.CreateXor(b.CreateFCmpOLT(rest, zero), b.CreateFCmpOLT(x.b, zero));
   return b.CreateSelect(b.CreateAnd(b.CreateFCmpONE(rest, zero), wrong_sign), b.CreateFAdd(rest, x.b), rest);
 }

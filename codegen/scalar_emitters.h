@@ -14,8 +14,9 @@ struct Operands {
 };
 
 // The value of an elementwise operation. Total: no input traps or is undefined. Where ops.def leaves a value open:
-// integers wrap; floor_div and mod by an integer 0 give 0 and a with a = 0, the largest or smallest integer and a
-// otherwise; a conversion to an integer saturates, NaN becomes 0.
+// integers wrap; a conversion to an integer saturates, and NaN becomes 0; floor_div by an integer 0 is converted from
+// the infinite or NaN quotient likewise, mod by an integer 0 is 0. floor_div of floats is the floor of the rounded
+// quotient, and mod loses digits where that quotient has more than a float holds.
 llvm::Value* emit_operation(const Emission& emission, llvm::IRBuilderBase& builder, Op op, const Operands& operands);
 
 // Pieces that other emitters need too. NaN if either is; integers and booleans too.

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <limits>
 
-#include "codegen_test_support.h"
+#include "tests/unit/codegen_test_support.h"
 
 namespace tarn::testing {
 namespace {

@@ -1,5 +1,5 @@
 // See codegen_test_support.h.
-#include "codegen_test_support.h"
+#include "tests/unit/codegen_test_support.h"
 
 #include <gtest/gtest.h>
 
@@ -45,6 +45,19 @@ double read_element(const std::byte* from, DType dtype) {
       return get(std::uint8_t{});
   }
   return 0;
+}
+
+HostTensor read_buffer(const std::byte* base, const Buffer& buffer, std::int64_t batch) {
+  HostTensor values{with_batch(buffer.shape, batch), {}};
+  const std::vector<std::int64_t> dense = row_major_strides(values.shape);
+  for (std::int64_t i = 0; i < element_count(values.shape); ++i) {
+    std::int64_t element = 0;
+    for (std::size_t axis = 0; axis < dense.size(); ++axis) {
+      element += i / dense[axis] % values.shape[axis] * buffer.strides[axis];
+    }
+    values.data.push_back(read_element(base + static_cast<std::size_t>(element) * size_of(buffer.dtype), buffer.dtype));
+  }
+  return values;
 }
 
 // 64-byte aligned memory with a guard behind it that a run must leave alone.
@@ -174,7 +187,9 @@ NativeRun run_native(const HandPlan& hand, const CodegenOptions& options, std::i
   std::memcpy(state.data() + offsetof(StateHeader, seed), &hand.context.seed, sizeof(std::uint64_t));
   for (const TensorInfo& tensor : hand.program.tensors) {
     std::byte* const base = (tensor.kind == TensorKind::metric ? workspace.data() : state.data()) + tensor.offset;
-    const std::vector<double>& values = hand.context.tensors.at(tensor.name).data;
+    const auto found = hand.context.tensors.find(tensor.name);
+    if (found == hand.context.tensors.end()) continue;
+    const std::vector<double>& values = found->second.data;
     for (std::size_t i = 0; i < values.size(); ++i) {
       write_element(base + i * size_of(tensor.type.dtype), tensor.type.dtype, values[i]);
     }
@@ -203,13 +218,10 @@ NativeRun run_native(const HandPlan& hand, const CodegenOptions& options, std::i
   EXPECT_TRUE(state.intact() && workspace.intact()) << "memory behind the state or the workspace was written";
   for (const PlanResult& result : hand.plan.results) {
     const Buffer& buffer = hand.plan.buffers[result.buffer];
-    HostTensor values{with_batch(buffer.shape, batch), {}};
-    for (std::int64_t i = 0; i < element_count(values.shape); ++i) {
-      values.data.push_back(read_element(
-          workspace.data() + layout.arena + buffer.offset + static_cast<std::size_t>(i) * size_of(buffer.dtype),
-          buffer.dtype));
-    }
-    run.results.push_back(std::move(values));
+    const std::byte* const base = buffer.space == Space::state          ? state.data()
+                                  : buffer.space == Space::accumulators ? workspace.data()
+                                                                        : workspace.data() + layout.arena;
+    run.results.push_back(read_buffer(base + buffer.offset, buffer, batch));
   }
   for (const TensorInfo& tensor : hand.program.tensors) {
     std::byte* const base = (tensor.kind == TensorKind::metric ? workspace.data() : state.data()) + tensor.offset;

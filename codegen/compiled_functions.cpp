@@ -1,0 +1,395 @@
+// The C functions: arguments become the arrays that the functions of the program take; accumulators are set and read
+// around epochs. See compiled_functions.h, and c_header.cpp for what they promise.
+#include "codegen/compiled_functions.h"
+
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "codegen/loops.h"
+#include "codegen/native.h"
+#include "codegen/program_functions.h"
+#include "llvm/IR/Constants.h"
+
+namespace tarn {
+
+namespace {
+
+// Results of NAME_check, as the header has them.
+enum CheckResult : std::uint32_t { kStateGood, kWrongSize, kWrongAlignment, kWrongLayout };
+
+class InterfaceEmitter {
+ public:
+  InterfaceEmitter(llvm::Module& module, const Program& program, const ProgramPlan& plan, const Target& target,
+                   const ModelInterface& interface)
+      : module_(module),
+        program_(program),
+        api_(interface),
+        layout_(workspace_layout(program, plan, target)),
+        b_(module.getContext()),
+        pointer_(llvm::PointerType::getUnqual(module.getContext())),
+        size_(module.getDataLayout().getIntPtrType(module.getContext())),
+        real_(interface.real == DType::f64 ? b_.getDoubleTy() : b_.getFloatTy()) {}
+
+  void emit_size(const char* name, std::uint64_t bytes);
+  void emit_check();
+  void emit_init();
+  void emit_predict(std::span<const std::byte> weights);
+  void emit_adapt();
+  void emit_train_step();
+  void emit_train_epoch();
+  void emit_evaluate();
+  void emit_tensors();
+  void emit_class_names();
+
+ private:
+  using Parameters = std::vector<std::pair<llvm::Type*, std::string>>;
+
+  void begin(const std::string& name, llvm::Type* result, const Parameters& parameters);
+  llvm::Value* argument(const std::string& name);
+  llvm::Value* as_i64(llvm::Value* size) { return b_.CreateZExt(size, b_.getInt64Ty()); }
+  llvm::Value* null() { return llvm::ConstantPointerNull::get(pointer_); }
+  llvm::Value* nan() { return llvm::ConstantFP::getNaN(real_); }
+  void return_when(llvm::Value* condition, llvm::Value* result);
+  void when(llvm::Value* condition, const std::function<void()>& action);
+  llvm::Function* program_function(const char* name) { return module_.getFunction(symbol_of(name)); }
+  static void add(Parameters& parameters, const std::vector<InterfaceArray>& arrays, llvm::Type* pointer);
+  llvm::Value* pointers(const std::vector<const std::vector<InterfaceArray>*>& groups, std::size_t count);
+  llvm::Value* arrays_of_samples();
+  llvm::Value* workspace_for_arena(llvm::Value* arena);
+  void reset_accumulators();
+  llvm::Value* report();
+  void store_metrics();
+  void count_epoch();
+  void return_table(llvm::Constant* table, std::size_t count, const std::string& name);
+  llvm::Constant* constant(llvm::Constant* data, const char* name, std::uint64_t alignment);
+  llvm::Constant* text(const std::string& characters);
+
+  llvm::Module& module_;
+  const Program& program_;
+  const ModelInterface& api_;
+  const WorkspaceLayout layout_;
+  llvm::IRBuilder<> b_;
+  llvm::PointerType* pointer_;
+  llvm::IntegerType* size_;
+  llvm::Type* real_;
+  llvm::Function* function_ = nullptr;
+};
+
+void InterfaceEmitter::begin(const std::string& name, llvm::Type* result, const Parameters& parameters) {
+  std::vector<llvm::Type*> types;
+  for (const auto& parameter : parameters) types.push_back(parameter.first);
+  function_ = llvm::Function::Create(llvm::FunctionType::get(result, types, false), llvm::GlobalValue::ExternalLinkage,
+                                     api_.prefix + "_" + name, module_);
+  function_->addFnAttr(llvm::Attribute::NoUnwind);
+  for (auto& value : function_->args()) value.setName(parameters[value.getArgNo()].second);
+  b_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function_));
+}
+
+llvm::Value* InterfaceEmitter::argument(const std::string& name) {
+  for (auto& value : function_->args()) {
+    if (value.getName() == name) return &value;
+  }
+  return nullptr;
+}
+
+void InterfaceEmitter::return_when(llvm::Value* condition, llvm::Value* result) {
+  llvm::BasicBlock* const leave = llvm::BasicBlock::Create(module_.getContext(), "leave", function_);
+  llvm::BasicBlock* const go_on = llvm::BasicBlock::Create(module_.getContext(), "go_on", function_);
+  b_.CreateCondBr(condition, leave, go_on);
+  b_.SetInsertPoint(leave);
+  b_.CreateRet(result);
+  b_.SetInsertPoint(go_on);
+}
+
+void InterfaceEmitter::when(llvm::Value* condition, const std::function<void()>& action) {
+  emit_if(b_, condition, {}, [&](const Carried&) {
+    action();
+    return Carried{};
+  });
+}
+
+void InterfaceEmitter::add(Parameters& parameters, const std::vector<InterfaceArray>& arrays, llvm::Type* pointer) {
+  for (const InterfaceArray& array : arrays) parameters.emplace_back(pointer, array.parameter);
+}
+
+// The parameters of the groups as an array of pointers, each in 8 bytes at its index.
+llvm::Value* InterfaceEmitter::pointers(const std::vector<const std::vector<InterfaceArray>*>& groups,
+                                        std::size_t count) {
+  llvm::AllocaInst* const table =
+      b_.CreateAlloca(llvm::ArrayType::get(b_.getInt64Ty(), std::max<std::size_t>(count, 1)));
+  table->setAlignment(llvm::Align(8));
+  for (const auto* group : groups) {
+    for (const InterfaceArray& array : *group) {
+      b_.CreateAlignedStore(argument(array.parameter),
+                            byte_address(b_, table, static_cast<std::int64_t>(8 * array.index)), llvm::Align(8));
+    }
+  }
+  return table;
+}
+
+llvm::Value* InterfaceEmitter::arrays_of_samples() {
+  return pointers({&api_.inputs, &api_.targets}, program_.inputs.size());
+}
+
+// Functions that use nothing of a workspace but the arena are given memory for the arena alone: the workspace that they
+// believe in begins before it.
+llvm::Value* InterfaceEmitter::workspace_for_arena(llvm::Value* arena) {
+  return byte_address(b_, arena, -static_cast<std::int64_t>(layout_.arena));
+}
+
+void InterfaceEmitter::emit_size(const char* name, std::uint64_t bytes) {
+  begin(name, size_, {});
+  b_.CreateRet(llvm::ConstantInt::get(size_, bytes));
+}
+
+void InterfaceEmitter::emit_check() {
+  begin("check", b_.getInt32Ty(), {{pointer_, "state"}, {size_, "bytes"}});
+  llvm::Value* const state = argument("state");
+  llvm::Value* const too_small = b_.CreateICmpULT(argument("bytes"), llvm::ConstantInt::get(size_, api_.state_bytes));
+  return_when(b_.CreateOr(b_.CreateIsNull(state), too_small), b_.getInt32(kWrongSize));
+  llvm::Value* const low_bits = b_.CreateAnd(b_.CreatePtrToInt(state, size_), kInterfaceAlignment - 1);
+  return_when(b_.CreateICmpNE(low_bits, llvm::ConstantInt::get(size_, 0)), b_.getInt32(kWrongAlignment));
+  llvm::Value* const layout =
+      b_.CreateAlignedLoad(b_.getInt64Ty(), byte_address(b_, state, offsetof(StateHeader, layout)), llvm::Align(8));
+  return_when(b_.CreateICmpNE(layout, b_.getInt64(api_.layout)), b_.getInt32(kWrongLayout));
+  b_.CreateRet(b_.getInt32(kStateGood));
+}
+
+void InterfaceEmitter::emit_init() {
+  begin("init", b_.getVoidTy(), {{pointer_, "state"}, {b_.getInt64Ty(), "seed"}});
+  llvm::Value* const state = argument("state");
+  emit_loop(b_, {b_.getInt64(0), b_.getInt64(api_.state_bytes)}, 8, {}, [&](llvm::Value* at, const Carried&) {
+    b_.CreateAlignedStore(b_.getInt64(0), b_.CreateGEP(b_.getInt8Ty(), state, at), llvm::Align(8));
+    return Carried{};
+  });
+  b_.CreateAlignedStore(b_.getInt64(api_.layout), byte_address(b_, state, offsetof(StateHeader, layout)),
+                        llvm::Align(8));
+  b_.CreateAlignedStore(argument("seed"), byte_address(b_, state, offsetof(StateHeader, seed)), llvm::Align(8));
+  if (llvm::Function* const init = program_function("init")) {
+    llvm::Value* const scratch = byte_address(b_, state, static_cast<std::int64_t>(api_.init_scratch));
+    b_.CreateCall(init, {state, workspace_for_arena(scratch)});
+  }
+  b_.CreateRetVoid();
+}
+
+void InterfaceEmitter::emit_predict(std::span<const std::byte> weights) {
+  Parameters parameters;
+  if (api_.has_state()) parameters.emplace_back(pointer_, "state");
+  parameters.emplace_back(pointer_, "workspace");
+  add(parameters, api_.inputs, pointer_);
+  add(parameters, api_.outputs, pointer_);
+  parameters.emplace_back(size_, "samples");
+  begin("predict", b_.getVoidTy(), parameters);
+  llvm::Value* state = argument("state");
+  if (!api_.has_state()) {
+    const llvm::StringRef bytes(reinterpret_cast<const char*>(weights.data()), weights.size());
+    state = constant(llvm::ConstantDataArray::getString(module_.getContext(), bytes, false), "weights",
+                     kInterfaceAlignment);
+  }
+  llvm::Value* const inputs = pointers({&api_.inputs}, program_.inputs.size());
+  llvm::Value* const outputs = pointers({&api_.outputs}, program_.outputs.size());
+  b_.CreateCall(program_function("predict"), {state, workspace_for_arena(argument("workspace")), inputs, outputs,
+                                              as_i64(argument("samples")), null()});
+  b_.CreateRetVoid();
+}
+
+void InterfaceEmitter::emit_adapt() {
+  Parameters parameters{{pointer_, "state"}, {pointer_, "workspace"}};
+  add(parameters, api_.inputs, pointer_);
+  parameters.emplace_back(size_, "rows");
+  begin("adapt", b_.getVoidTy(), parameters);
+  llvm::Value* const arrays = pointers({&api_.inputs}, program_.inputs.size());
+  b_.CreateCall(program_function("adapt"),
+                {argument("state"), argument("workspace"), arrays, null(), as_i64(argument("rows")), null()});
+  b_.CreateRetVoid();
+}
+
+// Accumulators start from their initial values.
+void InterfaceEmitter::reset_accumulators() {
+  for (const TensorInfo& tensor : program_.tensors) {
+    const std::int64_t count = element_count(tensor.type.shape);
+    if (tensor.kind != TensorKind::metric || count == 0) continue;
+    const llvm::Align align(size_of(tensor.type.dtype));
+    const bool is_single = tensor.type.dtype == DType::f32;
+    TARN_CHECK(is_single || tensor.type.dtype == DType::f64, "an accumulator of integers");
+    llvm::Type* const type = is_single ? b_.getFloatTy() : b_.getDoubleTy();
+    llvm::Value* const first = byte_address(b_, argument("workspace"), static_cast<std::int64_t>(tensor.offset));
+    llvm::Value* const value = llvm::ConstantFP::get(type, tensor.initial);
+    emit_loop(b_, {b_.getInt64(0), b_.getInt64(static_cast<std::uint64_t>(count)), count}, 1, {},
+              [&](llvm::Value* at, const Carried&) {
+                b_.CreateAlignedStore(value, element_address(b_, type, first, at), align);
+                return Carried{};
+              });
+  }
+}
+
+// Computes loss and metrics from the accumulators; the loss.
+llvm::Value* InterfaceEmitter::report() {
+  llvm::Value* const values = byte_address(b_, argument("workspace"), static_cast<std::int64_t>(api_.metric_values));
+  b_.CreateCall(program_function("report"), {argument("workspace"), values});
+  return b_.CreateFPCast(b_.CreateAlignedLoad(b_.getDoubleTy(), values, llvm::Align(8)), real_);
+}
+
+// The values behind the loss go to the caller's array, if there is one.
+void InterfaceEmitter::store_metrics() {
+  if (api_.metric_count == 0) return;
+  llvm::Value* const metrics = argument("metrics");
+  when(b_.CreateIsNotNull(metrics), [&] {
+    llvm::Value* const values =
+        byte_address(b_, argument("workspace"), static_cast<std::int64_t>(api_.metric_values + sizeof(double)));
+    const Range range{b_.getInt64(0), b_.getInt64(static_cast<std::uint64_t>(api_.metric_count)), api_.metric_count};
+    emit_loop(b_, range, 1, {}, [&](llvm::Value* at, const Carried&) {
+      llvm::Value* const value =
+          b_.CreateAlignedLoad(b_.getDoubleTy(), element_address(b_, b_.getDoubleTy(), values, at), llvm::Align(8));
+      b_.CreateAlignedStore(b_.CreateFPCast(value, real_), element_address(b_, real_, metrics, at),
+                            llvm::Align(size_of(api_.real)));
+      return Carried{};
+    });
+  });
+}
+
+void InterfaceEmitter::count_epoch() {
+  const TensorInfo* const epoch = program_.find_tensor("epoch");
+  if (epoch == nullptr || epoch->kind != TensorKind::counter) return;
+  llvm::Value* const address = byte_address(b_, argument("state"), static_cast<std::int64_t>(epoch->offset));
+  llvm::Value* const before = b_.CreateAlignedLoad(b_.getDoubleTy(), address, llvm::Align(8));
+  b_.CreateAlignedStore(b_.CreateFAdd(before, llvm::ConstantFP::get(b_.getDoubleTy(), 1)), address, llvm::Align(8));
+}
+
+void InterfaceEmitter::emit_train_step() {
+  Parameters parameters{{pointer_, "state"}, {pointer_, "workspace"}};
+  add(parameters, api_.inputs, pointer_);
+  add(parameters, api_.targets, pointer_);
+  parameters.emplace_back(size_, "samples");
+  begin("train_step", real_, parameters);
+  llvm::Value* const below = b_.CreateSub(argument("samples"), llvm::ConstantInt::get(size_, 1));
+  llvm::Value* const batch = llvm::ConstantInt::get(size_, static_cast<std::uint64_t>(api_.batch));
+  return_when(b_.CreateICmpUGE(below, batch), nan());
+  reset_accumulators();
+  llvm::Value* const outcome = b_.CreateCall(
+      program_function("train"),
+      {argument("state"), argument("workspace"), arrays_of_samples(), null(), as_i64(argument("samples")), null()});
+  return_when(b_.CreateICmpNE(outcome, b_.getInt32(static_cast<std::uint32_t>(Outcome::done))), nan());
+  b_.CreateRet(report());
+}
+
+void InterfaceEmitter::emit_train_epoch() {
+  Parameters parameters{{pointer_, "state"}, {pointer_, "workspace"}};
+  add(parameters, api_.inputs, pointer_);
+  add(parameters, api_.targets, pointer_);
+  parameters.insert(parameters.end(),
+                    {{pointer_, "order"}, {size_, "rows"}, {pointer_, "metrics"}, {pointer_, "control"}});
+  begin("train_epoch", real_, parameters);
+  llvm::Value* const control = argument("control");
+  when(b_.CreateIsNotNull(control), [&] {
+    b_.CreateAlignedStore(b_.getInt64(0), byte_address(b_, control, offsetof(Control, batches_done)), llvm::Align(8))
+        ->setAtomic(llvm::AtomicOrdering::Monotonic);
+  });
+  reset_accumulators();
+  llvm::Value* const outcome =
+      b_.CreateCall(program_function("train"), {argument("state"), argument("workspace"), arrays_of_samples(),
+                                                argument("order"), as_i64(argument("rows")), control});
+  const auto is = [&](Outcome wanted) {
+    return b_.CreateICmpEQ(outcome, b_.getInt32(static_cast<std::uint32_t>(wanted)));
+  };
+  return_when(is(Outcome::not_finite), nan());
+  when(is(Outcome::done), [&] { count_epoch(); });
+  llvm::Value* const loss = report();
+  store_metrics();
+  b_.CreateRet(loss);
+}
+
+void InterfaceEmitter::emit_evaluate() {
+  Parameters parameters{{pointer_, "state"}, {pointer_, "workspace"}};
+  add(parameters, api_.inputs, pointer_);
+  add(parameters, api_.targets, pointer_);
+  parameters.insert(parameters.end(), {{size_, "samples"}, {pointer_, "metrics"}});
+  begin("evaluate", real_, parameters);
+  reset_accumulators();
+  b_.CreateCall(program_function("evaluate"), {argument("state"), argument("workspace"), arrays_of_samples(), null(),
+                                               as_i64(argument("samples")), null()});
+  llvm::Value* const loss = report();
+  store_metrics();
+  b_.CreateRet(loss);
+}
+
+llvm::Constant* InterfaceEmitter::constant(llvm::Constant* data, const char* name, std::uint64_t alignment) {
+  auto* const global = new llvm::GlobalVariable(module_, data->getType(), /*isConstant=*/true,
+                                                llvm::GlobalValue::PrivateLinkage, data, name);
+  global->setAlignment(llvm::Align(alignment));
+  global->setUnnamedAddr(llvm::GlobalValue::UnnamedAddr::Global);
+  return global;
+}
+
+llvm::Constant* InterfaceEmitter::text(const std::string& characters) {
+  return constant(llvm::ConstantDataArray::getString(module_.getContext(), characters), "text", 1);
+}
+
+void InterfaceEmitter::return_table(llvm::Constant* table, std::size_t count, const std::string& name) {
+  begin(name, pointer_, {{pointer_, "count"}});
+  when(b_.CreateIsNotNull(argument("count")), [&] {
+    b_.CreateAlignedStore(llvm::ConstantInt::get(size_, count), argument("count"),
+                          llvm::Align(size_->getBitWidth() / 8));
+  });
+  b_.CreateRet(table);
+}
+
+// The rows are NAME_tensor_info of the header.
+void InterfaceEmitter::emit_tensors() {
+  llvm::LLVMContext& context = module_.getContext();
+  llvm::Type *const i64 = b_.getInt64Ty(), *const i32 = b_.getInt32Ty();
+  auto* const row_type = llvm::StructType::get(context, {pointer_, pointer_, i64, i64, i32, i32, i32, i32});
+  std::vector<llvm::Constant*> rows;
+  for (const TensorInfo& tensor : api_.tensors) {
+    const std::vector<std::uint64_t> shape(tensor.type.shape.begin(), tensor.type.shape.end());
+    llvm::Constant* const extents = shape.empty() ? llvm::ConstantPointerNull::get(pointer_)
+                                                  : constant(llvm::ConstantDataArray::get(context, shape), "shape", 8);
+    rows.push_back(llvm::ConstantStruct::get(
+        row_type,
+        {text(tensor.name), extents, b_.getInt64(tensor.offset), b_.getInt64(sample_bytes(tensor.type)),
+         b_.getInt32(static_cast<std::uint32_t>(shape.size())), b_.getInt32(static_cast<std::uint32_t>(tensor.kind)),
+         b_.getInt32(static_cast<std::uint32_t>(tensor.type.dtype)), b_.getInt32(0)}));
+  }
+  llvm::Constant* const table = llvm::ConstantArray::get(llvm::ArrayType::get(row_type, rows.size()), rows);
+  return_table(constant(table, "tensors", 8), rows.size(), "tensors");
+}
+
+void InterfaceEmitter::emit_class_names() {
+  std::vector<llvm::Constant*> names;
+  for (const std::string& name : api_.class_names) names.push_back(text(name));
+  llvm::Constant* table = llvm::ConstantPointerNull::get(pointer_);
+  if (!names.empty()) {
+    table = constant(llvm::ConstantArray::get(llvm::ArrayType::get(pointer_, names.size()), names), "class_names", 8);
+  }
+  return_table(table, names.size(), "class_names");
+}
+
+}  // namespace
+
+void emit_compiled_functions(llvm::Module& module, const Program& program, const ProgramPlan& plan,
+                             const Target& target, const ModelInterface& interface,
+                             std::span<const std::byte> weights) {
+  for (llvm::Function& function : module) {
+    if (function.isDeclaration()) continue;
+    function.setLinkage(llvm::GlobalValue::PrivateLinkage);
+    // Compiled once and kept: functions that run once are made as well as the others.
+    function.removeFnAttr(llvm::Attribute::OptimizeNone);
+  }
+  InterfaceEmitter emitter(module, program, plan, target, interface);
+  if (interface.has_state()) emitter.emit_size("state_bytes", interface.state_bytes);
+  emitter.emit_size("workspace_bytes", interface.workspace_bytes);
+  if (interface.has_state()) emitter.emit_check();
+  if (interface.has_init) emitter.emit_init();
+  if (interface.has_predict) emitter.emit_predict(weights);
+  if (interface.has_adapt) emitter.emit_adapt();
+  if (interface.has_train) emitter.emit_train_step();
+  if (interface.has_train) emitter.emit_train_epoch();
+  if (interface.has_evaluate) emitter.emit_evaluate();
+  if (interface.has_state()) emitter.emit_tensors();
+  emitter.emit_class_names();
+}
+
+}  // namespace tarn

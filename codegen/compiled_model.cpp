@@ -1,0 +1,166 @@
+// Object files of whole models: the functions that are wanted, constants of built-in weights, formats of files, and a
+// bound on the stack. See compiled_model.h.
+#include "codegen/compiled_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "codegen/c_header.h"
+#include "codegen/compiled_functions.h"
+#include "codegen/object_code.h"
+#include "codegen/program_functions.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
+#include "llvm/IR/DiagnosticHandler.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/Instructions.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/Object/ArchiveWriter.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace tarn {
+
+namespace {
+
+std::uint64_t aligned(std::uint64_t bytes) {
+  return (bytes + kInterfaceAlignment - 1) / kInterfaceAlignment * kInterfaceAlignment;
+}
+
+// Moves the tensors that prediction reads close together, and returns them as a state of their own: a header with the
+// seed, and those tensors.
+std::vector<std::byte> pack_weights(const Program& program, KernelPlan& predict, std::span<const std::byte> state) {
+  std::map<std::uint64_t, std::uint64_t> moved;  // from offset in the state to that in the packed one
+  std::vector<std::byte> packed(state.begin(), state.begin() + kStateHeaderBytes);
+  for (const TensorInfo& tensor : program.tensors) {
+    if (tensor.kind == TensorKind::metric) continue;
+    const std::uint64_t end = tensor.offset + sample_bytes(tensor.type);
+    for (Buffer& buffer : predict.buffers) {
+      if (buffer.space != Space::state || buffer.offset < tensor.offset || buffer.offset >= end) continue;
+      if (moved.try_emplace(tensor.offset, packed.size()).second) {
+        packed.insert(packed.end(), state.begin() + static_cast<std::ptrdiff_t>(tensor.offset),
+                      state.begin() + static_cast<std::ptrdiff_t>(end));
+        packed.resize(aligned(packed.size()));
+      }
+    }
+  }
+  for (Buffer& buffer : predict.buffers) {
+    if (buffer.space != Space::state) continue;
+    const auto tensor = std::prev(moved.upper_bound(buffer.offset));
+    buffer.offset = buffer.offset - tensor->first + tensor->second;
+  }
+  return packed;
+}
+
+// Frame sizes as LLVM reports them for functions with the attribute "warn-stack-size".
+struct FrameSizes {
+  std::map<const llvm::Function*, std::uint64_t> bytes;
+
+  void ask(llvm::Module& module) {
+    for (llvm::Function& function : module) {
+      if (!function.isDeclaration()) function.addFnAttr("warn-stack-size", "0");
+    }
+    module.getContext().setDiagnosticHandlerCallBack(
+        [](const llvm::DiagnosticInfo* info, void* self) {
+          const auto* frame = llvm::dyn_cast<llvm::DiagnosticInfoStackSize>(info);
+          if (frame != nullptr) static_cast<FrameSizes*>(self)->bytes[&frame->getFunction()] = frame->getStackSize();
+        },
+        this);
+  }
+};
+
+// The most that a function and those it calls may have on the stack at a time. A frame may be moved down to the
+// alignment of a vector, and the last one may use the red zone below it.
+class StackBound {
+ public:
+  explicit StackBound(const FrameSizes& frames) : frames_(frames) {}
+
+  std::uint64_t of(const llvm::Function& function) {
+    constexpr std::uint64_t kRedZone = 128, kReturnAddressAndAlignment = 16 + 64;
+    if (function.isDeclaration()) return kRedZone;
+    if (const auto known = bounds_.find(&function); known != bounds_.end()) return known->second;
+    std::uint64_t deepest = kRedZone;
+    for (const llvm::Instruction& instruction : llvm::instructions(function)) {
+      const auto* call = llvm::dyn_cast<llvm::CallInst>(&instruction);
+      if (call == nullptr || call->getCalledFunction() == nullptr) continue;
+      deepest = std::max(deepest, of(*call->getCalledFunction()));
+    }
+    const auto frame = frames_.bytes.find(&function);
+    const std::uint64_t own = frame == frames_.bytes.end() ? 0 : frame->second;
+    return bounds_[&function] = deepest + own + kReturnAddressAndAlignment;
+  }
+
+ private:
+  const FrameSizes& frames_;
+  std::map<const llvm::Function*, std::uint64_t> bounds_;
+};
+
+std::uint64_t stack_bound(const llvm::Module& module, const FrameSizes& frames) {
+  StackBound bound(frames);
+  std::uint64_t most = 0;
+  for (const llvm::Function& function : module) most = std::max(most, bound.of(function));
+  return most;
+}
+
+std::string archive_of(const llvm::SmallVector<char, 0>& object, const std::string& member) {
+  std::vector<llvm::NewArchiveMember> members;
+  members.emplace_back(llvm::MemoryBufferRef(llvm::StringRef(object.data(), object.size()), member));
+  auto archive = llvm::writeArchiveToBuffer(members, llvm::SymtabWritingMode::NormalSymtab,
+                                            llvm::object::Archive::K_GNU, /*Deterministic=*/true, /*Thin=*/false);
+  TARN_CHECK(static_cast<bool>(archive), "no archive can be made: " + llvm::toString(archive.takeError()));
+  return (*archive)->getBuffer().str();
+}
+
+// The module as it stands before code generation, which changes it.
+std::string module_text(const llvm::Module& module, CodeFormat format) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  if (format == CodeFormat::bitcode) {
+    llvm::WriteBitcodeToFile(module, stream);
+  } else {
+    module.print(stream, nullptr);
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<CompiledModel> compile_model(const Program& program, const ProgramPlan& plan,
+                                    const CompiledModelOptions& options, CodeFormat format) {
+  TARN_TRY(const Machine machine, make_machine(options.codegen));
+  CompiledModel model;
+  ProgramPlan wanted = plan;
+  TARN_TRY(model.interface, model_interface(program, plan, machine.target, options.interface));
+  const std::vector<std::string> graphs = graphs_of(model.interface, plan);
+  std::erase_if(wanted.plans, [&](const auto& entry) { return std::ranges::count(graphs, entry.first) == 0; });
+  // Once more, for a workspace that only what is wanted needs.
+  TARN_TRY(model.interface, model_interface(program, wanted, machine.target, options.interface));
+  std::vector<std::byte> weights;
+  if (model.interface.is_baked) weights = pack_weights(program, wanted.plans.at("predict"), options.weights);
+
+  llvm::LLVMContext context;
+  const std::unique_ptr<llvm::Module> module = emit_program(context, program, wanted, graphs, machine);
+  emit_compiled_functions(*module, program, wanted, machine.target, model.interface, weights);
+  if (options.codegen.verify) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    const bool broken = llvm::verifyModule(*module, &stream);
+    TARN_CHECK(!broken, "malformed LLVM IR: " + text);
+  }
+  if (format == CodeFormat::llvm_ir || format == CodeFormat::bitcode) model.code = module_text(*module, format);
+  FrameSizes frames;
+  frames.ask(*module);
+  const llvm::SmallVector<char, 0> code = emit_code(*module, machine, format == CodeFormat::assembly);
+  if (format == CodeFormat::object || format == CodeFormat::assembly) model.code.assign(code.begin(), code.end());
+  if (format == CodeFormat::archive) model.code = archive_of(code, model.interface.prefix + ".o");
+  model.header = c_header(model.interface, {options.source, machine.llvm->getTargetTriple().str(),
+                                            machine.llvm->getTargetCPU().str(), stack_bound(*module, frames)});
+  return model;
+}
+
+}  // namespace tarn

@@ -1,0 +1,39 @@
+// Ahead-of-time compilation: a model as an object file with a C interface, and its header. No LLVM in here.
+//
+// Contract of what is made: it exports the functions of the interface and nothing else, needs no other symbol (but
+// functions of libm where the target lacks an instruction for them), is position independent, allocates nothing and has
+// no data that can be written. For the same target it gives the bits that NativeProgram gives.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "codegen/model_interface.h"
+#include "codegen/native.h"
+
+namespace tarn {
+
+// What the code is written as: an object file, an archive with that object in it, assembly, LLVM IR as text or as
+// bitcode.
+enum class CodeFormat : std::uint8_t { object, archive, assembly, llvm_ir, bitcode };
+
+struct CompiledModelOptions {
+  InterfaceRequest interface;
+  CodegenOptions codegen;
+  // interface.bake_weights: the state (laid out as the program says, at least state_bytes) that holds the weights.
+  std::span<const std::byte> weights;
+  std::string source;  // "tarn 0.1.0 from iris.tarn", for the header
+};
+
+struct CompiledModel {
+  std::string code;    // the bytes of the file
+  std::string header;  // the C header
+  ModelInterface interface;
+};
+
+// `plan` was made for target_of(options.codegen). Errors: an unknown target, and those of model_interface.
+Result<CompiledModel> compile_model(const Program& program, const ProgramPlan& plan,
+                                    const CompiledModelOptions& options, CodeFormat format);
+
+}  // namespace tarn

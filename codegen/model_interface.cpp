@@ -1,0 +1,301 @@
+// Names, sizes and choices of the C interface. See model_interface.h.
+#include "codegen/model_interface.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+namespace tarn {
+
+namespace {
+
+std::uint64_t aligned(std::uint64_t bytes) {
+  return (bytes + kInterfaceAlignment - 1) / kInterfaceAlignment * kInterfaceAlignment;
+}
+
+std::string upper_case(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return text;
+}
+
+bool is_identifier(std::string_view text) {
+  const auto is_word = [](unsigned char c) { return c < 128 && (std::isalnum(c) != 0 || c == '_'); };
+  return !text.empty() && std::isdigit(static_cast<unsigned char>(text.front())) == 0 &&
+         std::all_of(text.begin(), text.end(), is_word);
+}
+
+// Keywords of C99 and C++20 that a model may use as names, the types of the headers, and the other parameters of the
+// functions.
+const std::set<std::string, std::less<>>& taken_names() {
+  static const std::set<std::string, std::less<>> kNames = {"alignas",
+                                                            "alignof",
+                                                            "and",
+                                                            "and_eq",
+                                                            "asm",
+                                                            "auto",
+                                                            "bitand",
+                                                            "bitor",
+                                                            "bool",
+                                                            "break",
+                                                            "case",
+                                                            "catch",
+                                                            "char",
+                                                            "class",
+                                                            "compl",
+                                                            "concept",
+                                                            "const",
+                                                            "consteval",
+                                                            "constexpr",
+                                                            "constinit",
+                                                            "continue",
+                                                            "co_await",
+                                                            "co_return",
+                                                            "co_yield",
+                                                            "decltype",
+                                                            "default",
+                                                            "delete",
+                                                            "do",
+                                                            "double",
+                                                            "dynamic_cast",
+                                                            "else",
+                                                            "enum",
+                                                            "explicit",
+                                                            "export",
+                                                            "extern",
+                                                            "false",
+                                                            "float",
+                                                            "for",
+                                                            "friend",
+                                                            "goto",
+                                                            "if",
+                                                            "inline",
+                                                            "int",
+                                                            "long",
+                                                            "mutable",
+                                                            "namespace",
+                                                            "new",
+                                                            "noexcept",
+                                                            "not",
+                                                            "not_eq",
+                                                            "nullptr",
+                                                            "operator",
+                                                            "or",
+                                                            "or_eq",
+                                                            "private",
+                                                            "protected",
+                                                            "public",
+                                                            "register",
+                                                            "reinterpret_cast",
+                                                            "requires",
+                                                            "restrict",
+                                                            "return",
+                                                            "short",
+                                                            "signed",
+                                                            "sizeof",
+                                                            "static",
+                                                            "static_assert",
+                                                            "static_cast",
+                                                            "struct",
+                                                            "switch",
+                                                            "template",
+                                                            "this",
+                                                            "thread_local",
+                                                            "throw",
+                                                            "true",
+                                                            "try",
+                                                            "typedef",
+                                                            "typeid",
+                                                            "typename",
+                                                            "union",
+                                                            "unsigned",
+                                                            "using",
+                                                            "virtual",
+                                                            "void",
+                                                            "volatile",
+                                                            "wchar_t",
+                                                            "while",
+                                                            "xor",
+                                                            "xor_eq",
+                                                            "linux",
+                                                            "unix",
+                                                            "size_t",
+                                                            "int32_t",
+                                                            "uint8_t",
+                                                            "uint32_t",
+                                                            "uint64_t",
+                                                            "state",
+                                                            "workspace",
+                                                            "samples",
+                                                            "rows",
+                                                            "order",
+                                                            "metrics",
+                                                            "control"};
+  return kNames;
+}
+
+class InterfaceMaker {
+ public:
+  InterfaceMaker(const Program& program, const ProgramPlan& plan, const Target& target, const InterfaceRequest& request)
+      : program_(program), plan_(plan), target_(target), request_(request) {}
+
+  Result<ModelInterface> make() {
+    api_.model = program_.name;
+    api_.prefix = request_.prefix.empty() ? program_.name : request_.prefix;
+    if (!is_identifier(api_.prefix))
+      return error(fmt::format("'{}' cannot begin the names of C functions", api_.prefix));
+    api_.macro_prefix = upper_case(api_.prefix);
+    api_.class_names = request_.class_names;
+    TARN_RETURN_IF_ERROR(choose_functions());
+    add_arrays();
+    add_tensors_and_metrics();
+    measure();
+    return std::move(api_);
+  }
+
+ private:
+  bool* flag_of(std::string_view function) {
+    if (function == "init") return &api_.has_init;
+    if (function == "predict") return &api_.has_predict;
+    if (function == "train") return &api_.has_train;
+    if (function == "evaluate") return &api_.has_evaluate;
+    if (function == "adapt") return &api_.has_adapt;
+    return nullptr;
+  }
+  // Without an `init` graph, there are no tensors to draw: init then writes the header of the state.
+  bool exists(const std::string& function) const { return function == "init" || plan_.plans.contains(function); }
+
+  Status choose_functions() {
+    api_.is_baked = request_.bake_weights;
+    for (const std::string& function : request_.functions) {
+      bool* const flag = flag_of(function);
+      if (flag == nullptr) {
+        return error(fmt::format("--functions: there is no function '{}'; there are {}", function,
+                                 fmt::join(interface_functions(), ", ")));
+      }
+      if (!exists(function)) {
+        return error(fmt::format("--functions: model '{}' has nothing for '{}'{}", program_.name, function,
+                                 program_.trainable ? "" : ": the file has no `train` block"));
+      }
+      if (api_.is_baked && function != "predict")
+        return error(fmt::format("weights that are built in cannot change: '{}' needs a state", function));
+      *flag = true;
+    }
+    if (!request_.functions.empty()) return Done{};
+    for (const std::string& function : interface_functions()) {
+      *flag_of(function) = api_.is_baked ? function == "predict" : exists(function);
+    }
+    return Done{};
+  }
+
+  InterfaceArray array_of(const std::string& name, const Type& type, std::size_t index) {
+    InterfaceArray array{name, name, "", type, index, element_count(type.shape), 0};
+    while (taken_names().contains(array.parameter) || parameters_.contains(array.parameter)) array.parameter += '_';
+    parameters_.insert(array.parameter);
+    std::string macro = upper_case(array.parameter);
+    while (macros_.contains(macro)) macro += '_';
+    macros_.insert(macro);
+    array.macro = api_.macro_prefix + "_" + macro;
+    return array;
+  }
+
+  void add_arrays() {
+    for (std::size_t i = 0; i < program_.inputs.size(); ++i) {
+      const InputInfo& input = program_.inputs[i];
+      InterfaceArray array = array_of(input.name, input.type, i);
+      array.index_limit = input.index_limit;
+      (input.role == InputRole::input ? api_.inputs : api_.targets).push_back(std::move(array));
+    }
+    for (std::size_t i = 0; i < program_.outputs.size(); ++i) {
+      api_.outputs.push_back(array_of(program_.outputs[i].name, program_.outputs[i].type, i));
+    }
+  }
+
+  void add_tensors_and_metrics() {
+    for (const TensorInfo& tensor : program_.tensors) {
+      if (tensor.kind != TensorKind::metric) api_.tensors.push_back(tensor);
+    }
+    for (std::size_t i = 1; i < program_.metrics.size(); ++i) {
+      api_.metrics.push_back(program_.metrics[i]);
+      api_.metric_count += element_count(program_.metrics[i].shape);
+    }
+    const auto train = plan_.plans.find("train");
+    if (train == plan_.plans.end()) return;
+    for (const PlanResult& result : train->second.results) {
+      if (result.kind == ResultKind::loss) api_.real = train->second.buffers[result.buffer].dtype;
+    }
+  }
+
+  // Bytes of temporaries of one graph.
+  std::uint64_t arena_of(const std::string& graph) const {
+    const auto found = plan_.plans.find(graph);
+    if (found == plan_.plans.end()) return 0;
+    ProgramPlan alone;
+    alone.plans.insert(*found);
+    const WorkspaceLayout layout = workspace_layout(program_, alone, target_);
+    return layout.bytes - layout.arena;
+  }
+
+  void measure() {
+    api_.batch = program_.settings.batch;
+    api_.layout = layout_hash(program_);
+    api_.init_scratch = state_bytes(program_);
+    api_.state_bytes = api_.init_scratch + (api_.has_init ? arena_of("init") : 0);
+    api_.predict_workspace_bytes = std::max(arena_of("predict"), kInterfaceAlignment);
+    api_.workspace_bytes = api_.predict_workspace_bytes;
+    if (!api_.has_train && !api_.has_evaluate && !api_.has_adapt) return;
+    api_.metric_values = aligned(workspace_layout(program_, plan_, target_).bytes);
+    const auto values = static_cast<std::uint64_t>(api_.metric_count + 1);
+    api_.workspace_bytes = std::max(api_.workspace_bytes, api_.metric_values + aligned(values * sizeof(double)));
+  }
+
+  const Program& program_;
+  const ProgramPlan& plan_;
+  const Target& target_;
+  const InterfaceRequest& request_;
+  ModelInterface api_;
+  std::set<std::string, std::less<>> parameters_, macros_;
+};
+
+}  // namespace
+
+std::string c_type(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return "float";
+    case DType::f64:
+      return "double";
+    case DType::i32:
+      return "int32_t";
+    case DType::boolean:
+      return "uint8_t";
+  }
+  return "";
+}
+
+const std::vector<std::string>& interface_functions() {
+  static const std::vector<std::string> kNames = {"init", "predict", "train", "evaluate", "adapt"};
+  return kNames;
+}
+
+Result<ModelInterface> model_interface(const Program& program, const ProgramPlan& plan, const Target& target,
+                                       const InterfaceRequest& request) {
+  return InterfaceMaker(program, plan, target, request).make();
+}
+
+std::vector<std::string> graphs_of(const ModelInterface& interface, const ProgramPlan& plan) {
+  std::vector<std::string> graphs;
+  const auto add = [&](const char* name, bool wanted) {
+    if (wanted && plan.plans.contains(name)) graphs.emplace_back(name);
+  };
+  add("init", interface.has_init);
+  add("predict", interface.has_predict);
+  add("train", interface.has_train);
+  add("evaluate", interface.has_evaluate);
+  add("adapt", interface.has_adapt);
+  add("report", interface.has_train || interface.has_evaluate);
+  return graphs;
+}
+
+}  // namespace tarn

@@ -1,0 +1,73 @@
+// The C interface of a compiled model: what it is called, what it takes, and how much memory it wants. The functions,
+// the header and the self-test of a compiled model are all made from this one description.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "codegen/workspace.h"
+#include "ir/program.h"
+#include "passes/kernel_plan.h"
+
+namespace tarn {
+
+// Alignment of states and workspaces.
+inline constexpr std::uint64_t kInterfaceAlignment = 64;
+
+// An input, target, sample weight or output as a parameter of the C functions.
+struct InterfaceArray {
+  std::string name;           // in the model
+  std::string parameter;      // in C: the name, unless that is a keyword of C or C++ or taken
+  std::string macro;          // "IRIS_X": what stands before _SIZE
+  Type type;                  // of one sample
+  std::size_t index = 0;      // in Program::inputs or Program::outputs
+  std::int64_t elements = 1;  // of one sample
+  std::int64_t index_limit = 0;
+};
+
+struct ModelInterface {
+  std::string model, prefix, macro_prefix;
+  std::vector<InterfaceArray> inputs;   // of predict
+  std::vector<InterfaceArray> targets;  // and sample weights: what training takes besides
+  std::vector<InterfaceArray> outputs;
+  bool has_init = false, has_predict = false, has_train = false, has_evaluate = false, has_adapt = false;
+  bool is_baked = false;    // weights are constants of the code: predict takes no state
+  DType real = DType::f32;  // of losses and metrics
+  std::int64_t batch = 1;
+  std::uint64_t state_bytes = 0;
+  // Where the temporaries of init lie: behind the tensors of the state, since init is given no workspace.
+  std::uint64_t init_scratch = 0;
+  std::uint64_t workspace_bytes = 0, predict_workspace_bytes = 0;
+  std::uint64_t metric_values = 0;  // of the loss, then of every metric: f64, at this place in the workspace
+  std::uint64_t layout = 0;
+  std::vector<MetricInfo> metrics;  // without the loss
+  std::int64_t metric_count = 0;    // numbers that they have together
+  std::vector<TensorInfo> tensors;  // of the state
+  std::vector<std::string> class_names;
+
+  bool has_state() const { return !is_baked; }
+};
+
+// "float", "double", "int32_t", "uint8_t".
+std::string c_type(DType dtype);
+
+// What --functions may name, in the order of the header.
+const std::vector<std::string>& interface_functions();
+
+struct InterfaceRequest {
+  std::string prefix;                  // a C identifier; empty: the model's name
+  std::vector<std::string> functions;  // of interface_functions(); empty: all that the program has
+  std::vector<std::string> class_names;
+  bool bake_weights = false;
+};
+
+// Errors: a prefix that is no identifier, functions that do not exist or that the program has no graph for, functions
+// other than predict where weights are baked in.
+Result<ModelInterface> model_interface(const Program& program, const ProgramPlan& plan, const Target& target,
+                                       const InterfaceRequest& request);
+
+// The graphs that the functions of the interface run.
+std::vector<std::string> graphs_of(const ModelInterface& interface, const ProgramPlan& plan);
+
+}  // namespace tarn
