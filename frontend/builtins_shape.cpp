@@ -218,7 +218,7 @@ Value run_split(BuiltinCall& call) {
     e.locate(call.span);
     parts.push_back(e.tensor(*count == 1 ? *node : e.builder().slice(*node, starts, limits, strides)));
   }
-  return ListValue{std::make_shared<const std::vector<Value>>(std::move(parts)), true};
+  return make_list(std::move(parts), true);
 }
 
 // before_after: a number for all sides, [before, after] of the only axis, or one such pair for each axis.

@@ -211,6 +211,9 @@ Value Elaborator::configure(const FunctionValue& function, Arguments arguments, 
   auto values = match(function, function.bound.size(), std::move(arguments), span);
   if (!values) return ErrorValue{};
   FunctionValue filled = function;
+  for (const Value& value : *values) filled.depth = std::max(filled.depth, 1 + depth_of(value));
+  if (filled.depth > kMaxValueDepth)
+    return fail(span, fmt::format("functions of functions nest deeper than {}", kMaxValueDepth));
   filled.bound.push_back(std::move(*values));
   if (filled.is_layer() && lists_left(filled) == 1)
     filled.instance = new_instance(place, filled.declaration->name.name, true);
@@ -257,7 +260,7 @@ Value Elaborator::pipe(const ast::Pipe& pipe, Span) {
   Arguments inputs;
   const auto* several = value.get<ListValue>();
   if (several != nullptr && several->several) {
-    for (const Value& element : *several->elements) inputs.positional.push_back({element, pipe.value->span});
+    for (const Value& element : several->data->elements) inputs.positional.push_back({element, pipe.value->span});
   } else {
     inputs.positional.push_back({value, pipe.value->span});
   }

@@ -69,7 +69,7 @@ class DataReader {
       const bool bound =
           source_.files.contains(input.name) || std::any_of(source_.bindings.begin(), source_.bindings.end(),
                                                             [&](const DataBinding& b) { return b.name == input.name; });
-      if (bound) continue;
+      if (bound || attempted_.contains(input.name)) continue;
       const std::string fix = source_.format == "csv" ? fmt::format("{} = columns(…)", input.name)
                                                       : fmt::format("{} {} = \"file\"", source_.format, input.name);
       e_.fail(source_.span, fmt::format("the data block does not say where '{}' is: {}", input.name, fix));
@@ -160,6 +160,7 @@ class DataReader {
       return;
     }
     const ast::Identifier& name = assignment.targets[0];
+    attempted_.insert(name.name);
     if (!check_name(name)) return;
     if (std::any_of(source_.bindings.begin(), source_.bindings.end(),
                     [&](const DataBinding& b) { return b.name == name.name; })) {
@@ -176,6 +177,8 @@ class DataReader {
 
   // Where the number of columns is known now, it must fill the input.
   void check_width(const DataBinding& binding, const InputInfo& input, Span span) {
+    // After an error the shape may not be what was meant.
+    if (has_errors(e_.diagnostics)) return;
     if (binding.columns.empty() || binding.encoding == DataBinding::Encoding::ordinal) return;
     std::int64_t width = 0;
     for (const DataBinding::Column& column : binding.columns) {
@@ -307,6 +310,7 @@ class DataReader {
   Elaborator& e_;
   const ast::Data& block_;
   DataSource source_;
+  std::set<std::string> attempted_;  // names that have a line, right or wrong
 };
 
 }  // namespace

@@ -127,6 +127,10 @@ class Elaborator {
   // The name's value, an error where there is none.
   Value lookup(std::string_view name, Span span);
   Value constant(Declaration& declaration);
+  // A list of what may be lists; an error where they nest too deep.
+  Value new_list(std::vector<Value> elements, Span span, bool several = false);
+  // Whether a list is short enough to be looked through; an error where it is not.
+  bool check_total(const Value& value, Span span);
   // A truth value that is known now; nothing after an error.
   std::optional<bool> condition(const ast::Expression& expression, const std::string& where);
   // Compile-time readings of a value; an error names what it is for ("the axis").
@@ -297,7 +301,7 @@ class Elaborator {
   void execute_for(const ast::For& statement, Body& body, Span span);
   void execute_repeat(const ast::Repeat& statement, Body& body, Span span);
   void execute_if(const ast::If& statement, Body& body);
-  void execute_check(const ast::Check& statement, Span span);
+  bool execute_check(const ast::Check& statement, Span span);
   void execute_penalty(const ast::Penalty& statement, Body& body, Span span);
   void execute_output(const ast::Output& statement, Body& body, Span span);
 

@@ -1,6 +1,8 @@
 // Reporting: where an error is shown, what is said once only, and the limits on work.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "frontend/elaborator.h"
 
 namespace tarn::elaboration {
@@ -50,15 +52,21 @@ ErrorValue Elaborator::fail(Span span, const std::string& message, const std::st
   if (is_own(span)) {
     if (!detail.empty()) diagnostic.notes.push_back({{}, detail});
     std::size_t count = 0;
-    for (auto frame = frames.rbegin(); frame != frames.rend() && count < kMostCallNotes; ++frame, ++count) {
-      if (frame->call) diagnostic.notes.push_back({frame->call, fmt::format("in {}, called here", frame->context)});
+    Span before;
+    for (auto frame = frames.rbegin(); frame != frames.rend() && count < kMostCallNotes; ++frame) {
+      // A function that calls itself is named once.
+      if (!frame->call || frame->call == before || frame->call == span) continue;
+      diagnostic.notes.push_back({frame->call, fmt::format("in {}, called here", frame->context)});
+      before = frame->call;
+      ++count;
     }
   } else {
     for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
       if (!is_own(frame->call)) continue;
       diagnostic.span = frame->call;
       diagnostic.label = fmt::format("in {}, called here", frame->context);
-      diagnostic.notes.push_back({span, detail.empty() ? place : place + ": " + detail});
+      // The message of a check says all there is to say.
+      if (what != "check") diagnostic.notes.push_back({span, detail.empty() ? place : place + ": " + detail});
       break;
     }
   }
@@ -73,7 +81,25 @@ void Elaborator::warn(Span span, const std::string& message) {
 }
 
 std::string Elaborator::did_you_mean(std::string_view name, const std::vector<std::string>& candidates) {
-  const std::optional<std::string> nearest = nearest_name(name, candidates);
+  // What Keras calls otherwise is too far off for the edit distance.
+  static constexpr std::pair<std::string_view, std::string_view> kKerasNames[] = {
+      {"learning_rate", "lr"},
+      {"kernel_initializer", "kernel_init"},
+      {"bias_initializer", "bias_init"},
+      {"beta_initializer", "beta_init"},
+      {"gamma_initializer", "gamma_init"},
+      {"batch_size", "batch"},
+      {"nb_epoch", "epochs"},
+      {"clipnorm", "clip_norm"},
+      {"clipvalue", "clip_value"},
+      {"global_clipnorm", "clip_global_norm"},
+      {"restore_best_weights", "restore_best"},
+  };
+  std::optional<std::string> nearest;
+  for (const auto& [keras, ours] : kKerasNames) {
+    if (name == keras && std::find(candidates.begin(), candidates.end(), ours) != candidates.end()) nearest = ours;
+  }
+  if (!nearest) nearest = nearest_name(name, candidates);
   return nearest ? fmt::format("; did you mean '{}'?", *nearest) : std::string();
 }
 

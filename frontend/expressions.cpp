@@ -73,7 +73,7 @@ Value Elaborator::evaluate_node(const ast::Expression& expression) {
               elements.push_back(evaluate(*element));
               if (elements.back().is_error()) return ErrorValue{};
             }
-            return make_list(std::move(elements));
+            return new_list(std::move(elements), span);
           },
           [&](const ast::Comprehension& c) -> Value { return evaluate_comprehension(c, span); },
           [&](const ast::Map&) -> Value { return fail(span, "a map may stand only in a setting of train or data"); },
@@ -193,7 +193,13 @@ Value Elaborator::evaluate_comprehension(const ast::Comprehension& comprehension
     elements.push_back(evaluate(*comprehension.element));
     if (elements.back().is_error()) return ErrorValue{};
   }
-  return make_list(std::move(elements));
+  return new_list(std::move(elements), span);
+}
+
+Value Elaborator::new_list(std::vector<Value> elements, Span span, bool several) {
+  Value list = make_list(std::move(elements), several);
+  if (depth_of(list) > kMaxValueDepth) return fail(span, fmt::format("lists nest deeper than {}", kMaxValueDepth));
+  return list;
 }
 
 Value Elaborator::evaluate_member(const ast::Member& member, Span span) {

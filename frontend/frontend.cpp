@@ -54,7 +54,8 @@ class Loader {
         named_.emplace(std::string(file.module), &module);
       }
     }
-    for (const auto& module : modules_) module->visible.insert(module->visible.end(), common_.begin(), common_.end());
+    // Modules of the prelude may import each other.
+    for (const auto& module : modules_) waiting_.push_back(module.get());
   }
 
   // The module of a text; its imports are loaded too.

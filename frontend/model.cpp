@@ -59,13 +59,27 @@ void elaborate_graph(Elaborator& e, const Blocks& blocks, TrainBlock* train) {
   e.activation = nullptr;
 }
 
+// Without the nodes that no result needs: elaboration makes some for what turned out to be known at compile time.
+Graph compacted(const Graph& graph) {
+  Graph result(graph.locations());
+  const std::vector<bool> needed = graph.reachable();
+  NodeMap map(graph.size(), kNoNode);
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    if (!needed[id]) continue;
+    Node node = graph[id];
+    for (NodeId& input : node.inputs) input = map[input];
+    map[id] = result.add(std::move(node));
+  }
+  for (const GraphResult& r : graph.results()) result.add_result(r.kind, r.name, map[r.node]);
+  return result;
+}
+
 // Hyper-parameters that no graph reads were needed at compile time only.
 void drop_unread(Elaborator& e) {
   std::set<std::string> read;
   for (const auto& [name, graph] : e.program.graphs) {
-    const std::vector<bool> reachable = graph.reachable();
     for (NodeId id = 0; id < graph.size(); ++id) {
-      if (reachable[id] && graph[id].op == Op::tensor) read.insert(graph[id].attributes.text(Key::name));
+      if (graph[id].op == Op::tensor) read.insert(graph[id].attributes.text(Key::name));
     }
   }
   std::erase_if(e.tensors, [&](const TensorInfo& t) { return t.kind == TensorKind::hyper && !read.contains(t.name); });
@@ -87,6 +101,7 @@ void check_overrides(Elaborator& e, const std::vector<Override>& overrides) {
 }
 
 void finish(Elaborator& e) {
+  for (auto& [name, graph] : e.program.graphs) graph = compacted(graph);
   drop_unread(e);
   std::stable_sort(e.tensors.begin(), e.tensors.end(),
                    [](const TensorInfo& a, const TensorInfo& b) { return a.kind < b.kind; });
@@ -97,7 +112,7 @@ void finish(Elaborator& e) {
     if (t.kind != TensorKind::hyper && t.kind != TensorKind::counter) continue;
     init.graph.add_result(ResultKind::store, t.name, init.builder.constant(t.initial, t.type.dtype));
   }
-  e.program.graphs.insert_or_assign("init", std::move(init.graph));
+  e.program.graphs.insert_or_assign("init", compacted(init.graph));
   e.program.tensors = std::move(e.tensors);
 }
 
@@ -138,9 +153,8 @@ void elaborate_program(Elaborator& e, std::vector<Override>& overrides) {
   if (e.program.outputs.empty() && !has_errors(e.diagnostics)) {
     e.fail(blocks.model->name.span, fmt::format("the model '{}' has no output: output y = …", blocks.model->name.name));
   }
-  if (has_errors(e.diagnostics)) return;
-  finish(e);
-  if (!blocks.data.empty()) read_data_blocks(e, blocks.data);
+  if (!blocks.data.empty() && !e.stopped()) read_data_blocks(e, blocks.data);
+  if (!has_errors(e.diagnostics)) finish(e);
 }
 
 }  // namespace tarn::elaboration

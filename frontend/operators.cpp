@@ -357,6 +357,7 @@ Value Elaborator::elementwise(Op op, std::vector<Value> operands, Span span, std
       known = known && tensor->known;
     } else if (is_numeric(operand)) {
       known = known && !operand.is<ListValue>();
+      if (!check_total(operand, span)) return ErrorValue{};
     } else {
       const bool of_tensors = operand.is<ListValue>() && !operand.get<ListValue>()->several;
       return fail(span, fmt::format("'{}' takes numbers and tensors, not {}", symbol, kind_of(operand)), "",

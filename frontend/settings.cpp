@@ -208,8 +208,12 @@ void TrainBlock::read_overridden_settings(const std::set<std::string>& given) {
 
 void TrainBlock::read_gradient_setting(const ast::Setting& setting, std::vector<GradientSetting>& settings) {
   SettingArguments arguments(elaborator_, setting, {"value"}, overrides_);
-  const bool may_be_zero = setting.key.name == "weight_decay";
-  const double value = arguments.number("value", 0, may_be_zero ? 0 : std::numeric_limits<double>::min(), kHuge);
+  const double value = arguments.number("value", 0, 0, kHuge);
+  if (arguments.good() && value == 0 && setting.key.name != "weight_decay") {
+    elaborator_.fail(arguments.span("value"),
+                     fmt::format("'{}' must be above 0: nothing would be left of the gradient", setting.key.name));
+    return;
+  }
   if (arguments.good()) settings.push_back({value, setting.key.span, resolve(setting.paths)});
 }
 

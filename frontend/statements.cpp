@@ -14,6 +14,14 @@ struct Overload : Functions... {
 template <class... Functions>
 Overload(Functions...) -> Overload<Functions...>;
 
+// Ends a body in which something went wrong whose consequences are unknown: further errors would only confuse. The
+// statements of a model and of a train block are looked at all the same.
+void give_up(Body& body) {
+  if (body.kind == BodyKind::model || body.kind == BodyKind::train) return;
+  body.result = ErrorValue{};
+  body.returned = true;
+}
+
 }  // namespace
 
 void Elaborator::execute(const ast::Block& block, Body& body) {
@@ -27,6 +35,10 @@ void Elaborator::execute(const ast::Statement& statement, Body& body) {
   const Span span = statement.span;
   if (!spend(1, span)) return;
   const auto misplaced = [&](std::string_view what, std::string_view where) {
+    if (body.kind == BodyKind::train && where.starts_with("a train")) {
+      fail(span, fmt::format("{} must stand in the train block itself, not inside an if or a loop", what));
+      return;
+    }
     fail(span, fmt::format("{} may stand only in {}, not in {}", what, where, body.owner));
   };
   std::visit(
@@ -39,10 +51,14 @@ void Elaborator::execute(const ast::Statement& statement, Body& body) {
           [&](const ast::If& i) { execute_if(i, body); },
           [&](const ast::For& f) { execute_for(f, body, span); },
           [&](const ast::Repeat& r) { execute_repeat(r, body, span); },
-          [&](const ast::Check& c) { execute_check(c, span); },
+          [&](const ast::Check& c) {
+            if (!execute_check(c, span)) give_up(body);
+          },
           [&](const ast::Penalty& p) { execute_penalty(p, body, span); },
           [&](const ast::Adapt&) { fail(span, "'adapt' is not supported yet"); },
-          [&](const ast::Evaluate& e) { evaluate(*e.value); },
+          [&](const ast::Evaluate& e) {
+            if (evaluate(*e.value).is_error()) give_up(body);
+          },
           [&](const ast::Term& t) { misplaced(fmt::format("'{}'", ast::spelling(t.kind)), "a train block"); },
           [&](const ast::Setting& s) {
             misplaced(fmt::format("the setting '{}'", s.key.name), "a train or data block");
@@ -103,17 +119,17 @@ void Elaborator::assign(const std::vector<ast::Identifier>& targets, const Value
 }
 
 void Elaborator::execute_return(const ast::Return& statement, Body& body) {
-  body.returned = true;
   if (body.kind == BodyKind::model || body.kind == BodyKind::train || body.kind == BodyKind::optimizer) {
     fail(statement.values.front()->span, fmt::format("'return' has no meaning in {}", body.owner));
     return;
   }
+  body.returned = true;
   std::vector<Value> values;
   for (const auto& value : statement.values) values.push_back(evaluate(*value));
   if (values.size() == 1) {
     body.result = std::move(values.front());
   } else {
-    body.result = ListValue{std::make_shared<const std::vector<Value>>(std::move(values)), true};
+    body.result = new_list(std::move(values), statement.values.front()->span, true);
   }
 }
 
@@ -121,11 +137,7 @@ void Elaborator::execute_if(const ast::If& statement, Body& body) {
   for (const ast::If::Branch& branch : statement.branches) {
     const std::optional<bool> chosen = condition(*branch.condition, "the condition of an if");
     if (!chosen) {
-      // What the branches would have assigned is unknown: errors about it would only confuse.
-      if (body.kind != BodyKind::model && body.kind != BodyKind::train) {
-        body.result = ErrorValue{};
-        body.returned = true;
-      }
+      give_up(body);
       return;
     }
     if (*chosen) {
@@ -164,13 +176,14 @@ void Elaborator::execute_repeat(const ast::Repeat& statement, Body& body, Span s
   }
 }
 
-void Elaborator::execute_check(const ast::Check& statement, Span span) {
+bool Elaborator::execute_check(const ast::Check& statement, Span span) {
   const std::optional<bool> holds = condition(*statement.condition, "what is checked");
-  if (!holds || *holds) return;
+  if (!holds || *holds) return holds.has_value();
   const auto* message = statement.message ? std::get_if<ast::String>(&statement.message->node) : nullptr;
   fail(span,
        message != nullptr ? interpolate(*message) : "this does not hold: " + source_text(statement.condition->span),
        "check");
+  return false;
 }
 
 void Elaborator::execute_penalty(const ast::Penalty& statement, Body& body, Span span) {

@@ -50,6 +50,7 @@ std::optional<NodeId> Elaborator::to_node(const Value& value, std::optional<DTyp
          of_tensors ? "stack(list) makes a tensor of a list of tensors" : "");
     return std::nullopt;
   }
+  if (!check_total(value, span)) return std::nullopt;
   auto converted = to_array(value, options.limits.list_length);
   if (const auto* bad = std::get_if<NotAnArray>(&converted)) {
     fail(span, "the list is not an array: " + bad->reason);
@@ -84,6 +85,12 @@ std::optional<NodeId> Elaborator::to_floating(const Value& value, Span span) {
   const DType dtype = builder().type(*node).dtype;
   if (tensor != nullptr && tensor->weak) return convert(*node, context_->float_type);
   return is_floating(dtype) ? *node : convert(*node, context_->float_type);
+}
+
+bool Elaborator::check_total(const Value& value, Span span) {
+  if (total_of(value) <= 2 * options.limits.list_length) return true;
+  fail(span, fmt::format("a list of lists has at most {} numbers in all", options.limits.list_length));
+  return false;
 }
 
 std::optional<NodeId> Elaborator::broadcast_to(NodeId node, const Shape& shape, Span span) {
@@ -122,6 +129,7 @@ std::optional<Shape> Elaborator::shape_of(const Value& value, Span span) {
     return std::nullopt;
   }
   if (is_numeric(value)) {
+    if (!check_total(value, span)) return std::nullopt;
     auto converted = to_array(value, options.limits.list_length);
     if (const auto* array = std::get_if<ArrayLiteral>(&converted)) {
       if (!spend(array->values.size(), span)) return std::nullopt;

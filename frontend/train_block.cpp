@@ -30,21 +30,26 @@ std::vector<std::string> TrainBlock::resolve(const std::vector<ast::Path>& paths
 }
 
 std::optional<std::string> TrainBlock::resolve(const std::string& path, Span span) {
-  const std::size_t dot = path.find('.');
-  std::string name = path;
+  std::vector<std::string> known;
+  const auto names_something = [&](const std::string& name) {
+    return std::any_of(elaborator_.tensors.begin(), elaborator_.tensors.end(),
+                       [&](const TensorInfo& t) { return t.kind == TensorKind::parameter && covers(name, t.name); });
+  };
+  if (names_something(path)) return path;
   // A name of the model may stand for a layer that is called otherwise: `a = b`.
+  const std::size_t dot = path.find('.');
   if (const Binding* binding = elaborator_.environment->find(path.substr(0, dot))) {
     const FunctionValue* function = binding->value.function();
     if (function != nullptr && function->instance != nullptr && !function->instance->path.empty()) {
-      name = function->instance->path + (dot == std::string::npos ? "" : path.substr(dot));
+      const std::string name = function->instance->path + (dot == std::string::npos ? "" : path.substr(dot));
+      if (names_something(name)) return name;
     }
   }
-  std::vector<std::string> known;
   for (const TensorInfo& t : elaborator_.tensors) {
     if (t.kind != TensorKind::parameter) continue;
-    if (covers(name, t.name)) return name;
-    for (std::size_t end = t.name.find('.'); end != std::string::npos; end = t.name.find('.', end + 1))
+    for (std::size_t end = t.name.find('.'); end != std::string::npos; end = t.name.find('.', end + 1)) {
       known.push_back(t.name.substr(0, end));
+    }
     known.push_back(t.name);
   }
   elaborator_.fail(span, fmt::format("no parameter is called '{}'{}", path, Elaborator::did_you_mean(path, known)));

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace tarn::elaboration {
@@ -10,7 +11,7 @@ namespace tarn::elaboration {
 namespace {
 
 constexpr std::size_t kLongestText = 200;
-constexpr int kDeepestList = 64;  // of lists taken as arrays or printed: far beyond kMaxRank
+constexpr int kDeepestList = 64;  // that is printed
 
 void append_text(std::string& out, const Value& value, int depth) {
   if (out.size() > kLongestText || depth > kDeepestList) return;
@@ -37,14 +38,23 @@ void append_text(std::string& out, const Value& value, int depth) {
   }
 }
 
+// The shape that the first elements have.
+Shape leading_shape(const Value& value) {
+  Shape shape;
+  const Value* first = &value;
+  while (const auto* list = first->list()) {
+    shape.insert(shape.end(), static_cast<std::int64_t>(list->size()));
+    if (list->empty() || shape.size() > kMaxRank) break;
+    first = &list->front();
+  }
+  return shape;
+}
+
 // Adds the elements below `value`; `depth` is the axis. Returns why it is not rectangular, or "".
 std::string append_array(ArrayLiteral& array, const Value& value, std::size_t depth, std::size_t most) {
   if (const auto* list = value.list()) {
-    if (depth >= kMaxRank) return fmt::format("it is nested deeper than {} lists", kMaxRank);
-    if (array.shape.size() == depth) {
-      if (!array.values.empty()) return "numbers and lists are mixed";
-      array.shape.push_back(static_cast<std::int64_t>(list->size()));
-    } else if (array.shape[depth] != static_cast<std::int64_t>(list->size())) {
+    if (depth >= array.shape.size()) return "numbers and lists are mixed";
+    if (array.shape[depth] != static_cast<std::int64_t>(list->size())) {
       return fmt::format("its rows have different lengths, {} and {}", array.shape[depth], list->size());
     }
     for (const Value& element : *list) {
@@ -80,8 +90,32 @@ std::string FunctionValue::description() const {
 Value integer(std::int64_t value) { return NumberValue{static_cast<double>(value), true}; }
 Value real(double value) { return NumberValue{value, false}; }
 
-Value make_list(std::vector<Value> elements) {
-  return ListValue{std::make_shared<const std::vector<Value>>(std::move(elements)), false};
+const std::vector<Value>* Value::list() const {
+  const ListValue* l = get<ListValue>();
+  return l != nullptr ? &l->data->elements : nullptr;
+}
+
+int depth_of(const Value& value) {
+  if (const auto* list = value.get<ListValue>()) return list->data->depth;
+  const FunctionValue* function = value.function();
+  return function != nullptr ? function->depth : 0;
+}
+
+std::uint64_t total_of(const Value& value) {
+  const auto* list = value.get<ListValue>();
+  return list != nullptr ? list->data->total : 1;
+}
+
+Value make_list(std::vector<Value> elements, bool several) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 62;
+  ListData data;
+  for (const Value& element : elements) {
+    data.total = std::min(kMost, data.total + total_of(element));
+    data.depth = std::max(data.depth, 1 + depth_of(element));
+    data.numeric = data.numeric && is_numeric(element);
+  }
+  data.elements = std::move(elements);
+  return ListValue{std::make_shared<const ListData>(std::move(data)), several};
 }
 
 Value make_list(const Shape& shape) {
@@ -92,12 +126,7 @@ Value make_list(const Shape& shape) {
 }
 
 bool is_numeric(const Value& value) {
-  if (const auto* list = value.list()) {
-    for (const Value& element : *list) {
-      if (!is_numeric(element)) return false;
-    }
-    return true;
-  }
+  if (const auto* list = value.get<ListValue>()) return list->data->numeric;
   return value.is<NumberValue>() || value.is<bool>();
 }
 
@@ -128,6 +157,8 @@ std::string to_text(const Value& value) {
 
 std::variant<ArrayLiteral, NotAnArray> to_array(const Value& value, std::size_t most) {
   ArrayLiteral array;
+  array.shape = leading_shape(value);
+  if (array.shape.size() > kMaxRank) return NotAnArray{fmt::format("it is nested deeper than {} lists", kMaxRank)};
   if (std::string reason = append_array(array, value, 0, most); !reason.empty()) return NotAnArray{std::move(reason)};
   return array;
 }

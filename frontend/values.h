@@ -42,8 +42,9 @@ struct TensorValue {
   std::optional<double> known;
 };
 
+struct ListData;
 struct ListValue {
-  std::shared_ptr<const std::vector<Value>> elements;
+  std::shared_ptr<const ListData> data;
   bool several = false;  // what `return a, b` gives; may be taken apart by `a, b = …`
 };
 
@@ -56,6 +57,8 @@ struct FunctionValue {
   std::vector<std::vector<Value>>
       bound;                     // one for each parameter list that has its arguments, in the order of the parameters
   Instance* instance = nullptr;  // layers with their configuration, and lambdas: what its parameters belong to
+
+  int depth = 1;  // how deep values are inside values
 
   std::size_t list_count() const { return declaration ? declaration->parameter_lists.size() : 1; }
   const std::vector<ast::Parameter>& parameters(std::size_t list) const {
@@ -92,21 +95,33 @@ class Value {
     return p != nullptr ? p->get() : nullptr;
   }
   // Elements of a list; nullptr for anything else.
-  const std::vector<Value>* list() const {
-    const ListValue* l = get<ListValue>();
-    return l != nullptr ? l->elements.get() : nullptr;
-  }
+  const std::vector<Value>* list() const;
 
  private:
   Variant value_;
 };
 
+// What a list holds, and what it costs to look through all of it: lists share their elements, so a short program can
+// make a list of 2^60 numbers.
+struct ListData {
+  std::vector<Value> elements;
+  std::uint64_t total = 1;  // lists and elements inside it, however deep, itself included; saturates
+  int depth = 1;
+  bool numeric = true;  // numbers, truth values and lists of such only
+};
+
+// Values may hold values this deep, so that recursion over them, and their destruction, are safe.
+inline constexpr int kMaxValueDepth = 200;
+int depth_of(const Value& value);
+// Lists and elements inside a list; 1 for anything else.
+std::uint64_t total_of(const Value& value);
+
 Value integer(std::int64_t value);
 Value real(double value);
-Value make_list(std::vector<Value> elements);
+Value make_list(std::vector<Value> elements, bool several = false);
 Value make_list(const Shape& shape);
 
-// Whether everything in it is a number or a truth value, nested lists included.
+// Whether it is a number, a truth value, or a list of nothing else.
 bool is_numeric(const Value& value);
 
 // What kind of thing it is, with an article: "a number", "a list", "none".

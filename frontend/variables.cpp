@@ -106,18 +106,20 @@ void Elaborator::declare_input(const ast::Variable& variable, Body& body, Span s
     fail(variable.options.front().name->span, fmt::format("{} has no options", is_target ? "a target" : "an input"));
     return;
   }
-  auto type = variable_type(variable, nullptr, span, Type{options.float_type, true, {}});
-  if (!type) return;
+  const Type scalar{options.float_type, true, {}};
+  const auto type = variable_type(variable, nullptr, span, scalar);
   const auto known =
       std::find_if(program.inputs.begin(), program.inputs.end(), [&](const InputInfo& i) { return i.name == name; });
   if (known == program.inputs.end()) {
-    program.inputs.push_back({name, is_target ? InputRole::target : InputRole::input, *type, 0, variable.name.span});
+    program.inputs.push_back(
+        {name, is_target ? InputRole::target : InputRole::input, type.value_or(scalar), 0, variable.name.span});
   } else if (known->declared != variable.name.span) {
     Diagnostic twice = error_at(variable.name.span, fmt::format("'{}' is declared twice", name));
     twice.notes.push_back({known->declared, "here first"});
     fail(std::move(twice));
     return;
   }
+  if (!type) return;
   locate(variable.name.span);
   const NodeId node = builder().source(Op::input, *type, {{Key::name, name}});
   body.environment->set(name, {tensor(node), {}, Update::never});

@@ -1,0 +1,52 @@
+// Every file of tests/golden/errors says exactly what stands in the .txt beside it. TARN_UPDATE_GOLDEN=1 writes the
+// .txt files anew; read what changed before committing it.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "frontend/frontend.h"
+
+namespace tarn {
+namespace {
+
+const std::filesystem::path kFolder = std::filesystem::path(TARN_SOURCE_DIR) / "tests/golden/errors";
+
+std::string read(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+// Diagnostics with paths from the folder of the golden files.
+std::string messages_of(const std::filesystem::path& path) {
+  Sources sources;
+  const FrontendResult result = compile_file(path.string(), {}, sources);
+  EXPECT_EQ(result.program.has_value(), !has_errors(result.diagnostics));
+  std::string text = format(result.diagnostics, sources);
+  const std::string prefix = kFolder.string() + "/";
+  for (std::size_t at; (at = text.find(prefix)) != std::string::npos;) text.erase(at, prefix.size());
+  return text;
+}
+
+TEST(ErrorsGolden, EveryFileSaysWhatIsExpected) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(kFolder)) {
+    if (entry.path().extension() != ".tarn") continue;
+    SCOPED_TRACE(entry.path().filename().string());
+    ++count;
+    const std::string messages = messages_of(entry.path());
+    std::filesystem::path expected = entry.path();
+    expected.replace_extension(".txt");
+    if (std::getenv("TARN_UPDATE_GOLDEN") != nullptr) std::ofstream(expected, std::ios::binary) << messages;
+    EXPECT_EQ(messages, read(expected));
+    EXPECT_FALSE(messages.empty());
+  }
+  EXPECT_GE(count, 20);
+}
+
+}  // namespace
+}  // namespace tarn
