@@ -220,10 +220,12 @@ class InterfaceMaker {
       api_.metrics.push_back(program_.metrics[i]);
       api_.metric_count += element_count(program_.metrics[i].shape);
     }
-    const auto train = plan_.plans.find("train");
-    if (train == plan_.plans.end()) return;
-    for (const PlanResult& result : train->second.results) {
-      if (result.kind == ResultKind::loss) api_.real = train->second.buffers[result.buffer].dtype;
+    for (const char* graph : {"train", "evaluate"}) {
+      const auto found = plan_.plans.find(graph);
+      if (found == plan_.plans.end()) continue;
+      for (const PlanResult& result : found->second.results) {
+        if (result.kind == ResultKind::loss) api_.real = found->second.buffers[result.buffer].dtype;
+      }
     }
   }
 

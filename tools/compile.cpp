@@ -1,0 +1,191 @@
+// `tarn compile FILE -o OUT`: the model as an object file, library or assembly, with a C header.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "codegen/compiled_model.h"
+#include "runtime/file.h"
+#include "tools/command.h"
+#include "tools/self_test.h"
+#include "tools/shared_library.h"
+
+namespace tarn {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct CompileOptions : CommonOptions {
+  std::string output, header, prefix, target;
+  std::vector<std::string> functions;
+  bool test = false;
+};
+
+// libiris.a and iris.o have the header iris.h, in the same folder.
+std::string header_path(const CompileOptions& options) {
+  if (!options.header.empty()) return options.header;
+  const fs::path path(options.output);
+  std::string stem = path.stem().string();
+  const bool is_library = path.extension() == ".a" || path.extension() == ".so";
+  if (is_library && stem.starts_with("lib") && stem.size() > 3) stem.erase(0, 3);
+  return (path.parent_path() / (stem + ".h")).string();
+}
+
+Result<CodeFormat> format_of(const std::string& path) {
+  const std::string extension = fs::path(path).extension().string();
+  if (extension == ".o" || extension == ".so") return CodeFormat::object;
+  if (extension == ".a") return CodeFormat::archive;
+  if (extension == ".s") return CodeFormat::assembly;
+  if (extension == ".ll") return CodeFormat::llvm_ir;
+  if (extension == ".bc") return CodeFormat::bitcode;
+  return error(fmt::format("-o {}: the name must end in .o, .a, .so, .s, .ll or .bc", path));
+}
+
+// What the command line asks for, read and compiled up to kernel plans.
+struct Inputs {
+  ModelOptions options;
+  std::shared_ptr<Model> model;      // planned for the target
+  std::unique_ptr<Session> session;  // on this machine, with the weights that are to be built in; else null
+  Vocabularies vocabularies;
+};
+
+bool has_labels(const Program& program) {
+  const auto data = program.data.find("");
+  if (data == program.data.end()) return false;
+  return std::ranges::any_of(data->second.bindings, [](const DataBinding& binding) {
+    return binding.encoding != DataBinding::Encoding::none;
+  });
+}
+
+Status read_weights_into(Inputs& inputs, const CompileOptions& options, const WeightsFile& weights, Console& console) {
+  ModelOptions host = inputs.options;
+  host.codegen = {};
+  TARN_TRY(const std::shared_ptr<Model> model, Model::compile(options.file, host, {"init"}, console.sources));
+  inputs.session = std::make_unique<Session>(model, options.seed.value_or(model->program().settings.seed));
+  return apply_weights(*inputs.session, weights, options.weights);
+}
+
+Result<Inputs> read_inputs(const CompileOptions& options, Console& console) {
+  Inputs inputs;
+  TARN_TRY(inputs.options, model_options(options));
+  // Foreign machines are no better known than by their name.
+  if (!options.target.empty() && inputs.options.codegen.cpu.empty()) inputs.options.codegen.cpu = "generic";
+  inputs.options.codegen.triple = options.target;
+  inputs.options.codegen.level = OptimizationLevel::standard;
+  std::optional<WeightsFile> weights;
+  if (!options.weights.empty()) {
+    TARN_TRY(weights, read_weights(options.weights));
+    std::vector<std::pair<std::string, std::string>> recorded(weights->constants.begin(), weights->constants.end());
+    inputs.options.overrides.insert(inputs.options.overrides.begin(), recorded.begin(), recorded.end());
+    inputs.vocabularies = weights->vocabularies;
+  }
+  TARN_TRY(inputs.model, Model::compile(options.file, inputs.options, {}, console.sources));
+  console.report(inputs.model->warnings());
+  if (weights) {
+    TARN_RETURN_IF_ERROR(read_weights_into(inputs, options, *weights, console));
+  }
+  const Program& program = inputs.model->program();
+  if (inputs.vocabularies.empty() && has_labels(program)) {
+    const Result<Dataset> data =
+        read_dataset(program, inputs.model->folder(), {"", data_paths(options), true}, inputs.vocabularies);
+    if (!data) console.note(fmt::format("note: no class names: {}", data.error().front().message));
+  }
+  return inputs;
+}
+
+// Those of the first target that has any.
+std::vector<std::string> class_names(const Program& program, const Vocabularies& vocabularies) {
+  for (const InputInfo& input : program.inputs) {
+    const auto found = vocabularies.find(input.name);
+    if (input.role == InputRole::target && found != vocabularies.end()) return found->second;
+  }
+  return {};
+}
+
+Status write_test(const CompileOptions& options, const Inputs& inputs, const CompiledModel& compiled,
+                  const std::string& header, const std::string& path) {
+  const Program& program = inputs.model->program();
+  SelfTestOptions test;
+  test.header = fs::path(header).filename().string();
+  test.seed = options.seed.value_or(program.settings.seed);
+  if (inputs.session != nullptr) {
+    for (const TensorInfo& tensor : compiled.interface.tensors) {
+      test.weights[tensor.name] = {tensor.type.shape, inputs.session->tensor(tensor.name).to_doubles()};
+    }
+  }
+  TARN_TRY(const std::string text, self_test(program, compiled.interface, test));
+  return write_file(path, text);
+}
+
+Status write_all(const CompileOptions& options, Console& console) {
+  TARN_TRY(const CodeFormat format, format_of(options.output));
+  TARN_TRY(const Inputs inputs, read_inputs(options, console));
+  const Program& program = inputs.model->program();
+  CompiledModelOptions compile;
+  compile.codegen = inputs.options.codegen;
+  compile.interface.prefix = options.prefix;
+  compile.interface.functions = options.functions;
+  compile.interface.class_names = class_names(program, inputs.vocabularies);
+  compile.interface.bake_weights = inputs.session != nullptr;
+  if (inputs.session != nullptr) compile.weights = inputs.session->state();
+  compile.source = fmt::format("tarn {} from {}", TARN_VERSION, fs::path(options.file).filename().string());
+  TARN_TRY(const CompiledModel compiled, compile_model(program, inputs.model->plan(), compile, format));
+
+  if (options.output.ends_with(".so")) {
+    TARN_RETURN_IF_ERROR(link_shared_library(compiled.code, options.output));
+  } else {
+    TARN_RETURN_IF_ERROR(write_file(options.output, compiled.code));
+  }
+  const std::string header = header_path(options);
+  TARN_RETURN_IF_ERROR(write_file(header, compiled.header));
+  std::string test;
+  if (options.test) {
+    test = fs::path(header).replace_extension().string() + "_test.c";
+    TARN_RETURN_IF_ERROR(write_test(options, inputs, compiled, header, test));
+  }
+  if (console.json()) {
+    nlohmann::ordered_json event{{"event", "written"}, {"output", options.output}, {"header", header}};
+    if (!test.empty()) event["test"] = test;
+    event["bytes"] = fs::file_size(options.output);
+    console.event(event);
+  } else {
+    console.note(fmt::format("{} ({} bytes), {}{}{}", options.output, fs::file_size(options.output), header,
+                             test.empty() ? "" : ", ", test));
+  }
+  return Done{};
+}
+
+int compile(const CompileOptions& options) {
+  Console console(options);
+  Status written = write_all(options, console);
+  return written ? kDone : console.report(written.error());
+}
+
+}  // namespace
+
+void add_compile(CLI::App& app, Action& action) {
+  auto options = std::make_shared<CompileOptions>();
+  CLI::App* command = app.add_subcommand(
+      "compile", "ahead of time: an object file, archive, shared library, assembly or LLVM IR, with a C header");
+  add_model_options(*command, *options);
+  command
+      ->add_option("-o,--output", options->output, "OUT.o, OUT.a, OUT.so, OUT.s, OUT.ll or OUT.bc; the header is OUT.h")
+      ->required();
+  command->add_option("--header", options->header, "where the header goes instead");
+  command
+      ->add_option("--functions", options->functions,
+                   "which to make: init, predict, train, evaluate, adapt; default: all that the model has")
+      ->delimiter(',');
+  command->add_option("--prefix", options->prefix, "what the names of functions begin with; default: the model's name");
+  command->add_option("--weights", options->weights,
+                      "safetensors or npz to build in as constants: prediction then takes no state");
+  command->add_option("--data", options->data, "PATH or NAME=PATH: a file of class names instead of the model's")
+      ->allow_extra_args(false);
+  command->add_option("--target", options->target, "triple of the machine to make code for; default: this one");
+  command->add_flag("--test", options->test, "also OUT_test.c: a program that checks the compiled model where it runs");
+  command->callback([&action, options] { action = [options] { return compile(*options); }; });
+}
+
+}  // namespace tarn
