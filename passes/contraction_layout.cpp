@@ -15,6 +15,7 @@ struct Letter {
   std::int64_t a = 0, b = 0, result = 0;
   bool in_a = false, in_b = false;
   std::size_t result_axis = kNone;  // number among axes_of(result)
+  std::size_t number = 0;           // in the order in which they are met
 };
 
 // Adjacent letters as one axis.
@@ -74,7 +75,10 @@ Merged take_axis(std::vector<Merged> axes, std::vector<Merged>& batch, std::int6
   return result;
 }
 
-double vectors(std::int64_t extent, std::int64_t lanes) { return static_cast<double>((extent + lanes - 1) / lanes); }
+double vectors(std::int64_t extent, std::int64_t lanes) {
+  const std::int64_t count = (extent + lanes - 1) / lanes;
+  return static_cast<double>(count);
+}
 
 class Layouter {
  public:
@@ -128,6 +132,7 @@ class Layouter {
       }
       letters_.push_back({name, {}});
       letters_.back().second.extent = extent_of(extent);
+      letters_.back().second.number = letters_.size();
       return letters_.back().second;
     };
     std::size_t next = 0;
@@ -158,7 +163,8 @@ class Layouter {
       if (in_result ? !is_inner && letter.in_a == in_a && letter.in_b == in_b : is_inner) result.push_back(letter);
     }
     if (!in_result) {
-      std::stable_sort(result.begin(), result.end(), [](const Letter& x, const Letter& y) { return x.a > y.a; });
+      std::sort(result.begin(), result.end(),
+                [](const Letter& x, const Letter& y) { return std::pair(-x.a, x.number) < std::pair(-y.a, y.number); });
     }
     return result;
   }
@@ -259,7 +265,8 @@ class Layouter {
     for (const char c : std::string(map.a) + std::string(map.b)) {
       if (map.result.find(c) == std::string_view::npos && inner.find(c) == std::string::npos) inner += c;
     }
-    std::stable_sort(inner.begin(), inner.end(), [&](char x, char y) { return is_batch(x) && !is_batch(y); });
+    const auto batch = std::find_if(inner.begin(), inner.end(), [&](char c) { return is_batch(c); });
+    if (batch != inner.end()) std::rotate(inner.begin(), batch, batch + 1);
     return inner;
   }
   bool is_batch(char name) const {

@@ -152,6 +152,7 @@ class Emitter {
     Expression main(p_.leaves, p_.space(g.axes));
     define(main, g.main);
     std::vector<Delivery> deliveries;
+    deliveries.reserve(g.main.size());
     for (const UnitId id : g.main) deliveries.push_back(demand(main, id));
     std::vector<std::size_t> summands;
     for (const UnitId id : g.reductions) {
@@ -275,6 +276,7 @@ std::vector<Linear> linears_of(Planning& planning, UnitId id) {
   const Unit& unit = planning.units[id];
   std::vector<Linear> result;
   const Coordinates at = own_point(planning.shape(unit.node));
+  result.reserve(unit.targets.size());
   for (const Destination& target : unit.targets) {
     result.push_back(dot(target.strides, at, target.offset, unit.axes.size()));
   }

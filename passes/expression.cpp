@@ -154,7 +154,8 @@ void Expression::resolve() {
   // Operands have smaller ids than their users, so the order of ids is an order of computation.
   std::vector<std::uint32_t> order(terms_.size());
   std::iota(order.begin(), order.end(), 0U);
-  std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return nodes_[a] < nodes_[b]; });
+  std::sort(order.begin(), order.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return std::pair(nodes_[a], a) < std::pair(nodes_[b], b); });
   position_.resize(terms_.size());
   std::vector<Term> sorted;
   for (const std::uint32_t term : order) {
@@ -224,6 +225,7 @@ void Expression::resolve(const Pending& pending) {
     return resolve_load(pending);
   }
   std::vector<ValueId> operands;
+  operands.reserve(node.inputs.size());
   for (const NodeId input : node.inputs) operands.push_back(term_at({input, false, point.at}));
   Value& value = terms_[pending.term].value;
   value.kind = Value::Kind::operation;

@@ -74,6 +74,7 @@ class Grouper {
 
   static std::vector<std::int64_t> key(const std::vector<Extent>& axes) {
     std::vector<std::int64_t> result;
+    result.reserve(axes.size());
     for (const Extent& e : axes) result.push_back(e.times_batch ? -e.constant : e.constant);
     return result;
   }

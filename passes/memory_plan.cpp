@@ -147,8 +147,9 @@ class MemoryPlanner {
     for (BufferId id = 0; id < lives_.size(); ++id) {
       if (is_in_arena(id) && lives_[id].shares_with == kNone) order.push_back(id);
     }
-    std::stable_sort(order.begin(), order.end(),
-                     [&](BufferId a, BufferId b) { return lives_[a].bytes > lives_[b].bytes; });
+    std::sort(order.begin(), order.end(), [&](BufferId a, BufferId b) {
+      return lives_[a].bytes != lives_[b].bytes ? lives_[a].bytes > lives_[b].bytes : a < b;
+    });
     std::vector<BufferId> placed;  // by offset
     std::uint64_t end = 0;
     for (const BufferId id : order) {

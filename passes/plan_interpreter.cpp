@@ -328,6 +328,7 @@ Status Interpreter::run_kernel(const LoopKernel& kernel) {
       }
     });
     std::vector<double> given;
+    given.reserve(running.size());
     for (std::size_t i = 0; i < running.size(); ++i) given.push_back(result_of(running[i], kernel.reductions[i].op));
     static_cast<void>(run_body(kernel.tail, outer, given));
   });
@@ -336,6 +337,7 @@ Status Interpreter::run_kernel(const LoopKernel& kernel) {
 
 Status Interpreter::run_kernel(const ContractionKernel& kernel) {
   std::vector<std::int64_t> extents;
+  extents.reserve(kernel.batch.size() + 2);
   for (const Extent& e : kernel.batch) extents.push_back(extent(e));
   extents.push_back(extent(kernel.rows));
   extents.push_back(extent(kernel.columns));

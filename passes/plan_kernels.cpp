@@ -130,6 +130,7 @@ class ContractionRewriter {
 
   NodeId in_order(NodeId node, std::string_view letters, const std::string& order, const Shape& shape) {
     std::vector<std::pair<std::size_t, std::int64_t>> places;
+    places.reserve(letters.size());
     for (std::size_t i = 0; i < letters.size(); ++i) {
       places.emplace_back(order.find(letters[i]), static_cast<std::int64_t>(i));
     }

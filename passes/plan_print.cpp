@@ -28,7 +28,7 @@ std::string quantity(double value, std::string_view unit) {
 // "2*i + j + 3"
 std::string text_of(const Linear& linear, const Names& names) {
   std::string text;
-  const auto add = [&](std::string part, bool negative) {
+  const auto add = [&](const std::string& part, bool negative) {
     text += text.empty() ? (negative ? "-" : "") : negative ? " - " : " + ";
     text += part;
   };
@@ -71,7 +71,8 @@ class Printer {
     const Buffer& buffer = plan_.buffers[access.buffer];
     std::string inside = by_axes(access, buffer, axes, names);
     if (inside.empty() && !buffer.shape.empty()) inside = tarn::text_of(access.at, names);
-    if (access.row != kNoValue) inside = tarn::text_of(access.at, names) + fmt::format(" + {}*{}", access.row_stride, values[access.row]);
+    if (access.row != kNoValue)
+      inside = tarn::text_of(access.at, names) + fmt::format(" + {}*{}", access.row_stride, values[access.row]);
     return inside.empty() ? buffer.name : fmt::format("{}[{}]", buffer.name, inside);
   }
 
@@ -79,8 +80,9 @@ class Printer {
                              const Names& names) {
     std::vector<std::size_t> order(buffer.strides.size());
     std::iota(order.begin(), order.end(), 0U);
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return buffer.strides[a] > buffer.strides[b]; });
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return std::pair(-buffer.strides[a], a) < std::pair(-buffer.strides[b], b);
+    });
     Linear rest = access.at;
     std::vector<std::string> parts(order.size());
     for (const std::size_t dimension : order) {
@@ -206,6 +208,7 @@ class Printer {
       indent += "  ";
     }
     std::vector<ValueId> used;
+    used.reserve(kernel.reductions.size());
     for (const Reduction& r : kernel.reductions) used.push_back(r.value);
     const Names values = print_body(kernel.body, kernel.axes, names, {}, indent, used);
     Names given;

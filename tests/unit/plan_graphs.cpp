@@ -183,7 +183,8 @@ class Maker {
       if (chance(55)) order.push_back(i);
     }
     std::shuffle(order.begin(), order.end(), random_);
-    std::stable_partition(order.begin(), order.end(), [&](std::size_t i) { return by_letter[i] == kBatch; });
+    const auto batch = std::find_if(order.begin(), order.end(), [&](std::size_t i) { return by_letter[i] == kBatch; });
+    if (batch != order.end()) std::rotate(order.begin(), batch, batch + 1);
     if (order.size() > 5) return;
     for (const std::size_t i : order) result += letter(i);
     keep(b_.contract(a, b, a_letters + "," + b_letters + "->" + result));
