@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "codegen/c_header.h"
+#include "codegen/compact_object.h"
 #include "codegen/compiled_functions.h"
 #include "codegen/object_code.h"
 #include "codegen/program_functions.h"
@@ -107,9 +108,9 @@ std::uint64_t stack_bound(const llvm::Module& module, const FrameSizes& frames) 
   return most;
 }
 
-std::string archive_of(const llvm::SmallVector<char, 0>& object, const std::string& member) {
+std::string archive_of(const std::string& object, const std::string& member) {
   std::vector<llvm::NewArchiveMember> members;
-  members.emplace_back(llvm::MemoryBufferRef(llvm::StringRef(object.data(), object.size()), member));
+  members.emplace_back(llvm::MemoryBufferRef(object, member));
   auto archive = llvm::writeArchiveToBuffer(members, llvm::SymtabWritingMode::NormalSymtab,
                                             llvm::object::Archive::K_GNU, /*Deterministic=*/true, /*Thin=*/false);
   TARN_CHECK(static_cast<bool>(archive), "no archive can be made: " + llvm::toString(archive.takeError()));
@@ -146,6 +147,12 @@ Result<CompiledModel> compile_model(const Program& program, const ProgramPlan& p
   llvm::LLVMContext context;
   const std::unique_ptr<llvm::Module> module = emit_program(context, program, wanted, graphs, machine);
   emit_compiled_functions(*module, program, wanted, machine.target, model.interface, weights);
+  // For those who go on from the IR: the compiler that reads it must know what it was made for.
+  for (llvm::Function& function : *module) {
+    if (function.isDeclaration()) continue;
+    function.addFnAttr("target-cpu", machine.llvm->getTargetCPU());
+    function.addFnAttr("target-features", machine.llvm->getTargetFeatureString());
+  }
   if (options.codegen.verify) {
     std::string text;
     llvm::raw_string_ostream stream(text);
@@ -156,8 +163,10 @@ Result<CompiledModel> compile_model(const Program& program, const ProgramPlan& p
   FrameSizes frames;
   frames.ask(*module);
   const llvm::SmallVector<char, 0> code = emit_code(*module, machine, format == CodeFormat::assembly);
-  if (format == CodeFormat::object || format == CodeFormat::assembly) model.code.assign(code.begin(), code.end());
-  if (format == CodeFormat::archive) model.code = archive_of(code, model.interface.prefix + ".o");
+  const llvm::StringRef bytes(code.data(), code.size());
+  if (format == CodeFormat::assembly) model.code = bytes.str();
+  if (format == CodeFormat::object) model.code = compact_object(bytes);
+  if (format == CodeFormat::archive) model.code = archive_of(compact_object(bytes), model.interface.prefix + ".o");
   model.header = c_header(model.interface, {options.source, machine.llvm->getTargetTriple().str(),
                                             machine.llvm->getTargetCPU().str(), stack_bound(*module, frames)});
   return model;
