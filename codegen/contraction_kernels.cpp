@@ -9,6 +9,7 @@
 #include "codegen/contraction_schedule.h"
 #include "codegen/contraction_tiles.h"
 #include "codegen/loops.h"
+#include "codegen/transpose.h"
 
 namespace tarn {
 
@@ -45,6 +46,7 @@ class ContractionEmitter {
   void emit_row_blocks(const Panel& panel);
   void emit_product(const Panel& panel, const Rows& rows, const Source* packed);
   Source emit_source(const Panel& panel, llvm::Value* k_begin, llvm::Value* count);
+  bool packs_by_transposing() const;
   llvm::Value* emit_pack(const Panel& panel, llvm::Value* source, llvm::Value* count);
   void emit_tiles(const Panel& panel, const Rows& rows, llvm::Value* k_begin, llvm::Value* count, const Source& source);
   // Calls `tile(row, rows of the tile)` for whole tiles of rows, then for single rows.
@@ -201,7 +203,22 @@ void ContractionEmitter::clear_product(const Rows& rows) {
   });
 }
 
+// b is contiguous along k, and whole panels are packed: by blocks in registers.
+bool ContractionEmitter::packs_by_transposing() const {
+  const std::int64_t last = kernel_.inner.constant % std::max<std::int64_t>(schedule_.inner_block, 1);
+  const bool long_blocks =
+      !schedule_.several_blocks || (!kernel_.inner.times_batch && (last == 0 || last >= kTransposeBlock));
+  return b_inner_stride() == size_ && !kernel_.columns.times_batch && kernel_.columns.constant >= schedule_.panel &&
+         schedule_.panel >= kTransposeBlock && kernel_.inner.constant >= kTransposeBlock && long_blocks;
+}
+
 llvm::Value* ContractionEmitter::emit_pack(const Panel& panel, llvm::Value* source, llvm::Value* count) {
+  if (packs_by_transposing()) {
+    b_.CreateCall(transpose_function(function_.emission, static_cast<std::size_t>(size_)),
+                  {source, function_.integer(column_stride()), function_.integer(schedule_.panel), count, packed_,
+                   function_.integer(schedule_.panel * size_)});
+    return packed_;
+  }
   const bool contiguous = column_stride() == size_ || one_column();
   llvm::Function* const pack = pack_function(function_.emission, kernel_.dtype, schedule_.lanes,
                                              static_cast<unsigned>(schedule_.panel), contiguous);

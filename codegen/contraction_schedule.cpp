@@ -71,7 +71,7 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
     schedule.packing = ContractionSchedule::Packing::many_rows;
   }
   // A packed panel should stay in the second-level cache while all rows go over it; 512 rows of 64 floats are 128 KiB.
-  constexpr std::int64_t kLongest = 768, kBlock = 512;
+  constexpr std::int64_t kLongest = 1024, kBlock = 512;
   schedule.several_blocks = extents.inner > kLongest;
   schedule.inner_block = extents.inner;
   if (schedule.several_blocks) {

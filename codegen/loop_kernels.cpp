@@ -8,6 +8,7 @@
 #include "codegen/bodies.h"
 #include "codegen/loops.h"
 #include "codegen/reductions.h"
+#include "codegen/transpose.h"
 
 namespace tarn {
 
@@ -307,7 +308,7 @@ std::vector<llvm::Value*> LoopKernelEmitter::reduced_values(const Carried& carri
 }  // namespace
 
 void emit_loop_kernel(KernelFunction& function, const LoopKernel& kernel) {
-  LoopKernelEmitter(function, kernel).emit();
+  if (!emit_transposing_copy(function, kernel)) LoopKernelEmitter(function, kernel).emit();
 }
 
 }  // namespace tarn

@@ -70,6 +70,26 @@ TEST(CodegenLoops, EveryKindOfStride) {
   }
 }
 
+// x[N, 3, 29, 41] copied to y[N, 3, 41, 29]: large enough for blocks in registers, with both extents odd.
+TEST(CodegenLoops, TransposingCopies) {
+  for (const DType dtype : {DType::f32, DType::f64, DType::i32}) {
+    for (const std::int64_t batch : {1, 2}) {
+      HandPlan hand(2);
+      const BufferId x = hand.input(dtype, {kBatch, 3, 29, 41}, random_numbers(1, 7134, dtype, 99));
+      const BufferId y = hand.result(dtype, {kBatch, 3, 41, 29});
+      LoopKernel kernel;
+      kernel.axes = {{1, true}, {3, false}, {41, false}, {29, false}};
+      kernel.reduced = {false, false, false, false};
+      kernel.vector_axis = 3;
+      kernel.body.values = {load(x, {3567, 1189, 1, 41}, dtype)};
+      kernel.body.stores = {{0, at(y, {3567, 1189, 29, 1}), false}};
+      hand.add(kernel);
+      expect_as_interpreted(hand, batch, 0, "transposing copy");
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
 TEST(CodegenLoops, MixedTypesAndTheBatchAxis) {
   for (const std::int64_t batch : {1, 2, 15, 16, 17, 64}) {
     HandPlan hand;

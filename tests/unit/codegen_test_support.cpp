@@ -242,8 +242,8 @@ const std::vector<std::string>& cpus() {
     const auto has = [&](const char* name) {
       return std::find(features.begin(), features.end(), name) != features.end();
     };
+    // A machine with AVX-512 has it in "native" already.
     if (has("avx2") && has("fma")) names.emplace_back("x86-64-v3");
-    if (has("avx512f") && has("avx512bw") && has("avx512dq") && has("avx512vl")) names.emplace_back("x86-64-v4");
     return names;
   }();
   return list;

@@ -47,7 +47,7 @@ struct NativeRun {
 NativeRun run_native(const HandPlan& hand, const CodegenOptions& options, std::int64_t batch,
                      const std::string& function = "adapt");
 
-// x86-64, x86-64-v3, x86-64-v4 as far as this machine has them, and "native".
+// "native", x86-64 and, where this machine has it, x86-64-v3: vectors of 16, 32 and, with AVX-512, 64 bytes.
 const std::vector<std::string>& cpus();
 CodegenOptions options_for(const std::string& cpu);
 

@@ -1,0 +1,150 @@
+// Transposes by blocks. See transpose.h.
+#include "codegen/transpose.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+#include "codegen/loops.h"
+
+namespace tarn {
+
+namespace {
+
+// Transposes a square of vectors in place: in each stage, squares of half the size change places across the diagonal
+// (Eklundh, "A fast computer method for matrix transposing", 1972).
+void transpose_registers(llvm::IRBuilder<>& b, std::vector<llvm::Value*>& rows) {
+  const int size = static_cast<int>(rows.size());
+  for (int half = size / 2; half > 0; half /= 2) {
+    std::vector<int> upper(rows.size()), lower(rows.size());
+    for (int lane = 0; lane < size; ++lane) {
+      const bool second = (lane & half) != 0;
+      upper[static_cast<std::size_t>(lane)] = second ? size + lane - half : lane;
+      lower[static_cast<std::size_t>(lane)] = second ? size + lane : lane + half;
+    }
+    for (int row = 0; row < size; ++row) {
+      if ((row & half) != 0) continue;
+      llvm::Value*& first = rows[static_cast<std::size_t>(row)];
+      llvm::Value*& second = rows[static_cast<std::size_t>(row + half)];
+      llvm::Value* const changed = b.CreateShuffleVector(first, second, upper);
+      second = b.CreateShuffleVector(first, second, lower);
+      first = changed;
+    }
+  }
+}
+
+llvm::Value* offset(llvm::IRBuilderBase& b, llvm::Value* base, llvm::Value* index, llvm::Value* bytes) {
+  return b.CreateGEP(b.getInt8Ty(), base, b.CreateMul(index, bytes));
+}
+
+// Axes of a copy: `along_load` is contiguous in what is read, `along_store` in what is written.
+struct CopyAxes {
+  std::size_t along_load, along_store;
+};
+
+std::optional<CopyAxes> axes_of_copy(const LoopKernel& kernel, std::int64_t max_batch) {
+  const Body& body = kernel.body;
+  if (!kernel.reductions.empty() || body.values.size() != 1 || body.stores.size() != 1) return std::nullopt;
+  const Value& value = body.values.front();
+  const Store& store = body.stores.front();
+  const bool plain = value.kind == Value::Kind::load && value.access.row == kNoValue && store.access.row == kNoValue;
+  if (!plain || store.accumulate || value.dtype == DType::boolean) return std::nullopt;
+  constexpr double kWorthIt = 4096;
+  double count = 1;
+  for (const Extent& extent : kernel.axes) {
+    count *= static_cast<double>(extent.constant * (extent.times_batch ? max_batch : 1));
+  }
+  if (count < kWorthIt) return std::nullopt;
+  for (std::size_t i = 0; i < kernel.axes.size(); ++i) {
+    for (std::size_t j = 0; j < kernel.axes.size(); ++j) {
+      if (i == j || value.access.at.strides[i] != 1 || store.access.at.strides[j] != 1) continue;
+      if (kernel.axes[i].constant >= kTransposeBlock && kernel.axes[j].constant >= kTransposeBlock)
+        return CopyAxes{i, j};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+llvm::Function* transpose_function(const Emission& emission, std::size_t element_bytes) {
+  const std::string name = fmt::format("transpose.{}", element_bytes);
+  if (llvm::Function* const known = emission.module.getFunction(name)) return known;
+  llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
+  auto* const type =
+      llvm::FunctionType::get(llvm::Type::getVoidTy(emission.context()), {pointer, i64, i64, i64, pointer, i64}, false);
+  auto* const function = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, emission.module);
+  function->addFnAttr(llvm::Attribute::NoInline);
+  function->addFnAttr(llvm::Attribute::NoUnwind);
+  llvm::IRBuilder<> b(llvm::BasicBlock::Create(emission.context(), "entry", function));
+  const unsigned size = element_bytes == 4 ? 8 : 4;
+  llvm::Type* const element = llvm::Type::getIntNTy(emission.context(), static_cast<unsigned>(8 * element_bytes));
+  llvm::Type* const vector = llvm::FixedVectorType::get(element, size);
+  const llvm::Align align(element_bytes);
+  llvm::Value *const from = function->getArg(0), *const from_stride = function->getArg(1);
+  llvm::Value *const to = function->getArg(4), *const to_stride = function->getArg(5);
+  llvm::Value* const zero = b.getInt64(0);
+  // A last block that is not whole is moved back over the one before it.
+  const auto moved_back = [&](llvm::Value* index, llvm::Value* extent) {
+    return b.CreateBinaryIntrinsic(llvm::Intrinsic::umin, index, b.CreateSub(extent, b.getInt64(size)));
+  };
+  const auto block = [&](llvm::Value* row, llvm::Value* column) {
+    llvm::Value* const source = b.CreateGEP(element, offset(b, from, row, from_stride), column);
+    llvm::Value* const target = b.CreateGEP(element, offset(b, to, column, to_stride), row);
+    std::vector<llvm::Value*> rows;
+    for (unsigned i = 0; i < size; ++i) {
+      rows.push_back(b.CreateAlignedLoad(vector, offset(b, source, b.getInt64(i), from_stride), align));
+    }
+    transpose_registers(b, rows);
+    for (unsigned i = 0; i < size; ++i)
+      b.CreateAlignedStore(rows[i], offset(b, target, b.getInt64(i), to_stride), align);
+  };
+  emit_loop(b, {zero, function->getArg(3)}, size, {}, [&](llvm::Value* columns, const Carried&) {
+    llvm::Value* const column = moved_back(columns, function->getArg(3));
+    return emit_loop(b, {zero, function->getArg(2)}, size, {}, [&](llvm::Value* rows, const Carried&) {
+      block(moved_back(rows, function->getArg(2)), column);
+      return Carried{};
+    });
+  });
+  b.CreateRetVoid();
+  return function;
+}
+
+bool emit_transposing_copy(KernelFunction& function, const LoopKernel& kernel) {
+  const std::optional<CopyAxes> axes = axes_of_copy(kernel, function.emission.plan.max_batch);
+  if (!axes) return false;
+  const Access &load = kernel.body.values.front().access, &store = kernel.body.stores.front().access;
+  const auto size = static_cast<std::int64_t>(size_of(kernel.body.values.front().dtype));
+  llvm::IRBuilder<>& b = function.builder;
+  const auto start = [&](const Access& access) {
+    const Buffer& buffer = function.emission.plan.buffers[access.buffer];
+    return byte_address(b, function.base(buffer), static_cast<std::int64_t>(buffer.offset) + access.at.offset * size);
+  };
+  llvm::Value* const rows = function.extent(kernel.axes[axes->along_store]);
+  llvm::Value* const columns = function.extent(kernel.axes[axes->along_load]);
+  const std::function<void(std::size_t, llvm::Value*, llvm::Value*)> over_axes =
+      [&](std::size_t axis, llvm::Value* from, llvm::Value* to) {
+        if (axis == kernel.axes.size()) {
+          b.CreateCall(transpose_function(function.emission, static_cast<std::size_t>(size)),
+                       {from, function.integer(load.at.strides[axes->along_store] * size), rows, columns, to,
+                        function.integer(store.at.strides[axes->along_load] * size)});
+          return;
+        }
+        if (axis == axes->along_load || axis == axes->along_store) {
+          over_axes(axis + 1, from, to);
+          return;
+        }
+        emit_loop(b, range_of(function, kernel.axes[axis]), 1, {}, [&](llvm::Value* index, const Carried&) {
+          const auto move = [&](llvm::Value* base, std::int64_t stride) {
+            return element_address(b, b.getInt8Ty(), base, multiply_add(b, index, stride * size, nullptr));
+          };
+          over_axes(axis + 1, move(from, load.at.strides[axis]), move(to, store.at.strides[axis]));
+          return Carried{};
+        });
+      };
+  over_axes(0, start(load), start(store));
+  return true;
+}
+
+}  // namespace tarn

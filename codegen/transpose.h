@@ -1,0 +1,20 @@
+// Transposes in memory by blocks in registers: what a gather along the wrong axis does many times slower.
+#pragma once
+
+#include "codegen/emission.h"
+
+namespace tarn {
+
+// Rows and columns that a transpose has at least; 4 would do for elements of 8 bytes.
+inline constexpr std::int64_t kTransposeBlock = 8;
+
+// void (from, from row stride, rows, columns, to, to row stride): to[column][row] = from[row][column] for elements of 4
+// or 8 bytes, contiguous along columns in `from` and along rows in `to`. Strides in bytes; rows and columns are at
+// least kTransposeBlock.
+llvm::Function* transpose_function(const Emission& emission, std::size_t element_bytes);
+
+// Whether the kernel only copies elements between two axes that are contiguous on one side each, enough of them to be
+// worth the function; then emits it.
+bool emit_transposing_copy(KernelFunction& function, const LoopKernel& kernel);
+
+}  // namespace tarn
