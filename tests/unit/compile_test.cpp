@@ -1,0 +1,434 @@
+// `tarn compile`: what is written links into C programs, gives the bits of the code in memory, exports what the page of
+// interfaces says and nothing else, and keeps to its sizes.
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <sstream>
+
+#include "runtime/session.h"
+#include "runtime/weights.h"
+
+namespace tarn {
+namespace {
+
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+struct Finished {
+  int status = -1;
+  std::string output;  // both streams
+};
+
+Finished run(const std::string& command) {
+  Finished result;
+  std::FILE* pipe = popen(fmt::format("{{ {} ; }} 2>&1 </dev/null", command).c_str(), "r");
+  if (pipe == nullptr) return result;
+  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) result.output += static_cast<char>(c);
+  const int status = pclose(pipe);
+  result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return result;
+}
+
+std::string read_text(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::string example(const std::string& name) { return fmt::format("{}/examples/{}", TARN_SOURCE_DIR, name); }
+
+// Random draws in training, states of layers, slots, and an output that is no multiple of a vector.
+constexpr const char* kDeepModel = R"(model deep {
+  input  x[7]
+  output y = x |> dense(19, tanh, kernel_init = orthogonal) |> batch_norm |> dropout(0.25) |> dense(5, softmax)
+}
+train {
+  target t[5]
+  loss      categorical_crossentropy(y, t)
+  metric    accuracy(y, t)
+  optimizer adam(lr = 0.01)
+  batch     12
+}
+)";
+
+class Compile : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "tarn-compile-XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    std::ofstream(folder_ / "deep.tarn") << kDeepModel;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  Finished in_folder(const std::string& command) const {
+    return run(fmt::format("cd '{}' && {}", folder_.string(), command));
+  }
+  Finished tarn(const std::string& arguments) const {
+    return in_folder(fmt::format("'{}' {}", TARN_BINARY, arguments));
+  }
+  std::uint64_t size_of(const std::string& name) const { return fs::file_size(folder_ / name); }
+  std::string path_of(const std::string& model) const {
+    return model == "deep" ? (folder_ / "deep.tarn").string() : example(model + ".tarn");
+  }
+
+  fs::path folder_;
+};
+
+std::unique_ptr<Session> session_of(const std::string& path, std::uint64_t seed) {
+  Sources sources;
+  Result<std::shared_ptr<Model>> model = Model::compile(path, {}, {"init"}, sources);
+  if (!model) throw std::runtime_error(format(model.error(), sources));
+  return std::make_unique<Session>(*model, seed);
+}
+
+template <class T>
+void append(std::string& bytes, const T& value) {
+  bytes.append(reinterpret_cast<const char*>(&value), sizeof(value));
+}
+
+void append_metrics(std::string& bytes, const MetricValues& metrics) {
+  for (const auto& values : metrics.values) {
+    for (double value : values) append(bytes, static_cast<float>(value));
+  }
+}
+
+// What tests/data/compiled_model.c does, by the code in memory.
+std::string expected_bytes(const std::string& path) {
+  const std::unique_ptr<Session> session = session_of(path, 7);
+  const Program& program = session->program();
+  const auto batch = static_cast<std::size_t>(program.settings.batch), rows = 2 * batch + 3;
+  const auto x_size = static_cast<std::size_t>(element_count(program.inputs[0].type.shape));
+  const auto t_size = static_cast<std::size_t>(element_count(program.inputs[1].type.shape));
+  std::vector<float> x(rows * x_size), t(rows * t_size);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 37 % 64) / 64.0F - 0.25F;
+  for (std::size_t i = 0; i < t.size(); ++i) t[i] = i % t_size == i / t_size % t_size ? 1.0F : 0.0F;
+  const Rows all{{x.data(), t.data()}, rows};
+  std::string bytes;
+  MetricValues metrics;
+  for (std::size_t i = 0; i < 1000; ++i) {
+    const std::size_t first = i * 7 % batch;
+    EXPECT_EQ(session->train(all.slice(program, first, first + 1 + i % batch), nullptr, metrics), Outcome::done);
+    append(bytes, static_cast<float>(metrics.loss()));
+  }
+  std::vector<std::uint32_t> order(rows);
+  for (std::size_t i = 0; i < rows; ++i) order[i] = static_cast<std::uint32_t>(rows - 1 - i);
+  EXPECT_EQ(session->train(all, order.data(), metrics), Outcome::done);
+  // The training loop counts epochs.
+  session->set_scalar("epoch", 1);
+  append_metrics(bytes, metrics);
+  EXPECT_EQ(session->evaluate(all, metrics), Outcome::done);
+  append_metrics(bytes, metrics);
+  std::vector<Array> outputs;
+  EXPECT_EQ(session->predict(all, outputs), Outcome::done);
+  bytes.append(reinterpret_cast<const char*>(outputs[0].data.data()), outputs[0].data.size());
+  bytes.append(reinterpret_cast<const char*>(session->state().data()), session->state().size());
+  return bytes;
+}
+
+TEST_F(Compile, ACProgramGetsTheBitsOfTheCodeInMemory) {
+  for (const std::string model : {"iris", "sums", "deep"}) {
+    SCOPED_TRACE(model);
+    const Finished compiled = tarn(fmt::format("compile '{}' -o m.o --prefix m", path_of(model)));
+    ASSERT_EQ(compiled.status, 0) << compiled.output;
+    const Finished built = in_folder(fmt::format(
+        "cc -std=c99 -Wall -Wextra -Wpedantic -Werror -I. '{}/tests/data/compiled_model.c' m.o -o program && ./program "
+        "results",
+        TARN_SOURCE_DIR));
+    ASSERT_EQ(built.status, 0) << built.output;
+    const std::string expected = expected_bytes(path_of(model));
+    const std::string actual = read_text(folder_ / "results");
+    // The state of the compiled model may have temporaries of `init` behind it.
+    ASSERT_GE(actual.size(), expected.size());
+    const auto differs = std::mismatch(expected.begin(), expected.end(), actual.begin()).first;
+    EXPECT_TRUE(differs == expected.end()) << "at byte " << differs - expected.begin() << " of " << expected.size();
+  }
+}
+
+TEST_F(Compile, SelfTestsPassInEveryForm) {
+  struct Case {
+    const char *model, *arguments, *name, *link;
+  };
+  const Case cases[] = {
+      {"iris", "", "iris.o", "iris.o"},
+      {"iris", "", "libiris.a", "-L. -liris"},
+      {"iris", "", "libiris.so", "-L. -liris -Wl,-rpath,."},
+      {"iris", "", "iris.s", "iris.s"},
+      {"deep", "", "deep.o", "deep.o"},
+      {"deep", "--precision f64", "deep.o", "deep.o"},
+      {"branches", "", "branches.o", "branches.o"},
+      // Without fused multiply-add and with the narrowest vectors; libm rounds where the CPU cannot.
+      {"deep", "--cpu x86-64", "deep.o", "deep.o -lm"},
+      {"sums", "--functions init,predict", "sums.o", "sums.o"},
+  };
+  for (const Case& item : cases) {
+    const std::string name = fs::path(item.name).stem().string();
+    const std::string stem = name.starts_with("lib") ? name.substr(3) : name;
+    SCOPED_TRACE(fmt::format("{} {}", item.name, item.arguments));
+    const Finished compiled =
+        tarn(fmt::format("compile '{}' -o {} --test --seed 5 {}", path_of(item.model), item.name, item.arguments));
+    ASSERT_EQ(compiled.status, 0) << compiled.output;
+    const Finished built = in_folder(fmt::format(
+        "cc -std=c99 -Wall -Wextra -Wpedantic -Werror {}_test.c {} -o program && ./program", stem, item.link));
+    EXPECT_EQ(built.status, 0) << built.output;
+    EXPECT_THAT(built.output, HasSubstr("checks passed"));
+  }
+}
+
+TEST_F(Compile, ASelfTestFindsAWrongResult) {
+  ASSERT_EQ(tarn(fmt::format("compile '{}' -o iris.o --test", path_of("iris"))).status, 0);
+  std::string text = read_text(folder_ / "iris_test.c");
+  const std::size_t seed = text.find("iris_init(state, UINT64_C(");
+  ASSERT_NE(seed, std::string::npos);
+  text.insert(text.find("UINT64_C(", seed) + 9, "1");
+  std::ofstream(folder_ / "iris_test.c") << text;
+  const Finished built = in_folder("cc iris_test.c iris.o -o program && ./program");
+  EXPECT_EQ(built.status, 1) << built.output;
+  EXPECT_THAT(built.output, HasSubstr("expected"));
+}
+
+std::set<std::string> words(const std::string& text) {
+  std::istringstream stream(text);
+  return {std::istream_iterator<std::string>(stream), std::istream_iterator<std::string>()};
+}
+
+TEST_F(Compile, OnlyDocumentedSymbolsAreExportedAndNoneIsNeeded) {
+  const std::set<std::string> all = {"iris_state_bytes", "iris_workspace_bytes", "iris_check",    "iris_init",
+                                     "iris_predict",     "iris_train_step",      "iris_evaluate", "iris_train_epoch",
+                                     "iris_tensors",     "iris_class_names"};
+  const std::set<std::string> prediction = {"iris_state_bytes", "iris_workspace_bytes", "iris_check",
+                                            "iris_predict",     "iris_tensors",         "iris_class_names"};
+  const std::set<std::string> baked = {"iris_workspace_bytes", "iris_predict", "iris_class_names"};
+  const std::pair<std::string, const std::set<std::string>*> cases[] = {
+      {"-o iris.o", &all},
+      {"-o iris.a", &all},
+      {"-o iris.o --functions predict", &prediction},
+      {fmt::format("-o iris.o --weights '{}'", example("iris.safetensors")), &baked},
+  };
+  for (const auto& [arguments, expected] : cases) {
+    SCOPED_TRACE(arguments);
+    const Finished compiled = tarn(fmt::format("compile '{}' {}", path_of("iris"), arguments));
+    ASSERT_EQ(compiled.status, 0) << compiled.output;
+    const std::string file = arguments.substr(3, 6);
+    EXPECT_EQ(words(in_folder("nm --defined-only --format=just-symbols " + file + " | grep -v :").output), *expected);
+    EXPECT_EQ(in_folder("nm --undefined-only --format=just-symbols " + file + " | grep -v :").output, "");
+    // Nothing that can be written.
+    EXPECT_EQ(in_folder("nm --defined-only " + file + " | grep ' [bBdDcC] '").output, "");
+  }
+}
+
+TEST_F(Compile, HeadersAreCleanInCAndCpp) {
+  for (const char* arguments : {"", "--functions predict", "--precision f64"}) {
+    for (const std::string model : {"iris", "branches", "deep", "by_hand"}) {
+      SCOPED_TRACE(model + arguments);
+      const Finished compiled = tarn(fmt::format("compile '{}' -o m.ll --header m.h {}", path_of(model), arguments));
+      ASSERT_EQ(compiled.status, 0) << compiled.output;
+      for (const char* compiler : {"cc -std=c99 -x c", "c++ -std=c++11 -x c++"}) {
+        const Finished checked =
+            in_folder(fmt::format("{} -Wall -Wextra -Wpedantic -Werror -fsyntax-only m.h", compiler));
+        EXPECT_EQ(checked.status, 0) << checked.output;
+      }
+    }
+  }
+}
+
+// Names that C or the preprocessor would stumble over.
+TEST_F(Compile, NamesOfAModelDoNotMeetThoseOfC) {
+  std::ofstream(folder_ / "names.tarn")
+      << "model names {\n  input double[2]\n  input state[2]\n  input A[1]\n  input a[3]\n"
+         "  output samples = double + state |> dense(1)\n"
+         "  output int = sum(A) + sum(a)\n}\n";
+  const Finished compiled = tarn("compile names.tarn -o names.o --test");
+  ASSERT_EQ(compiled.status, 0) << compiled.output;
+  const Finished built =
+      in_folder("cc -std=c99 -Wall -Wextra -Wpedantic -Werror names_test.c names.o -o program && ./program");
+  EXPECT_EQ(built.status, 0) << built.output;
+  EXPECT_EQ(in_folder("c++ -Wall -Wextra -Wpedantic -Werror -x c++ -fsyntax-only names.h").output, "");
+}
+
+TEST_F(Compile, ObjectsKeepToTheirSizes) {
+  // The bounds of the issue, for a CPU with AVX-512; the size does not depend on this machine.
+  ASSERT_EQ(tarn(fmt::format("compile '{}' -o all.o --cpu x86-64-v4", path_of("iris"))).status, 0);
+  EXPECT_LE(size_of("all.o"), 24U * 1024);
+  for (const char* cpu : {"x86-64", "x86-64-v3", "x86-64-v4"}) {
+    ASSERT_EQ(tarn(fmt::format("compile '{}' -o p.o --functions predict --cpu {}", path_of("iris"), cpu)).status, 0);
+    EXPECT_LE(size_of("p.o"), 6U * 1024) << cpu;
+  }
+}
+
+// A shared library in this process.
+class Library {
+ public:
+  explicit Library(const fs::path& path) : handle_(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
+    if (handle_ == nullptr) throw std::runtime_error(dlerror());
+  }
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+  ~Library() { dlclose(handle_); }
+  template <class Function>
+  Function* find(const char* name) const {
+    return reinterpret_cast<Function*>(dlsym(handle_, name));
+  }
+
+ private:
+  void* handle_;
+};
+
+TEST_F(Compile, BuiltInWeightsPredictAsTheSessionThatHasThem) {
+  const std::string weights_path = example("iris.safetensors");
+  const Finished compiled = tarn(fmt::format("compile '{}' -o b.so --weights '{}'", path_of("iris"), weights_path));
+  ASSERT_EQ(compiled.status, 0) << compiled.output;
+  const Library library(folder_ / "b.so");
+  auto* predict = library.find<void(void*, const float*, float*, std::size_t)>("iris_predict");
+  auto* workspace_bytes = library.find<std::size_t()>("iris_workspace_bytes");
+  auto* class_names = library.find<const char* const*(std::size_t*)>("iris_class_names");
+  ASSERT_TRUE(predict != nullptr && workspace_bytes != nullptr && class_names != nullptr);
+  EXPECT_EQ(library.find<void()>("iris_init"), nullptr);
+
+  const std::unique_ptr<Session> session = session_of(path_of("iris"), 0);
+  const Result<WeightsFile> weights = read_weights(weights_path);
+  ASSERT_TRUE(weights.has_value());
+  ASSERT_TRUE(apply_weights(*session, *weights, weights_path).has_value());
+  std::vector<float> x(73 * 4), y(73 * 3);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 29 % 80) / 10.0F;
+  Bytes workspace(workspace_bytes());
+  predict(workspace.data(), x.data(), y.data(), 73);
+  std::vector<Array> outputs;
+  ASSERT_EQ(session->predict({{x.data(), nullptr}, 73}, outputs), Outcome::done);
+  EXPECT_EQ(std::memcmp(y.data(), outputs[0].data.data(), y.size() * sizeof(float)), 0);
+
+  std::size_t count = 0;
+  const char* const* names = class_names(&count);
+  ASSERT_EQ(count, 3U);
+  EXPECT_EQ(std::set<std::string>(names, names + count), (std::set<std::string>{"setosa", "versicolor", "virginica"}));
+}
+
+struct TensorRow {
+  const char* name;
+  const std::uint64_t* shape;
+  std::uint64_t offset, bytes;
+  std::uint32_t rank, kind, type, reserved;
+};
+
+TEST_F(Compile, AWrongStateIsFoundAndTheTableNamesEveryTensor) {
+  ASSERT_EQ(tarn("compile deep.tarn -o deep.so").status, 0);
+  const Library library(folder_ / "deep.so");
+  auto* check = library.find<int(const void*, std::size_t)>("deep_check");
+  auto* init = library.find<void(void*, std::uint64_t)>("deep_init");
+  auto* state_bytes = library.find<std::size_t()>("deep_state_bytes");
+  auto* tensors = library.find<const TensorRow*(std::size_t*)>("deep_tensors");
+  ASSERT_TRUE(check != nullptr && init != nullptr && state_bytes != nullptr && tensors != nullptr);
+
+  Bytes state(state_bytes() + 64, std::byte{0xA5});
+  EXPECT_EQ(check(state.data(), state_bytes()), 3);
+  init(state.data(), 3);
+  EXPECT_EQ(check(state.data(), state_bytes()), 0);
+  EXPECT_EQ(check(state.data(), state_bytes() - 1), 1);
+  EXPECT_EQ(check(nullptr, state_bytes()), 1);
+  EXPECT_EQ(check(state.data() + 4, state_bytes()), 2);
+  state[0] ^= std::byte{1};
+  EXPECT_EQ(check(state.data(), state_bytes()), 3);
+  state[0] ^= std::byte{1};
+
+  const std::unique_ptr<Session> session = session_of(path_of("deep"), 3);
+  std::size_t count = 0;
+  const TensorRow* rows = tensors(&count);
+  EXPECT_EQ(tensors(nullptr), rows);
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) {
+    const TensorInfo* info = session->program().find_tensor(rows[i].name);
+    ASSERT_NE(info, nullptr) << rows[i].name;
+    names.insert(rows[i].name);
+    EXPECT_EQ(rows[i].kind, static_cast<std::uint32_t>(info->kind));
+    EXPECT_EQ(Shape(rows[i].shape, rows[i].shape + rows[i].rank), info->type.shape);
+    const Array expected = session->tensor(rows[i].name);
+    ASSERT_EQ(rows[i].bytes, expected.data.size());
+    EXPECT_EQ(std::memcmp(state.data() + rows[i].offset, expected.data.data(), expected.data.size()), 0)
+        << rows[i].name;
+  }
+  EXPECT_TRUE(names.contains("optimizer.lr") && names.contains("dense_1.kernel") && names.contains("step"));
+}
+
+TEST_F(Compile, StepsThatCannotBeTakenChangeNothing) {
+  ASSERT_EQ(tarn("compile deep.tarn -o deep.so").status, 0);
+  const Library library(folder_ / "deep.so");
+  auto* init = library.find<void(void*, std::uint64_t)>("deep_init");
+  auto* step = library.find<float(void*, void*, const float*, const float*, std::size_t)>("deep_train_step");
+  auto* epoch =
+      library
+          .find<float(void*, void*, const float*, const float*, const std::uint32_t*, std::size_t, float*, Control*)>(
+              "deep_train_epoch");
+  ASSERT_TRUE(init != nullptr && step != nullptr && epoch != nullptr);
+  Bytes state(library.find<std::size_t()>("deep_state_bytes")());
+  Bytes workspace(library.find<std::size_t()>("deep_workspace_bytes")());
+  std::vector<float> x(24 * 7, 0.5F), t(24 * 5, 0.2F);
+  init(state.data(), 1);
+  const Bytes before = state;
+  EXPECT_TRUE(std::isnan(step(state.data(), workspace.data(), x.data(), t.data(), 0)));
+  EXPECT_TRUE(std::isnan(step(state.data(), workspace.data(), x.data(), t.data(), 13)));
+  t[3] = INFINITY;
+  EXPECT_TRUE(std::isnan(step(state.data(), workspace.data(), x.data(), t.data(), 12)));
+  EXPECT_EQ(state, before);
+  // A stop that was asked for before the start; a NaN in the second batch.
+  std::vector<std::byte> room(64);
+  auto* control = reinterpret_cast<Control*>(room.data());
+  control->stop = 1;
+  float metric = -1;
+  epoch(state.data(), workspace.data(), x.data(), t.data(), nullptr, 24, &metric, control);
+  EXPECT_EQ(control->batches_done, 0U);
+  EXPECT_EQ(state, before);
+  control->stop = 0;
+  std::swap(t[3], t[12 * 5 + 3]);
+  EXPECT_TRUE(std::isnan(epoch(state.data(), workspace.data(), x.data(), t.data(), nullptr, 24, &metric, control)));
+  EXPECT_EQ(control->batches_done, 1U);
+  EXPECT_NE(state, before);
+}
+
+TEST_F(Compile, WrongUseIsAnError) {
+  struct Case {
+    std::string arguments;
+    int status;
+    const char* message;
+  };
+  const std::string iris = path_of("iris");
+  const Case cases[] = {
+      {fmt::format("compile '{}'", iris), 2, "--output"},
+      {fmt::format("compile '{}' -o iris.obj", iris), 1, "must end in"},
+      {fmt::format("compile '{}' -o iris.o --functions learn", iris), 1, "no function 'learn'"},
+      {fmt::format("compile '{}' -o iris.o --functions adapt", iris), 1, "has nothing for 'adapt'"},
+      {fmt::format("compile '{}' -o iris.o --prefix 3d", iris), 1, "cannot begin the names of C functions"},
+      {fmt::format("compile '{}' -o iris.o --cpu pentium99", iris), 1, "knows no CPU 'pentium99'"},
+      {fmt::format("compile '{}' -o iris.o --target toaster-unknown-none", iris), 1, "toaster"},
+      {fmt::format("compile '{}' -o iris.o --weights '{}' --functions train", iris, example("iris.safetensors")), 1,
+       "needs a state"},
+      {fmt::format("compile deep.tarn -o iris.o --weights '{}'", example("iris.safetensors")), 1,
+       "does not hold the weights"},
+      {fmt::format("compile '{}' -o iris.o --functions predict --test", iris), 1, "needs `init`"},
+      {fmt::format("compile '{}' -o no/such/iris.o", iris), 1, "no/such/iris.o"},
+      {"compile missing.tarn -o iris.o", 1, "missing.tarn"},
+  };
+  for (const Case& item : cases) {
+    SCOPED_TRACE(item.arguments);
+    const Finished result = tarn(item.arguments);
+    EXPECT_EQ(result.status, item.status) << result.output;
+    EXPECT_THAT(result.output, HasSubstr(item.message));
+  }
+  const Finished unlinked = in_folder(fmt::format("PATH=/nowhere '{}' compile '{}' -o iris.so", TARN_BINARY, iris));
+  EXPECT_EQ(unlinked.status, 1);
+  EXPECT_THAT(unlinked.output, HasSubstr("needs a linker"));
+}
+
+}  // namespace
+}  // namespace tarn
