@@ -18,8 +18,8 @@ bool has_defaults(const FunctionValue& function, std::size_t list) {
 
 std::size_t lists_left(const FunctionValue& function) { return function.list_count() - function.bound.size(); }
 
-// Whether a call with these arguments means the function as it is configured by default: `flatten(x)`, `l2(w)`. Hyper-parameters and
-// what is made of them configure: `adam(lr)(w, g)`.
+// Whether a call with these arguments means the function as it is configured by default: `flatten(x)`, `l2(w)`.
+// Hyper-parameters and what is made of them configure: `adam(lr)(w, g)`.
 bool skips_configuration(const FunctionValue& function, const Arguments& arguments) {
   if (lists_left(function) < 2 || arguments.positional.empty()) return false;
   const std::size_t list = function.bound.size();

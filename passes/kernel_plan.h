@@ -69,11 +69,11 @@ struct Access {
 
 struct Value {
   enum class Kind : std::uint8_t {
-    operation,       // an elementwise `op` of `operands`
-    constant,        // `number`
-    load,            // the element at `access`
-    index,           // `linear` as a number of type dtype
-    batch_size,      // N
+    operation,   // an elementwise `op` of `operands`
+    constant,    // `number`
+    load,        // the element at `access`
+    index,       // `linear` as a number of type dtype
+    batch_size,  // N
     // Element `linear`, sample `sample` of `stream`; see ir/random.h. Where `sample` has a stride, the number of the
     // call's first sample is added to it; without strides the draw is the same for all samples.
     random_uniform,
