@@ -322,9 +322,13 @@ void read_data_blocks(Elaborator& e, const std::vector<const ast::Data*>& blocks
   Activation top{&e.root, {}};
   e.activation = &top;
   const Elaborator::Names names(e, nullptr, e.main_module);
-  std::vector<const ast::Data*> ordered = blocks;
-  std::stable_sort(ordered.begin(), ordered.end(),
-                   [](const ast::Data* a, const ast::Data* b) { return a->name.has_value() < b->name.has_value(); });
+  // The block without a name comes first: the others inherit from it.
+  std::vector<const ast::Data*> ordered;
+  for (const bool named : {false, true}) {
+    for (const ast::Data* block : blocks) {
+      if (block->name.has_value() == named) ordered.push_back(block);
+    }
+  }
   for (const ast::Data* block : ordered) {
     const std::string name = block->name ? block->name->name : "";
     if (block->name && name != "validation" && name != "test") {

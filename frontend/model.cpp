@@ -103,17 +103,21 @@ void check_overrides(Elaborator& e, const std::vector<Override>& overrides) {
 void finish(Elaborator& e) {
   for (auto& [name, graph] : e.program.graphs) graph = compacted(graph);
   drop_unread(e);
-  std::stable_sort(e.tensors.begin(), e.tensors.end(),
-                   [](const TensorInfo& a, const TensorInfo& b) { return a.kind < b.kind; });
+  constexpr TensorKind kOrder[] = {TensorKind::parameter, TensorKind::state,   TensorKind::slot,
+                                   TensorKind::hyper,     TensorKind::counter, TensorKind::metric};
+  for (const TensorKind kind : kOrder) {
+    for (const TensorInfo& t : e.tensors) {
+      if (t.kind == kind) e.program.tensors.push_back(t);
+    }
+  }
   GraphContext& init = *e.init_graph;
   const Elaborator::Working at_init(e, init);
   init.builder.set_location(0);
-  for (const TensorInfo& t : e.tensors) {
+  for (const TensorInfo& t : e.program.tensors) {
     if (t.kind != TensorKind::hyper && t.kind != TensorKind::counter) continue;
     init.graph.add_result(ResultKind::store, t.name, init.builder.constant(t.initial, t.type.dtype));
   }
   e.program.graphs.insert_or_assign("init", compacted(init.graph));
-  e.program.tensors = std::move(e.tensors);
 }
 
 }  // namespace
