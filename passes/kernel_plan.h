@@ -112,7 +112,7 @@ struct Reduction {
 };
 
 // for every point of `axes`: body. Where `reduced` marks axes, the reductions run over them, and the tail runs once for
-// every point of the other axes. Sums are taken in the order that codegen/README documents, which depends on the shape
+// every point of the other axes. Sums are taken in the order that docs/architecture.md says, which depends on the shape
 // and the vector width only.
 struct LoopKernel {
   std::vector<Extent> axes;   // outermost first
