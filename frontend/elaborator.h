@@ -273,6 +273,11 @@ class Elaborator {
   std::string metric_path;                // set while a metric's body runs: "metric.auc"
   bool takes_metric = false;              // the call at work is the one that a `metric` line makes
 
+  // Batches whose gradients together make one update, in a train block with `accumulate`: there `step` counts updates.
+  std::int64_t batches_per_update = 1;
+  // The f64 counter "step" (batches done) or "epoch", as it stands in the program.
+  NodeId counter(std::string_view name, Span span);
+
   // A hyper-parameter given as a number: its tensor, which is declared on the first call.
   Value hyper_parameter(const std::string& name, double value, Span span);
 

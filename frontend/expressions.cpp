@@ -107,12 +107,18 @@ Value Elaborator::lookup(std::string_view name, Span span) {
   if (name == "pi") return real(kPi);
   if (name == "training") return context_->training;
   if (name == "step" || name == "epoch") {
-    const std::string tensor_name(name);
-    declare_tensor({tensor_name, TensorKind::counter, Type{DType::f64, false, {}}, false, 0, 0, {}}, span);
-    return TensorValue{tensor_node(tensor_name), context_->number, true, {}};
+    const TensorValue count{counter(name, span), context_->number, true, {}};
+    if (name == "epoch" || batches_per_update == 1) return count;
+    return elementwise(Op::floor_div, {count, integer(batches_per_update)}, span, "//");
   }
   if (const Builtin* builtin = find_builtin(name)) return builtin;
   return fail(span, fmt::format("'{}' is not known{}", name, did_you_mean(name, visible_names())));
+}
+
+NodeId Elaborator::counter(std::string_view name, Span span) {
+  const std::string tensor_name(name);
+  declare_tensor({tensor_name, TensorKind::counter, Type{DType::f64, false, {}}, false, 0, 0, {}}, span);
+  return tensor_node(tensor_name);
 }
 
 std::vector<std::string> Elaborator::visible_names() const {

@@ -207,6 +207,7 @@ void TrainBlock::apply_optimizer(const OptimizerTerm& optimizer, const std::stri
   Elaborator& e = elaborator_;
   OptimizerTarget target{parameter, e.find_tensor(parameter)->type, optimizer.prefix};
   e.context()->draw_path = parameter + ".update";
+  if (average_) declare_slot(parameter, "average", average_->span);
   e.optimizing = &target;
   apply_decay(optimizer, parameter);
   Arguments arguments;
@@ -218,8 +219,83 @@ void TrainBlock::apply_optimizer(const OptimizerTerm& optimizer, const std::stri
     e.fail(optimizer.span, fmt::format("the optimizer '{}' never gives its parameter the next value: w <- …",
                                        optimizer.function.function()->declaration->name.name));
   }
+  average_weight(parameter);
   apply_constraint(parameter);
   e.context()->draw_path.clear();
+}
+
+// A slot of the parameter that starts as zeros; its name. Declared before an optimizer runs, it is not one of the
+// optimizer's own.
+std::string TrainBlock::declare_slot(const std::string& parameter, const char* name, Span span) {
+  Elaborator& e = elaborator_;
+  const std::string slot = parameter + "." + name;
+  const Type type = e.find_tensor(parameter)->type;
+  e.declare_tensor({slot, TensorKind::slot, type, false, 0, 0, span}, span);
+  e.initialize(slot, type, integer(0), span);
+  return slot;
+}
+
+// average <- momentum average + (1 - momentum) w; the first w whole. Every so many updates w <- average.
+void TrainBlock::average_weight(const std::string& parameter) {
+  if (!average_) return;
+  Elaborator& e = elaborator_;
+  const Span span = average_->span;
+  const std::string slot = parameter + ".average";
+  const Type type = e.find_tensor(parameter)->type;
+  const Value step = e.lookup("step", span);
+  const Value weight = e.read_tensor(parameter);
+  const auto calculate = [&](Op op, std::vector<Value> operands) {
+    return e.elementwise(op, std::move(operands), span, "ema");
+  };
+  const Value kept = calculate(Op::mul, {real(average_->momentum), e.read_tensor(slot)});
+  const Value sum = calculate(Op::add, {kept, calculate(Op::mul, {real(1 - average_->momentum), weight})});
+  const Value is_first = e.equality(step, integer(0), false, span);
+  if (const auto node = e.fit(calculate(Op::where, {is_first, weight, sum}), type, slot, span, "gets"))
+    e.set_next(slot, *node);
+  if (average_->overwrite_every == 0) return;
+  const Value updates = calculate(Op::add, {step, integer(1)});
+  const Value rest = calculate(Op::mod, {updates, integer(average_->overwrite_every)});
+  const Value next = calculate(Op::where, {e.equality(rest, integer(0), false, span), e.read_tensor(slot), weight});
+  if (const auto node = e.fit(next, type, parameter, span, "gets")) e.set_next(parameter, *node);
+}
+
+// Whether this batch is the last of those that make an update.
+NodeId TrainBlock::is_update() {
+  Elaborator& e = elaborator_;
+  Builder& b = e.builder();
+  e.locate(accumulate_span_);
+  const NodeId batches = b.add(e.counter("step", accumulate_span_), b.constant(1, DType::f64));
+  const NodeId rest = b.binary(Op::mod, batches, b.constant(static_cast<double>(batches_per_update_), DType::f64));
+  return b.binary(Op::equal, rest, b.constant(0, DType::f64));
+}
+
+// The gradients become the means over the batches since the last update.
+void TrainBlock::accumulate_gradients(const std::vector<std::string>& parameters, std::vector<NodeId>& gradients) {
+  Elaborator& e = elaborator_;
+  Builder& b = e.builder();
+  e.locate(accumulate_span_);
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const std::string slot = declare_slot(parameters[i], "gradients", accumulate_span_);
+    const NodeId sum = b.add(e.tensor_node(slot), gradients[i]);
+    const NodeId none = b.broadcast_to(b.constant(0, b.type(sum).dtype), b.shape(sum));
+    e.set_next(slot, b.make(Op::where, {b.broadcast_to(is_update(), b.shape(sum)), none, sum}));
+    const NodeId count = b.constant(static_cast<double>(batches_per_update_), b.type(sum).dtype);
+    gradients[i] = b.div(sum, count);
+  }
+}
+
+// What was given a next value since `first_updated` gets it only with an update.
+void TrainBlock::keep_until_update(std::size_t first_updated) {
+  Elaborator& e = elaborator_;
+  Builder& b = e.builder();
+  e.locate(accumulate_span_);
+  const std::vector<std::string> names(e.context()->updated.begin() + static_cast<std::ptrdiff_t>(first_updated),
+                                       e.context()->updated.end());
+  for (const std::string& name : names) {
+    const NodeId next = e.context()->current.at(name);
+    const NodeId condition = b.broadcast_to(is_update(), b.shape(next));
+    e.set_next(name, b.make(Op::where, {condition, next, e.tensor_node(name)}));
+  }
 }
 
 void TrainBlock::update_parameters() {
@@ -238,6 +314,9 @@ void TrainBlock::update_parameters() {
   }
   std::vector<NodeId> all = gradients(parameters);
   if (all.size() != parameters.size()) return;
+  const bool accumulates = batches_per_update_ > 1;
+  if (accumulates) accumulate_gradients(parameters, all);
+  const std::size_t first_updated = e.context()->updated.size();
   clip(parameters, all);
   e.context()->per_step_draws = true;
   for (std::size_t i = 0; i < parameters.size() && !e.stopped(); ++i) {
@@ -250,10 +329,11 @@ void TrainBlock::update_parameters() {
     apply_optimizer(*optimizer, parameters[i], all[i]);
   }
   e.context()->per_step_draws = false;
-  const Value step = e.lookup("step", span_);
-  e.lookup("epoch", span_);
-  const Value next = e.elementwise(Op::add, {step, integer(1)}, span_, "+");
-  if (const auto* node = next.get<TensorValue>()) e.set_next("step", node->node);
+  if (accumulates) keep_until_update(first_updated);
+  e.locate(span_);
+  const NodeId step = e.counter("step", span_);
+  e.counter("epoch", span_);
+  e.set_next("step", e.builder().add(step, e.builder().constant(1, DType::f64)));
 }
 
 }  // namespace tarn::elaboration

@@ -185,9 +185,9 @@ void TrainBlock::read_setting(const ast::Setting& setting) {
     read_reduce_on_plateau(setting);
   } else if (key == "checkpoint") {
     read_checkpoint(setting);
-  } else if (key == "ema" || key == "accumulate") {
-    e.fail(setting.key.span, fmt::format("'{}' is not supported yet", key));
-  } else if (key != "sample_weight" && key != "class_weight") {
+  } else if (key == "ema") {
+    read_average(setting);
+  } else if (key != "sample_weight" && key != "class_weight" && key != "accumulate") {
     e.fail(setting.key.span,
            fmt::format("'{}' is not a key of train{}", key, Elaborator::did_you_mean(key, line_beginnings())));
   }
@@ -226,6 +226,23 @@ void TrainBlock::read_freeze(const ast::Setting& setting) {
     }
     if (const auto name = resolve(*path, argument.value->span)) frozen_.emplace_back(*name, argument.value->span);
   }
+}
+
+void TrainBlock::read_accumulate(const ast::Setting& setting) {
+  SettingArguments arguments(elaborator_, setting, {"value"}, overrides_);
+  batches_per_update_ = arguments.integer("value", 1, 1, kMostCount);
+  accumulate_span_ = setting.key.span;
+}
+
+void TrainBlock::read_average(const ast::Setting& setting) {
+  SettingArguments arguments(elaborator_, setting, {"momentum", "overwrite_every"}, overrides_);
+  Average average;
+  average.momentum = arguments.number("momentum", average.momentum, 0, 1);
+  average.overwrite_every = arguments.integer("overwrite_every", 0, 1, kMostCount);
+  average.span = setting.key.span;
+  if (!arguments.good()) return;
+  average_ = average;
+  elaborator_.program.settings.averages_weights = true;
 }
 
 void TrainBlock::read_early_stopping(const ast::Setting& setting) {

@@ -65,6 +65,12 @@ void TrainBlock::elaborate() {
   Body body{BodyKind::train, elaborator_.environment, "the train block", NoneValue{}, false};
   std::vector<const ast::Term*> metrics, losses;
   std::set<std::string> settings;
+  // `step` in the lines below depends on it.
+  for (const ast::Statement& statement : train_.block.statements) {
+    const auto* setting = std::get_if<ast::Setting>(&statement.node);
+    if (setting != nullptr && setting->key.name == "accumulate" && in_training()) read_accumulate(*setting);
+  }
+  elaborator_.batches_per_update = batches_per_update_;
   for (const ast::Statement& statement : train_.block.statements) {
     if (elaborator_.stopped()) return;
     if (const auto* term = std::get_if<ast::Term>(&statement.node)) {
@@ -86,6 +92,7 @@ void TrainBlock::elaborate() {
   sum_objective();
   for (const ast::Term* term : metrics) elaborate_metric(*term);
   if (in_training() && objective_ != kNoNode && !has_errors(elaborator_.diagnostics)) update_parameters();
+  elaborator_.batches_per_update = 1;
   GraphContext& graph = *elaborator_.context();
   if (objective_ != kNoNode) graph.graph.add_result(ResultKind::loss, "loss", objective_);
   for (const std::string& name : graph.updated) graph.graph.add_result(ResultKind::store, name, graph.current.at(name));

@@ -63,6 +63,12 @@ class TrainBlock {
     Value function;
     Span span;
   };
+  // ema(0.99, overwrite_every = 100)
+  struct Average {
+    double momentum = 0.99;
+    std::int64_t overwrite_every = 0;  // updates; 0: never
+    Span span;
+  };
   // A setting that works on gradients: clip_norm 1 for gen.
   struct GradientSetting {
     double value = 0;
@@ -99,6 +105,11 @@ class TrainBlock {
   void apply_optimizer(const OptimizerTerm& optimizer, const std::string& parameter, NodeId gradient);
   void apply_decay(const OptimizerTerm& optimizer, const std::string& parameter);
   void apply_constraint(const std::string& parameter);
+  void accumulate_gradients(const std::vector<std::string>& parameters, std::vector<NodeId>& gradients);
+  void keep_until_update(std::size_t first_updated);
+  NodeId is_update();
+  void average_weight(const std::string& parameter);
+  std::string declare_slot(const std::string& parameter, const char* name, Span span);
   const GradientSetting* setting_for(const std::vector<GradientSetting>& settings, const std::string& parameter) const;
 
   // settings.cpp
@@ -106,6 +117,8 @@ class TrainBlock {
   void read_overridden_settings(const std::set<std::string>& given);
   void read_gradient_setting(const ast::Setting& setting, std::vector<GradientSetting>& settings);
   void read_freeze(const ast::Setting& setting);
+  void read_accumulate(const ast::Setting& setting);
+  void read_average(const ast::Setting& setting);
   void read_early_stopping(const ast::Setting& setting);
   void read_reduce_on_plateau(const ast::Setting& setting);
   void read_checkpoint(const ast::Setting& setting);
@@ -127,6 +140,9 @@ class TrainBlock {
   std::vector<OptimizerTerm> optimizers_;
   std::set<std::string> metric_names_;  // of the graph at work
   std::vector<GradientSetting> weight_decay_, clip_norm_, clip_global_norm_, clip_value_;
+  std::optional<Average> average_;
+  std::int64_t batches_per_update_ = 1;
+  Span accumulate_span_;
   const ast::Setting* class_weight_ = nullptr;
   const ast::Setting* sample_weight_ = nullptr;
   NodeId sample_weight_node_ = kNoNode, class_weight_node_ = kNoNode;

@@ -85,6 +85,8 @@ struct TrainSettings {
   bool shuffle = true;
   std::uint64_t seed = 0;
   double validation_split = 0;
+  // `ema`: at the end of training each trained parameter p becomes the slot "p.average".
+  bool averages_weights = false;
   std::map<std::string, double> class_weight;  // by label or class number
   std::string class_weight_target;
   std::optional<EarlyStopping> early_stopping;

@@ -114,6 +114,14 @@ std::optional<double> quantity_of(const Program& program, const EpochReport& rep
   return std::nullopt;
 }
 
+// What `ema` has gathered takes the place of the weights.
+static void use_averages(Session& session) {
+  for (const TensorInfo& tensor : session.program().tensors) {
+    if (tensor.kind == TensorKind::parameter && tensor.trainable)
+      session.set_tensor(tensor.name, session.tensor(tensor.name + ".average"));
+  }
+}
+
 FitResult fit(Session& session, const Rows& training, const Rows* validation, const FitOptions& options) {
   using Clock = std::chrono::steady_clock;
   const TrainSettings& settings = session.program().settings;
@@ -176,6 +184,7 @@ FitResult fit(Session& session, const Rows& training, const Rows* validation, co
       break;
     }
   }
+  if (settings.averages_weights) use_averages(session);
   if (stopper && settings.early_stopping->restore_best && result.end != FitResult::End::by_callback)
     stopper->restore(session);
   return result;
