@@ -84,6 +84,14 @@ class Compile : public testing::Test {
     return model == "deep" ? (folder_ / "deep.tarn").string() : example(model + ".tarn");
   }
 
+  // Weights of iris that are not the initial ones.
+  std::string trained_weights() const {
+    const Finished trained =
+        tarn(fmt::format("train '{}' --epochs 20 --quiet -o trained.safetensors", path_of("iris")));
+    EXPECT_EQ(trained.status, 0) << trained.output;
+    return (folder_ / "trained.safetensors").string();
+  }
+
   fs::path folder_;
 };
 
@@ -215,7 +223,7 @@ TEST_F(Compile, OnlyDocumentedSymbolsAreExportedAndNoneIsNeeded) {
       {"-o iris.o", &all},
       {"-o iris.a", &all},
       {"-o iris.o --functions predict", &prediction},
-      {fmt::format("-o iris.o --weights '{}'", example("iris.safetensors")), &baked},
+      {fmt::format("-o iris.o --weights '{}'", trained_weights()), &baked},
   };
   for (const auto& [arguments, expected] : cases) {
     SCOPED_TRACE(arguments);
@@ -287,7 +295,7 @@ class Library {
 };
 
 TEST_F(Compile, BuiltInWeightsPredictAsTheSessionThatHasThem) {
-  const std::string weights_path = example("iris.safetensors");
+  const std::string weights_path = trained_weights();
   const Finished compiled = tarn(fmt::format("compile '{}' -o b.so --weights '{}'", path_of("iris"), weights_path));
   ASSERT_EQ(compiled.status, 0) << compiled.output;
   const Library library(folder_ / "b.so");
@@ -411,10 +419,9 @@ TEST_F(Compile, WrongUseIsAnError) {
       {fmt::format("compile '{}' -o iris.o --prefix 3d", iris), 1, "cannot begin the names of C functions"},
       {fmt::format("compile '{}' -o iris.o --cpu pentium99", iris), 1, "knows no CPU 'pentium99'"},
       {fmt::format("compile '{}' -o iris.o --target toaster-unknown-none", iris), 1, "toaster"},
-      {fmt::format("compile '{}' -o iris.o --weights '{}' --functions train", iris, example("iris.safetensors")), 1,
+      {fmt::format("compile '{}' -o iris.o --weights '{}' --functions train", iris, trained_weights()), 1,
        "needs a state"},
-      {fmt::format("compile deep.tarn -o iris.o --weights '{}'", example("iris.safetensors")), 1,
-       "does not hold the weights"},
+      {fmt::format("compile deep.tarn -o iris.o --weights '{}'", trained_weights()), 1, "does not hold the weights"},
       {fmt::format("compile '{}' -o iris.o --functions predict --test", iris), 1, "needs `init`"},
       {fmt::format("compile '{}' -o no/such/iris.o", iris), 1, "no/such/iris.o"},
       {"compile missing.tarn -o iris.o", 1, "missing.tarn"},
@@ -428,6 +435,23 @@ TEST_F(Compile, WrongUseIsAnError) {
   const Finished unlinked = in_folder(fmt::format("PATH=/nowhere '{}' compile '{}' -o iris.so", TARN_BINARY, iris));
   EXPECT_EQ(unlinked.status, 1);
   EXPECT_THAT(unlinked.output, HasSubstr("needs a linker"));
+}
+
+TEST_F(Compile, TheExamplesOfEmbeddingBuildAndRun) {
+  fs::create_directory(folder_ / "examples");
+  for (const char* name : {"embed_c/main.c", "embed_c/Makefile", "embed_cpp/main.cpp", "embed_cpp/CMakeLists.txt",
+                           "iris.tarn", "iris.csv"}) {
+    fs::create_directories((folder_ / "examples" / name).parent_path());
+    fs::copy_file(example(name), folder_ / "examples" / name);
+  }
+  const Finished in_c = in_folder(fmt::format("cd examples/embed_c && make TARN='{}' && ./flowers", TARN_BINARY));
+  EXPECT_EQ(in_c.status, 0) << in_c.output;
+  EXPECT_THAT(in_c.output, testing::ContainsRegex("150 flowers: loss 0[.]0.*accuracy 0[.]9"));
+  const Finished in_cpp = in_folder(fmt::format(
+      "cd examples/embed_cpp && cmake -B build -DTARN='{}' && cmake --build build && build/flower 5.1 3.5 1.4 0.2",
+      TARN_BINARY));
+  EXPECT_EQ(in_cpp.status, 0) << in_cpp.output;
+  EXPECT_THAT(in_cpp.output, HasSubstr("setosa 0.9"));
 }
 
 }  // namespace
