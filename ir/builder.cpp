@@ -100,7 +100,7 @@ NodeId Builder::broadcast(NodeId a, Shape shape, Integers axes) {
   return make(Op::broadcast, {a}, {{Key::axes, std::move(axes)}}, &requested);
 }
 
-NodeId Builder::broadcast_to(NodeId a, const Shape& shape) {
+NodeId Builder::broadcast_to(NodeId a, Shape shape) {
   const Shape from = this->shape(a);
   if (from == shape) return a;
   TARN_CHECK(from.size() <= shape.size(), to_string(from) + " to " + to_string(shape));
@@ -113,7 +113,7 @@ NodeId Builder::broadcast_to(NodeId a, const Shape& shape) {
     kept.push_back(from[i]);
     axes.push_back(static_cast<std::int64_t>(shift + i));
   }
-  return broadcast(reshape(a, std::move(kept)), shape, std::move(axes));
+  return broadcast(reshape(a, std::move(kept)), std::move(shape), std::move(axes));
 }
 
 NodeId Builder::transpose(NodeId a, Integers axes) {

@@ -57,7 +57,7 @@ class Builder {
   // Operand axis i becomes axis axes[i] of `shape`. Returns the operand where nothing changes.
   NodeId broadcast(NodeId a, Shape shape, std::vector<std::int64_t> axes);
   // NumPy's broadcasting of a to `shape`: axes are aligned at the end, extents of 1 repeat.
-  NodeId broadcast_to(NodeId a, const Shape& shape);
+  NodeId broadcast_to(NodeId a, Shape shape);
   NodeId transpose(NodeId a, std::vector<std::int64_t> axes);
   NodeId slice(NodeId a, std::vector<std::int64_t> starts, std::vector<std::int64_t> limits,
                std::vector<std::int64_t> strides);
