@@ -10,17 +10,6 @@ namespace tarn {
 
 namespace {
 
-llvm::Function* new_function(const Emission& emission, const std::string& name, const std::vector<llvm::Type*>& types,
-                             const std::vector<const char*>& names) {
-  auto* const type = llvm::FunctionType::get(llvm::Type::getVoidTy(emission.context()), types, false);
-  auto* const function = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, emission.module);
-  for (auto& argument : function->args()) argument.setName(names[argument.getArgNo()]);
-  function->addFnAttr(llvm::Attribute::NoInline);
-  function->addFnAttr(llvm::Attribute::NoUnwind);
-  llvm::BasicBlock::Create(emission.context(), "entry", function);
-  return function;
-}
-
 llvm::Value* offset(llvm::IRBuilderBase& b, llvm::Value* base, llvm::Value* bytes) {
   return b.CreateGEP(b.getInt8Ty(), base, bytes);
 }
@@ -157,8 +146,9 @@ llvm::Function* tile_function(const Emission& emission, const TileShape& shape) 
                                        shape.lanes, shape.last_lanes, shape.accumulates ? ".accumulate" : "");
   if (llvm::Function* const known = emission.module.getFunction(name)) return known;
   llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
-  llvm::Function* const function = new_function(emission, name, {pointer, i64, i64, pointer, i64, i64, pointer},
-                                                {"a", "a_row_stride", "a_k_stride", "b", "b_k_stride", "count", "c"});
+  llvm::Function* const function = make_internal_function(
+      emission, name, llvm::Type::getVoidTy(emission.context()), {pointer, i64, i64, pointer, i64, i64, pointer},
+      {"a", "a_row_stride", "a_k_stride", "b", "b_k_stride", "count", "c"});
   llvm::IRBuilder<> builder(&function->getEntryBlock());
   builder.setFastMathFlags(math_flags(emission));
   emit_tile(emission, builder, function, shape);
@@ -170,9 +160,9 @@ llvm::Function* dot_function(const Emission& emission, const DotShape& shape) {
                                        shape.lanes, shape.whole_vectors ? ".whole" : "");
   if (llvm::Function* const known = emission.module.getFunction(name)) return known;
   llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
-  llvm::Function* const function =
-      new_function(emission, name, {pointer, i64, pointer, i64, i64, pointer, i64},
-                   {"a", "a_row_stride", "b", "b_column_stride", "count", "c", "c_row_stride"});
+  llvm::Function* const function = make_internal_function(
+      emission, name, llvm::Type::getVoidTy(emission.context()), {pointer, i64, pointer, i64, i64, pointer, i64},
+      {"a", "a_row_stride", "b", "b_column_stride", "count", "c", "c_row_stride"});
   llvm::IRBuilder<> builder(&function->getEntryBlock());
   builder.setFastMathFlags(math_flags(emission));
   emit_dot(emission, builder, function, shape);
@@ -183,8 +173,9 @@ llvm::Function* pack_function(const Emission& emission, DType dtype, unsigned la
   const std::string name = fmt::format("pack.{}.{}x{}{}", name_of(dtype), lanes, width, contiguous ? "" : ".strided");
   if (llvm::Function* const known = emission.module.getFunction(name)) return known;
   llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
-  llvm::Function* const function = new_function(emission, name, {pointer, i64, i64, i64, i64, pointer},
-                                                {"b", "b_k_stride", "b_column_stride", "count", "columns", "packed"});
+  llvm::Function* const function = make_internal_function(
+      emission, name, llvm::Type::getVoidTy(emission.context()), {pointer, i64, i64, i64, i64, pointer},
+      {"b", "b_k_stride", "b_column_stride", "count", "columns", "packed"});
   llvm::IRBuilder<> b(&function->getEntryBlock());
   llvm::Type* const element = emission.value_type(dtype);
   llvm::Type* const vector = with_lanes(element, lanes);

@@ -38,19 +38,28 @@ llvm::FastMathFlags math_flags(const Emission& emission) {
   return flags;
 }
 
+llvm::Function* make_internal_function(const Emission& emission, const std::string& name, llvm::Type* result,
+                                       const std::vector<llvm::Type*>& arguments,
+                                       const std::vector<const char*>& argument_names) {
+  auto* const type = llvm::FunctionType::get(result, arguments, false);
+  auto* const function = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, emission.module);
+  for (std::size_t i = 0; i < argument_names.size(); ++i) {
+    function->getArg(static_cast<unsigned>(i))->setName(argument_names[i]);
+  }
+  function->addFnAttr(llvm::Attribute::NoInline);
+  function->addFnAttr(llvm::Attribute::NoUnwind);
+  llvm::BasicBlock::Create(emission.context(), "entry", function);
+  return function;
+}
+
 namespace {
 
 llvm::Function* make_kernel_function(const Emission& emission, const std::string& name) {
   llvm::Type* const pointer = emission.pointer();
-  auto* const type = llvm::FunctionType::get(llvm::Type::getVoidTy(emission.context()),
-                                             {pointer, pointer, pointer, pointer, emission.i64()}, false);
-  auto* const function = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, emission.module);
-  const char* const names[] = {"state", "accumulators", "arena", "frame", "n"};
-  for (auto& argument : function->args()) argument.setName(names[argument.getArgNo()]);
-  function->addFnAttr(llvm::Attribute::NoInline);
-  function->addFnAttr(llvm::Attribute::NoUnwind);
+  llvm::Function* const function = make_internal_function(emission, name, llvm::Type::getVoidTy(emission.context()),
+                                                          {pointer, pointer, pointer, pointer, emission.i64()},
+                                                          {"state", "accumulators", "arena", "frame", "n"});
   if (!emission.optimize) function->addFnAttr(llvm::Attribute::OptimizeNone);
-  llvm::BasicBlock::Create(emission.context(), "entry", function);
   return function;
 }
 

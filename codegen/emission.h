@@ -45,6 +45,11 @@ unsigned lanes_of(const llvm::Value* value);
 // The floating-point flags of the machine's options.
 llvm::FastMathFlags math_flags(const Emission& emission);
 
+// A function of the module that only the module calls, with an empty entry block.
+llvm::Function* make_internal_function(const Emission& emission, const std::string& name, llvm::Type* result,
+                                       const std::vector<llvm::Type*>& arguments,
+                                       const std::vector<const char*>& argument_names = {});
+
 // A kernel's function while its body is made.
 class KernelFunction {
  public:

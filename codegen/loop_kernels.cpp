@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <tuple>
 #include <utility>
 
 #include "codegen/bodies.h"
@@ -69,9 +70,10 @@ void LoopKernelEmitter::order_axes() {
     vector_axis_ = kernel_.axes.size() - 1;
     while (!kernel_.reduced[vector_axis_]) --vector_axis_;
   }
-  const auto rank = [&](std::size_t axis) { return (kernel_.reduced[axis] ? 2 : 0) + (axis == vector_axis_ ? 1 : 0); };
+  // Kept axes, then reduced ones; in each group the vector axis last.
+  const auto rank = [&](std::size_t axis) { return std::tuple(kernel_.reduced[axis], axis == vector_axis_, axis); };
   for (std::size_t axis = 0; axis < kernel_.axes.size(); ++axis) order_.push_back(axis);
-  std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
+  std::sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
   kept_ = static_cast<std::size_t>(std::count(kernel_.reduced.begin(), kernel_.reduced.end(), false));
   nest_.level_of_axis.resize(order_.size());
   for (std::size_t level = 0; level < order_.size(); ++level)

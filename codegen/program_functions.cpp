@@ -346,11 +346,10 @@ llvm::Function* ProgramFunctionEmitter::gather_function(bool words) {
   const char* const name = words ? "gather_words" : "gather_bytes";
   if (llvm::Function* const known = module_.getFunction(name)) return known;
   llvm::Type *const pointer = emission_.pointer(), *const i64 = emission_.i64();
-  auto* const type = llvm::FunctionType::get(b_.getVoidTy(), {pointer, pointer, pointer, i64, i64}, false);
-  auto* const function = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, module_);
-  function->addFnAttr(llvm::Attribute::NoInline);
-  function->addFnAttr(llvm::Attribute::NoUnwind);
-  llvm::IRBuilder<> b(llvm::BasicBlock::Create(module_.getContext(), "entry", function));
+  llvm::Function* const function =
+      make_internal_function(emission_, name, b_.getVoidTy(), {pointer, pointer, pointer, i64, i64},
+                             {"target", "source", "order", "rows", "length"});
+  llvm::IRBuilder<> b(&function->getEntryBlock());
   llvm::Value *const source = function->getArg(1), *const length = function->getArg(4);
   llvm::Type* const element = words ? b.getInt32Ty() : b.getInt8Ty();
   const auto lanes = static_cast<unsigned>(words ? emission_.machine.target.vector_bytes / 4 : 1);

@@ -31,11 +31,10 @@ llvm::Function* philox_function(const Emission& emission, unsigned lanes) {
   llvm::Type* const i32 = llvm::Type::getInt32Ty(context);
   llvm::Type* const word = with_lanes(i32, lanes);
   auto* const result = llvm::StructType::get(context, {word, word, word, word});
-  auto* const type = llvm::FunctionType::get(result, {word, word, i32, i32, i32, i32}, false);
-  auto* const function = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, emission.module);
-  function->addFnAttr(llvm::Attribute::NoInline);
-  function->addFnAttr(llvm::Attribute::NoUnwind);
-  llvm::IRBuilder<> b(llvm::BasicBlock::Create(context, "entry", function));
+  llvm::Function* const function =
+      make_internal_function(emission, name, result, {word, word, i32, i32, i32, i32},
+                             {"element", "sample", "step_low", "step_high", "key_low", "key_high"});
+  llvm::IRBuilder<> b(&function->getEntryBlock());
   llvm::BasicBlock* const entry = b.GetInsertBlock();
   const std::array<llvm::Value*, 7> initial = {function->getArg(0),
                                                function->getArg(1),

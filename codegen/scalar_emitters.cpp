@@ -68,11 +68,8 @@ llvm::Value* call_or_inline(const Emission& e, Builder& b, Op op, llvm::ArrayRef
   llvm::Function* function = e.module.getFunction(name);
   if (function == nullptr) {
     const std::vector<llvm::Type*> types(arguments.size(), type);
-    function = llvm::Function::Create(llvm::FunctionType::get(type, types, false), llvm::GlobalValue::InternalLinkage,
-                                      name, e.module);
-    function->addFnAttr(llvm::Attribute::NoInline);
-    function->addFnAttr(llvm::Attribute::NoUnwind);
-    llvm::IRBuilder<> inside(llvm::BasicBlock::Create(e.context(), "entry", function));
+    function = make_internal_function(e, name, type, types);
+    llvm::IRBuilder<> inside(&function->getEntryBlock());
     std::vector<llvm::Value*> parameters;
     for (auto& parameter : function->args()) parameters.push_back(&parameter);
     inside.CreateRet(emit(inside, parameters));

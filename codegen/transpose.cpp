@@ -72,12 +72,10 @@ llvm::Function* transpose_function(const Emission& emission, std::size_t element
   const std::string name = fmt::format("transpose.{}", element_bytes);
   if (llvm::Function* const known = emission.module.getFunction(name)) return known;
   llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
-  auto* const type =
-      llvm::FunctionType::get(llvm::Type::getVoidTy(emission.context()), {pointer, i64, i64, i64, pointer, i64}, false);
-  auto* const function = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, emission.module);
-  function->addFnAttr(llvm::Attribute::NoInline);
-  function->addFnAttr(llvm::Attribute::NoUnwind);
-  llvm::IRBuilder<> b(llvm::BasicBlock::Create(emission.context(), "entry", function));
+  llvm::Function* const function = make_internal_function(
+      emission, name, llvm::Type::getVoidTy(emission.context()), {pointer, i64, i64, i64, pointer, i64},
+      {"from", "from_row_stride", "rows", "columns", "to", "to_row_stride"});
+  llvm::IRBuilder<> b(&function->getEntryBlock());
   const unsigned size = element_bytes == 4 ? 8 : 4;
   llvm::Type* const element = llvm::Type::getIntNTy(emission.context(), static_cast<unsigned>(8 * element_bytes));
   llvm::Type* const vector = llvm::FixedVectorType::get(element, size);

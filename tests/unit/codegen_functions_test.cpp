@@ -230,6 +230,24 @@ TEST_F(CodegenFunctions, CompilesOnceForAllThreads) {
   EXPECT_NE(found[0], nullptr);
 }
 
+// Levels of LLVM's optimizer change no bit; fast maths may, but not where sums are exact.
+TEST_F(CodegenFunctions, EveryLevel) {
+  for (const OptimizationLevel level :
+       {OptimizationLevel::none, OptimizationLevel::less, OptimizationLevel::standard}) {
+    for (const bool fast_math : {false, true}) {
+      CodegenOptions options = options_for("native");
+      options.level = level;
+      options.fast_math = fast_math;
+      auto compiled = compile_native(counted.program, counted.plan, options, {"train"});
+      ASSERT_TRUE(compiled.has_value());
+      native = std::move(*compiled);
+      memory[0].total(counted.program) = 0;
+      EXPECT_EQ(train(nullptr, 10), Outcome::done);
+      EXPECT_EQ(memory[0].total(counted.program), (6 + 2) * 1 + (22 + 2) * 16 + (17 + 1) * 256);
+    }
+  }
+}
+
 TEST_F(CodegenFunctions, Prints) {
   const auto text = print_llvm(counted.program, counted.plan, "train", options_for("native"));
   ASSERT_TRUE(text.has_value());
