@@ -170,25 +170,33 @@ Value simple(Value::Kind kind, DType dtype) {
   return value;
 }
 
-NativeRun run_native(const HandPlan& hand, const CodegenOptions& options, std::int64_t batch,
-                     const std::string& function) {
+NativePlan::NativePlan(const HandPlan& hand, const CodegenOptions& options, std::string function)
+    : hand_(hand), function_(std::move(function)) {
   ProgramPlan plans;
-  plans.plans[function] = hand.plan;
+  plans.plans[function_] = hand.plan;
   plans.accumulator_bytes = (metric_bytes(hand.program) + 63) / 64 * 64;
   const Result<Target> target = target_of(options);
   EXPECT_TRUE(target.has_value());
-  auto compiled = compile_native(hand.program, plans, options, {function});
+  auto compiled = compile_native(hand.program, plans, options, {function_});
   EXPECT_TRUE(compiled.has_value()) << compiled.error().front().message;
-  if (!compiled.has_value() || !target.has_value()) return {};
-  NativeProgram& native = **compiled;
-  const WorkspaceLayout layout = workspace_layout(hand.program, plans, *target);
+  if (!compiled.has_value() || !target.has_value()) return;
+  native_ = std::move(*compiled);
+  arena_ = workspace_layout(hand.program, plans, *target).arena;
+}
 
-  GuardedBytes state(state_bytes(hand.program)), workspace(native.workspace_bytes());
-  std::memcpy(state.data() + offsetof(StateHeader, seed), &hand.context.seed, sizeof(std::uint64_t));
-  for (const TensorInfo& tensor : hand.program.tensors) {
+NativeRun run_native(const HandPlan& hand, const CodegenOptions& options, std::int64_t batch,
+                     const std::string& function) {
+  return NativePlan(hand, options, function).run(hand.context, batch);
+}
+
+NativeRun NativePlan::run(const EvaluationContext& context, std::int64_t batch) const {
+  if (native_ == nullptr) return {};
+  GuardedBytes state(state_bytes(hand_.program)), workspace(native_->workspace_bytes());
+  std::memcpy(state.data() + offsetof(StateHeader, seed), &context.seed, sizeof(std::uint64_t));
+  for (const TensorInfo& tensor : hand_.program.tensors) {
     std::byte* const base = (tensor.kind == TensorKind::metric ? workspace.data() : state.data()) + tensor.offset;
-    const auto found = hand.context.tensors.find(tensor.name);
-    if (found == hand.context.tensors.end()) continue;
+    const auto found = context.tensors.find(tensor.name);
+    if (found == context.tensors.end()) continue;
     const std::vector<double>& values = found->second.data;
     for (std::size_t i = 0; i < values.size(); ++i) {
       write_element(base + i * size_of(tensor.type.dtype), tensor.type.dtype, values[i]);
@@ -197,8 +205,8 @@ NativeRun run_native(const HandPlan& hand, const CodegenOptions& options, std::i
   // Inputs end where their memory ends, so that address sanitizers see reads beyond.
   std::vector<std::vector<std::byte>> arrays;
   std::vector<const void*> pointers;
-  for (const InputInfo& input : hand.program.inputs) {
-    const std::vector<double>& values = hand.context.inputs.at(input.name).data;
+  for (const InputInfo& input : hand_.program.inputs) {
+    const std::vector<double>& values = context.inputs.at(input.name).data;
     const std::size_t size = size_of(input.type.dtype);
     std::vector<std::byte> bytes(values.size() * size);
     for (std::size_t i = 0; i < values.size(); ++i) write_element(&bytes[i * size], input.type.dtype, values[i]);
@@ -206,24 +214,24 @@ NativeRun run_native(const HandPlan& hand, const CodegenOptions& options, std::i
     pointers.push_back(arrays.back().data());
   }
   Control control;
-  control.first_sample = hand.context.first_sample;
+  control.first_sample = context.first_sample;
   NativeRun run;
-  if (function == "init") {
-    native.init()(state.data(), workspace.data());
+  if (function_ == "init") {
+    native_->init()(state.data(), workspace.data());
   } else {
-    const auto entry = function == "train" ? native.train() : native.adapt();
+    const auto entry = function_ == "train" ? native_->train() : native_->adapt();
     run.outcome = static_cast<Outcome>(
         entry(state.data(), workspace.data(), pointers.data(), nullptr, static_cast<std::uint64_t>(batch), &control));
   }
   EXPECT_TRUE(state.intact() && workspace.intact()) << "memory behind the state or the workspace was written";
-  for (const PlanResult& result : hand.plan.results) {
-    const Buffer& buffer = hand.plan.buffers[result.buffer];
+  for (const PlanResult& result : hand_.plan.results) {
+    const Buffer& buffer = hand_.plan.buffers[result.buffer];
     const std::byte* const base = buffer.space == Space::state          ? state.data()
                                   : buffer.space == Space::accumulators ? workspace.data()
-                                                                        : workspace.data() + layout.arena;
+                                                                        : workspace.data() + arena_;
     run.results.push_back(read_buffer(base + buffer.offset, buffer, batch));
   }
-  for (const TensorInfo& tensor : hand.program.tensors) {
+  for (const TensorInfo& tensor : hand_.program.tensors) {
     std::byte* const base = (tensor.kind == TensorKind::metric ? workspace.data() : state.data()) + tensor.offset;
     HostTensor values{tensor.type.shape, {}};
     for (std::int64_t i = 0; i < element_count(tensor.type.shape); ++i) {

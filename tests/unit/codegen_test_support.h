@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,20 @@ struct NativeRun {
   std::map<std::string, HostTensor> tensors;
   Outcome outcome = Outcome::done;
 };
-// Runs the plan as the function of that name on `batch` samples.
+// The plan compiled as the function of that name, to be run on values that may differ from run to run.
+class NativePlan {
+ public:
+  NativePlan(const HandPlan& hand, const CodegenOptions& options, std::string function = "adapt");
+  // Runs on `batch` samples of the context's inputs, from the context's tensors.
+  NativeRun run(const EvaluationContext& context, std::int64_t batch) const;
+
+ private:
+  const HandPlan& hand_;
+  std::string function_;
+  std::uint64_t arena_ = 0;  // where it begins in the workspace
+  std::unique_ptr<NativeProgram> native_;
+};
+// Compiles, and runs once on the plan's own context.
 NativeRun run_native(const HandPlan& hand, const CodegenOptions& options, std::int64_t batch,
                      const std::string& function = "adapt");
 

@@ -21,10 +21,11 @@ class Maker {
     made_.context.step = below(1000);
     made_.context.first_sample = static_cast<std::uint32_t>(below(100));
     for (int i = 0; i < 2; ++i) add_input("x" + std::to_string(i));
-    for (int i = 0; i < 3; ++i) add_tensor("w" + std::to_string(i), DType::f64);
-    add_tensor("step", DType::f64, Shape{});
+    for (int i = 0; i < 3; ++i) add_tensor("w" + std::to_string(i), options_.dtype);
+    if (!options_.descent) add_tensor("step", options_.dtype, Shape{});
     for (int i = 0; i < options_.nodes; ++i) add_node();
-    add_results();
+    if (options_.descent) add_descent();
+    if (!options_.descent) add_results();
     assign_offsets(made_.program);
     return std::move(made_);
   }
@@ -42,17 +43,17 @@ class Maker {
   HostTensor numbers(const Shape& shape) {
     HostTensor tensor{shape, {}};
     tensor.data.resize(static_cast<std::size_t>(element_count(shape)));
-    for (double& x : tensor.data) x = number();
+    for (double& x : tensor.data) x = options_.dtype == DType::f32 ? static_cast<float>(number()) : number();
     return tensor;
   }
 
   void add_input(const std::string& name) {
     const Shape shape = sample_shape();
-    made_.program.inputs.push_back({name, InputRole::input, {DType::f64, true, shape}, 0, {}});
+    made_.program.inputs.push_back({name, InputRole::input, {options_.dtype, true, shape}, 0, {}});
     Shape batched = shape;
     batched.insert(batched.begin(), kBatch);
     made_.context.inputs[name] = numbers(with_batch(batched, options_.batch));
-    keep(b_.source(Op::input, {DType::f64, false, batched}, {{Key::name, name}}));
+    keep(b_.source(Op::input, {options_.dtype, false, batched}, {{Key::name, name}}));
   }
   void add_tensor(const std::string& name, DType dtype, std::optional<Shape> shape = {}) {
     TensorInfo tensor;
@@ -66,7 +67,7 @@ class Maker {
   }
 
   void keep(NodeId node) {
-    if (b_.type(node).dtype == DType::f64 && element_count(with_batch(b_.shape(node), 8)) <= 4000)
+    if (b_.type(node).dtype == options_.dtype && element_count(with_batch(b_.shape(node), 8)) <= 4000)
       nodes_.push_back(node);
   }
   // Recent nodes are likelier, so that graphs get deep.
@@ -120,7 +121,7 @@ class Maker {
 
   void add_elementwise() {
     const NodeId a = pick();
-    switch (below(8)) {
+    switch (options_.descent ? below(5) : below(8)) {
       case 0:
         return keep(b_.unary(Op::tanh, a));
       case 1:
@@ -148,12 +149,14 @@ class Maker {
     }
     if (axes.empty()) return;
     const Op ops[] = {Op::reduce_sum, Op::reduce_sum, Op::reduce_max, Op::reduce_min, Op::reduce_prod};
-    if (chance(20)) {
+    if (!options_.descent && chance(20)) {
       const NodeId place = b_.reduce(chance(50) ? Op::argmax : Op::argmin, a, {axes[0]});
       indices_.push_back(place);
-      return keep(b_.convert(place, DType::f64));
+      return keep(b_.convert(place, options_.dtype));
     }
-    keep(b_.reduce(ops[below(5)], tame(a), axes));
+    const Op op = ops[below(5)];
+    if (options_.descent && (op == Op::reduce_max || op == Op::reduce_min)) return keep(b_.sum(a, axes));
+    keep(b_.reduce(op, tame(a), axes));
   }
 
   // Letters are given to the axes of two nodes; equal extents may share one.
@@ -263,9 +266,15 @@ class Maker {
   }
 
   NodeId some_indices() {
+    if (options_.descent) {
+      const Shape shape = sample_shape();
+      std::vector<double> indices(static_cast<std::size_t>(element_count(shape)));
+      for (double& index : indices) index = static_cast<double>(below(7)) - 1;
+      return b_.source(Op::constant, {DType::i32, false, shape}, {{Key::values, indices}});
+    }
     if (!indices_.empty() && chance(50)) return indices_[below(indices_.size())];
     // Some lie outside of every table.
-    return b_.convert(b_.mul(pick(), b_.constant(5, DType::f64)), DType::i32);
+    return b_.convert(b_.mul(pick(), b_.constant(5, options_.dtype)), DType::i32);
   }
 
   void add_gather() {
@@ -286,8 +295,8 @@ class Maker {
     Shape updates(table.begin(), table.begin() + axis);
     updates.insert(updates.end(), b_.shape(indices).begin(), b_.shape(indices).end());
     updates.insert(updates.end(), table.begin() + axis + 1, table.end());
-    const NodeId source = b_.source(Op::random_uniform, {DType::f64, false, updates}, stream());
-    const Type type{DType::f64, false, table};
+    const NodeId source = b_.source(Op::random_uniform, {options_.dtype, false, updates}, stream());
+    const Type type{options_.dtype, false, table};
     keep(b_.make(Op::scatter_add, {source, indices}, {{Key::axis, axis}}, &type));
   }
 
@@ -300,18 +309,18 @@ class Maker {
     if (chance(50)) shape.insert(shape.begin(), kBatch);
     switch (below(5)) {
       case 0:
-        return keep(b_.source(Op::random_uniform, {DType::f64, false, shape}, stream()));
+        return keep(b_.source(Op::random_uniform, {options_.dtype, false, shape}, stream()));
       case 1:
-        return keep(b_.source(Op::random_normal, {DType::f64, false, shape}, stream()));
+        return keep(b_.source(Op::random_normal, {options_.dtype, false, shape}, stream()));
       case 2:
         if (shape.empty()) return;
-        return keep(tame(b_.source(Op::iota, {DType::f64, false, shape},
+        return keep(tame(b_.source(Op::iota, {options_.dtype, false, shape},
                                    {{Key::axis, static_cast<std::int64_t>(below(shape.size()))}})));
       case 3:
-        return keep(b_.source(Op::batch_size, {DType::f64, false, {}}, {}));
+        return keep(b_.source(Op::batch_size, {options_.dtype, false, {}}, {}));
       default:
         if (has_batch(shape)) shape.erase(shape.begin());
-        return keep(b_.source(Op::constant, {DType::f64, false, shape}, {{Key::values, numbers(shape).data}}));
+        return keep(b_.source(Op::constant, {options_.dtype, false, shape}, {{Key::values, numbers(shape).data}}));
     }
   }
 
@@ -334,6 +343,21 @@ class Maker {
     std::vector<std::int64_t> axes;
     for (std::size_t i = 0; i < b_.shape(node).size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
     return b_.sum(tame(node), axes);
+  }
+
+  void add_descent() {
+    NodeId loss = b_.constant(0, options_.dtype);
+    for (int i = 0; i < 4; ++i) {
+      const NodeId node = pick();
+      const auto count = static_cast<double>(element_count(with_batch(b_.shape(node), options_.batch)));
+      loss = b_.add(loss, b_.mul(summary(node), b_.constant(1 / count, options_.dtype)));
+    }
+    made_.graph.add_result(ResultKind::loss, "loss", loss);
+    for (const NodeId tensor : tensors_) {
+      const NodeId gradient = b_.make(Op::grad, {loss, tensor});
+      const NodeId moved = b_.sub(tensor, b_.mul(b_.constant(0.1, options_.dtype), gradient));
+      made_.graph.add_result(ResultKind::store, b_.node(tensor).attributes.text(Key::name), moved);
+    }
   }
 
   void add_results() {
