@@ -111,6 +111,26 @@ NodeId fold(RewriteSite& site, NodeId id) {
   return make_constant(b, Type(node.type), std::move(values));
 }
 
+// Of what is one number everywhere, along the batch too, one element is computed.
+NodeId fold_uniform(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const Node& node = b.node(id);
+  const OpInfo& row = info(node.op);
+  if (row.scalar == nullptr || node.inputs.empty()) return kNoNode;
+  std::vector<HostTensor> operands;
+  operands.reserve(node.inputs.size());
+  for (const NodeId input : node.inputs) {
+    std::optional<double> value = uniform_value(b.graph(), input);
+    if (value) value = rounded(*value, b.type(input).dtype);
+    if (!value) return kNoNode;
+    operands.push_back({{}, {*value}});
+  }
+  const double raw = evaluate_operation(node, operands).data.front();
+  const std::optional<double> value =
+      rounded(node.op == Op::convert ? converted(raw, node.type.dtype) : raw, node.type.dtype);
+  return value ? make_constant(b, Type(node.type), {*value}) : kNoNode;
+}
+
 // A constant with a list of equal values
 NodeId uniform_list(RewriteSite& site, NodeId id) {
   Builder& b = site.builder();
@@ -158,6 +178,12 @@ NodeId example_fold(ExampleMaker& m) {
 std::span<const Rule> folding_rules() {
   static const std::vector<Rule> rules = {
       {"fold", "f(constants) = constant", operations_with_operands(), fold, example_fold},
+      {"fold_uniform", "f(broadcast(numbers)) = broadcast(number)", operations_with_operands(), fold_uniform,
+       [](ExampleMaker& m) {
+         Builder& b = m.builder();
+         const NodeId numbers = b.broadcast(b.constant(1.5, DType::f64), {kBatch, 3}, {});
+         return b.binary(Op::div, b.broadcast(b.constant(1, DType::f64), {kBatch, 3}, {}), numbers);
+       }},
       {"uniform_list",
        "constant with equal values = broadcast(constant with one value)",
        {Op::constant},

@@ -24,6 +24,8 @@ void add_model_options(CLI::App& app, CommonOptions& options) {
   app.add_option("--precision", options.precision, "float type of the whole model")
       ->check(CLI::IsMember({"f32", "f64"}));
   app.add_option("--cpu", options.cpu, "processor to make code for, as LLVM names it");
+  app.add_flag("--fast-math", options.fast_math,
+               "use rules that change rounding, as (a * b) * c = a * (b * c) for numbers b, c");
   app.add_flag("--quiet", options.quiet, "no progress and no remarks");
   app.add_flag("--json", options.json, "results as JSON, one object a line");
   app.add_flag("--no-color", options.no_color, "no colours on a terminal");
@@ -80,6 +82,7 @@ Result<ModelOptions> model_options(const CommonOptions& options) {
   ModelOptions model;
   model.float_type = options.precision == "f64" ? DType::f64 : DType::f32;
   model.seed = options.seed;
+  model.passes.allow_reassociation = options.fast_math;
   model.codegen.cpu = options.cpu == "native" ? "" : options.cpu;
   for (const std::string& setting : options.settings) {
     const std::size_t equals = setting.find('=');

@@ -32,6 +32,7 @@ struct CommonOptions {
   int threads = 0;
   std::string precision = "f32";
   std::string cpu = "native";
+  bool fast_math = false;
   bool quiet = false, json = false, no_color = false;
 };
 

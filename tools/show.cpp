@@ -54,6 +54,7 @@ Result<std::string> text_of_stage(const ShowOptions& options, Console& console) 
     return error(fmt::format("the program has no graph '{}'; it has {}", name, names));
   }
   PassContext context;
+  context.options = chosen.passes;
   context.sources = &console.sources;
   if (options.stage == "graph" || options.stage == "gradients" || options.stage == "optimized") {
     TARN_TRY(const Graph shown, graph_at(options.stage, graph->second, context));

@@ -95,6 +95,7 @@ int summary(const CommonOptions& options) {
   if (!target) return console.report(target.error());
   planning.target = *target;
   PassContext context;
+  context.options = chosen->passes;
   context.sources = &console.sources;
   Result<ProgramPlan> plan = plan_program(*program, planning, context);
   if (!plan) return console.report(plan.error());

@@ -261,6 +261,14 @@ TEST_F(Driver, EveryStageOfThePipelineShows) {
   EXPECT_TRUE(json::accept(tarn("show iris.tarn --format json").out));
 }
 
+TEST_F(Driver, FastMathAndOnlyItChangesRoundings) {
+  write("third.tarn", "model third {\n  input x\n  output y = x / 3\n}\n");
+  EXPECT_THAT(tarn("show third.tarn --graph predict --stage optimized").out, HasSubstr("= div("));
+  const Outcome fast = tarn("show third.tarn --graph predict --stage optimized --fast-math");
+  EXPECT_THAT(fast.out, testing::Not(HasSubstr("= div("))) << fast.err;
+  EXPECT_THAT(fast.out, HasSubstr("= mul("));
+}
+
 TEST_F(Driver, SummaryCountsParameters) {
   const json summary = events(tarn("summary iris.tarn --json").out).front();
   EXPECT_EQ(summary["trainable"], 4 * 6 + 6 + 6 * 3 + 3);
