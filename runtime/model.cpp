@@ -8,25 +8,47 @@
 
 namespace tarn {
 
-Result<Program> load_program(const std::string& path, const ModelOptions& options, Sources& sources,
-                             Diagnostics& warnings) {
+namespace {
+
+Result<Program> load(const std::string& path, std::optional<std::string> text, const ModelOptions& options,
+                     Sources& sources, Diagnostics& warnings) {
   FrontendOptions frontend;
   frontend.float_type = options.float_type;
   frontend.overrides = options.overrides;
   frontend.seed = options.seed;
-  FrontendResult result = compile_file(path, frontend, sources);
+  FrontendResult result =
+      text ? compile_text(path, std::move(*text), frontend, sources) : compile_file(path, frontend, sources);
   if (!result.program || has_errors(result.diagnostics)) return std::move(result.diagnostics);
   warnings.insert(warnings.end(), result.diagnostics.begin(), result.diagnostics.end());
   assign_offsets(*result.program);
   return std::move(*result.program);
 }
 
+}  // namespace
+
+Result<Program> load_program(const std::string& path, const ModelOptions& options, Sources& sources,
+                             Diagnostics& warnings) {
+  return load(path, std::nullopt, options, sources, warnings);
+}
+
 Result<std::shared_ptr<Model>> Model::compile(const std::string& path, const ModelOptions& options,
                                               const std::vector<std::string>& functions, Sources& sources) {
+  return compile(path, std::nullopt, options, functions, sources);
+}
+
+Result<std::shared_ptr<Model>> Model::compile_text(const std::string& name, std::string text,
+                                                   const ModelOptions& options,
+                                                   const std::vector<std::string>& functions, Sources& sources) {
+  return compile(name, std::move(text), options, functions, sources);
+}
+
+Result<std::shared_ptr<Model>> Model::compile(const std::string& path, std::optional<std::string> text,
+                                              const ModelOptions& options, const std::vector<std::string>& functions,
+                                              Sources& sources) {
   const auto start = std::chrono::steady_clock::now();
   std::shared_ptr<Model> model(new Model);
   model->folder_ = std::filesystem::path(path).parent_path().string();
-  TARN_TRY(model->program_, load_program(path, options, sources, model->warnings_));
+  TARN_TRY(model->program_, load(path, std::move(text), options, sources, model->warnings_));
 
   PlanOptions planning;
   TARN_TRY(planning.target, target_of(options.codegen));

@@ -30,6 +30,10 @@ class Model {
   // Warnings are left in warnings(); errors are the result.
   static Result<std::shared_ptr<Model>> compile(const std::string& path, const ModelOptions& options,
                                                 const std::vector<std::string>& functions, Sources& sources);
+  // The same for a text, which diagnostics call `name`; imports and data are relative to the folder of that.
+  static Result<std::shared_ptr<Model>> compile_text(const std::string& name, std::string text,
+                                                     const ModelOptions& options,
+                                                     const std::vector<std::string>& functions, Sources& sources);
 
   const Program& program() const { return program_; }
   const ProgramPlan& plan() const { return plan_; }
@@ -42,6 +46,9 @@ class Model {
 
  private:
   Model() = default;
+  static Result<std::shared_ptr<Model>> compile(const std::string& path, std::optional<std::string> text,
+                                                const ModelOptions& options, const std::vector<std::string>& functions,
+                                                Sources& sources);
 
   Program program_;
   ProgramPlan plan_;

@@ -38,6 +38,33 @@ Rows Rows::slice(const Program& program, std::uint64_t begin, std::uint64_t end)
   return part;
 }
 
+void start_metrics(const Program& program, Bytes& workspace) {
+  for (const TensorInfo& tensor : program.tensors) {
+    if (tensor.kind != TensorKind::metric) continue;
+    const Array start = Array::from_doubles(
+        array_type(tensor.type.dtype), tensor.type.shape,
+        std::vector<double>(static_cast<std::size_t>(element_count(tensor.type.shape)), tensor.initial));
+    std::memcpy(workspace.data() + tensor.offset, start.data.data(), start.data.size());
+  }
+}
+
+MetricValues read_metrics(const Model& model, Bytes& workspace) {
+  const Program& program = model.program();
+  std::size_t count = 0;
+  for (const MetricInfo& metric : program.metrics) count += static_cast<std::size_t>(element_count(metric.shape));
+  std::vector<double> flat(count);
+  model.native().report()(workspace.data(), flat.data());
+  MetricValues metrics;
+  std::size_t at = 0;
+  for (const MetricInfo& metric : program.metrics) {
+    const auto size = static_cast<std::size_t>(element_count(metric.shape));
+    metrics.values.emplace_back(flat.begin() + static_cast<std::ptrdiff_t>(at),
+                                flat.begin() + static_cast<std::ptrdiff_t>(at + size));
+    at += size;
+  }
+  return metrics;
+}
+
 Session::Session(std::shared_ptr<Model> model, std::uint64_t seed) : model_(std::move(model)) {
   state_.resize(state_bytes(program()));
   workspace_.resize(std::max<std::uint64_t>(model_->native().workspace_bytes(), 64));
@@ -60,12 +87,12 @@ void Session::initialize(std::uint64_t seed) {
 }
 
 Outcome Session::train(const Rows& rows, const std::uint32_t* order, MetricValues& metrics) {
-  reset_metrics();
+  start_metrics(program(), workspace_);
   control_.batches_done = 0;
   control_.first_sample = 0;
   const auto outcome = static_cast<Outcome>(
       model_->native().train()(state_.data(), workspace_.data(), rows.arrays.data(), order, rows.count, &control_));
-  if (outcome == Outcome::done) metrics = report();
+  if (outcome == Outcome::done) metrics = read_metrics(*model_, workspace_);
   return outcome;
 }
 
@@ -79,12 +106,12 @@ Outcome Session::adapt(const Rows& rows) {
 }
 
 Outcome Session::evaluate(const Rows& rows, MetricValues& metrics) {
-  reset_metrics();
+  start_metrics(program(), workspace_);
   control_.batches_done = 0;
   control_.first_sample = 0;
   const auto outcome = static_cast<Outcome>(model_->native().evaluate()(
       state_.data(), workspace_.data(), rows.arrays.data(), nullptr, rows.count, &control_));
-  if (outcome == Outcome::done) metrics = report();
+  if (outcome == Outcome::done) metrics = read_metrics(*model_, workspace_);
   return outcome;
 }
 
@@ -136,32 +163,6 @@ void Session::set_scalar(std::string_view name, double value) {
 void Session::set_state(const Bytes& state) {
   TARN_CHECK(state.size() == state_.size(), "a state of another size");
   state_ = state;
-}
-
-void Session::reset_metrics() {
-  for (const TensorInfo& tensor : program().tensors) {
-    if (tensor.kind != TensorKind::metric) continue;
-    const Array start = Array::from_doubles(
-        array_type(tensor.type.dtype), tensor.type.shape,
-        std::vector<double>(static_cast<std::size_t>(element_count(tensor.type.shape)), tensor.initial));
-    std::memcpy(workspace_.data() + tensor.offset, start.data.data(), start.data.size());
-  }
-}
-
-MetricValues Session::report() {
-  std::size_t count = 0;
-  for (const MetricInfo& metric : program().metrics) count += static_cast<std::size_t>(element_count(metric.shape));
-  std::vector<double> flat(count);
-  model_->native().report()(workspace_.data(), flat.data());
-  MetricValues metrics;
-  std::size_t at = 0;
-  for (const MetricInfo& metric : program().metrics) {
-    const auto size = static_cast<std::size_t>(element_count(metric.shape));
-    metrics.values.emplace_back(flat.begin() + static_cast<std::ptrdiff_t>(at),
-                                flat.begin() + static_cast<std::ptrdiff_t>(at + size));
-    at += size;
-  }
-  return metrics;
 }
 
 }  // namespace tarn

@@ -33,6 +33,11 @@ struct MetricValues {
   double loss() const { return values.front().front(); }
 };
 
+// Gives the accumulators at the start of a workspace their initial values.
+void start_metrics(const Program& program, Bytes& workspace);
+// What the accumulators amount to.
+MetricValues read_metrics(const Model& model, Bytes& workspace);
+
 class Session {
  public:
   Session(std::shared_ptr<Model> model, std::uint64_t seed);
@@ -72,9 +77,6 @@ class Session {
   void set_state(const Bytes& state);
 
  private:
-  void reset_metrics();
-  MetricValues report();
-
   std::shared_ptr<Model> model_;
   Bytes state_, workspace_;
   Control control_;

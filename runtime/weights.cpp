@@ -58,6 +58,9 @@ const NamedArray* find(const std::vector<NamedArray>& tensors, std::string_view 
   return nullptr;
 }
 
+// Counters are kept as f64, which has all whole numbers up to 2^53.
+bool is_count(double value) { return value >= 0 && value <= 9007199254740992.0; }
+
 // What keeps `tensors` from being the weights of the program: one note a name.
 std::vector<Note> mismatches(const Program& program, const std::vector<NamedArray>& tensors) {
   std::vector<Note> notes;
@@ -74,8 +77,14 @@ std::vector<Note> mismatches(const Program& program, const std::vector<NamedArra
   }
   for (const NamedArray& tensor : tensors) {
     const TensorInfo* known = program.find_tensor(tensor.name);
-    if (known == nullptr) {
+    if (known == nullptr || known->kind == TensorKind::metric) {
       notes.push_back({{}, fmt::format("'{}' {} is not in the model", tensor.name, format_shape(tensor.array.shape))});
+    } else if (!is_weight(*known) && tensor.array.shape != known->type.shape) {
+      notes.push_back({{},
+                       fmt::format("'{}': expected {}, found {}", tensor.name, to_string(known->type.shape),
+                                   format_shape(tensor.array.shape))});
+    } else if (known->kind == TensorKind::counter && !is_count(tensor.array.at(0))) {
+      notes.push_back({{}, fmt::format("'{}' holds {}, which is no count", tensor.name, tensor.array.at(0))});
     }
   }
   return notes;

@@ -1,0 +1,408 @@
+// Sessions of the C API: turns on the working state, training, and what reads and writes tensors. See library.h.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "runtime/dataset.h"
+#include "runtime/library.h"
+
+namespace tarn {
+
+namespace {
+
+// Bytes at the start of a state that predictions and evaluations look at.
+std::size_t served_bytes(const Model& model) {
+  std::uint64_t end = kStateHeaderBytes;
+  for (const char* const name : {"predict", "evaluate"}) {
+    const auto plan = model.plan().plans.find(name);
+    if (plan == model.plan().plans.end()) continue;
+    for (const Buffer& buffer : plan->second.buffers) {
+      if (buffer.space != Space::state) continue;
+      end = std::max(end,
+                     buffer.offset + static_cast<std::uint64_t>(element_count(buffer.shape)) * size_of(buffer.dtype));
+    }
+  }
+  return static_cast<std::size_t>((end + 63) / 64 * 64);
+}
+
+std::vector<double> flattened(const MetricValues& metrics) {
+  std::vector<double> values;
+  for (const std::vector<double>& metric : metrics.values) values.insert(values.end(), metric.begin(), metric.end());
+  return values;
+}
+
+void copy_metrics(const MetricValues& metrics, double* values) {
+  if (values != nullptr) std::ranges::copy(flattened(metrics), values);
+}
+
+Answer stopped() { return {TARN_STOPPED, {error("stopped before the end")}}; }
+
+}  // namespace
+
+class LibrarySession::Turn {
+ public:
+  Turn(LibrarySession& session, Use use, bool changes) : session_(session), use_(use), changes_(changes) {
+    std::unique_lock lock(session_.mutex_);
+    session_.free_.wait(lock, [&] { return session_.use_ != Use::brief; });
+    if (session_.use_ == Use::training) return;
+    take();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    if (taken_) give_back();
+  }
+
+  // What to answer where another thread trains; TARN_OK where the turn is ours.
+  Answer refusal() const {
+    if (taken_) return {};
+    return {TARN_BUSY, {error("the session is training in another call")}};
+  }
+
+  // The working state is as it was before.
+  void nothing_changed() { changed_ = false; }
+
+  // Lets others in while `action` runs.
+  template <class Action>
+  auto lent(const Action& action) {
+    give_back();
+    const auto result = action();
+    std::unique_lock lock(session_.mutex_);
+    session_.free_.wait(lock, [&] { return session_.use_ == Use::none; });
+    take();
+    return result;
+  }
+
+ private:
+  void take() {
+    session_.use_ = use_;
+    taken_ = true;
+    changed_ = changes_;
+    if (changes_) session_.served_.begin_change();
+  }
+  void give_back() {
+    if (changes_) session_.served_.end_change(changed_);
+    taken_ = false;
+    const std::scoped_lock lock(session_.mutex_);
+    session_.use_ = Use::none;
+    session_.free_.notify_all();
+  }
+
+  LibrarySession& session_;
+  const Use use_;
+  const bool changes_;
+  bool taken_ = false, changed_ = false;
+};
+
+struct LibrarySession::TrainingData {
+  Arguments training, validation;
+  Dataset training_file, validation_file;
+  Rows training_rows, validation_rows;
+};
+
+LibrarySession::LibrarySession(std::shared_ptr<const LibraryModel> model, std::uint64_t seed)
+    : model_(std::move(model)),
+      session_(model_->model, seed),
+      served_([this] { return session_.state().data(); }, served_bytes(*model_->model),
+              static_cast<std::size_t>(std::max<std::uint64_t>(model_->model->native().workspace_bytes(), 64))) {}
+
+std::size_t LibrarySession::metric_values() const {
+  std::size_t count = 0;
+  for (const MetricInfo& metric : program().metrics) count += static_cast<std::size_t>(element_count(metric.shape));
+  return count;
+}
+
+Answer LibrarySession::check_metrics(const double* values, std::size_t value_count) const {
+  if (!program().trainable) return invalid("the model has no `train` block");
+  if (values != nullptr && value_count < metric_values())
+    return invalid(fmt::format("there is room for {} values of metrics; {} are wanted", value_count, metric_values()));
+  return {};
+}
+
+Answer LibrarySession::read_training_data(const tarn_array* arrays, std::size_t count, const tarn_fit_options& options,
+                                          TrainingData& data) {
+  if (count > 0 || arrays != nullptr) {
+    if (Answer answer = read_arguments(program(), arrays, count, true, data.training); answer.failed()) return answer;
+    data.training_rows = data.training.rows;
+  } else {
+    const std::string& folder = model_->model->folder();
+    Result<Dataset> read = read_dataset(program(), folder, {"", {}, true}, vocabularies_);
+    if (!read) return failure(TARN_DATA, std::move(read).error());
+    data.training_file = std::move(*read);
+    data.training_rows = data.training_file.view();
+    if (has_data(program(), "validation") && options.validation_count == 0) {
+      Result<Dataset> validation = read_dataset(program(), folder, {"validation", {}, true}, vocabularies_);
+      if (!validation) return failure(TARN_DATA, std::move(validation).error());
+      data.validation_file = std::move(*validation);
+      data.validation_rows = data.validation_file.view();
+    }
+  }
+  if (options.validation_count > 0) {
+    Answer answer = read_arguments(program(), options.validation, options.validation_count, true, data.validation);
+    if (answer.failed()) return answer;
+    data.validation_rows = data.validation.rows;
+  } else if (data.validation_rows.count == 0 && program().settings.validation_split > 0) {
+    const std::uint64_t rows = data.training_rows.count;
+    const auto cut = static_cast<std::uint64_t>(static_cast<double>(rows) * (1 - program().settings.validation_split));
+    data.validation_rows = data.training_rows.slice(program(), cut, rows);
+    data.training_rows = data.training_rows.slice(program(), 0, cut);
+  }
+  if (data.training_rows.count == 0) return invalid("there are no samples to train on");
+  if (data.training_rows.count > std::numeric_limits<std::uint32_t>::max())
+    return invalid(fmt::format("{} samples are too many", data.training_rows.count));
+  return {};
+}
+
+Answer LibrarySession::fit(const tarn_array* arrays, std::size_t count, const tarn_fit_options& options,
+                           tarn_fit_result& result) {
+  if (Answer answer = check_metrics(nullptr, 0); answer.failed()) return answer;
+  if (options.epochs < 0 || options.until_epoch < 0) return invalid("the number of epochs is negative");
+  if (options.epochs > 0 && options.until_epoch > 0) return invalid("`epochs` and `until_epoch` exclude each other");
+  // Predictions meanwhile see the weights as they are now, and later those of the last epoch.
+  served_.publish();
+  Turn turn(*this, Use::training, true);
+  if (Answer refused = turn.refusal(); refused.failed()) return refused;
+  TrainingData data;
+  if (Answer answer = read_training_data(arrays, count, options, data); answer.failed()) {
+    turn.nothing_changed();
+    return answer;
+  }
+  return run_epochs(data, options, turn, result);
+}
+
+// Shows the epoch to the caller; false ends training. Others may use the session meanwhile.
+bool LibrarySession::after_epoch(const EpochReport& report, const tarn_fit_options& options, Turn& turn) {
+  const std::vector<double> training = flattened(report.training);
+  const std::vector<double> validation = report.validation ? flattened(*report.validation) : std::vector<double>();
+  const tarn_epoch epoch{
+      report.epoch,   report.epochs, report.seconds, training.data(), report.validation ? validation.data() : nullptr,
+      training.size()};
+  const bool go_on =
+      turn.lent([&] { return options.on_epoch == nullptr || options.on_epoch(options.context, &epoch) != 0; });
+  epoch_.store(report.epoch + 1, std::memory_order_relaxed);
+  return go_on;
+}
+
+Answer LibrarySession::run_epochs(const TrainingData& data, const tarn_fit_options& options, Turn& turn,
+                                  tarn_fit_result& result) {
+  const TrainSettings& settings = program().settings;
+  const auto done = static_cast<std::int64_t>(session_.scalar("epoch"));
+  const std::int64_t more = options.epochs > 0 ? options.epochs : settings.epochs;
+  FitOptions fit_options;
+  fit_options.epochs = options.until_epoch > 0 ? options.until_epoch : done + std::min(more, kMostEpochs - done);
+  fit_options.shuffle = settings.shuffle && options.keep_order == 0;
+  fit_options.undo_interrupted = true;
+  fit_options.on_epoch = [&](const EpochReport& report) { return after_epoch(report, options, turn); };
+
+  const auto batch = static_cast<std::uint64_t>(settings.batch);
+  batches_.store((data.training_rows.count + batch - 1) / batch, std::memory_order_relaxed);
+  epochs_.store(fit_options.epochs, std::memory_order_relaxed);
+  epoch_.store(done + 1, std::memory_order_relaxed);
+  FitResult fitted = tarn::fit(session_, data.training_rows,
+                               data.validation_rows.count > 0 ? &data.validation_rows : nullptr, fit_options);
+  epoch_.store(0, std::memory_order_relaxed);
+  session_.clear_stop();
+
+  result = {TARN_COMPLETED, fitted.epochs_done, fitted.steps, fitted.seconds};
+  switch (fitted.end) {
+    case FitResult::End::completed:
+      break;
+    case FitResult::End::stopped_early:
+      result.end = TARN_STOPPED_EARLY;
+      model_->log(TARN_NOTE, fmt::format("training stopped early after epoch {}", done + fitted.epochs_done));
+      break;
+    case FitResult::End::by_callback:
+      result.end = TARN_BY_CALLBACK;
+      break;
+    case FitResult::End::interrupted:
+      result.end = TARN_BY_STOP;
+      break;
+    case FitResult::End::not_finite:
+      return {TARN_NOT_FINITE, {std::move(fitted.failure)}};
+  }
+  return {};
+}
+
+Answer LibrarySession::train_on_batch(const tarn_array* arrays, std::size_t count, double* values,
+                                      std::size_t value_count) {
+  if (Answer answer = check_metrics(values, value_count); answer.failed()) return answer;
+  Arguments arguments;
+  if (Answer answer = read_arguments(program(), arrays, count, true, arguments); answer.failed()) return answer;
+  const auto batch = static_cast<std::uint64_t>(program().settings.batch);
+  if (arguments.rows.count == 0 || arguments.rows.count > batch)
+    return invalid(fmt::format("a batch has 1 to {} samples; this one has {}", batch, arguments.rows.count));
+  Turn turn(*this, Use::training, true);
+  if (Answer refused = turn.refusal(); refused.failed()) return refused;
+  MetricValues metrics;
+  switch (session_.train(arguments.rows, nullptr, metrics)) {
+    case Outcome::done:
+      break;
+    case Outcome::stopped:
+      session_.clear_stop();
+      turn.nothing_changed();
+      return stopped();
+    case Outcome::not_finite:
+      turn.nothing_changed();
+      return {TARN_NOT_FINITE,
+              {explain_not_finite(session_, arguments.rows, nullptr, 0,
+                                  static_cast<std::int64_t>(session_.scalar("epoch")) + 1)}};
+  }
+  copy_metrics(metrics, values);
+  return {};
+}
+
+Answer LibrarySession::evaluate(const tarn_array* arrays, std::size_t count, double* values, std::size_t value_count) {
+  if (Answer answer = check_metrics(values, value_count); answer.failed()) return answer;
+  Arguments arguments;
+  Dataset file;
+  if (count > 0 || arrays != nullptr) {
+    if (Answer answer = read_arguments(program(), arrays, count, true, arguments); answer.failed()) return answer;
+  } else {
+    Vocabularies vocabularies;
+    {
+      const Turn turn(*this, Use::brief, false);
+      if (Answer refused = turn.refusal(); refused.failed()) return refused;
+      vocabularies = vocabularies_;
+    }
+    const std::string part = has_data(program(), "test") ? "test" : "";
+    Result<Dataset> read = read_dataset(program(), model_->model->folder(), {part, {}, true}, vocabularies);
+    if (!read) return failure(TARN_DATA, std::move(read).error());
+    file = std::move(*read);
+    arguments.rows = file.view();
+  }
+  if (arguments.rows.count == 0) return invalid("there are no samples to evaluate");
+  const EvaluateFunction function = model_->model->native().evaluate();
+  ReaderLease lease(served_);
+  Reader& reader = lease.reader();
+  start_metrics(program(), reader.workspace);
+  reader.control.first_sample = 0;
+  const auto outcome =
+      static_cast<Outcome>(function(lease.state(), reader.workspace.data(), arguments.rows.arrays.data(), nullptr,
+                                    arguments.rows.count, &reader.control));
+  if (outcome == Outcome::stopped) return stopped();
+  copy_metrics(read_metrics(*model_->model, reader.workspace), values);
+  return {};
+}
+
+PredictFunction LibrarySession::predict_function() {
+  PredictFunction function = predict_.load(std::memory_order_acquire);
+  if (function != nullptr) return function;
+  function = model_->model->native().predict();
+  predict_.store(function, std::memory_order_release);
+  return function;
+}
+
+Answer LibrarySession::predict(const tarn_array* inputs, std::size_t input_count, const tarn_output* outputs,
+                               std::size_t output_count) {
+  Arguments arguments;
+  Answer answer = read_arguments(program(), inputs, input_count, false, arguments);
+  if (answer.failed()) return answer;
+  std::vector<void*> pointers;
+  std::vector<Bytes> scratch;
+  answer = read_outputs(program(), outputs, output_count, arguments.rows.count, pointers, scratch);
+  if (answer.failed()) return answer;
+  const PredictFunction function = predict_function();
+  ReaderLease lease(served_);
+  Reader& reader = lease.reader();
+  reader.control.first_sample = 0;
+  const auto outcome =
+      static_cast<Outcome>(function(lease.state(), reader.workspace.data(), arguments.rows.arrays.data(),
+                                    pointers.data(), arguments.rows.count, &reader.control));
+  return outcome == Outcome::stopped ? stopped() : Answer();
+}
+
+Answer LibrarySession::read(const std::string& name, tarn_dtype dtype, void* values, std::size_t bytes) {
+  const TensorInfo* tensor = program().find_tensor(name);
+  if (tensor == nullptr || tensor->kind == TensorKind::metric)
+    return invalid(fmt::format("the model has no tensor '{}'", name));
+  if (dtype != dtype_of(tensor->type.dtype))
+    return invalid(fmt::format("'{}' is {}", name, name_of(tensor->type.dtype)));
+  const std::uint64_t wanted =
+      static_cast<std::uint64_t>(element_count(tensor->type.shape)) * size_of(tensor->type.dtype);
+  Answer answer = check_memory(values, bytes, wanted, tensor->type.dtype, fmt::format("'{}'", name));
+  if (answer.failed()) return answer;
+  const Turn turn(*this, Use::brief, false);
+  if (Answer refused = turn.refusal(); refused.failed()) return refused;
+  if (wanted > 0) std::memcpy(values, session_.state().data() + tensor->offset, wanted);
+  return {};
+}
+
+Answer LibrarySession::write(const std::string& name, const tarn_view& values) {
+  const TensorInfo* tensor = program().find_tensor(name);
+  if (tensor == nullptr || tensor->kind == TensorKind::metric)
+    return invalid(fmt::format("the model has no tensor '{}'", name));
+  Array array;
+  if (Answer answer = read_tensor(values, *tensor, array); answer.failed()) return answer;
+  const bool counts = tensor->kind == TensorKind::counter;
+  if (counts && !(array.at(0) >= 0 && array.at(0) <= static_cast<double>(kMostEpochs)))
+    return invalid(fmt::format("'{}' counts from 0 to {}", name, kMostEpochs));
+  const Turn turn(*this, Use::brief, true);
+  if (Answer refused = turn.refusal(); refused.failed()) return refused;
+  session_.set_tensor(name, array);
+  return {};
+}
+
+Answer LibrarySession::initialize(std::uint64_t seed) {
+  const Turn turn(*this, Use::brief, true);
+  if (Answer refused = turn.refusal(); refused.failed()) return refused;
+  session_.initialize(seed);
+  return {};
+}
+
+Answer LibrarySession::save(const std::string& path) {
+  const Turn turn(*this, Use::brief, false);
+  if (Answer refused = turn.refusal(); refused.failed()) return refused;
+  return answer_of(TARN_DATA, write_weights(path, session_, vocabularies_));
+}
+
+Answer LibrarySession::checkpoint(const std::string& path) {
+  const Turn turn(*this, Use::brief, false);
+  if (Answer refused = turn.refusal(); refused.failed()) return refused;
+  return answer_of(TARN_DATA, write_checkpoint(path, session_, vocabularies_));
+}
+
+Answer LibrarySession::load(const std::string& path) {
+  // Read before anybody has to wait.
+  Result<WeightsFile> weights = read_weights(path);
+  if (!weights) return failure(TARN_DATA, std::move(weights).error());
+  {
+    Turn turn(*this, Use::brief, true);
+    if (Answer refused = turn.refusal(); refused.failed()) return refused;
+    if (Status applied = apply_weights(session_, *weights, path); !applied) {
+      turn.nothing_changed();
+      return failure(TARN_DATA, std::move(applied).error());
+    }
+    vocabularies_ = std::move(weights->vocabularies);
+  }
+  served_.publish();
+  return {};
+}
+
+Answer LibrarySession::resume(const std::string& path) {
+  {
+    Turn turn(*this, Use::brief, true);
+    if (Answer refused = turn.refusal(); refused.failed()) return refused;
+    if (Status resumed = resume_checkpoint(session_, path); !resumed) {
+      turn.nothing_changed();
+      return failure(TARN_DATA, std::move(resumed).error());
+    }
+  }
+  served_.publish();
+  return {};
+}
+
+void LibrarySession::stop() {
+  session_.stop();
+  served_.stop_readers();
+}
+
+tarn_progress LibrarySession::progress() const {
+  const std::int64_t epoch = epoch_.load(std::memory_order_relaxed);
+  if (epoch == 0) return {0, 0, 0, 0};
+  const std::uint64_t batches = batches_.load(std::memory_order_relaxed);
+  return {epoch, epochs_.load(std::memory_order_relaxed), std::min(session_.batches_done(), batches), batches};
+}
+
+}  // namespace tarn
