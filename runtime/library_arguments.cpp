@@ -203,7 +203,8 @@ Answer read_tensor(const tarn_view& view, const TensorInfo& tensor, Array& array
   const std::string what = fmt::format("the array for '{}'", tensor.name);
   if (Answer answer = check_view(view, what); answer.failed()) return answer;
   const auto shape = shape_of(view);
-  if (!std::equal(shape.begin(), shape.end(), tensor.type.shape.begin(), tensor.type.shape.end())) {
+  const bool is_flat = view.rank == 1 && shape[0] == element_count(tensor.type.shape);
+  if (!is_flat && !std::equal(shape.begin(), shape.end(), tensor.type.shape.begin(), tensor.type.shape.end())) {
     return invalid(fmt::format("'{}' has the shape {}, and the array {}", tensor.name, to_string(tensor.type.shape),
                                format_shape(shape)));
   }
