@@ -118,7 +118,10 @@ TEST_F(Driver, AResumedRunGivesTheBitsOfAnUninterruptedOne) {
 }
 
 TEST_F(Driver, AnInterruptedRunLeavesACheckpointToGoOnFrom) {
-  const Outcome interrupted = tarn("train sums.tarn --epochs 100000000 & sleep 0.7; kill -INT $!; wait $!");
+  // Interrupted once it trains, however long the machine takes to get there.
+  const Outcome interrupted = tarn(
+      "train sums.tarn --epochs 100000000 & until grep -q 'epoch 1/' stderr.txt; do sleep 0.1; done; kill -INT $!; "
+      "wait $!");
   EXPECT_EQ(interrupted.status, 130) << interrupted.err;
   EXPECT_FALSE(exists("sums.safetensors"));
   ASSERT_TRUE(exists("sums.checkpoint/checkpoint.safetensors")) << interrupted.err;
