@@ -97,7 +97,10 @@ Value Elaborator::call(const Value& callee, Arguments arguments, Span span, cons
   if (function != nullptr) return call_function(*function, std::move(arguments), span, place, callee_name);
   const std::string what =
       callee_name.empty() ? std::string() : fmt::format("'{}' is {} and ", callee_name, kind_of(callee));
-  return fail(span, what.empty() ? fmt::format("{} cannot be called", kind_of(callee)) : what + "cannot be called");
+  const auto* text = callee.get<std::string>();
+  const std::string advice =
+      text != nullptr ? fmt::format("; functions and layers go by name, without quotes: {}", *text) : "";
+  return fail(span, (what.empty() ? kind_of(callee) + " " : what) + "cannot be called" + advice);
 }
 
 Value Elaborator::call_builtin(const Builtin& builtin, Arguments arguments, Span span, const void* place) {

@@ -17,6 +17,18 @@ std::string version() {
   return text;
 }
 
+// CLI11 says only that a command is missing where the first word is none.
+std::string unknown_command(const CLI::App& app, std::string_view word) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (command->get_name() == word) return "";
+    names.push_back(command->get_name());
+  }
+  const auto nearest = tarn::nearest_name(word, names);
+  return fmt::format("error: tarn has no command '{}'{}\n", word,
+                     nearest ? fmt::format("; did you mean '{}'?", *nearest) : "; tarn --help lists them");
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"A compiler for differentiable models: trains, evaluates and runs what a model file describes.", "tarn"};
   app.set_version_flag("--version", version);
@@ -32,7 +44,9 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    app.exit(error);
+    const std::string unknown = argc > 1 && argv[1][0] != '-' ? unknown_command(app, argv[1]) : "";
+    if (!unknown.empty()) std::fputs(unknown.c_str(), stderr);
+    if (unknown.empty()) app.exit(error);
     return tarn::kUsage;
   }
   return action();

@@ -193,7 +193,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         BadInput{"MissingFile", {}, "train nowhere.tarn", 1, {"nowhere.tarn", "no such file"}},
         BadInput{"Directory", {}, "train .", 1, {"is a directory"}},
-        BadInput{"UnknownCommand", {}, "trian iris.tarn", 2, {}},
+        BadInput{"UnknownCommand", {}, "trian iris.tarn", 2, {"no command 'trian'; did you mean 'train'"}},
         BadInput{"UnknownOption", {}, "train iris.tarn --epoch 3", 2, {"--epoch"}},
         BadInput{"NotANumber", {}, "train iris.tarn --epochs many", 2, {"--epochs"}},
         BadInput{"UnknownSetting", {}, "train iris.tarn --set bach=3", 1, {"bach", "did you mean 'batch'"}},
