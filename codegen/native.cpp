@@ -2,9 +2,12 @@
 #include "codegen/native.h"
 
 #include <fmt/format.h>
+#include <sched.h>
 
+#include <algorithm>
 #include <map>
 #include <mutex>
+#include <thread>
 
 #include "codegen/object_code.h"
 #include "codegen/program_functions.h"
@@ -37,6 +40,22 @@ Unit make_unit(const Program& program, const ProgramPlan& plan, const std::vecto
   return unit;
 }
 
+// Cores that this process may use.
+int available_cores() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  return sched_getaffinity(0, sizeof(cores), &cores) == 0 ? CPU_COUNT(&cores) : 1;
+}
+
+// Functions that go into one module: what they share is made once. Training is as much code as all the others together,
+// so that a second core halves the time.
+std::vector<std::vector<std::string>> modules_of(const std::vector<std::string>& names) {
+  std::vector<std::vector<std::string>> modules(2);
+  for (const std::string& name : names) modules[name == "train" && available_cores() > 1 ? 1 : 0].push_back(name);
+  std::erase_if(modules, [](const auto& module) { return module.empty(); });
+  return modules;
+}
+
 // Compiles functions when they are asked for. Program and plan are copied: functions are compiled after compile_native
 // has returned.
 class JitProgram : public NativeProgram {
@@ -61,25 +80,41 @@ class JitProgram : public NativeProgram {
   std::uint64_t workspace_bytes() const override { return workspace_bytes_; }
   const Target& target() const override { return target_; }
 
-  // Compiles those functions of the program that are not compiled yet, in one module: what they share is made once, and
-  // a module costs about 2 ms for itself.
-  Status compile(const std::vector<std::string>& names, const Machine& machine) {
+  // Compiles those functions of the program that are not compiled yet.
+  Status compile(const std::vector<std::string>& names) {
     const std::scoped_lock lock(mutex_);
-    return compile_locked(names, machine);
+    return compile_locked(names);
   }
 
  private:
-  Status compile_locked(const std::vector<std::string>& names, const Machine& machine) {
+  using Code = Result<std::unique_ptr<LoadedCode>>;
+
+  Code compile_module(const std::vector<std::string>& names) const {
+    TARN_TRY(const Machine machine, make_machine(options_));
+    const Unit unit = make_unit(program_, plan_, names, machine, options_, /*readable=*/false);
+    const llvm::SmallVector<char, 0> object = emit_code(*unit.module, machine);
+    return load_object(llvm::StringRef(object.data(), object.size()));
+  }
+
+  Status compile_locked(const std::vector<std::string>& names) {
     std::vector<std::string> missing;
     for (const std::string& name : names) {
       if (plan_.plans.count(name) != 0 && functions_.count(name) == 0) missing.push_back(name);
     }
-    if (missing.empty()) return Done{};
-    const Unit unit = make_unit(program_, plan_, missing, machine, options_, /*readable=*/false);
-    const llvm::SmallVector<char, 0> object = emit_code(*unit.module, machine);
-    TARN_TRY(std::unique_ptr<LoadedCode> code, load_object(llvm::StringRef(object.data(), object.size())));
-    for (const std::string& name : missing) functions_[name] = code->find(symbol_of(name));
-    code_.push_back(std::move(code));
+    const std::vector<std::vector<std::string>> modules = modules_of(missing);
+    std::vector<std::optional<Code>> codes(modules.size());
+    {
+      std::vector<std::jthread> threads;
+      for (std::size_t i = 1; i < modules.size(); ++i) {
+        threads.emplace_back([&, i] { codes[i] = compile_module(modules[i]); });
+      }
+      if (!modules.empty()) codes[0] = compile_module(modules[0]);
+    }
+    for (std::size_t i = 0; i < modules.size(); ++i) {
+      TARN_TRY(std::unique_ptr<LoadedCode> code, std::move(*codes[i]));
+      for (const std::string& name : modules[i]) functions_[name] = code->find(symbol_of(name));
+      code_.push_back(std::move(code));
+    }
     return Done{};
   }
 
@@ -88,8 +123,7 @@ class JitProgram : public NativeProgram {
     const std::scoped_lock lock(mutex_);
     if (plan_.plans.count(name) == 0) return nullptr;
     if (const auto known = functions_.find(name); known != functions_.end()) return known->second;
-    const Result<Machine> machine = make_machine(options_);
-    const Status compiled = machine ? compile_locked({name}, *machine) : Status(machine.error());
+    const Status compiled = compile_locked({name});
     // The options were good enough for compile_native; what fails now is that there is no memory for the code.
     TARN_CHECK(compiled.has_value(), compiled.error().front().message);
     return functions_.at(name);
@@ -117,9 +151,9 @@ Result<Machine> machine_for(const ProgramPlan& plan, const std::string& function
 Result<std::unique_ptr<NativeProgram>> compile_native(const Program& program, const ProgramPlan& plan,
                                                       const CodegenOptions& options,
                                                       const std::vector<std::string>& functions) {
-  TARN_TRY(const Machine machine, make_machine(options));
-  auto native = std::make_unique<JitProgram>(program, plan, options, machine.target);
-  TARN_RETURN_IF_ERROR(native->compile(functions, machine));
+  TARN_TRY(const Target target, target_of(options));
+  auto native = std::make_unique<JitProgram>(program, plan, options, target);
+  TARN_RETURN_IF_ERROR(native->compile(functions));
   return std::unique_ptr<NativeProgram>(std::move(native));
 }
 

@@ -6,6 +6,9 @@
 
 #include <utility>
 
+#include "llvm/CodeGen/MachineModuleInfo.h"
+#include "llvm/CodeGen/Passes.h"
+#include "llvm/CodeGen/TargetPassConfig.h"
 #include "llvm/ExecutionEngine/JITSymbol.h"
 #include "llvm/ExecutionEngine/RuntimeDyld.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -129,6 +132,18 @@ class RuntimeDyldCode : public LoadedCode {
   llvm::RuntimeDyld linker_;
 };
 
+// Passes over machine code that find nothing to do in what is emitted here, where values are made once, in the loop
+// where they belong, and blocks in the order in which they run; together they take a fifth of the time of code
+// generation.
+void leave_out_passes(llvm::TargetPassConfig& config) {
+  for (char* pass : {&llvm::EarlyTailDuplicateID, &llvm::MachineCSEID, &llvm::MachineSinkingID,
+                     &llvm::EarlyMachineLICMID, &llvm::MachineLICMID, &llvm::StackSlotColoringID,
+                     &llvm::MachineCopyPropagationID, &llvm::PostRAMachineSinkingID, &llvm::ShrinkWrapID,
+                     &llvm::TailDuplicateID, &llvm::MachineLateInstrsCleanupID}) {
+    config.disablePass(pass);
+  }
+}
+
 }  // namespace
 
 llvm::SmallVector<char, 0> emit_code(llvm::Module& module, const Machine& machine, bool assembly) {
@@ -136,8 +151,22 @@ llvm::SmallVector<char, 0> emit_code(llvm::Module& module, const Machine& machin
   llvm::raw_svector_ostream stream(bytes);
   llvm::legacy::PassManager passes;
   const auto type = assembly ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile;
-  const bool refused = machine.llvm->addPassesToEmitFile(passes, stream, nullptr, type);
+  // What TargetMachine::addPassesToEmitFile does, with passes left out.
+  auto& target = static_cast<llvm::LLVMTargetMachine&>(*machine.llvm);
+  auto* const info = new llvm::MachineModuleInfoWrapperPass(&target);
+  llvm::TargetPassConfig* const config = target.createPassConfig(passes);
+  config->setDisableVerify(true);
+  if (target.getOptLevel() == llvm::CodeGenOptLevel::Less) leave_out_passes(*config);
+  passes.add(config);
+  passes.add(info);
+  bool refused = config->addISelPasses();
+  if (!refused) {
+    config->addMachinePasses();
+    config->setInitialized();
+    refused = target.addAsmPrinter(passes, stream, nullptr, type, info->getMMI().getContext());
+  }
   TARN_CHECK(!refused, "the target cannot emit this type of file");
+  passes.add(llvm::createFreeMachineFunctionPass());
   passes.run(module);
   return bytes;
 }
