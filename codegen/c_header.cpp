@@ -30,7 +30,7 @@ class HeaderWriter {
     if (api_.has_state()) types();
     put("\n#ifdef __cplusplus\nextern \"C\" {{\n#endif\n");
     memory_functions();
-    predict_function();
+    predict_functions();
     training_functions();
     table_functions();
     put("\n#ifdef __cplusplus\n}}\n#endif\n\n#endif\n");
@@ -51,7 +51,7 @@ class HeaderWriter {
   void size_macros();
   void types();
   void memory_functions();
-  void predict_function();
+  void predict_functions();
   void training_functions();
   void table_functions();
   std::string parameters(const std::vector<InterfaceArray>& arrays, bool written) const;
@@ -123,6 +123,10 @@ void HeaderWriter::size_macros() {
       put("/* The last {} bytes are temporaries of {}_init. */\n", api_.state_bytes - api_.init_scratch, name());
     }
     put("#define {}_STATE_BYTES {}\n", macro(), api_.state_bytes);
+    if (api_.has_pack) {
+      put("/* The part of a state that prediction reads; see {0}_pack. */\n#define {1}_PACKED_BYTES {2}\n", name(),
+          macro(), api_.packed_bytes);
+    }
     put("/* Hash of the tensor table; stands in the header of a state. */\n#define {}_LAYOUT UINT64_C(0x{:016x})\n",
         macro(), api_.layout);
   }
@@ -142,7 +146,7 @@ void HeaderWriter::types() {
   put(R"(
 /* What {0}_check answers. */
 #define {1}_GOOD 0
-#define {1}_WRONG_SIZE 1      /* NULL, or less than {1}_STATE_BYTES */
+#define {1}_WRONG_SIZE 1      /* NULL, or fewer bytes than there must be */
 #define {1}_WRONG_ALIGNMENT 2 /* not a multiple of {1}_ALIGNMENT */
 #define {1}_WRONG_LAYOUT 3    /* never set up by {0}_init, or a state of another model */
 
@@ -198,12 +202,18 @@ void HeaderWriter::memory_functions() {
   put("\n/* The sizes above, for programs that load the code at run time. */\n");
   if (api_.has_state()) put("size_t {}_state_bytes(void);\n", name());
   put("size_t {}_workspace_bytes(void);\n", name());
+  if (api_.has_pack) put("size_t {}_packed_bytes(void);\n", name());
   if (!api_.has_state()) return;
   put("\n/* Whether `bytes` bytes at `state` are a state of this model: {1}_GOOD, or {1}_WRONG_... The other functions "
       "do not\n"
       " * check: call this once for a state that comes from elsewhere. It may be called with any pointer and size. */\n"
       "int {0}_check(const void* state, size_t bytes);\n",
       name(), macro());
+  if (api_.has_pack) {
+    put("/* The same of {1}_PACKED_BYTES that {0}_pack has written. */\n"
+        "int {0}_check_packed(const void* packed, size_t bytes);\n",
+        name(), macro());
+  }
   if (!api_.has_init) return;
   put("\n/* Makes {1}_STATE_BYTES at `state` a state with initial weights: the same seed gives the same weights, and "
       "the same\n"
@@ -212,13 +222,23 @@ void HeaderWriter::memory_functions() {
       name(), macro());
 }
 
-void HeaderWriter::predict_function() {
-  if (!api_.has_predict) return;
-  put("\n/* Outputs for any number of samples. Inputs and outputs must not overlap.{}\n"
-      " * The workspace needs {}_PREDICT_WORKSPACE_BYTES. */\n",
-      api_.is_baked ? " The weights are part of the code." : "", macro());
-  put("void {}_predict({}void* workspace{}{}, size_t samples);\n", name(),
-      api_.has_state() ? "const void* state, " : "", parameters(api_.inputs, false), parameters(api_.outputs, true));
+void HeaderWriter::predict_functions() {
+  const std::string arrays = parameters(api_.inputs, false) + parameters(api_.outputs, true);
+  if (api_.has_predict) {
+    put("\n/* Outputs for any number of samples. Inputs and outputs must not overlap.{}\n"
+        " * The workspace needs {}_PREDICT_WORKSPACE_BYTES. */\n",
+        api_.is_baked ? " The weights are part of the code." : "", macro());
+    put("void {}_predict({}void* workspace{}, size_t samples);\n", name(),
+        api_.has_state() ? "const void* state, " : "", arrays);
+  }
+  if (!api_.has_pack) return;
+  put("\n/* Weights for prediction alone, in {1}_PACKED_BYTES at `packed`, aligned as a state: for programs that "
+      "predict with\n"
+      " * one set of weights on many threads while another is being trained. {0}_predict_packed gives what\n"
+      " * {0}_predict gives for the state, as fast. The two blocks must not overlap. */\n"
+      "void {0}_pack(const void* state, void* packed);\n"
+      "void {0}_predict_packed(const void* packed, void* workspace{2}, size_t samples);\n",
+      name(), macro(), arrays);
 }
 
 void HeaderWriter::training_functions() {

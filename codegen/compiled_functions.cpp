@@ -34,9 +34,11 @@ class InterfaceEmitter {
         real_(interface.real == DType::f64 ? b_.getDoubleTy() : b_.getFloatTy()) {}
 
   void emit_size(const char* name, std::uint64_t bytes);
-  void emit_check();
+  // 0, or what is wrong with `bytes` bytes at `block`, a state or the start of one.
+  void emit_check(const std::string& name, const std::string& block, std::uint64_t bytes);
   void emit_init();
-  void emit_predict(std::span<const std::byte> weights);
+  void emit_predict(const std::string& name, const std::string& block, std::span<const std::byte> weights);
+  void emit_pack();
   void emit_adapt();
   void emit_train_step();
   void emit_train_epoch();
@@ -145,10 +147,10 @@ void InterfaceEmitter::emit_size(const char* name, std::uint64_t bytes) {
   b_.CreateRet(llvm::ConstantInt::get(size_, bytes));
 }
 
-void InterfaceEmitter::emit_check() {
-  begin("check", b_.getInt32Ty(), {{pointer_, "state"}, {size_, "bytes"}});
-  llvm::Value* const state = argument("state");
-  llvm::Value* const too_small = b_.CreateICmpULT(argument("bytes"), llvm::ConstantInt::get(size_, api_.state_bytes));
+void InterfaceEmitter::emit_check(const std::string& name, const std::string& block, std::uint64_t bytes) {
+  begin(name, b_.getInt32Ty(), {{pointer_, block}, {size_, "bytes"}});
+  llvm::Value* const state = argument(block);
+  llvm::Value* const too_small = b_.CreateICmpULT(argument("bytes"), llvm::ConstantInt::get(size_, bytes));
   return_when(b_.CreateOr(b_.CreateIsNull(state), too_small), b_.getInt32(kWrongSize));
   llvm::Value* const low_bits = b_.CreateAnd(b_.CreatePtrToInt(state, size_), kInterfaceAlignment - 1);
   return_when(b_.CreateICmpNE(low_bits, llvm::ConstantInt::get(size_, 0)), b_.getInt32(kWrongAlignment));
@@ -175,15 +177,16 @@ void InterfaceEmitter::emit_init() {
   b_.CreateRetVoid();
 }
 
-void InterfaceEmitter::emit_predict(std::span<const std::byte> weights) {
+void InterfaceEmitter::emit_predict(const std::string& name, const std::string& block,
+                                    std::span<const std::byte> weights) {
   Parameters parameters;
-  if (api_.has_state()) parameters.emplace_back(pointer_, "state");
+  if (api_.has_state()) parameters.emplace_back(pointer_, block);
   parameters.emplace_back(pointer_, "workspace");
   add(parameters, api_.inputs, pointer_);
   add(parameters, api_.outputs, pointer_);
   parameters.emplace_back(size_, "samples");
-  begin("predict", b_.getVoidTy(), parameters);
-  llvm::Value* state = argument("state");
+  begin(name, b_.getVoidTy(), parameters);
+  llvm::Value* state = argument(block);
   if (!api_.has_state()) {
     const llvm::StringRef bytes(reinterpret_cast<const char*>(weights.data()), weights.size());
     state = constant(llvm::ConstantDataArray::getString(module_.getContext(), bytes, false), "weights",
@@ -194,6 +197,24 @@ void InterfaceEmitter::emit_predict(std::span<const std::byte> weights) {
   b_.CreateCall(program_function("predict"), {state, workspace_for_arena(argument("workspace")), inputs, outputs,
                                               as_i64(argument("samples")), null()});
   b_.CreateRetVoid();
+}
+
+// A packed state is the start of a state, so that prediction is the same function for both.
+void InterfaceEmitter::emit_pack() {
+  begin("pack", b_.getVoidTy(), {{pointer_, "state"}, {pointer_, "packed"}});
+  emit_loop(b_, {b_.getInt64(0), b_.getInt64(api_.packed_bytes)}, 8, {}, [&](llvm::Value* at, const Carried&) {
+    llvm::Value* const word =
+        b_.CreateAlignedLoad(b_.getInt64Ty(), b_.CreateGEP(b_.getInt8Ty(), argument("state"), at), llvm::Align(8));
+    b_.CreateAlignedStore(word, b_.CreateGEP(b_.getInt8Ty(), argument("packed"), at), llvm::Align(8));
+    return Carried{};
+  });
+  b_.CreateRetVoid();
+  if (llvm::Function* const predict = module_.getFunction(api_.prefix + "_predict")) {
+    llvm::GlobalAlias::create(predict->getFunctionType(), 0, llvm::GlobalValue::ExternalLinkage,
+                              api_.prefix + "_predict_packed", predict, &module_);
+  } else {
+    emit_predict("predict_packed", "packed", {});
+  }
 }
 
 void InterfaceEmitter::emit_adapt() {
@@ -284,10 +305,7 @@ void InterfaceEmitter::emit_train_epoch() {
                     {{pointer_, "order"}, {size_, "rows"}, {pointer_, "metrics"}, {pointer_, "control"}});
   begin("train_epoch", real_, parameters);
   llvm::Value* const control = argument("control");
-  when(b_.CreateIsNotNull(control), [&] {
-    b_.CreateAlignedStore(b_.getInt64(0), byte_address(b_, control, offsetof(Control, batches_done)), llvm::Align(8))
-        ->setAtomic(llvm::AtomicOrdering::Monotonic);
-  });
+  when(b_.CreateIsNotNull(control), [&] { store_batches_done(b_, control, b_.getInt64(0)); });
   reset_accumulators();
   llvm::Value* const outcome =
       b_.CreateCall(program_function("train"), {argument("state"), argument("workspace"), arrays_of_samples(),
@@ -384,9 +402,12 @@ void emit_compiled_functions(llvm::Module& module, const Program& program, const
   InterfaceEmitter emitter(module, program, plan, target, interface);
   if (interface.has_state()) emitter.emit_size("state_bytes", interface.state_bytes);
   emitter.emit_size("workspace_bytes", interface.workspace_bytes);
-  if (interface.has_state()) emitter.emit_check();
+  if (interface.has_pack) emitter.emit_size("packed_bytes", interface.packed_bytes);
+  if (interface.has_state()) emitter.emit_check("check", "state", interface.state_bytes);
+  if (interface.has_pack) emitter.emit_check("check_packed", "packed", interface.packed_bytes);
   if (interface.has_init) emitter.emit_init();
-  if (interface.has_predict) emitter.emit_predict(weights);
+  if (interface.has_predict) emitter.emit_predict("predict", "state", weights);
+  if (interface.has_pack) emitter.emit_pack();
   if (interface.has_adapt) emitter.emit_adapt();
   if (interface.has_train) emitter.emit_train_step();
   if (interface.has_train) emitter.emit_train_epoch();

@@ -133,7 +133,8 @@ std::string module_text(const llvm::Module& module, CodeFormat format) {
 
 Result<CompiledModel> compile_model(const Program& program, const ProgramPlan& plan,
                                     const CompiledModelOptions& options, CodeFormat format) {
-  TARN_TRY(const Machine machine, make_machine(options.codegen));
+  TARN_TRY(Machine machine, make_machine(options.codegen));
+  machine.single_rest = !machine.cheap_masks;
   CompiledModel model;
   ProgramPlan wanted = plan;
   TARN_TRY(model.interface, model_interface(program, plan, machine.target, options.interface));
@@ -167,8 +168,9 @@ Result<CompiledModel> compile_model(const Program& program, const ProgramPlan& p
   if (format == CodeFormat::assembly) model.code = bytes.str();
   if (format == CodeFormat::object) model.code = compact_object(bytes);
   if (format == CodeFormat::archive) model.code = archive_of(compact_object(bytes), model.interface.prefix + ".o");
+  model.stack_bytes = stack_bound(*module, frames);
   model.header = c_header(model.interface, {options.source, machine.llvm->getTargetTriple().str(),
-                                            machine.llvm->getTargetCPU().str(), stack_bound(*module, frames)});
+                                            machine.llvm->getTargetCPU().str(), model.stack_bytes});
   return model;
 }
 

@@ -27,8 +27,9 @@ struct CompiledModelOptions {
 };
 
 struct CompiledModel {
-  std::string code;    // the bytes of the file
-  std::string header;  // the C header
+  std::string code;               // the bytes of the file
+  std::string header;             // the C header
+  std::uint64_t stack_bytes = 0;  // that a call needs at most
   ModelInterface interface;
 };
 

@@ -27,6 +27,7 @@ struct Emission {
   llvm::GlobalVariable* constants = nullptr;
   std::uint32_t input_count = 0;  // outputs' pointers stand behind those of the inputs
   bool optimize = true;           // kernels are worth the time of LLVM's optimizer
+  bool small = false;             // it is the size of the kernels that counts, since they run once
 
   llvm::LLVMContext& context() const { return module.getContext(); }
   MathTarget math() const { return {machine.target.has_fma}; }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 #include <tuple>
 #include <utility>
 
@@ -31,11 +32,17 @@ class LoopKernelEmitter {
  private:
   void order_axes();
   void choose_lanes();
+  void make_reductions();
   void choose_accumulators();
   bool is_vector(std::size_t axis) const { return nest_.vector_axis == static_cast<int>(axis); }
   bool is_empty(bool reduced) const;
   void set_index(std::size_t axis, llvm::Value* index, llvm::Value* mask);
   void emit_kept(std::size_t level);
+  bool leaves_single_points(std::size_t axis) const;
+  void emit_groups_and_rest(std::size_t level, const Range& range, const VectorLoopBody& group);
+  // The same kernel without vectors, at indices `rest` of the level's axis and those of `outer` of the axes before it.
+  void emit_single_points(std::size_t level, const Range& rest, const Nest& outer);
+  void with_bodies(const std::function<void()>& action);
   void emit_points();
   Carried emit_reduced(std::size_t level, Carried carried);
   Carried emit_split_loop(std::size_t level, const Range& range, Carried carried);
@@ -80,6 +87,16 @@ void LoopKernelEmitter::order_axes() {
     nest_.level_of_axis[order_[level]] = static_cast<int>(level);
   nest_.depth = static_cast<int>(order_.size());
   nest_.index.resize(order_.size());
+  tail_nest_ = nest_;
+  // The level behind the kept axes is that of the results.
+  tail_nest_.depth = static_cast<int>(kept_) + 1;
+  for (int& level : tail_nest_.level_of_axis) level = level < static_cast<int>(kept_) ? level : -1;
+}
+
+void LoopKernelEmitter::make_reductions() {
+  for (const Reduction& reduction : kernel_.reductions) {
+    reductions_.emplace_back(function_.emission, builder_, reduction, kernel_.body.values[reduction.value].dtype);
+  }
 }
 
 std::vector<ValueId> LoopKernelEmitter::reduced_ids() const {
@@ -90,11 +107,7 @@ std::vector<ValueId> LoopKernelEmitter::reduced_ids() const {
 
 void LoopKernelEmitter::choose_lanes() {
   vector_reduced_ = !order_.empty() && kernel_.reduced[vector_axis_];
-  nest_.vector_axis = order_.empty() ? -1 : static_cast<int>(vector_axis_);
-  tail_nest_ = nest_;
-  // The level behind the kept axes is that of the results.
-  tail_nest_.depth = static_cast<int>(kept_) + 1;
-  for (int& level : tail_nest_.level_of_axis) level = level < static_cast<int>(kept_) ? level : -1;
+  nest_.vector_axis = tail_nest_.vector_axis = order_.empty() ? -1 : static_cast<int>(vector_axis_);
   if (vector_reduced_) tail_nest_.vector_axis = -1;
   if (order_.empty()) return;
   const BodyAnalysis body = analyze(kernel_.body, nest_, reduced_ids(), 0, true);
@@ -107,7 +120,9 @@ void LoopKernelEmitter::choose_lanes() {
   }
   const bool allowed = allows_lanes(kernel_.body, body, nest_.vector_axis) &&
                        (vector_reduced_ || allows_lanes(kernel_.tail, tail, nest_.vector_axis));
-  nest_.lanes = allowed ? std::max(lanes, 1U) : 1;
+  // Lanes of a kept axis are independent: without vectors the bits are the same.
+  const bool worth_it = vector_reduced_ || !function_.emission.small;
+  nest_.lanes = allowed && worth_it ? std::max(lanes, 1U) : 1;
   if (nest_.lanes == 1) nest_.vector_axis = tail_nest_.vector_axis = -1;
   if (!vector_reduced_) tail_nest_.lanes = nest_.lanes;
 }
@@ -142,19 +157,23 @@ void LoopKernelEmitter::emit() {
   order_axes();
   choose_lanes();
   if (is_empty(false)) return;
-  for (const Reduction& reduction : kernel_.reductions) {
-    reductions_.emplace_back(function_.emission, builder_, reduction, kernel_.body.values[reduction.value].dtype);
-  }
+  make_reductions();
   choose_accumulators();
+  with_bodies([&] {
+    if (!is_empty(true)) body_->emit_level(-1);
+    tail_->emit_level(-1);
+    emit_kept(0);
+  });
+}
+
+void LoopKernelEmitter::with_bodies(const std::function<void()>& action) {
   BodyEmitter body(function_, kernel_.body, nest_, analyze(kernel_.body, nest_, reduced_ids(), 0, false));
   BodyEmitter tail(function_, kernel_.tail, tail_nest_,
                    analyze(kernel_.tail, tail_nest_, {}, static_cast<int>(kept_), tail_nest_.lanes > 1));
   tail.result = [this](const Value& value) { return results_[value.reduction]; };
   body_ = &body;
   tail_ = &tail;
-  if (!is_empty(true)) body.emit_level(-1);
-  tail.emit_level(-1);
-  emit_kept(0);
+  action();
 }
 
 void LoopKernelEmitter::emit_kept(std::size_t level) {
@@ -170,8 +189,53 @@ void LoopKernelEmitter::emit_kept(std::size_t level) {
     emit_kept(level + 1);
     return Carried{};
   };
-  emit_vector_loop(function_.emission, builder_, range_of(function_, kernel_.axes[axis]),
-                   is_vector(axis) ? nest_.lanes : 1, {}, body);
+  const Range range = range_of(function_, kernel_.axes[axis]);
+  if (leaves_single_points(axis)) {
+    emit_groups_and_rest(level, range, body);
+  } else {
+    emit_vector_loop(function_.emission, builder_, range, is_vector(axis) ? nest_.lanes : 1, {}, body);
+  }
+}
+
+bool LoopKernelEmitter::leaves_single_points(std::size_t axis) const {
+  const Extent& extent = kernel_.axes[axis];
+  return function_.emission.machine.single_rest && is_vector(axis) && extent.times_batch &&
+         extent.constant % nest_.lanes != 0;
+}
+
+void LoopKernelEmitter::emit_groups_and_rest(std::size_t level, const Range& range, const VectorLoopBody& group) {
+  const unsigned lanes = nest_.lanes;
+  llvm::Value* const whole_end = builder_.CreateAnd(range.end, function_.integer(-std::int64_t{lanes}));
+  const Range whole = {range.begin, whole_end, 0, lanes};
+  emit_if(builder_, builder_.CreateICmpNE(whole_end, function_.integer(0)), {},
+          [&](const Carried&) { return emit_vector_loop(function_.emission, builder_, whole, lanes, {}, group); });
+  emit_if(builder_, builder_.CreateICmpNE(whole_end, range.end), {}, [&](const Carried&) {
+    LoopKernelEmitter(function_, kernel_).emit_single_points(level, {whole_end, range.end}, nest_);
+    return Carried{};
+  });
+}
+
+void LoopKernelEmitter::emit_single_points(std::size_t level, const Range& rest, const Nest& outer) {
+  order_axes();
+  make_reductions();
+  choose_accumulators();
+  with_bodies([&] {
+    const auto enter = [&](int at) {
+      if (!is_empty(true)) body_->emit_level(at);
+      tail_->emit_level(at);
+    };
+    enter(-1);
+    for (std::size_t at = 0; at < level; ++at) {
+      set_index(order_[at], outer.index[order_[at]], nullptr);
+      enter(static_cast<int>(at));
+    }
+    emit_loop(builder_, rest, 1, {}, [&](llvm::Value* index, const Carried&) {
+      set_index(order_[level], index, nullptr);
+      enter(static_cast<int>(level));
+      emit_kept(level + 1);
+      return Carried{};
+    });
+  });
 }
 
 void LoopKernelEmitter::emit_points() {

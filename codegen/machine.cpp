@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <mutex>
 
 #include "llvm/ADT/StringMap.h"
@@ -13,6 +14,7 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
 
 namespace tarn {
 
@@ -36,6 +38,69 @@ void initialize_targets() {
     set_llvm_option("disable-lsr", "true");
     set_llvm_option("enable-misched", "false");
   });
+}
+
+// The backends for other machines, and what is assumed of a machine that is known by its triple alone.
+struct Backend {
+  llvm::Triple::ArchType arch;
+  void (*initialize)();
+  const char *cpu, *features, *abi;
+};
+
+constexpr Backend kBackends[] = {
+    {llvm::Triple::aarch64,
+     [] {
+       LLVMInitializeAArch64TargetInfo();
+       LLVMInitializeAArch64Target();
+       LLVMInitializeAArch64TargetMC();
+       LLVMInitializeAArch64AsmPrinter();
+     },
+     "generic", "", ""},
+    {llvm::Triple::riscv64,
+     [] {
+       LLVMInitializeRISCVTargetInfo();
+       LLVMInitializeRISCVTarget();
+       LLVMInitializeRISCVTargetMC();
+       LLVMInitializeRISCVAsmPrinter();
+     },
+     "generic-rv64", "+m,+a,+f,+d,+c", "lp64d"},
+    {llvm::Triple::arm,
+     [] {
+       LLVMInitializeARMTargetInfo();
+       LLVMInitializeARMTarget();
+       LLVMInitializeARMTargetMC();
+       LLVMInitializeARMAsmPrinter();
+     },
+     "generic", "", ""},
+    {llvm::Triple::thumb,
+     [] {
+       LLVMInitializeARMTargetInfo();
+       LLVMInitializeARMTarget();
+       LLVMInitializeARMTargetMC();
+       LLVMInitializeARMAsmPrinter();
+     },
+     "generic", "", ""},
+    {llvm::Triple::wasm32,
+     [] {
+       LLVMInitializeWebAssemblyTargetInfo();
+       LLVMInitializeWebAssemblyTarget();
+       LLVMInitializeWebAssemblyTargetMC();
+       LLVMInitializeWebAssemblyAsmPrinter();
+     },
+     "generic", "+simd128,+bulk-memory,+nontrapping-fptoint,+sign-ext,+mutable-globals", ""},
+};
+
+const Backend* backend_of(const llvm::Triple& triple) {
+  const auto* const found = std::find_if(std::begin(kBackends), std::end(kBackends),
+                                         [&](const Backend& b) { return b.arch == triple.getArch(); });
+  return found == std::end(kBackends) ? nullptr : found;
+}
+
+// The core that an architecture of microcontrollers came with: its name alone says nothing of a floating-point unit.
+std::string microcontroller_of(const llvm::Triple& triple) {
+  if (triple.getSubArch() == llvm::Triple::ARMSubArch_v7em) return "cortex-m4";
+  if (triple.getSubArch() == llvm::Triple::ARMSubArch_v8m_mainline) return "cortex-m33";
+  return "";
 }
 
 llvm::CodeGenOptLevel level_of(OptimizationLevel level) {
@@ -75,11 +140,26 @@ Target x86_target(const llvm::MCSubtargetInfo& subtarget) {
   return target;
 }
 
+// Everywhere else vectors have 16 bytes; where there are none, LLVM takes them apart, and one is four registers.
 Target target_facts(const llvm::TargetMachine& machine) {
-  if (machine.getTargetTriple().isX86()) return x86_target(*machine.getMCSubtargetInfo());
+  const llvm::Triple& triple = machine.getTargetTriple();
+  const llvm::MCSubtargetInfo& subtarget = *machine.getMCSubtargetInfo();
+  if (triple.isX86()) return x86_target(subtarget);
   Target target;
-  target.has_fma = machine.getTargetTriple().isAArch64();
-  target.vector_registers = machine.getTargetTriple().isAArch64() ? 32 : 16;
+  target.vector_registers = 8;
+  if (triple.isAArch64()) {
+    target.has_fma = true;
+    target.vector_registers = 32;
+  } else if (triple.isRISCV()) {
+    target.has_fma = has(subtarget, "+f") && has(subtarget, "+d");
+    if (has(subtarget, "+v")) target.vector_registers = 32;
+  } else if (triple.isWasm()) {
+    target.vector_registers = 16;
+  } else if (triple.isARM() || triple.isThumb()) {
+    // That of single precision alone would leave double precision to libm.
+    target.has_fma = has(subtarget, "+vfp4");
+    target.vector_registers = has(subtarget, "+neon") ? 16 : 8;
+  }
   return target;
 }
 
@@ -87,25 +167,47 @@ Target target_facts(const llvm::TargetMachine& machine) {
 
 Result<Machine> make_machine(const CodegenOptions& options) {
   initialize_targets();
-  const std::string triple = options.triple.empty() ? llvm::sys::getProcessTriple() : options.triple;
-  const bool native = options.cpu.empty() || options.cpu == "native";
+  const std::string triple =
+      options.triple.empty() ? llvm::sys::getProcessTriple() : llvm::Triple::normalize(options.triple);
+  const llvm::Triple parsed(triple);
+  const Backend* const foreign = options.triple.empty() ? nullptr : backend_of(parsed);
+  if (foreign != nullptr) foreign->initialize();
+  const bool native = options.triple.empty() && (options.cpu.empty() || options.cpu == "native");
   std::string message;
   const llvm::Target* backend = llvm::TargetRegistry::lookupTarget(triple, message);
-  if (backend == nullptr) return error(fmt::format("no code can be made for the target '{}': {}", triple, message));
-  const std::string cpu = native ? llvm::sys::getHostCPUName().str() : options.cpu;
-  std::string features = native && options.triple.empty() ? host_feature_string() : "";
+  if (backend == nullptr) {
+    return error(
+        fmt::format("no code can be made for the target '{}': there are x86_64, aarch64, riscv64, arm, thumb "
+                    "and wasm32, as in aarch64-linux-gnu",
+                    triple));
+  }
+  std::string cpu = native ? llvm::sys::getHostCPUName().str() : options.cpu;
+  std::string features = native ? host_feature_string() : "";
+  if (cpu.empty()) {
+    cpu = microcontroller_of(parsed);
+    if (cpu.empty() && foreign != nullptr) {
+      cpu = foreign->cpu;
+      features = foreign->features;
+    }
+    if (cpu.empty()) cpu = "generic";
+  }
   if (!options.features.empty()) features += (features.empty() ? "" : ",") + options.features;
   const std::unique_ptr<llvm::MCSubtargetInfo> known(backend->createMCSubtargetInfo(triple, "", ""));
   if (known == nullptr || !known->isCPUStringValid(cpu)) {
     return error(fmt::format("LLVM {} knows no CPU '{}' for the target '{}'", LLVM_VERSION_STRING, cpu, triple));
   }
   llvm::TargetOptions target_options;
+  if (foreign != nullptr) target_options.MCOptions.ABIName = foreign->abi;
+  // Where nothing is loaded at an address that is not known when it is linked, there is no table of addresses either.
+  const bool is_placed = parsed.isWasm() || (foreign != nullptr && parsed.getOS() == llvm::Triple::UnknownOS);
   Machine machine;
-  machine.llvm.reset(backend->createTargetMachine(triple, cpu, features, target_options, llvm::Reloc::PIC_,
+  machine.llvm.reset(backend->createTargetMachine(triple, cpu, features, target_options,
+                                                  is_placed ? llvm::Reloc::Static : llvm::Reloc::PIC_,
                                                   llvm::CodeModel::Small, level_of(options.level)));
   if (machine.llvm == nullptr) return error(fmt::format("no code can be made for the target '{}'", triple));
   machine.target = target_facts(*machine.llvm);
   machine.cheap_masks = machine.target.vector_bytes == 64;
+  machine.single_rest = machine.target.vector_bytes < 32;
   machine.fast_math = options.fast_math;
   return machine;
 }

@@ -127,6 +127,10 @@ const std::set<std::string, std::less<>>& taken_names() {
                                                             "uint64_t",
                                                             "state",
                                                             "workspace",
+                                                            "packed",
+                                                            "bytes",
+                                                            "count",
+                                                            "std",
                                                             "samples",
                                                             "rows",
                                                             "order",
@@ -158,13 +162,16 @@ class InterfaceMaker {
   bool* flag_of(std::string_view function) {
     if (function == "init") return &api_.has_init;
     if (function == "predict") return &api_.has_predict;
+    if (function == "pack") return &api_.has_pack;
     if (function == "train") return &api_.has_train;
     if (function == "evaluate") return &api_.has_evaluate;
     if (function == "adapt") return &api_.has_adapt;
     return nullptr;
   }
   // Without an `init` graph, there are no tensors to draw: init then writes the header of the state.
-  bool exists(const std::string& function) const { return function == "init" || plan_.plans.contains(function); }
+  bool exists(const std::string& function) const {
+    return function == "init" || plan_.plans.contains(function == "pack" ? "predict" : function);
+  }
 
   Status choose_functions() {
     api_.is_baked = request_.bake_weights;
@@ -239,11 +246,26 @@ class InterfaceMaker {
     return layout.bytes - layout.arena;
   }
 
+  std::uint64_t packed_bytes() const {
+    std::uint64_t end = kStateHeaderBytes;
+    const auto predict = plan_.plans.find("predict");
+    if (predict == plan_.plans.end()) return end;
+    for (const Buffer& buffer : predict->second.buffers) {
+      if (buffer.space != Space::state) continue;
+      for (const TensorInfo& tensor : api_.tensors) {
+        const std::uint64_t tensor_end = tensor.offset + sample_bytes(tensor.type);
+        if (buffer.offset >= tensor.offset && buffer.offset < tensor_end) end = std::max(end, tensor_end);
+      }
+    }
+    return aligned(end);
+  }
+
   void measure() {
     api_.batch = program_.settings.batch;
     api_.layout = layout_hash(program_);
     api_.init_scratch = state_bytes(program_);
     api_.state_bytes = api_.init_scratch + (api_.has_init ? arena_of("init") : 0);
+    api_.packed_bytes = packed_bytes();
     api_.predict_workspace_bytes = std::max(arena_of("predict"), kInterfaceAlignment);
     api_.workspace_bytes = api_.predict_workspace_bytes;
     if (!api_.has_train && !api_.has_evaluate && !api_.has_adapt) return;
@@ -277,7 +299,7 @@ std::string c_type(DType dtype) {
 }
 
 const std::vector<std::string>& interface_functions() {
-  static const std::vector<std::string> kNames = {"init", "predict", "train", "evaluate", "adapt"};
+  static const std::vector<std::string> kNames = {"init", "predict", "pack", "train", "evaluate", "adapt"};
   return kNames;
 }
 
@@ -292,7 +314,7 @@ std::vector<std::string> graphs_of(const ModelInterface& interface, const Progra
     if (wanted && plan.plans.contains(name)) graphs.emplace_back(name);
   };
   add("init", interface.has_init);
-  add("predict", interface.has_predict);
+  add("predict", interface.has_predict || interface.has_pack);
   add("train", interface.has_train);
   add("evaluate", interface.has_evaluate);
   add("adapt", interface.has_adapt);

@@ -32,12 +32,15 @@ struct ModelInterface {
   std::vector<InterfaceArray> targets;  // and sample weights: what training takes besides
   std::vector<InterfaceArray> outputs;
   bool has_init = false, has_predict = false, has_train = false, has_evaluate = false, has_adapt = false;
+  bool has_pack = false;
   bool is_baked = false;    // weights are constants of the code: predict takes no state
   DType real = DType::f32;  // of losses and metrics
   std::int64_t batch = 1;
   std::uint64_t state_bytes = 0;
   // Where the temporaries of init lie: behind the tensors of the state, since init is given no workspace.
   std::uint64_t init_scratch = 0;
+  // What prediction reads stands at the start of a state: this many bytes of it are a packed state.
+  std::uint64_t packed_bytes = 0;
   std::uint64_t workspace_bytes = 0, predict_workspace_bytes = 0;
   std::uint64_t metric_values = 0;  // of the loss, then of every metric: f64, at this place in the workspace
   std::uint64_t layout = 0;

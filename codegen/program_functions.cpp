@@ -26,6 +26,8 @@ constexpr std::int64_t kSeed = offsetof(StateHeader, seed);
 // What a function that runs once has to do before it is worth optimizing: at a few nanoseconds a point, as long as the
 // optimizer takes.
 constexpr double kManyPoints = 1e6;
+// What a function that runs once may do without vectors, in some hundred microseconds, where size counts.
+constexpr double kFewPoints = 1e4;
 
 // Points of all kernels at the largest batch.
 double points(const KernelPlan& plan) {
@@ -60,6 +62,7 @@ class ProgramFunctionEmitter {
         b_(module.getContext()) {
     const bool runs_once = name == "init" || name == "report";
     emission_.optimize = !runs_once || points(emission_.plan) > kManyPoints;
+    emission_.small = runs_once && machine.single_rest && points(emission_.plan) <= kFewPoints;
   }
 
   void emit();
@@ -283,8 +286,7 @@ void ProgramFunctionEmitter::emit_batch(llvm::Value* position, llvm::Value* cont
   emit_calls(count);
   llvm::Value* const done = byte_address(b_, control, kBatchesDone);
   llvm::Value* const before = b_.CreateAlignedLoad(b_.getInt64Ty(), done, llvm::Align(8));
-  b_.CreateAlignedStore(b_.CreateAdd(before, b_.getInt64(1)), done, llvm::Align(8))
-      ->setAtomic(llvm::AtomicOrdering::Monotonic);
+  store_batches_done(b_, control, b_.CreateAdd(before, b_.getInt64(1)));
 }
 
 std::vector<bool> ProgramFunctionEmitter::used(Space space, std::size_t count) const {
@@ -393,6 +395,17 @@ void ProgramFunctionEmitter::emit() {
 }  // namespace
 
 std::string symbol_of(const std::string& name) { return "tarn_" + name; }
+
+void store_batches_done(llvm::IRBuilderBase& b, llvm::Value* control, llvm::Value* count) {
+  llvm::StoreInst* const store = b.CreateAlignedStore(count, byte_address(b, control, kBatchesDone), llvm::Align(8));
+  const llvm::DataLayout& layout = b.GetInsertBlock()->getDataLayout();
+  // Elsewhere that is a call of a function that the code would need.
+  if (layout.getPointerSizeInBits() == 64) {
+    store->setAtomic(llvm::AtomicOrdering::Monotonic);
+  } else {
+    store->setVolatile(true);
+  }
+}
 
 std::unique_ptr<llvm::Module> emit_program(llvm::LLVMContext& context, const Program& program, const ProgramPlan& plan,
                                            const std::vector<std::string>& names, const Machine& machine) {

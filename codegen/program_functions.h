@@ -15,4 +15,7 @@ std::unique_ptr<llvm::Module> emit_program(llvm::LLVMContext& context, const Pro
                                            const std::vector<std::string>& names, const Machine& machine);
 std::string symbol_of(const std::string& name);
 
+// Control::batches_done, so that another thread may read it: in one piece where the machine writes 8 bytes so.
+void store_batches_done(llvm::IRBuilderBase& builder, llvm::Value* control, llvm::Value* count);
+
 }  // namespace tarn

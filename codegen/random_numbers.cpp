@@ -115,7 +115,7 @@ llvm::Value* emit_normal(KernelFunction& kernel, const DrawArguments& draw) {
   const auto number = [&](double value) { return llvm::ConstantFP::get(u->getType(), value); };
   llvm::Value* const positive = b.CreateFAdd(u, number(draw.dtype == DType::f64 ? 0x1p-53 : 0x1p-24));
   llvm::Value* const radius = emit_sqrt(b, b.CreateFMul(number(-2), emit_log(b, positive, math)), math);
-  return b.CreateFMul(radius, emit_cos(b, b.CreateFMul(number(6.283185307179586), v), math));
+  return b.CreateFMul(radius, emit_cos_of_small(b, b.CreateFMul(number(6.283185307179586), v), math));
 }
 
 llvm::Value* emit_mix_bits(llvm::IRBuilderBase& b, llvm::Value* z) {

@@ -44,6 +44,8 @@ llvm::Value* emit_rsqrt(llvm::IRBuilderBase& builder, llvm::Value* x, MathTarget
 llvm::Value* emit_sin(llvm::IRBuilderBase& builder, llvm::Value* x, MathTarget target = {});
 /// Cosine of x radians, of any magnitude; NaN for ±inf
 llvm::Value* emit_cos(llvm::IRBuilderBase& builder, llvm::Value* x, MathTarget target = {});
+/// The bits of emit_cos in less code, for |x| <= 2^20; for larger x, any numbers.
+llvm::Value* emit_cos_of_small(llvm::IRBuilderBase& builder, llvm::Value* x, MathTarget target = {});
 /// Hyperbolic tangent
 llvm::Value* emit_tanh(llvm::IRBuilderBase& builder, llvm::Value* x, MathTarget target = {});
 /// 1 / (1 + e^-x)

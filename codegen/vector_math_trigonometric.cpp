@@ -66,6 +66,22 @@ std::array<llvm::Value*, 3> read_digits(llvm::IRBuilderBase& builder, llvm::Modu
   return digits;
 }
 
+/// high · 2^64 + low.
+llvm::Value* join_words(llvm::IRBuilderBase& builder, llvm::Value* high, llvm::Value* low) {
+  llvm::Type* wide = builder.getInt128Ty();
+  return builder.CreateOr(builder.CreateShl(builder.CreateZExt(high, wide), 64), builder.CreateZExt(low, wide));
+}
+
+/// x y in 128 bits, from products of halves: not every machine multiplies 64 bits by 64, and it is rare.
+llvm::Value* wide_product(llvm::IRBuilderBase& builder, llvm::Value* x, llvm::Value* y) {
+  const auto low = [&](llvm::Value* value) { return builder.CreateAnd(value, 0xFFFFFFFF); };
+  const auto high = [&](llvm::Value* value) { return builder.CreateLShr(value, 32); };
+  llvm::Value* upper = builder.CreateAdd(builder.CreateMul(high(x), low(y)), high(builder.CreateMul(low(x), low(y))));
+  llvm::Value* lower = builder.CreateAdd(builder.CreateMul(low(x), high(y)), low(upper));
+  llvm::Value* top = builder.CreateAdd(builder.CreateMul(high(x), high(y)), high(upper));
+  return join_words(builder, builder.CreateAdd(top, high(lower)), builder.CreateMul(x, y));
+}
+
 /// (fraction · 2^-128) pi/2 in two parts, for a nonzero signed 128-bit fraction with at most 63 leading zeros in its
 /// magnitude.
 TwoPart fraction_to_angle(VectorContext& context, llvm::Value* fraction) {
@@ -75,8 +91,11 @@ TwoPart fraction_to_angle(VectorContext& context, llvm::Value* fraction) {
   llvm::Value* is_negative = builder.CreateICmpSLT(fraction, llvm::ConstantInt::get(wide, 0));
   llvm::Value* magnitude = builder.CreateSelect(is_negative, builder.CreateNeg(fraction), fraction);
   llvm::Value* top = builder.CreateTrunc(builder.CreateLShr(magnitude, 64), word);
+  llvm::Value* bottom = builder.CreateTrunc(magnitude, word);
   llvm::Value* zeros = builder.CreateIntrinsic(llvm::Intrinsic::ctlz, {word}, {top, builder.getFalse()});
-  llvm::Value* normalized = builder.CreateShl(magnitude, builder.CreateZExt(zeros, wide));
+  // A shift by 0 to 63, word by word: where words are narrow, one of 128 bits would be a call.
+  top = builder.CreateIntrinsic(llvm::Intrinsic::fshl, {word}, {top, bottom, zeros});
+  llvm::Value* normalized = join_words(builder, top, builder.CreateShl(bottom, zeros));
   // The leading 53 bits and the next 53, both exact as f64.
   auto part = [&](unsigned shift) {
     llvm::Value* bits = builder.CreateTrunc(builder.CreateLShr(normalized, shift), word);
@@ -122,8 +141,8 @@ llvm::Function* reduce_huge(llvm::IRBuilderBase& outer, MathTarget target) {
   // mantissa · digits modulo 2^192: two bits before the point, 190 behind.
   llvm::Type* wide = builder.getInt128Ty();
   auto widen = [&](llvm::Value* value) { return builder.CreateZExt(value, wide); };
-  llvm::Value* low = builder.CreateLShr(builder.CreateMul(widen(mantissa), widen(digits[2])), 64);
-  llvm::Value* middle = builder.CreateAdd(builder.CreateMul(widen(mantissa), widen(digits[1])), low);
+  llvm::Value* low = builder.CreateLShr(wide_product(builder, mantissa, digits[2]), 64);
+  llvm::Value* middle = builder.CreateAdd(wide_product(builder, mantissa, digits[1]), low);
   llvm::Value* high = builder.CreateShl(widen(builder.CreateMul(mantissa, digits[0])), 64);
   llvm::Value* product = builder.CreateAdd(high, middle);
   // Rounded to the nearest integer, the fraction is the remaining bits read as a signed number.
@@ -228,24 +247,14 @@ Real circular_of_reduced(Circular which, Real r, Real r_low, Bits n) {
   return to_real(to_bits(value) ^ sign);
 }
 
-void emit_circular_body(llvm::Function* function, Circular which, MathTarget target) {
-  llvm::LLVMContext& llvm_context = function->getContext();
-  llvm::IRBuilder<> builder(llvm::BasicBlock::Create(llvm_context, "entry", function));
-  llvm::Type* type = function->getReturnType();
-  VectorContext context(builder, type, target);
-  Real argument = context.real(function->getArg(0));
-  double infinity = std::numeric_limits<double>::infinity();
-  Real x = select(absolute(argument) == infinity, std::numeric_limits<double>::quiet_NaN(), argument);
-
-  llvm::Type* wide_type = type->getWithNewType(builder.getDoubleTy());
-  VectorContext wide(builder, wide_type, target);
-  Real wide_x = wide.real(context.is_f64() ? x.value : builder.CreateFPExt(x.value, wide_type));
-  Reduced reduced = reduce_cody_waite(wide_x, !context.is_f64());
-  llvm::Value* is_huge = (absolute(wide_x) > kLargestCodyWaite).value;
-  llvm::Value* any_huge = type->isVectorTy() ? builder.CreateOrReduce(is_huge) : is_huge;
+/// `reduced`, by Payne and Hanek in the lanes that are too large for Cody and Waite.
+Reduced reduce_what_is_huge(llvm::IRBuilder<>& builder, Real wide_x, Reduced reduced, MathTarget target) {
   llvm::BasicBlock* entry = builder.GetInsertBlock();
-  llvm::BasicBlock* huge = llvm::BasicBlock::Create(llvm_context, "huge", function);
-  llvm::BasicBlock* join = llvm::BasicBlock::Create(llvm_context, "join", function);
+  llvm::Function* function = entry->getParent();
+  llvm::Value* is_huge = (absolute(wide_x) > kLargestCodyWaite).value;
+  llvm::Value* any_huge = is_huge->getType()->isVectorTy() ? builder.CreateOrReduce(is_huge) : is_huge;
+  llvm::BasicBlock* huge = llvm::BasicBlock::Create(builder.getContext(), "huge", function);
+  llvm::BasicBlock* join = llvm::BasicBlock::Create(builder.getContext(), "join", function);
   builder.CreateCondBr(any_huge, huge, join);
   builder.SetInsertPoint(huge);
   Reduced replaced = replace_huge_lanes(builder, wide_x.value, is_huge, reduced, target);
@@ -258,31 +267,48 @@ void emit_circular_body(llvm::Function* function, Circular which, MathTarget tar
     phi->addIncoming(rare, huge_end);
     return phi;
   };
-  llvm::Value* r = merge(reduced.r, replaced.r);
-  llvm::Value* r_low = merge(reduced.r_low, replaced.r_low);
-  llvm::Value* n = merge(reduced.n, replaced.n);
+  return {merge(reduced.r, replaced.r), merge(reduced.r_low, replaced.r_low), merge(reduced.n, replaced.n)};
+}
+
+void emit_circular_body(llvm::Function* function, Circular which, bool is_small, MathTarget target) {
+  llvm::IRBuilder<> builder(llvm::BasicBlock::Create(function->getContext(), "entry", function));
+  llvm::Type* type = function->getReturnType();
+  VectorContext context(builder, type, target);
+  Real argument = context.real(function->getArg(0));
+  double infinity = std::numeric_limits<double>::infinity();
+  Real x = select(absolute(argument) == infinity, std::numeric_limits<double>::quiet_NaN(), argument);
+
+  llvm::Type* wide_type = type->getWithNewType(builder.getDoubleTy());
+  VectorContext wide(builder, wide_type, target);
+  Real wide_x = wide.real(context.is_f64() ? x.value : builder.CreateFPExt(x.value, wide_type));
+  Reduced reduced = reduce_cody_waite(wide_x, !context.is_f64());
+  if (!is_small) reduced = reduce_what_is_huge(builder, wide_x, reduced, target);
+  llvm::Value *r = reduced.r, *n = reduced.n;
   if (!context.is_f64()) {
     r = builder.CreateFPTrunc(r, type);
     n = builder.CreateTrunc(n, context.bits_type());
   }
-  Real low = context.is_f64() ? context.real(r_low) : context.number(0);
+  Real low = context.is_f64() ? context.real(reduced.r_low) : context.number(0);
   Real result = circular_of_reduced(which, context.real(r), low, {&context, n});
   // sin x rounds to x: keeps the sign of zero and the last bit of denormals.
   if (which == Circular::kSin) result = select(absolute(x) < context.pick(0x1p-13, 0x1p-27), x, result);
   builder.CreateRet(result.value);
 }
 
-llvm::Value* emit_circular(llvm::IRBuilderBase& builder, llvm::Value* x, Circular which, MathTarget target) {
+/// `is_small`: |x| <= 2^20.
+llvm::Value* emit_circular(llvm::IRBuilderBase& builder, llvm::Value* x, Circular which, bool is_small,
+                           MathTarget target) {
   llvm::Type* type = x->getType();
   auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(type);
   std::string name = which == Circular::kSin ? "tarn.sin" : "tarn.cos";
   if (vector != nullptr) name += ".v" + std::to_string(vector->getNumElements());
   name += type->getScalarType()->isDoubleTy() ? ".f64" : ".f32";
   if (!target.has_fma) name += ".nofma";
+  if (is_small) name += ".small";
   llvm::Function* function = builder.GetInsertBlock()->getModule()->getFunction(name);
   if (function == nullptr) {
     function = create_internal_function(builder, llvm::FunctionType::get(type, {type}, false), name);
-    emit_circular_body(function, which, target);
+    emit_circular_body(function, which, is_small, target);
   }
   VectorContext context(builder, type, target);
   return builder.CreateCall(function, {x});
@@ -291,11 +317,15 @@ llvm::Value* emit_circular(llvm::IRBuilderBase& builder, llvm::Value* x, Circula
 }  // namespace
 
 llvm::Value* emit_sin(llvm::IRBuilderBase& builder, llvm::Value* x, MathTarget target) {
-  return emit_circular(builder, x, Circular::kSin, target);
+  return emit_circular(builder, x, Circular::kSin, false, target);
 }
 
 llvm::Value* emit_cos(llvm::IRBuilderBase& builder, llvm::Value* x, MathTarget target) {
-  return emit_circular(builder, x, Circular::kCos, target);
+  return emit_circular(builder, x, Circular::kCos, false, target);
+}
+
+llvm::Value* emit_cos_of_small(llvm::IRBuilderBase& builder, llvm::Value* x, MathTarget target) {
+  return emit_circular(builder, x, Circular::kCos, true, target);
 }
 
 }  // namespace tarn

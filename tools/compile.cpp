@@ -6,10 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "codegen/compiled_model.h"
+#include "codegen/cpp_header.h"
 #include "runtime/file.h"
 #include "tools/command.h"
+#include "tools/js_module.h"
+#include "tools/linker.h"
 #include "tools/self_test.h"
-#include "tools/shared_library.h"
 
 namespace tarn {
 
@@ -33,14 +35,21 @@ std::string header_path(const CompileOptions& options) {
   return (path.parent_path() / (stem + ".h")).string();
 }
 
-Result<CodeFormat> format_of(const std::string& path) {
+Result<CodeFormat> format_of(const CompileOptions& options) {
+  const std::string& path = options.output;
   const std::string extension = fs::path(path).extension().string();
-  if (extension == ".o" || extension == ".so") return CodeFormat::object;
+  const bool is_wasm = options.target.starts_with("wasm");
+  if (extension == ".wasm" && !is_wasm) return error(fmt::format("-o {}: a .wasm is made for `--target wasm32`", path));
+  if (extension == ".so" && is_wasm)
+    return error(fmt::format("-o {}: there are no shared libraries of WebAssembly; write a .wasm, .o or .a", path));
+  if (extension == ".wasm" && options.test)
+    return error("--test writes a C program, which needs a .o or .a; a .wasm is tested through its JavaScript");
+  if (extension == ".o" || extension == ".so" || extension == ".wasm") return CodeFormat::object;
   if (extension == ".a") return CodeFormat::archive;
   if (extension == ".s") return CodeFormat::assembly;
   if (extension == ".ll") return CodeFormat::llvm_ir;
   if (extension == ".bc") return CodeFormat::bitcode;
-  return error(fmt::format("-o {}: the name must end in .o, .a, .so, .s, .ll or .bc", path));
+  return error(fmt::format("-o {}: the name must end in .o, .a, .so, .s, .ll, .bc or .wasm", path));
 }
 
 // What the command line asks for, read and compiled up to kernel plans.
@@ -70,8 +79,6 @@ Status read_weights_into(Inputs& inputs, const CompileOptions& options, const We
 Result<Inputs> read_inputs(const CompileOptions& options, Console& console) {
   Inputs inputs;
   TARN_TRY(inputs.options, model_options(options));
-  // Foreign machines are no better known than by their name.
-  if (!options.target.empty() && inputs.options.codegen.cpu.empty()) inputs.options.codegen.cpu = "generic";
   inputs.options.codegen.triple = options.target;
   inputs.options.codegen.level = OptimizationLevel::standard;
   std::optional<WeightsFile> weights;
@@ -104,23 +111,62 @@ std::vector<std::string> class_names(const Program& program, const Vocabularies&
   return {};
 }
 
-Status write_test(const CompileOptions& options, const Inputs& inputs, const CompiledModel& compiled,
-                  const std::string& header, const std::string& path) {
+Result<std::string> test_of(const CompileOptions& options, const Inputs& inputs, const CompiledModel& compiled,
+                            const std::string& header) {
   const Program& program = inputs.model->program();
   SelfTestOptions test;
-  test.header = fs::path(header).filename().string();
+  test.header = header;
   test.seed = options.seed.value_or(program.settings.seed);
   if (inputs.session != nullptr) {
     for (const TensorInfo& tensor : compiled.interface.tensors) {
       test.weights[tensor.name] = {tensor.type.shape, inputs.session->tensor(tensor.name).to_doubles()};
     }
   }
-  TARN_TRY(const std::string text, self_test(program, compiled.interface, test));
-  return write_file(path, text);
+  return self_test(program, compiled.interface, test);
+}
+
+// What is written besides the code: the headers and the self-test, or the JavaScript of a .wasm.
+struct TextFile {
+  const char* role;  // in the event of --json
+  std::string path, text;
+};
+
+Result<std::vector<TextFile>> texts_of(const CompileOptions& options, const Inputs& inputs,
+                                       const CompiledModel& compiled, const std::string& source) {
+  std::vector<TextFile> files;
+  if (options.output.ends_with(".wasm")) {
+    fs::path path(options.output);
+    JsModule module = js_module(compiled.interface, path.filename().string(), source);
+    files.push_back({"module", path.replace_extension(".mjs").string(), std::move(module.code)});
+    files.push_back({"declarations", path.replace_extension(".d.mts").string(), std::move(module.declarations)});
+    return files;
+  }
+  const std::string header = header_path(options);
+  const std::string name = fs::path(header).filename().string();
+  files.push_back({"header", header, compiled.header});
+  files.push_back(
+      {"cpp_header", fs::path(header).replace_extension(".hpp").string(), cpp_header(compiled.interface, name)});
+  if (options.test) {
+    TARN_TRY(std::string text, test_of(options, inputs, compiled, name));
+    files.push_back({"test", fs::path(header).replace_extension().string() + "_test.c", std::move(text)});
+  }
+  return files;
+}
+
+Status write_code(const CompileOptions& options, const CompiledModel& compiled) {
+  if (options.output.ends_with(".so")) return link_shared_library(compiled.code, options.output, options.target);
+  if (options.output.ends_with(".wasm")) {
+    constexpr std::uint64_t kPage = 4096;
+    const std::uint64_t stack = (compiled.stack_bytes / kPage + 2) * kPage;
+    return link_wasm(compiled.code, options.output, js_functions(compiled.interface), stack);
+  }
+  return write_file(options.output, compiled.code);
 }
 
 Status write_all(const CompileOptions& options, Console& console) {
-  TARN_TRY(const CodeFormat format, format_of(options.output));
+  TARN_TRY(const CodeFormat format, format_of(options));
+  if (fs::path(header_path(options)).extension() == ".hpp")
+    return error("--header names the C header; the one for C++ is beside it, and ends in .hpp");
   TARN_TRY(const Inputs inputs, read_inputs(options, console));
   const Program& program = inputs.model->program();
   CompiledModelOptions compile;
@@ -132,27 +178,21 @@ Status write_all(const CompileOptions& options, Console& console) {
   if (inputs.session != nullptr) compile.weights = inputs.session->state();
   compile.source = fmt::format("tarn {} from {}", TARN_VERSION, fs::path(options.file).filename().string());
   TARN_TRY(const CompiledModel compiled, compile_model(program, inputs.model->plan(), compile, format));
+  TARN_TRY(const std::vector<TextFile> texts, texts_of(options, inputs, compiled, compile.source));
 
-  if (options.output.ends_with(".so")) {
-    TARN_RETURN_IF_ERROR(link_shared_library(compiled.code, options.output));
-  } else {
-    TARN_RETURN_IF_ERROR(write_file(options.output, compiled.code));
+  TARN_RETURN_IF_ERROR(write_code(options, compiled));
+  nlohmann::ordered_json event{{"event", "written"}, {"output", options.output}};
+  std::string others;
+  for (const TextFile& file : texts) {
+    TARN_RETURN_IF_ERROR(write_file(file.path, file.text));
+    event[file.role] = file.path;
+    others += ", " + file.path;
   }
-  const std::string header = header_path(options);
-  TARN_RETURN_IF_ERROR(write_file(header, compiled.header));
-  std::string test;
-  if (options.test) {
-    test = fs::path(header).replace_extension().string() + "_test.c";
-    TARN_RETURN_IF_ERROR(write_test(options, inputs, compiled, header, test));
-  }
+  event["bytes"] = fs::file_size(options.output);
   if (console.json()) {
-    nlohmann::ordered_json event{{"event", "written"}, {"output", options.output}, {"header", header}};
-    if (!test.empty()) event["test"] = test;
-    event["bytes"] = fs::file_size(options.output);
     console.event(event);
   } else {
-    console.note(fmt::format("{} ({} bytes), {}{}{}", options.output, fs::file_size(options.output), header,
-                             test.empty() ? "" : ", ", test));
+    console.note(fmt::format("{} ({} bytes){}", options.output, fs::file_size(options.output), others));
   }
   return Done{};
 }
@@ -168,15 +208,17 @@ int compile(const CompileOptions& options) {
 void add_compile(CLI::App& app, Action& action) {
   auto options = std::make_shared<CompileOptions>();
   CLI::App* command = app.add_subcommand(
-      "compile", "ahead of time: an object file, archive, shared library, assembly or LLVM IR, with a C header");
+      "compile",
+      "ahead of time: an object file, archive, shared library, assembly, LLVM IR or WebAssembly, with a C header");
   add_model_options(*command, *options);
   command
-      ->add_option("-o,--output", options->output, "OUT.o, OUT.a, OUT.so, OUT.s, OUT.ll or OUT.bc; the header is OUT.h")
+      ->add_option("-o,--output", options->output,
+                   "OUT.o, OUT.a, OUT.so, OUT.s, OUT.ll or OUT.bc, with OUT.h and OUT.hpp; OUT.wasm with OUT.mjs")
       ->required();
   command->add_option("--header", options->header, "where the header goes instead");
   command
       ->add_option("--functions", options->functions,
-                   "which to make: init, predict, train, evaluate, adapt; default: all that the model has")
+                   "which to make: init, predict, pack, train, evaluate, adapt; default: all that the model has")
       ->delimiter(',');
   command->add_option("--prefix", options->prefix, "what the names of functions begin with; default: the model's name");
   command->add_option("--weights", options->weights,
