@@ -36,6 +36,7 @@ function drawLoss(history) {
   const low = -3, high = 0.3, steps = Math.max(60, history.length - 1);
   const height = (loss) => Math.min(Math.max((Math.log10(Math.max(loss, 1e-9)) - low) / (high - low), 0), 1);
   context.font = `${12 * devicePixelRatio}px system-ui`;
+  context.textAlign = "right";
   context.fillStyle = "#5b6472";
   context.lineWidth = devicePixelRatio;
   context.strokeStyle = "#e6e9ee";
@@ -45,7 +46,7 @@ function drawLoss(history) {
     context.moveTo(x, y);
     context.lineTo(size, y);
     context.stroke();
-    context.fillText(String(loss), x, y - 3 * devicePixelRatio);
+    context.fillText(String(loss), size, y - 3 * devicePixelRatio);
   }
   context.lineWidth = 2 * devicePixelRatio;
   for (const [name, colour] of [["validation", "#d9822b"], ["training", "#2457c5"]]) {
@@ -106,7 +107,7 @@ function drawPlane(model, others, data) {
 async function start() {
   const bytes = await (await fetch("sums.wasm")).arrayBuffer();
   element("bytes").textContent = bytes.byteLength.toLocaleString("en");
-  const model = await load({ seed: 1, source: bytes });
+  const model = await load({ seed: 7, source: bytes });
   const training = examples(1000), validation = examples(500);
   let history = [], running = true, milliseconds = 0;
 

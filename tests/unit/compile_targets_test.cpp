@@ -1,0 +1,99 @@
+// Compiled models for other machines: what `tarn compile --target` makes runs there, or in an emulator of it.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+#include "tests/unit/compile_test_support.h"
+
+namespace tarn {
+namespace {
+
+using testing::HasSubstr;
+
+class CompileTargets : public Compile {
+ protected:
+  static bool has_program(const std::string& name) { return run("command -v " + name).status == 0; }
+};
+
+TEST_F(CompileTargets, SelfTestsPassUnderEmulators) {
+  struct Case {
+    const char *triple, *emulator, *model;
+  };
+  const Case cases[] = {{"aarch64-linux-gnu", "qemu-aarch64-static", "iris"},
+                        {"aarch64-linux-gnu", "qemu-aarch64-static", "deep"},
+                        {"riscv64-linux-gnu", "qemu-riscv64-static", "deep"}};
+  for (const Case& item : cases) {
+    SCOPED_TRACE(fmt::format("{} {}", item.triple, item.model));
+    const Finished compiled =
+        tarn(fmt::format("compile '{}' -o m.o --prefix m --target {} --test", path_of(item.model), item.triple));
+    ASSERT_EQ(compiled.status, 0) << compiled.output;
+    const std::string compiler = std::string(item.triple) + "-gcc";
+    if (!has_program(compiler) || !has_program(item.emulator)) GTEST_SKIP() << compiler << " or " << item.emulator;
+    const Finished built = in_folder(
+        fmt::format("{} -std=c99 -static -Wall -Wextra -Wpedantic -Werror m_test.c m.o -o program && {} ./program",
+                    compiler, item.emulator));
+    EXPECT_EQ(built.status, 0) << built.output;
+    EXPECT_THAT(built.output, HasSubstr("checks passed"));
+  }
+}
+
+TEST_F(CompileTargets, SharedLibrariesOfOtherMachinesAreLinked) {
+  const Finished compiled = tarn(fmt::format("compile '{}' -o m.so --target aarch64-linux-gnu", path_of("iris")));
+  ASSERT_EQ(compiled.status, 0) << compiled.output;
+  EXPECT_THAT(in_folder("readelf -h m.so").output, HasSubstr("AArch64"));
+  EXPECT_EQ(in_folder("nm -D --undefined-only m.so").output, "");
+}
+
+// A microcontroller has single precision only: what is computed in double precision calls the functions of its ABI
+// (Run-time ABI for the Arm Architecture, 4.1.2), which come with every compiler for it.
+TEST_F(CompileTargets, AMicrocontrollerNeedsTheArithmeticOfItsAbiAlone) {
+  const Finished compiled =
+      tarn(fmt::format("compile '{}' -o m.o --prefix m --target thumbv7em-none-eabihf", path_of("iris")));
+  ASSERT_EQ(compiled.status, 0) << compiled.output;
+  std::istringstream needed(in_folder("nm --undefined-only --format=just-symbols m.o").output);
+  for (std::string symbol; needed >> symbol;) EXPECT_THAT(symbol, testing::StartsWith("__aeabi_"));
+  EXPECT_THAT(in_folder("readelf -A m.o").output, testing::AllOf(HasSubstr("v7E-M"), HasSubstr("VFP registers")));
+  EXPECT_EQ(in_folder("nm --defined-only m.o | grep ' [bBdDcC] '").output, "");
+  EXPECT_LE(size_of("m.o"), 32U * 1024);
+  ASSERT_EQ(tarn(fmt::format("compile '{}' -o p.o --functions predict --target thumbv7em-none-eabihf", path_of("iris")))
+                .status,
+            0);
+  EXPECT_LE(size_of("p.o"), 8U * 1024);
+}
+
+// Vectors of 16 bytes without fused multiply-add, as x86-64 has them: the bits are those of x86-64.
+TEST_F(CompileTargets, WebAssemblyGetsTheBitsOfTheCodeInMemoryWithTheSameVectors) {
+  for (const std::string model : {"iris", "deep"}) {
+    SCOPED_TRACE(model);
+    const Finished compiled = tarn(fmt::format("compile '{}' -o m.wasm --prefix m --target wasm32", path_of(model)));
+    ASSERT_EQ(compiled.status, 0) << compiled.output;
+    if (!has_program("node")) GTEST_SKIP() << "node";
+    fs::copy_file(fmt::format("{}/tests/data/compiled_model.mjs", TARN_SOURCE_DIR), folder_ / "program.mjs",
+                  fs::copy_options::overwrite_existing);
+    const Finished ran = in_folder("node program.mjs results");
+    ASSERT_EQ(ran.status, 0) << ran.output;
+    const std::string expected = bytes_of_code_in_memory(path_of(model), "x86-64");
+    const std::string actual = read_text(folder_ / "results");
+    ASSERT_GE(actual.size(), expected.size());
+    const auto differs = std::mismatch(expected.begin(), expected.end(), actual.begin()).first;
+    EXPECT_TRUE(differs == expected.end()) << "at byte " << differs - expected.begin() << " of " << expected.size();
+  }
+}
+
+TEST_F(CompileTargets, WebAssemblyIsSmallAndImportsNothing) {
+  ASSERT_EQ(tarn(fmt::format("compile '{}' -o iris.wasm --target wasm32", path_of("iris"))).status, 0);
+  EXPECT_LE(size_of("iris.wasm"), 32U * 1024);
+  if (!has_program("node")) GTEST_SKIP() << "node";
+  const Finished listed = in_folder(
+      "node -e 'const m = new WebAssembly.Module(require(\"fs\").readFileSync(\"iris.wasm\")); "
+      "console.log(WebAssembly.Module.imports(m).length, WebAssembly.Module.exports(m).map((e) => "
+      "e.name).sort().join())'");
+  EXPECT_EQ(listed.output,
+            "0 __heap_base,iris_evaluate,iris_init,iris_predict,iris_train_epoch,iris_train_step,memory\n");
+}
+
+}  // namespace
+}  // namespace tarn
