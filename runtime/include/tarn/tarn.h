@@ -212,9 +212,9 @@ class Session {
   tarn_session* c_session() const { return handle_.get(); }
 
   // Trains on arrays for all inputs, targets and sample weights.
-  History fit(const Arguments& arguments, const FitOptions& options = {}) { return run_fit(arguments, options); }
+  History fit(const Arguments& arguments, const FitOptions& options = {}) { return run_fit(&arguments, options); }
   // Trains on the `data` of the model file.
-  History fit(const FitOptions& options = {}) { return run_fit({}, options); }
+  History fit_file_data(const FitOptions& options = {}) { return run_fit(nullptr, options); }
 
   // One step of the optimizer on 1 to `batch` samples; the metrics are those before it.
   Metrics train_on_batch(const Arguments& arguments) {
@@ -227,10 +227,10 @@ class Session {
 
   Metrics evaluate(const Arguments& arguments) const {
     const std::vector<tarn_array> arrays = c_arrays(arguments);
-    return run_evaluate(arrays.data(), arrays.size());
+    return run_evaluate(some(arrays), arrays.size());
   }
   // On the `data test` or the `data` of the model file.
-  Metrics evaluate() const { return run_evaluate(nullptr, 0); }
+  Metrics evaluate_file_data() const { return run_evaluate(nullptr, 0); }
 
   Outputs predict(const Arguments& arguments) const {
     const std::vector<tarn_array> arrays = c_arrays(arguments);
@@ -342,6 +342,12 @@ class Session {
     return arrays;
   }
 
+  // Not null where there are none: that would mean the data of the file.
+  static const tarn_array* some(const std::vector<tarn_array>& arrays) {
+    static constexpr tarn_array kNone = {};
+    return arrays.empty() ? &kNone : arrays.data();
+  }
+
   static int on_epoch(void* context, const tarn_epoch* epoch) {
     auto& fit = *static_cast<FitContext*>(context);
     try {
@@ -358,8 +364,10 @@ class Session {
     }
   }
 
-  History run_fit(const Arguments& arguments, const FitOptions& options) {
-    const std::vector<tarn_array> arrays = c_arrays(arguments), validation = c_arrays(options.validation);
+  // Null arguments: the data of the file.
+  History run_fit(const Arguments* arguments, const FitOptions& options) {
+    const std::vector<tarn_array> arrays = arguments == nullptr ? std::vector<tarn_array>() : c_arrays(*arguments);
+    const std::vector<tarn_array> validation = c_arrays(options.validation);
     FitContext context{this, &options, {}, nullptr};
     tarn_fit_options chosen = {};
     chosen.size = sizeof(chosen);
@@ -372,7 +380,7 @@ class Session {
     chosen.context = &context;
     tarn_fit_result result = {};
     const tarn_status status =
-        tarn_session_fit(handle_.get(), arrays.empty() ? nullptr : arrays.data(), arrays.size(), &chosen, &result);
+        tarn_session_fit(handle_.get(), arguments == nullptr ? nullptr : some(arrays), arrays.size(), &chosen, &result);
     if (context.exception) std::rethrow_exception(context.exception);
     detail::check(status);
     context.history.end = static_cast<History::End>(result.end);

@@ -1,0 +1,289 @@
+// The C++ API does what tarn/tarn.h says: numbers worked out by hand, files that go through, callbacks and stops.
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <stdexcept>
+#include <thread>
+
+#include "models.h"
+
+namespace library_test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Weights that make y = 2 a - b + 0.5.
+tarn::Session linear_session() {
+  tarn::Session session(tarn::compile(kLinear), {.seed = 1});
+  session.weight("dense_1.kernel") = {{2}, {-1}};
+  session.weight("dense_1.bias") = {0.5};
+  return session;
+}
+
+TEST(Library, PredictsWhatTheFileSays) {
+  tarn::Session session(tarn::compile_file(example("by_hand.tarn")));
+  const std::vector<float> x = {0.3F, 0.1F};
+  // Worked out in double precision from the weights in the file; an ulp of f32.
+  EXPECT_NEAR(session.predict({{"x", x}})["y"][0], 0.93015909, 2e-7);
+}
+
+TEST(Library, OneStepIsTheOneWorkedOutByHand) {
+  tarn::Session session = linear_session();
+  const std::vector<float> x = {1, 0, 0, 1, 1, 1}, t = {2, 0, 1};
+  // Predictions 2.5, -0.5, 1.5; errors 0.5, -0.5, 0.5.
+  const tarn::Metrics metrics = session.train_on_batch({{"x", x}, {"t", t}});
+  EXPECT_FLOAT_EQ(static_cast<float>(metrics.loss()), 0.25F);
+  // Gradients: 2/3 (0.5 + 0.5), 2/3 (-0.5 + 0.5), 2/3 (0.5 - 0.5 + 0.5).
+  const tarn::Tensor kernel = session.weight("dense_1.kernel"), bias = session.weight("dense_1.bias");
+  EXPECT_THAT(kernel.shape(), ElementsAre(2, 1));
+  EXPECT_NEAR(kernel[0], 2 - 0.1 * 2 / 3, 1e-6);
+  EXPECT_NEAR(kernel[1], -1, 1e-6);
+  EXPECT_NEAR(bias[0], 0.5 - 0.1 / 3, 1e-6);
+  EXPECT_EQ(static_cast<tarn::Tensor>(session.weight("step"))[0], 1);
+}
+
+TEST(Library, EvaluatesAndNamesItsMetrics) {
+  const tarn::Model model = tarn::compile_file(example("iris.tarn"));
+  EXPECT_EQ(model.name(), "iris");
+  EXPECT_EQ(model.metrics().at(1).name, "accuracy");
+  EXPECT_THAT(model.inputs().at(0).shape, ElementsAre(4));
+  EXPECT_EQ(model.settings().batch, 50);
+  tarn::Session session(model);
+  const tarn::Metrics metrics = session.evaluate_file_data();
+  EXPECT_GT(metrics.loss(), 0);
+  EXPECT_EQ(metrics["loss"], metrics.loss());
+  EXPECT_GE(metrics["accuracy"], 0);
+  EXPECT_THROW(metrics["precision"], tarn::ArgumentError);
+}
+
+TEST(Library, FitOnTheDataOfTheFileIsWhatTheDriverDoes) {
+  const Folder folder;
+  const std::string command = std::string("'") + TARN_BINARY + "' train '" + example("iris.tarn") +
+                              "' --epochs 20 --quiet -o '" + folder / "driver.safetensors" + "' >/dev/null";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  const tarn::Model model = tarn::compile_file(example("iris.tarn"));
+  tarn::Session session(model), expected(model);
+  const tarn::History history = session.fit_file_data({.epochs = 20});
+  EXPECT_EQ(history.epochs.size(), 20U);
+  EXPECT_TRUE(history.last().validation.has_value());
+  expected.load(folder / "driver.safetensors");
+  for (const auto& [name, tensor] : session.weights()) {
+    EXPECT_EQ(floats(tensor), floats(expected.weights().at(name))) << name;
+  }
+}
+
+TEST(Library, WeightsGoThroughFilesOfBothKinds) {
+  const Folder folder;
+  const tarn::Model model = tarn::compile(kDeep);
+  const tarn::Session first(model, {.seed = 3});
+  for (const char* const name : {"w.safetensors", "w.npz"}) {
+    tarn::Session second(model, {.seed = 4});
+    const Samples samples(5);
+    const auto before = floats(second.predict({{"x", samples.x}})["y"]);
+    first.save(folder / name);
+    second.load(folder / name);
+    const auto after = floats(second.predict({{"x", samples.x}})["y"]);
+    EXPECT_NE(before, after);
+    EXPECT_EQ(after, floats(first.predict({{"x", samples.x}})["y"]));
+  }
+}
+
+TEST(Library, AResumedRunGivesTheBitsOfAnUninterruptedOne) {
+  const Folder folder;
+  const tarn::Model model = tarn::compile(kDeep);
+  const Samples samples(21);
+  tarn::Session whole(model, {.seed = 3}), first(model, {.seed = 3}), second(model, {.seed = 99});
+  whole.fit(samples.training(), {.epochs = 6});
+  first.fit(samples.training(), {.epochs = 2});
+  first.checkpoint(folder / "c.safetensors");
+  second.resume(folder / "c.safetensors");
+  const tarn::History rest = second.fit(samples.training(), {.until_epoch = 6});
+  EXPECT_EQ(rest.epochs.size(), 4U);
+  EXPECT_EQ(rest.epochs.front().epoch, 3);
+  for (const auto& [name, tensor] : whole.weights()) EXPECT_EQ(floats(tensor), floats(second.weights().at(name)));
+}
+
+TEST(Library, ViewsWithGapsAreReadWhereTheyAre) {
+  tarn::Session session = linear_session();
+  // Rows of five numbers, of which the second and fourth are meant; and the same by columns.
+  std::vector<float> table(4 * 5), columns(2 * 4), dense;
+  for (std::size_t i = 0; i < table.size(); ++i) table[i] = static_cast<float>(i * i % 11);
+  for (std::size_t row = 0; row < 4; ++row) {
+    for (std::size_t k = 0; k < 2; ++k) {
+      const float value = table[row * 5 + 1 + 2 * k];
+      dense.push_back(value);
+      columns[k * 4 + row] = value;
+    }
+  }
+  const auto expected = floats(session.predict({{"x", dense}})["y"]);
+  EXPECT_EQ(floats(session.predict({{"x", {table.data() + 1, {4, 2}, {20, 8}}}})["y"]), expected);
+  EXPECT_EQ(floats(session.predict({{"x", {columns.data(), {4, 2}, {4, 16}}}})["y"]), expected);
+  // Upside down, and one row over and over.
+  EXPECT_EQ(floats(session.predict({{"x", {dense.data() + 6, {4, 2}, {-8, 4}}}})["y"])[0], expected[3]);
+  EXPECT_EQ(floats(session.predict({{"x", {dense.data(), {3, 2}, {0, 4}}}})["y"])[2], expected[0]);
+  const std::vector<float> t = {1, 2, 3, 4};
+  tarn::Session other = linear_session();
+  session.fit({{"x", dense}, {"t", t}}, {.epochs = 2});
+  other.fit({{"x", {columns.data(), {4, 2}, {4, 16}}}, {"t", t}}, {.epochs = 2});
+  EXPECT_EQ(floats(session.weight("dense_1.kernel")), floats(other.weight("dense_1.kernel")));
+}
+
+TEST(Library, OutputsMayGoToMemoryOfTheCaller) {
+  const tarn::Session session = linear_session();
+  const std::vector<float> x = {1, 1, 2, 0};
+  std::vector<float> y(3, -7);
+  session.predict({{"x", x}}, {{"y", y}});
+  EXPECT_THAT(y, ElementsAre(1.5F, 4.5F, -7.0F));
+  const tarn::Predictor predict = session.predictor();
+  predict(x.data(), y.data() + 1, 2);
+  EXPECT_THAT(y, ElementsAre(1.5F, 1.5F, 4.5F));
+  predict(x.data(), y.data(), 0);
+  EXPECT_EQ(session.predict({{"x", std::vector<float>()}})["y"].size(), 0U);
+}
+
+TEST(Library, APredictorSeesNewWeightsAndOutlivesItsSession) {
+  auto session = std::make_unique<tarn::Session>(linear_session());
+  const tarn::Predictor predict = session->predictor();
+  const float x[2] = {1, 1};
+  float y = 0;
+  predict(x, &y, 1);
+  EXPECT_EQ(y, 1.5F);
+  session->weight("dense_1.bias") = 10;
+  predict(x, &y, 1);
+  EXPECT_EQ(y, 11.0F);
+  session.reset();
+  predict(x, &y, 1);
+  EXPECT_EQ(y, 11.0F);
+}
+
+TEST(Library, ACallbackSeesTheEpochsAndMayEndTraining) {
+  tarn::Session session = linear_session();
+  const std::vector<float> x = {1, 0, 0, 1}, t = {2, 0};
+  std::vector<double> losses, predictions;
+  const tarn::History history =
+      session.fit({{"x", x}, {"t", t}},
+                  {.epochs = 10, .validation = {{"x", x}, {"t", t}}, .on_epoch = [&](const tarn::Epoch& epoch) {
+                     losses.push_back(epoch.loss());
+                     predictions.push_back(session.predict({{"x", x}})["y"][0]);
+                     EXPECT_EQ(epoch.epochs, 10);
+                     EXPECT_LT(epoch.validation->loss(), epoch.loss());
+                     return epoch.epoch < 4;
+                   }});
+  EXPECT_EQ(history.end, tarn::History::End::by_callback);
+  EXPECT_EQ(history.epochs.size(), 4U);
+  EXPECT_EQ(losses.size(), 4U);
+  EXPECT_LT(losses[3], losses[0]);
+  // The weights of the epoch, not those from before fit().
+  EXPECT_LT(std::fabs(predictions[3] - 2), std::fabs(predictions[0] - 2));
+}
+
+TEST(Library, ExceptionsOfACallbackComeOutOfFit) {
+  tarn::Session session = linear_session();
+  const std::vector<float> x = {1, 0, 0, 1}, t = {2, 0};
+  tarn::FitOptions options;
+  options.on_epoch = [](const tarn::Epoch&) -> bool { throw std::domain_error("enough"); };
+  EXPECT_THROW(session.fit({{"x", x}, {"t", t}}, options), std::domain_error);
+  EXPECT_EQ(session.fit({{"x", x}, {"t", t}}).epochs.size(), 3U);
+}
+
+TEST(Library, AnotherThreadFollowsAndStopsTraining) {
+  tarn::Session session(tarn::compile(kDeep), {.seed = 2});
+  const Samples samples(64);
+  std::atomic<bool> seen{false};
+  std::thread other([&] {
+    while (session.progress().epoch < 3) std::this_thread::yield();
+    const tarn_progress progress = session.progress();
+    seen = progress.batches == 8 && progress.batch <= 8 && progress.epochs == 1'000'000'000;
+    session.stop();
+  });
+  const tarn::History history = session.fit(samples.training(), {.epochs = 1'000'000'000});
+  other.join();
+  EXPECT_TRUE(seen);
+  EXPECT_EQ(history.end, tarn::History::End::by_stop);
+  EXPECT_GE(history.epochs.size(), 2U);
+  EXPECT_EQ(session.progress().epoch, 0);
+  // The interrupted epoch is undone.
+  EXPECT_EQ(static_cast<tarn::Tensor>(session.weight("step"))[0], 8 * static_cast<double>(history.epochs.size()));
+  session.stop();
+  EXPECT_EQ(session.fit(samples.training(), {.epochs = 1}).end, tarn::History::End::by_stop);
+  EXPECT_EQ(session.fit(samples.training(), {.epochs = 1}).end, tarn::History::End::completed);
+}
+
+TEST(Library, CallsThatNeedTheWeightsAreRefusedWhileAnotherTrains) {
+  tarn::Session session(tarn::compile(kDeep), {.seed = 2});
+  const Samples samples(64);
+  std::thread trainer([&] { session.fit(samples.training(), {.epochs = 1'000'000'000}); });
+  while (session.progress().epoch < 2) std::this_thread::yield();
+  // Between two epochs the session may be free for a moment.
+  bool busy = false;
+  while (!busy) {
+    try {
+      session.train_on_batch({{"x", {samples.x.data(), {8, 4}}}, {"t", {samples.t.data(), {8, 3}}}});
+    } catch (const tarn::BusyError&) {
+      busy = true;
+    }
+  }
+  // Predictions and evaluations go on.
+  EXPECT_EQ(session.predict({{"x", samples.x}})["y"].size(), 64U * 3);
+  EXPECT_GT(session.evaluate(samples.training()).loss(), 0);
+  session.stop();
+  trainer.join();
+}
+
+TEST(Library, RemarksGoToTheSinkAndNowhereElse) {
+  std::vector<std::string> remarks;
+  testing::internal::CaptureStdout();
+  testing::internal::CaptureStderr();
+  tarn::CompileOptions options;
+  options.log = [&](tarn::Diagnostic::Severity, std::string_view text) { remarks.emplace_back(text); };
+  tarn::Session session(tarn::compile(kDeep, options));
+  const Samples samples(16);
+  session.fit(samples.training());
+  EXPECT_THROW(tarn::compile("model"), tarn::CompileError);
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_THAT(remarks, ElementsAre("metric 'accuracy' is categorical_accuracy"));
+}
+
+TEST(Library, CompileErrorsHaveAllDiagnosticsWithTheirPlaces) {
+  try {
+    tarn::compile("model m {\n  input  x[2]\n  output y = x |> dens(1)\n  output z = x + w\n}\n", {}, "m.tarn");
+    FAIL();
+  } catch (const tarn::CompileError& error) {
+    ASSERT_GE(error.diagnostics().size(), 2U) << error.what();
+    EXPECT_EQ(error.diagnostics()[0].file, "m.tarn");
+    EXPECT_EQ(error.diagnostics()[0].line, 3U);
+    EXPECT_EQ(error.diagnostics()[0].column, 19U);
+    EXPECT_THAT(error.what(), HasSubstr("m.tarn:3:19: error: "));
+    EXPECT_THAT(error.what(), HasSubstr("m.tarn:4:18: error: "));
+    EXPECT_EQ(error.code(), TARN_COMPILE);
+  }
+}
+
+TEST(Library, OptionsReachTheModel) {
+  const tarn::Model wide =
+      tarn::compile(kDeep, {.set = {{"width", "24"}, {"epochs", "2"}}, .float_type = tarn::DType::f64});
+  EXPECT_THAT(wide.parameters().at(0).shape, ElementsAre(4, 24));
+  EXPECT_EQ(wide.inputs().at(0).dtype, tarn::DType::f64);
+  EXPECT_EQ(wide.settings().epochs, 2);
+}
+
+TEST(Library, ALossThatIsNotFiniteIsAnErrorAndTheSessionGoesOn) {
+  tarn::Session session = linear_session();
+  const std::vector<float> x = {1, 0}, bad = {INFINITY}, good = {1};
+  EXPECT_THROW(session.train_on_batch({{"x", x}, {"t", bad}}), tarn::NotFiniteError);
+  try {
+    session.fit({{"x", x}, {"t", bad}});
+    FAIL();
+  } catch (const tarn::NotFiniteError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("the data of 't' hold a NaN or an infinity"));
+  }
+  EXPECT_FLOAT_EQ(static_cast<float>(session.train_on_batch({{"x", x}, {"t", good}}).loss()), 2.25F);
+}
+
+}  // namespace
+}  // namespace library_test
