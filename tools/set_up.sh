@@ -1,12 +1,13 @@
-# Sourced by tools/tarn, tools/test and .ci/run: installs what tools/packages.txt lists, configures and builds.
+# Sourced by tools/tarn, tools/test and .ci/run: installs what tools/packages.txt and, for tests, tools/packages_tests.txt list; configures
+# and builds.
 # `root` is the top of the checkout.
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 
-# Installs the packages that are missing, or prints the one line to type. Without dpkg (another system) CMake finds out what is missing.
+# install_packages [tests]: installs the packages that are missing, or prints the one line to type. Without dpkg (another system) CMake finds out what is missing.
 install_packages() {
   command -v dpkg-query >/dev/null || return 0
   local wanted missing
-  wanted=$(sed 's/#.*//' "$root/tools/packages.txt" | xargs)
+  wanted=$(sed 's/#.*//' "$root/tools/packages.txt" ${1:+"$root/tools/packages_$1.txt"} | xargs)
   missing=$(comm -23 <(tr ' ' '\n' <<<"$wanted" | sort) \
     <(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' $wanted 2>/dev/null | awk '$1 == "ii" {print $2}' | sort) | xargs)
   [[ -n $missing ]] || return 0
