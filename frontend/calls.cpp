@@ -328,16 +328,26 @@ Value Elaborator::run(const FunctionValue& function, Span span, const void* plac
     }
   }
   if (function.is(ast::FunctionKind::optimizer)) return run_optimizer(function, *names, span, callee_name);
-  if (function.is(ast::FunctionKind::metric)) {
-    if (!takes_metric)
-      return fail(span, fmt::format("'{}' is a metric: it stands on a `metric` line of train",
-                                    function.declaration->name.name));
-    takes_metric = false;
-    return run_body(function);
-  }
+  if (function.is(ast::FunctionKind::metric)) return run_metric(function, span);
   Instance* instance = function.instance;
   if (instance == nullptr && function.is_layer()) instance = new_instance(place, function.declaration->name.name, true);
   return instance != nullptr ? run_layer(function, *instance) : run_body(function);
+}
+
+// The states of a metric that another one applies are called metric.f1.precision.right.
+Value Elaborator::run_metric(const FunctionValue& function, Span span) {
+  const std::string& name = function.declaration->name.name;
+  if (metric_path.empty())
+    return fail(span, fmt::format("'{}' is a metric: it stands on a `metric` line of train or in a metric", name));
+  if (takes_metric) {
+    takes_metric = false;
+    metric_calls.clear();
+    return run_body(function);
+  }
+  std::string path = metric_path + "." + name;
+  if (const int earlier = metric_calls[path]++; earlier > 0) path += fmt::format("_{}", earlier);
+  const Restored<std::string> inside(metric_path, std::move(path));
+  return run_body(function);
 }
 
 Value Elaborator::run_layer(const FunctionValue& function, Instance& instance) {

@@ -269,9 +269,10 @@ class Elaborator {
     std::unique_ptr<Environment> own_;
   };
   std::vector<Frame> frames;
-  OptimizerTarget* optimizing = nullptr;  // set while an optimizer's body runs
-  std::string metric_path;                // set while a metric's body runs: "metric.auc"
-  bool takes_metric = false;              // the call at work is the one that a `metric` line makes
+  OptimizerTarget* optimizing = nullptr;    // set while an optimizer's body runs
+  std::string metric_path;                  // set while a metric's body runs: "metric.auc"
+  bool takes_metric = false;                // the call at work is the one that a `metric` line makes
+  std::map<std::string, int> metric_calls;  // inside it: how often a metric was applied at each path
 
   // Batches whose gradients together make one update, in a train block with `accumulate`: there `step` counts updates.
   std::int64_t batches_per_update = 1;
@@ -299,6 +300,7 @@ class Elaborator {
   Value run(const FunctionValue& function, Span span, const void* place, std::string_view callee_name);
   Value run_body(const FunctionValue& function);
   Value run_layer(const FunctionValue& function, Instance& instance);
+  Value run_metric(const FunctionValue& function, Span span);
   Value run_optimizer(const FunctionValue& function, Environment& scope, Span span, std::string_view callee_name);
   Instance* new_instance(const void* place, std::string base, bool is_layer);
 

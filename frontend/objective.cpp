@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "frontend/train_block.h"
+#include "ir/class_weights.h"
 
 namespace tarn::elaboration {
 
@@ -122,59 +123,85 @@ void TrainBlock::read_sample_weight(const ast::Setting& setting) {
   sample_weight_node_ = e.builder().reshape(*node, {});
 }
 
-// One-hot targets: sum_k w_k t_k. Numbers of classes: 1 + sum_k (w_k - 1) [t = k].
+// The weight of a sample is 1 + sum over the classes k that are named of (w_k - 1) [its class is k]: [t = k] for class
+// numbers, t_k for one-hot targets. A label's number is known when the data are: it stands in a hyper-parameter, -1
+// before that.
 void TrainBlock::read_class_weight(const ast::Setting& setting) {
   Elaborator& e = elaborator_;
+  const Span span = setting.key.span;
   const ast::Map* map = setting.arguments.size() == 1 && !setting.arguments[0].name
                             ? std::get_if<ast::Map>(&setting.arguments[0].value->node)
                             : nullptr;
   if (map == nullptr) {
-    e.fail(setting.key.span, "class_weight takes a map of class numbers to weights: class_weight {0: 1, 1: 2.5}");
+    e.fail(span, "class_weight takes a map of class numbers to weights: class_weight {0: 1, 1: 2.5}");
     return;
   }
   std::string target = setting.paths.empty() ? "" : setting.paths[0].text();
   for (const InputInfo& input : e.program.inputs) {
     if (target.empty() && input.role == InputRole::target) target = input.name;
   }
-  const Value value = target.empty() ? Value(e.fail(setting.key.span, "class_weight needs a target declared before it"))
-                                     : e.lookup(target, setting.key.span);
+  const Value value =
+      target.empty() ? Value(e.fail(span, "class_weight needs a target declared before it")) : e.lookup(target, span);
   const InputInfo* info = input_of(e, value);
   if (value.is_error()) return;
   if (info == nullptr || info->role != InputRole::target || info->type.shape.size() > 1) {
-    e.fail(setting.key.span,
-           fmt::format("class_weight needs a target with one axis at most, and '{}' is none", target));
+    e.fail(span, fmt::format("class_weight needs a target with one axis at most, and '{}' is none", target));
     return;
   }
   const std::int64_t classes = element_count(info->type.shape);
-  Value total = integer(classes > 1 ? 0 : 1);
+  std::vector<std::pair<Value, double>> weights;  // class number -> weight
+  std::map<std::string, double>& labels = e.program.settings.class_weight;
   for (const ast::Map::Entry& entry : map->entries) {
-    const auto number = e.to_integer(e.evaluate(*entry.key), entry.key->span, "a class");
+    const Value key = e.evaluate(*entry.key);
     const auto weight = e.to_number(e.evaluate(*entry.value), entry.value->span, "a weight");
-    if (!number || !weight) return;
+    if (key.is_error() || !weight) return;
+    if (const auto* label = key.get<std::string>()) {
+      labels[*label] = *weight;
+      continue;
+    }
+    const auto number = e.to_integer(key, entry.key->span, "a class");
+    if (!number) return;
     if (*number < 0 || (classes > 1 && *number >= classes)) {
       e.fail(entry.key->span,
              fmt::format("there is no class {}: '{}' has {}", *number, target, to_string(info->type.shape)));
       return;
     }
-    // Classes that the map leaves out have weight 1.
-    const Value excess = real(*weight - 1);
-    const Value is_class = e.equality(value, integer(*number), false, entry.key->span);
-    if (classes == 1)
-      total = e.elementwise(Op::add,
-                            {total, e.elementwise(Op::where, {is_class, excess, integer(0)}, entry.key->span, "where")},
-                            entry.key->span, "+");
-    if (classes == 1) continue;
-    const std::optional<NodeId> node = e.to_floating(value, setting.key.span);
-    if (!node) return;
-    e.locate(entry.key->span);
-    const NodeId column = e.builder().reshape(e.builder().slice(*node, {*number}, {*number + 1}, {1}), {});
-    total = e.elementwise(Op::add, {total, e.elementwise(Op::mul, {excess, e.tensor(column)}, entry.key->span, "*")},
-                          entry.key->span, "+");
+    weights.emplace_back(integer(*number), *weight);
   }
-  if (classes > 1) total = e.elementwise(Op::add, {integer(1), total}, setting.key.span, "+");
-  const std::optional<NodeId> node = e.to_floating(total, setting.key.span);
+  e.program.settings.class_weight_target = target;
+  for (const auto& [label, weight] : labels) {
+    const std::string name = class_weight_tensor(e.program.settings, label);
+    weights.emplace_back(e.hyper_parameter(name, -1, span), weight);
+  }
+  weigh_classes(value, classes, weights, span);
+}
+
+void TrainBlock::weigh_classes(const Value& target, std::int64_t classes,
+                               const std::vector<std::pair<Value, double>>& weights, Span span) {
+  Elaborator& e = elaborator_;
+  Value classes_of_target = target;
+  if (classes > 1) {
+    e.locate(span);
+    classes_of_target =
+        e.tensor(e.builder().source(Op::iota, Type{DType::i32, false, {classes}}, {{Key::axis, std::int64_t{0}}}));
+  }
+  const Value part = classes > 1 ? target : Value(integer(1));
+  Value total = integer(1);
+  for (const auto& [number, weight] : weights) {
+    const Value is_class = e.elementwise(Op::equal, {classes_of_target, number}, span, "==");
+    const Value chosen = e.elementwise(Op::where, {is_class, part, integer(0)}, span, "where");
+    const std::optional<NodeId> node = e.to_floating(chosen, span);
+    if (!node) return;
+    e.locate(span);
+    Builder& b = e.builder();
+    const NodeId share = b.shape(*node).empty() ? *node : b.sum(*node, {0});
+    total = e.elementwise(
+        Op::add, {total, e.elementwise(Op::mul, {real(weight - 1), e.tensor(b.reshape(share, {}))}, span, "*")}, span,
+        "+");
+  }
+  const std::optional<NodeId> node = e.to_floating(total, span);
   if (!node) return;
-  e.locate(setting.key.span);
+  e.locate(span);
   class_weight_node_ = e.builder().reshape(*node, {});
 }
 

@@ -286,7 +286,7 @@ void TrainBlock::read_checkpoint(const ast::Setting& setting) {
   result.path = a.text("path", "");
   if (a.good() && result.path.empty())
     elaborator_.fail(setting.key.span, "checkpoint needs a path: checkpoint(\"checkpoints\", every = 10)");
-  result.every = a.integer("every", result.every, 0, kMostCount);
+  result.every = a.integer("every", 1, 1, kMostCount);
   result.best = a.truth("best", result.best);
   result.monitor = a.text("monitor", result.monitor);
   result.mode = a.text("mode", result.mode);

@@ -79,7 +79,8 @@ void TrainBlock::elaborate() {
       if (term->kind == ast::TermKind::optimizer && in_training()) read_optimizer(*term);
     } else if (const auto* setting = std::get_if<ast::Setting>(&statement.node)) {
       settings.insert(setting->key.name);
-      if (setting->key.name == "class_weight") read_class_weight(*setting);
+      // As in Keras, classes are weighed in training only.
+      if (setting->key.name == "class_weight" && in_training()) read_class_weight(*setting);
       if (setting->key.name == "sample_weight") read_sample_weight(*setting);
       if (in_training()) read_setting(*setting);
     } else {

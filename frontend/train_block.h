@@ -84,6 +84,8 @@ class TrainBlock {
   NodeId objective_of(const std::vector<bool>& losses);
   void sum_objective();
   void read_class_weight(const ast::Setting& setting);
+  void weigh_classes(const Value& target, std::int64_t classes, const std::vector<std::pair<Value, double>>& weights,
+                     Span span);
   void read_sample_weight(const ast::Setting& setting);
 
   // metrics.cpp
@@ -143,8 +145,6 @@ class TrainBlock {
   std::optional<Average> average_;
   std::int64_t batches_per_update_ = 1;
   Span accumulate_span_;
-  const ast::Setting* class_weight_ = nullptr;
-  const ast::Setting* sample_weight_ = nullptr;
   NodeId sample_weight_node_ = kNoNode, class_weight_node_ = kNoNode;
   std::vector<std::pair<std::string, Span>> frozen_;
   std::vector<std::pair<std::string, Span>> monitors_;

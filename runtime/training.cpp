@@ -2,103 +2,134 @@
 #include "runtime/training.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <limits>
 
+#include "ir/class_weights.h"
 #include "ir/random.h"
 
 namespace tarn {
 
 namespace {
 
-bool means_larger_is_better(std::string_view quantity) {
-  for (std::string_view part : {"acc", "auc", "precision", "recall", "f1", "r2"}) {
-    if (quantity.find(part) != std::string_view::npos) return true;
+std::vector<NamedArray> weights_of(const Session& session) {
+  std::vector<NamedArray> weights;
+  for (const TensorInfo& tensor : session.program().tensors) {
+    if (tensor.kind == TensorKind::parameter || tensor.kind == TensorKind::state)
+      weights.push_back({tensor.name, session.tensor(tensor.name)});
   }
-  return false;
+  return weights;
 }
 
-// Lowers the learning rate when the monitored quantity stops getting better; as Keras's ReduceLROnPlateau.
-class PlateauReducer {
- public:
-  explicit PlateauReducer(const ReduceOnPlateau& setting)
-      : setting_(setting), monitor_(setting.monitor, setting.mode, setting.min_delta) {}
+void lower_learning_rates(Session& session, const ReduceOnPlateau& setting) {
+  for (const TensorInfo& tensor : session.program().tensors) {
+    if (tensor.kind != TensorKind::hyper || !tensor.name.ends_with(".lr")) continue;
+    const double rate = session.scalar(tensor.name);
+    if (rate > setting.min_lr) session.set_scalar(tensor.name, std::max(rate * setting.factor, setting.min_lr));
+  }
+}
 
-  void after_epoch(Session& session, const EpochReport& report) {
-    if (cooldown_ > 0) {
-      --cooldown_;
-      wait_ = 0;
-    }
-    if (monitor_.improved(session.program(), report)) {
-      wait_ = 0;
-    } else if (cooldown_ == 0 && ++wait_ >= setting_.patience) {
-      lower(session);
-      cooldown_ = setting_.cooldown;
-      wait_ = 0;
-    }
+// What ema has gathered takes the place of the weights.
+void use_averages(Session& session) {
+  for (const TensorInfo& tensor : session.program().tensors) {
+    if (tensor.kind == TensorKind::parameter && tensor.trainable)
+      session.set_tensor(tensor.name, session.tensor(tensor.name + ".average"));
+  }
+}
+
+// What happens between epochs.
+class Watchers {
+ public:
+  Watchers(Session& session, const FitOptions& options)
+      : session_(session), options_(options), memory_(options.memory != nullptr ? *options.memory : own_memory_) {
+    const TrainSettings& settings = session.program().settings;
+    if (settings.early_stopping) stopper_.emplace(*settings.early_stopping);
+    if (settings.reduce_on_plateau) plateau_.emplace(*settings.reduce_on_plateau);
+    memory_.checkpoints.resize(settings.checkpoints.size());
+  }
+  Watchers(const Watchers&) = delete;
+  Watchers& operator=(const Watchers&) = delete;
+
+  bool has_ended() const { return stopper_ && stopper_->has_ended(memory_.early_stopping); }
+
+  // How training ends here, if it does.
+  std::optional<FitResult::End> after_epoch(const EpochReport& report) {
+    lower_rates(report);
+    const bool stops_early = stop_early(report);
+    if (!write_checkpoints(report) || (options_.on_epoch && !options_.on_epoch(report)))
+      return FitResult::End::by_callback;
+    return stops_early ? std::optional(FitResult::End::stopped_early) : std::nullopt;
+  }
+
+  void restore_best() {
+    for (const NamedArray& weight : memory_.best_weights) session_.set_tensor(weight.name, weight.array);
   }
 
  private:
-  void lower(Session& session) const {
-    for (const TensorInfo& tensor : session.program().tensors) {
-      const bool is_rate = tensor.kind == TensorKind::hyper && tensor.name.ends_with(".lr");
-      if (is_rate)
-        session.set_scalar(tensor.name, std::max(session.scalar(tensor.name) * setting_.factor, setting_.min_lr));
+  const TrainSettings& settings() const { return session_.program().settings; }
+
+  void lower_rates(const EpochReport& report) {
+    if (!plateau_) return;
+    const std::optional<double> value = quantity_of(session_.program(), report, settings().reduce_on_plateau->monitor);
+    if (value && plateau_->after_epoch(*value, memory_.plateau))
+      lower_learning_rates(session_, *settings().reduce_on_plateau);
+  }
+
+  bool stop_early(const EpochReport& report) {
+    if (!stopper_) return false;
+    const EarlyStopping& setting = *settings().early_stopping;
+    const std::optional<double> value = quantity_of(session_.program(), report, setting.monitor);
+    if (!value || report.epoch <= setting.start_from_epoch) return false;
+    const EarlyStopper::Verdict verdict = stopper_->after_epoch(report.epoch, *value, memory_.early_stopping);
+    if (setting.restore_best && (verdict.is_best || memory_.best_weights.empty()))
+      memory_.best_weights = weights_of(session_);
+    return verdict.stops;
+  }
+
+  bool write_checkpoints(const EpochReport& report) {
+    for (std::size_t i = 0; i < settings().checkpoints.size(); ++i) {
+      const CheckpointSetting& setting = settings().checkpoints[i];
+      if (!is_due(setting, report, memory_.checkpoints[i]) || !options_.on_checkpoint) continue;
+      if (!options_.on_checkpoint(setting)) return false;
     }
+    return true;
   }
 
-  ReduceOnPlateau setting_;
-  Monitor monitor_;
-  std::int64_t wait_ = 0, cooldown_ = 0;
-};
-
-// Ends training when the monitored quantity has not got better for `patience` epochs; as Keras's EarlyStopping.
-class EarlyStopper {
- public:
-  explicit EarlyStopper(const EarlyStopping& setting)
-      : setting_(setting), monitor_(setting.monitor, setting.mode, setting.min_delta, setting.baseline) {}
-
-  // Whether training ends here.
-  bool after_epoch(const Session& session, const EpochReport& report) {
-    if (report.epoch <= setting_.start_from_epoch) return false;
-    if (setting_.restore_best && best_state_.empty()) best_state_ = session.state();
-    if (monitor_.improved(session.program(), report)) {
-      wait_ = 0;
-      if (setting_.restore_best) best_state_ = session.state();
-      return false;
-    }
-    return ++wait_ >= std::max<std::int64_t>(setting_.patience, 1);
+  bool is_due(const CheckpointSetting& setting, const EpochReport& report, Watched& watched) const {
+    if (setting.every > 1 && report.epoch % setting.every != 0) return false;
+    if (!setting.best) return true;
+    const std::optional<double> value = quantity_of(session_.program(), report, setting.monitor);
+    if (!value || !is_better(*value, watched.best, larger_is_better(setting.monitor, setting.mode), 0)) return false;
+    watched.best = value;
+    return true;
   }
 
-  void restore(Session& session) const {
-    if (!best_state_.empty()) session.set_state(best_state_);
-  }
-
- private:
-  EarlyStopping setting_;
-  Monitor monitor_;
-  std::int64_t wait_ = 0;
-  Bytes best_state_;
+  Session& session_;
+  const FitOptions& options_;
+  TrainingMemory own_memory_;
+  TrainingMemory& memory_;
+  std::optional<EarlyStopper> stopper_;
+  std::optional<PlateauWatcher> plateau_;
 };
 
 }  // namespace
 
-Monitor::Monitor(std::string quantity, const std::string& mode, double min_delta, std::optional<double> baseline)
-    : quantity_(std::move(quantity)),
-      larger_is_better_(mode == "max" || (mode != "min" && means_larger_is_better(quantity_))),
-      min_delta_(std::fabs(min_delta)) {
-  const double worst = std::numeric_limits<double>::infinity();
-  best_ = baseline.value_or(larger_is_better_ ? -worst : worst);
-}
-
-bool Monitor::improved(const Program& program, const EpochReport& report) {
-  const std::optional<double> value = quantity_of(program, report, quantity_);
-  if (!value) return false;
-  const bool better = larger_is_better_ ? *value - min_delta_ > best_ : *value + min_delta_ < best_;
-  if (better) best_ = *value;
-  return better;
+Status set_weighted_classes(Session& session, const std::map<std::string, std::vector<std::string>>& vocabularies) {
+  const TrainSettings& settings = session.program().settings;
+  const auto found = vocabularies.find(settings.class_weight_target);
+  const std::vector<std::string> names = found == vocabularies.end() ? std::vector<std::string>() : found->second;
+  for (const auto& [label, weight] : settings.class_weight) {
+    const auto place = std::find(names.begin(), names.end(), label);
+    if (place == names.end()) {
+      return error(fmt::format(
+          "class_weight: '{}' has no label '{}'{}", settings.class_weight_target, label,
+          names.empty() ? "; its classes are numbers" : fmt::format("; it has {}", fmt::join(names, ", "))));
+    }
+    session.set_scalar(class_weight_tensor(settings, label), static_cast<double>(place - names.begin()));
+  }
+  return Done{};
 }
 
 std::optional<double> quantity_of(const Program& program, const EpochReport& report, std::string_view name) {
@@ -114,29 +145,19 @@ std::optional<double> quantity_of(const Program& program, const EpochReport& rep
   return std::nullopt;
 }
 
-// What `ema` has gathered takes the place of the weights.
-static void use_averages(Session& session) {
-  for (const TensorInfo& tensor : session.program().tensors) {
-    if (tensor.kind == TensorKind::parameter && tensor.trainable)
-      session.set_tensor(tensor.name, session.tensor(tensor.name + ".average"));
-  }
-}
-
 FitResult fit(Session& session, const Rows& training, const Rows* validation, const FitOptions& options) {
   using Clock = std::chrono::steady_clock;
   const TrainSettings& settings = session.program().settings;
-  std::optional<EarlyStopper> stopper;
-  if (settings.early_stopping) stopper.emplace(*settings.early_stopping);
-  std::optional<PlateauReducer> reducer;
-  if (settings.reduce_on_plateau) reducer.emplace(*settings.reduce_on_plateau);
+  Watchers watchers(session, options);
 
   FitResult result;
+  if (watchers.has_ended()) result.end = FitResult::End::stopped_early;
   const auto first_epoch = static_cast<std::int64_t>(session.scalar("epoch"));
   if (first_epoch == 0 && session.adapt(training) == Outcome::stopped) {
     result.end = FitResult::End::interrupted;
     return result;
   }
-  for (std::int64_t epoch = first_epoch; epoch < options.epochs; ++epoch) {
+  for (std::int64_t epoch = first_epoch; epoch < options.epochs && result.end == FitResult::End::completed; ++epoch) {
     const auto start = Clock::now();
     std::vector<std::uint32_t> order;
     if (options.shuffle) {
@@ -173,20 +194,12 @@ FitResult fit(Session& session, const Rows& training, const Rows* validation, co
     ++result.epochs_done;
     result.last = report;
 
-    if (reducer) reducer->after_epoch(session, report);
-    const bool stops_early = stopper && stopper->after_epoch(session, report);
-    if (options.on_epoch && !options.on_epoch(report)) {
-      result.end = FitResult::End::by_callback;
-      break;
-    }
-    if (stops_early) {
-      result.end = FitResult::End::stopped_early;
-      break;
-    }
+    if (const std::optional<FitResult::End> end = watchers.after_epoch(report)) result.end = *end;
   }
+  if (options.before_end) options.before_end();
   if (settings.averages_weights) use_averages(session);
-  if (stopper && settings.early_stopping->restore_best && result.end != FitResult::End::by_callback)
-    stopper->restore(session);
+  if (settings.early_stopping && settings.early_stopping->restore_best && result.end != FitResult::End::by_callback)
+    watchers.restore_best();
   return result;
 }
 

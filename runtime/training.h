@@ -3,12 +3,14 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "runtime/session.h"
+#include "runtime/watch.h"
 
 namespace tarn {
 
@@ -28,7 +30,14 @@ struct FitOptions {
   // state an epoch).
   bool undo_interrupted = false;
   // Called after each epoch; false ends training.
-  std::function<bool(const EpochReport&)> on_epoch;
+  std::function<bool(const EpochReport&)> on_epoch = nullptr;
+  // Called after an epoch at which this `checkpoint` of the train block is due, before on_epoch; false ends training.
+  std::function<bool(const CheckpointSetting&)> on_checkpoint = nullptr;
+  // Called when the epochs are done, before averages and the best weights take the place of the weights: a checkpoint
+  // that is to be gone on from is written here.
+  std::function<void()> before_end = nullptr;
+  // What a run that goes on has in its checkpoint, kept up to date for the next one; null: nothing is known.
+  TrainingMemory* memory = nullptr;
 };
 
 struct FitResult {
@@ -46,22 +55,9 @@ struct FitResult {
 // "epoch", so that a resumed run goes on.
 FitResult fit(Session& session, const Rows& training, const Rows* validation, const FitOptions& options);
 
-// Follows a quantity such as "val_loss" over the epochs and says when it got better by more than min_delta. mode
-// "auto": larger is better for names with "acc", "auc", "precision", "recall", "f1" or "r2" in them, else smaller.
-class Monitor {
- public:
-  Monitor(std::string quantity, const std::string& mode, double min_delta,
-          std::optional<double> baseline = std::nullopt);
-  // Whether this epoch is the best so far; an absent or NaN quantity never is.
-  bool improved(const Program& program, const EpochReport& report);
-  const std::string& quantity() const { return quantity_; }
-  double best() const { return best_; }
-
- private:
-  std::string quantity_;
-  bool larger_is_better_;
-  double min_delta_, best_;
-};
+// Tells class weights that are given by label which classes these are in the vocabulary of their target. Errors: labels
+// that the data do not have.
+Status set_weighted_classes(Session& session, const std::map<std::string, std::vector<std::string>>& vocabularies);
 
 // The scalar with this name ("loss", "val_loss", "accuracy", "val_accuracy") in the report; nothing where there is
 // none.

@@ -49,6 +49,55 @@ void read_json(const std::map<std::string, std::string>& metadata, const char* k
   }
 }
 
+// The best weights in a checkpoint; no tensor of a model has a slash in its name.
+constexpr std::string_view kBestPrefix = "best/";
+
+nlohmann::json json_of(const Watched& watched) {
+  nlohmann::json json{{"wait", watched.wait}, {"cooldown", watched.cooldown}, {"ended", watched.ended}};
+  if (watched.best) json["best"] = *watched.best;
+  return json;
+}
+
+Watched watched_in(const nlohmann::json& json) {
+  Watched watched;
+  if (!json.is_object()) return watched;
+  if (const auto best = json.find("best"); best != json.end() && best->is_number()) watched.best = best->get<double>();
+  const auto count = [&](const char* key) {
+    const auto found = json.find(key);
+    return found != json.end() && found->is_number_integer() ? found->get<std::int64_t>() : std::int64_t{0};
+  };
+  watched.wait = count("wait");
+  watched.cooldown = count("cooldown");
+  watched.ended = json.value("ended", nlohmann::json(false)) == true;
+  return watched;
+}
+
+std::string json_text(const TrainingMemory& memory) {
+  nlohmann::json json{{"early_stopping", json_of(memory.early_stopping)}, {"plateau", json_of(memory.plateau)}};
+  json["checkpoints"] = nlohmann::json::array();
+  for (const Watched& watched : memory.checkpoints) json["checkpoints"].push_back(json_of(watched));
+  return json.dump();
+}
+
+// Takes the best weights out of the tensors of a checkpoint.
+TrainingMemory memory_in(Safetensors& file) {
+  TrainingMemory memory;
+  nlohmann::json json;
+  read_json(file.metadata, "training", json);
+  if (json.is_object()) {
+    memory.early_stopping = watched_in(json.value("early_stopping", nlohmann::json()));
+    memory.plateau = watched_in(json.value("plateau", nlohmann::json()));
+    for (const nlohmann::json& watched : json.value("checkpoints", nlohmann::json::array()))
+      memory.checkpoints.push_back(watched_in(watched));
+  }
+  for (NamedArray& tensor : file.tensors) {
+    if (tensor.name.starts_with(kBestPrefix))
+      memory.best_weights.push_back({tensor.name.substr(kBestPrefix.size()), std::move(tensor.array)});
+  }
+  std::erase_if(file.tensors, [](const NamedArray& tensor) { return tensor.name.starts_with(kBestPrefix); });
+  return memory;
+}
+
 std::string hexadecimal(std::uint64_t value) { return fmt::format("{:016x}", value); }
 
 const NamedArray* find(const std::vector<NamedArray>& tensors, std::string_view name) {
@@ -105,6 +154,8 @@ Result<WeightsFile> read_weights(const std::string& path) {
   if (model != parsed.metadata.end()) file.model = model->second;
   read_json(parsed.metadata, "constants", file.constants);
   read_json(parsed.metadata, "classes", file.vocabularies);
+  // A checkpoint's weights are those of its last epoch.
+  std::erase_if(file.tensors, [](const NamedArray& tensor) { return tensor.name.starts_with(kBestPrefix); });
   return file;
 }
 
@@ -126,15 +177,20 @@ Status apply_weights(Session& session, const WeightsFile& weights, const std::st
   return Done{};
 }
 
-Status write_checkpoint(const std::string& path, const Session& session, const Vocabularies& vocabularies) {
+Status write_checkpoint(const std::string& path, const Session& session, const Vocabularies& vocabularies,
+                        const TrainingMemory& memory) {
   std::map<std::string, std::string> metadata = metadata_of(session, vocabularies);
   metadata["seed"] = hexadecimal(session.seed());
   metadata["layout"] = hexadecimal(layout_hash(session.program()));
-  return write_safetensors(path, tensors_of(session, true), metadata);
+  metadata["training"] = json_text(memory);
+  std::vector<NamedArray> tensors = tensors_of(session, true);
+  for (const NamedArray& best : memory.best_weights)
+    tensors.push_back({std::string(kBestPrefix) + best.name, best.array});
+  return write_safetensors(path, tensors, metadata);
 }
 
-Status resume_checkpoint(Session& session, const std::string& path) {
-  TARN_TRY(const Safetensors file, read_safetensors(path));
+Status resume_checkpoint(Session& session, const std::string& path, TrainingMemory& memory) {
+  TARN_TRY(Safetensors file, read_safetensors(path));
   const auto layout = file.metadata.find("layout");
   const auto seed = file.metadata.find("seed");
   if (layout == file.metadata.end() || seed == file.metadata.end())
@@ -143,7 +199,11 @@ Status resume_checkpoint(Session& session, const std::string& path) {
   const char* end = seed->second.data() + seed->second.size();
   if (std::from_chars(seed->second.data(), end, value, 16).ptr != end)
     return error(fmt::format("'{}' is not a checkpoint", path));
+  TrainingMemory remembered = memory_in(file);
   std::vector<Note> notes = mismatches(session.program(), file.tensors);
+  for (Note& note : mismatches(session.program(), remembered.best_weights)) {
+    if (!remembered.best_weights.empty()) notes.push_back(std::move(note));
+  }
   for (const TensorInfo& tensor : session.program().tensors) {
     if (tensor.kind == TensorKind::metric || is_weight(tensor)) continue;
     const NamedArray* found = find(file.tensors, tensor.name);
@@ -158,6 +218,7 @@ Status resume_checkpoint(Session& session, const std::string& path) {
   }
   session.initialize(value);
   for (const NamedArray& tensor : file.tensors) session.set_tensor(tensor.name, tensor.array);
+  memory = std::move(remembered);
   return Done{};
 }
 

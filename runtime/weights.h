@@ -11,6 +11,7 @@
 
 #include "runtime/safetensors.h"
 #include "runtime/session.h"
+#include "runtime/watch.h"
 
 namespace tarn {
 
@@ -35,9 +36,11 @@ Status write_weights(const std::string& path, const Session& session, const Voca
 Status apply_weights(Session& session, const WeightsFile& weights, const std::string& path);
 
 // Checkpoints hold everything that a resumed run needs to give the bits of an uninterrupted one: parameters, states,
-// slots, hyper-parameters, counters and the seed, in a safetensors file whose metadata name the layout.
-Status write_checkpoint(const std::string& path, const Session& session, const Vocabularies& vocabularies);
-// Errors: a file that is no checkpoint, or one of another model or optimizer; the session is unchanged then.
-Status resume_checkpoint(Session& session, const std::string& path);
+// slots, hyper-parameters, counters, the seed, and what the training loop remembers, in a safetensors file whose
+// metadata name the layout.
+Status write_checkpoint(const std::string& path, const Session& session, const Vocabularies& vocabularies,
+                        const TrainingMemory& memory = {});
+// Errors: a file that is no checkpoint, or one of another model or optimizer; session and memory are unchanged then.
+Status resume_checkpoint(Session& session, const std::string& path, TrainingMemory& memory);
 
 }  // namespace tarn

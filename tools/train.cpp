@@ -8,9 +8,12 @@
 
 #include "runtime/file.h"
 #include "runtime/training.h"
+#include "runtime/validation_split.h"
 #include "tools/command.h"
+#include "tools/history.h"
 #include "tools/interrupt.h"
 #include "tools/progress.h"
+#include "tools/tensorboard.h"
 
 namespace tarn {
 
@@ -19,7 +22,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct TrainOptions : CommonOptions {
-  std::string output, validation, checkpoint, history;
+  std::string output, validation, checkpoint, history, report, tensorboard;
   std::optional<std::string> resume;
   std::optional<std::int64_t> epochs, batch;
   std::int64_t every = 0;
@@ -27,27 +30,21 @@ struct TrainOptions : CommonOptions {
 
 constexpr const char* kCheckpointFile = "checkpoint.safetensors";
 
-// Where checkpoints go: --checkpoint, else a folder beside the model file, which only an interrupted run makes.
-std::string checkpoint_folder(const TrainOptions& options) {
-  return options.checkpoint.empty() ? std::filesystem::path(options.file).replace_extension(".checkpoint").string()
-                                    : options.checkpoint;
-}
-
 std::string checkpoint_path(const std::string& directory) {
   return (std::filesystem::path(directory) / kCheckpointFile).string();
 }
 
-Status save_checkpoint(const std::string& folder, const Session& session, const Vocabularies& vocabularies) {
-  std::error_code failed;
-  std::filesystem::create_directories(folder, failed);
-  if (failed) return system_error("create", folder, failed.value());
-  return write_checkpoint(checkpoint_path(folder), session, vocabularies);
+// The folder of a `checkpoint` of the train block, which is relative to the model file.
+std::string folder_of(const CheckpointSetting& setting, const Model& model) {
+  const std::filesystem::path path(setting.path);
+  return path.is_absolute() ? setting.path : (std::filesystem::path(model.folder()) / path).string();
 }
 
 struct TrainingData {
   Dataset training;
   std::optional<Dataset> validation;
   Rows training_rows, validation_rows;
+  Diagnostics warnings;
 };
 
 Result<TrainingData> read_training_data(const TrainOptions& options, const Model& model, Vocabularies& vocabularies) {
@@ -61,46 +58,13 @@ Result<TrainingData> read_training_data(const TrainOptions& options, const Model
     TARN_TRY(data.validation, read_dataset(program, model.folder(), request, vocabularies));
     data.validation_rows = data.validation->view();
   } else if (program.settings.validation_split > 0) {
-    // Keras cuts off the last rows, before any shuffling of epochs.
-    const auto rows = static_cast<double>(data.training.rows);
-    const auto cut = static_cast<std::uint64_t>(rows * (1 - program.settings.validation_split));
-    if (cut == 0)
-      return error(fmt::format("validation_split {} leaves nothing to train on", program.settings.validation_split));
-    data.validation_rows = data.training_rows.slice(program, cut, data.training.rows);
-    data.training_rows = data.training_rows.slice(program, 0, cut);
+    TARN_TRY(ValidationSplit split, split_for_validation(program, data.training, vocabularies));
+    data.training_rows = std::move(split.training);
+    data.validation_rows = std::move(split.validation);
+    data.warnings = std::move(split.warnings);
   }
   return data;
 }
-
-// The rows of a CSV history: a header, then a line an epoch.
-class History {
- public:
-  void add(const Program& program, const EpochReport& report) {
-    if (text_.empty()) {
-      text_ = "epoch";
-      for (const char* prefix : {"", "val_"}) {
-        if (*prefix != 0 && !report.validation) continue;
-        for (const MetricInfo& metric : program.metrics) {
-          if (metric.shape.empty()) text_ += fmt::format(",{}{}", prefix, metric.name);
-        }
-      }
-      text_ += ",seconds\n";
-    }
-    text_ += fmt::format("{}", report.epoch);
-    add_values(program, report.training);
-    if (report.validation) add_values(program, *report.validation);
-    text_ += fmt::format(",{}\n", report.seconds);
-  }
-  const std::string& text() const { return text_; }
-
- private:
-  void add_values(const Program& program, const MetricValues& values) {
-    for (std::size_t i = 0; i < program.metrics.size(); ++i) {
-      if (program.metrics[i].shape.empty()) text_ += fmt::format(",{}", values.values[i].front());
-    }
-  }
-  std::string text_;
-};
 
 void add_losses(Json& object, const Program& program, const EpochReport& report) {
   object["loss"] = json_number(report.training.loss(), false);
@@ -156,60 +120,152 @@ void announce_end(const Console& console, const Session& session, const FitResul
                            result.seconds, rate, early, weights));
 }
 
-// A session with the weights or the checkpoint that the options ask it to start from.
-Status start_session(const TrainOptions& options, Session& session, Vocabularies& vocabularies) {
-  if (!options.weights.empty()) {
-    TARN_TRY(const WeightsFile weights, read_weights(options.weights));
-    TARN_RETURN_IF_ERROR(apply_weights(session, weights, options.weights));
-    vocabularies = weights.vocabularies;
-  }
-  if (!options.resume) return Done{};
-  return resume_checkpoint(session,
-                           checkpoint_path(options.resume->empty() ? checkpoint_folder(options) : *options.resume));
-}
+// One run: what it works on and what it leaves behind.
+class Run {
+ public:
+  Run(const TrainOptions& options, Console& console, const std::shared_ptr<Model>& model)
+      : options_(options),
+        console_(console),
+        model_(*model),
+        session_(model, options.seed.value_or(model->program().settings.seed)),
+        history_(model->program()),
+        tensorboard_(options.tensorboard) {}
 
-// Trains while the console shows progress and checkpoints are written; `failures` are those of the checkpoints.
-FitResult run_epochs(const TrainOptions& options, const Console& console, Session& session, const TrainingData& data,
-                     const Vocabularies& vocabularies, History& history, Diagnostics& failures) {
-  const Program& program = session.program();
-  Progress progress(console);
-  FitOptions fit_options;
-  fit_options.epochs = program.settings.epochs;
-  fit_options.shuffle = program.settings.shuffle;
-  fit_options.undo_interrupted = true;
-  fit_options.on_epoch = [&](const EpochReport& report) {
-    progress.after_epoch(program, report);
-    if (!options.history.empty()) history.add(program, report);
-    if (console.json()) {
+  Status prepare() {
+    TARN_RETURN_IF_ERROR(start_from_weights());
+    TARN_TRY(data_, read_training_data(options_, model_, vocabularies_));
+    TARN_RETURN_IF_ERROR(set_weighted_classes(session_, vocabularies_));
+    console_.report(data_.warnings);
+    warn_about_monitors();
+    return Done{};
+  }
+
+  // Trains while the console shows progress and checkpoints are written.
+  void train() {
+    Progress progress(console_);
+    FitOptions options;
+    options.epochs = program().settings.epochs;
+    options.shuffle = program().settings.shuffle;
+    options.undo_interrupted = true;
+    options.memory = &memory_;
+    options.on_checkpoint = [&](const CheckpointSetting& setting) {
+      return attempt(save_checkpoint(folder_of(setting, model_)));
+    };
+    options.on_epoch = [&](const EpochReport& report) { return after_epoch(report, progress); };
+    options.before_end = [&] {
+      if (!options_.checkpoint.empty()) attempt(save_checkpoint(options_.checkpoint));
+    };
+    InterruptGuard guard(session_);
+    const bool validates = data_.validation_rows.count > 0;
+    result_ = fit(session_, data_.training_rows, validates ? &data_.validation_rows : nullptr, options);
+    progress.finish();
+  }
+
+  // Writes history, checkpoint and weights, and says how it ended; the exit status.
+  int finish() {
+    attempt(write_history());
+    if (result_.end == FitResult::End::not_finite) failures_.push_back(result_.failure);
+    if (!failures_.empty()) return console_.report(failures_);
+    if (result_.end == FitResult::End::interrupted) {
+      if (!attempt(save_checkpoint(checkpoint_folder()))) return console_.report(failures_);
+      console_.note(
+          fmt::format("interrupted in epoch {}; go on with --resume {}", epochs_done() + 1, checkpoint_folder()));
+      return kInterrupted;
+    }
+    const std::string output = options_.output.empty() ? default_weights(options_.file) : options_.output;
+    if (!attempt(write_weights(output, session_, vocabularies_))) return console_.report(failures_);
+    announce_end(console_, session_, result_, epochs_done(), output);
+    return kDone;
+  }
+
+ private:
+  const Program& program() const { return model_.program(); }
+  std::int64_t epochs_done() const { return static_cast<std::int64_t>(session_.scalar("epoch")); }
+
+  bool attempt(const Status& status) {
+    if (!status) failures_.insert(failures_.end(), status.error().begin(), status.error().end());
+    return status.has_value();
+  }
+
+  // Where checkpoints go and come from: --checkpoint, else the first of the train block that is not of the best epoch
+  // alone, else a folder beside the model file, which only an interrupted run makes.
+  std::string checkpoint_folder() const {
+    if (!options_.checkpoint.empty()) return options_.checkpoint;
+    for (const CheckpointSetting& setting : program().settings.checkpoints) {
+      if (!setting.best) return folder_of(setting, model_);
+    }
+    return std::filesystem::path(options_.file).replace_extension(".checkpoint").string();
+  }
+
+  Status save_checkpoint(const std::string& folder) {
+    std::error_code failed;
+    std::filesystem::create_directories(folder, failed);
+    if (failed) return system_error("create", folder, failed.value());
+    return write_checkpoint(checkpoint_path(folder), session_, vocabularies_, memory_);
+  }
+
+  Status start_from_weights() {
+    if (!options_.weights.empty()) {
+      TARN_TRY(const WeightsFile weights, read_weights(options_.weights));
+      TARN_RETURN_IF_ERROR(apply_weights(session_, weights, options_.weights));
+      vocabularies_ = weights.vocabularies;
+    }
+    if (!options_.resume) return Done{};
+    const std::string folder = options_.resume->empty() ? checkpoint_folder() : *options_.resume;
+    return resume_checkpoint(session_, checkpoint_path(folder), memory_);
+  }
+
+  void warn_about_monitors() {
+    if (data_.validation_rows.count > 0) return;
+    const auto warn = [&](const char* setting, const std::string& monitor) {
+      if (!monitor.starts_with("val_")) return;
+      Diagnostic warning =
+          warning_at({}, fmt::format("{} follows '{}', and there is nothing to validate on", setting, monitor));
+      warning.notes.push_back({{}, "validation_split, `data validation` or --validation say what is"});
+      console_.report({warning});
+    };
+    const TrainSettings& settings = program().settings;
+    if (settings.early_stopping) warn("early_stopping", settings.early_stopping->monitor);
+    if (settings.reduce_on_plateau) warn("reduce_on_plateau", settings.reduce_on_plateau->monitor);
+    for (const CheckpointSetting& checkpoint : settings.checkpoints) {
+      if (checkpoint.best) warn("checkpoint", checkpoint.monitor);
+    }
+  }
+
+  bool after_epoch(const EpochReport& report, Progress& progress) {
+    progress.after_epoch(program(), report);
+    if (!options_.history.empty() || !options_.report.empty()) history_.add(report);
+    if (!options_.tensorboard.empty() && !attempt(tensorboard_.add(program(), report))) return false;
+    if (console_.json()) {
       Json object{{"event", "epoch"}, {"epoch", report.epoch}};
-      add_losses(object, program, report);
+      add_losses(object, program(), report);
       object["seconds"] = report.seconds;
-      console.event(object);
+      console_.event(object);
     }
     const bool checkpoint_is_due =
-        !options.checkpoint.empty() && options.every > 0 && report.epoch % options.every == 0;
-    if (!checkpoint_is_due) return true;
-    Status written = save_checkpoint(options.checkpoint, session, vocabularies);
-    if (!written) failures = written.error();
-    return failures.empty();
-  };
-  InterruptGuard guard(session);
-  FitResult result =
-      fit(session, data.training_rows, data.validation_rows.count > 0 ? &data.validation_rows : nullptr, fit_options);
-  progress.finish();
-  return result;
-}
-
-// Writes what training leaves behind: history, checkpoint, weights.
-Status write_results(const TrainOptions& options, const Session& session, const FitResult& result,
-                     const Vocabularies& vocabularies, const History& history, const std::string& output) {
-  const bool interrupted = result.end == FitResult::End::interrupted;
-  if (!options.history.empty()) TARN_RETURN_IF_ERROR(write_file(options.history, history.text()));
-  if (interrupted || !options.checkpoint.empty()) {
-    TARN_RETURN_IF_ERROR(save_checkpoint(checkpoint_folder(options), session, vocabularies));
+        !options_.checkpoint.empty() && options_.every > 0 && report.epoch % options_.every == 0;
+    return !checkpoint_is_due || attempt(save_checkpoint(options_.checkpoint));
   }
-  return interrupted ? Status(Done{}) : write_weights(output, session, vocabularies);
-}
+
+  Status write_history() const {
+    if (!options_.history.empty()) TARN_RETURN_IF_ERROR(write_file(options_.history, history_.csv()));
+    if (!options_.report.empty())
+      TARN_RETURN_IF_ERROR(write_file(options_.report, history_.html("Training of " + program().name)));
+    return Done{};
+  }
+
+  const TrainOptions& options_;
+  Console& console_;
+  const Model& model_;
+  Session session_;
+  Vocabularies vocabularies_;
+  TrainingData data_;
+  TrainingMemory memory_;
+  History history_;
+  TensorBoardLog tensorboard_;
+  FitResult result_;
+  Diagnostics failures_;
+};
 
 Result<std::shared_ptr<Model>> compile(const TrainOptions& options, Console& console) {
   TARN_TRY(ModelOptions chosen, model_options(options));
@@ -224,30 +280,13 @@ Result<std::shared_ptr<Model>> compile(const TrainOptions& options, Console& con
 
 int train(const TrainOptions& options) {
   Console console(options);
-  Result<std::shared_ptr<Model>> model = compile(options, console);
+  const Result<std::shared_ptr<Model>> model = compile(options, console);
   if (!model) return console.report(model.error());
-  Session session(*model, options.seed.value_or((*model)->program().settings.seed));
-  Vocabularies vocabularies;
-  if (Status started = start_session(options, session, vocabularies); !started) return console.report(started.error());
-  Result<TrainingData> data = read_training_data(options, **model, vocabularies);
-  if (!data) return console.report(data.error());
+  Run run(options, console, *model);
+  if (Status prepared = run.prepare(); !prepared) return console.report(prepared.error());
   announce(console, **model);
-
-  History history;
-  Diagnostics failures;
-  const FitResult result = run_epochs(options, console, session, *data, vocabularies, history, failures);
-  if (result.end == FitResult::End::not_finite) failures.push_back(result.failure);
-  if (!failures.empty()) return console.report(failures);
-  const std::string output = options.output.empty() ? default_weights(options.file) : options.output;
-  Status written = write_results(options, session, result, vocabularies, history, output);
-  if (!written) return console.report(written.error());
-  if (result.end == FitResult::End::interrupted) {
-    console.note(fmt::format("interrupted in epoch {}; go on with --resume {}",
-                             static_cast<std::int64_t>(session.scalar("epoch")) + 1, checkpoint_folder(options)));
-    return kInterrupted;
-  }
-  announce_end(console, session, result, static_cast<std::int64_t>(session.scalar("epoch")), output);
-  return kDone;
+  run.train();
+  return run.finish();
 }
 
 }  // namespace
@@ -270,6 +309,8 @@ void add_train(CLI::App& app, Action& action) {
           "go on from the checkpoint in this folder (default: that of --checkpoint, else FILE with .checkpoint)")
       ->expected(0, 1);
   command->add_option("--history", options->history, "CSV file for loss and metrics of every epoch");
+  command->add_option("--report", options->report, "HTML page with curves of loss and metrics");
+  command->add_option("--tensorboard", options->tensorboard, "folder for event files of TensorBoard");
   command->callback([&action, options] { action = [options] { return train(*options); }; });
 }
 

@@ -16,6 +16,16 @@ namespace {
 const std::map<std::string, std::string> kFunctionNames = {
     {"RMSprop", "rmsprop"},
     {"AdamW", "adamw"},
+    {"Accuracy", "exact_accuracy"},
+    {"FBetaScore", "fbeta_score"},
+    {"IoU", "iou"},
+    {"MeanIoU", "mean_iou"},
+    {"BinaryIoU", "binary_iou"},
+    {"OneHotIoU", "one_hot_iou"},
+    {"OneHotMeanIoU", "one_hot_mean_iou"},
+    {"LogCoshError", "log_cosh"},
+    {"Mean", "weighted_mean"},
+    {"Sum", "weighted_sum"},
 };
 
 const std::map<std::string, std::string> kArgumentNames = {

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -48,6 +49,8 @@ class Evaluated : public SmallModel {
     return results.at(output).data;
   }
 
+  std::vector<double> metric(const std::string& name) const override { return report_.at(name).data; }
+
   std::vector<double> tensor(const std::string& name) const override { return tensors_.at(name).data; }
   void set_tensor(const std::string& name, const std::vector<double>& values) override {
     TARN_CHECK(tensors_.at(name).data.size() == values.size(), "wrong size for '" + name + "'");
@@ -92,12 +95,12 @@ class Evaluated : public SmallModel {
     }
     EvaluationContext context;
     context.tensors = tensors_;
-    TARN_TRY(const Values report, run(program_.graphs.at("report"), context));
-    return report.at("loss").data[0];
+    TARN_TRY(report_, run(program_.graphs.at("report"), context));
+    return report_.at("loss").data[0];
   }
 
   Program program_;
-  Values tensors_;
+  Values tensors_, report_;
 };
 
 // A file that lives as long as this; models are compiled from files.
@@ -132,15 +135,9 @@ class Native : public SmallModel {
     return std::unique_ptr<SmallModel>(std::make_unique<Native>(*model));
   }
 
-  Result<double> train(const Data& data) override {
-    MetricValues metrics;
-    return loss(session_.train(rows_of(data), nullptr, metrics), metrics);
-  }
+  Result<double> train(const Data& data) override { return loss(session_.train(rows_of(data), nullptr, metrics_)); }
 
-  Result<double> evaluate(const Data& data) override {
-    MetricValues metrics;
-    return loss(session_.evaluate(rows_of(data), metrics), metrics);
-  }
+  Result<double> evaluate(const Data& data) override { return loss(session_.evaluate(rows_of(data), metrics_)); }
 
   Result<std::vector<double>> predict(const Data& data, const std::string& output) override {
     std::vector<Array> outputs;
@@ -152,15 +149,22 @@ class Native : public SmallModel {
     return failure("no output '" + output + "'");
   }
 
+  std::vector<double> metric(const std::string& name) const override {
+    const auto& known = session_.program().metrics;
+    const auto found = std::find_if(known.begin(), known.end(), [&](const MetricInfo& m) { return m.name == name; });
+    TARN_CHECK(found != known.end(), "no metric '" + name + "'");
+    return metrics_.values[static_cast<std::size_t>(found - known.begin())];
+  }
+
   std::vector<double> tensor(const std::string& name) const override { return session_.tensor(name).to_doubles(); }
   void set_tensor(const std::string& name, const std::vector<double>& values) override {
     session_.set_tensor(name, Array::from_doubles(ArrayType::f64, session_.tensor(name).shape, values));
   }
 
  private:
-  static Result<double> loss(Outcome outcome, const MetricValues& metrics) {
+  Result<double> loss(Outcome outcome) const {
     if (outcome != Outcome::done) return failure("the loss is not finite");
-    return metrics.loss();
+    return metrics_.loss();
   }
 
   // Arrays in the order and the types of the program; they stay valid until the next call.
@@ -184,6 +188,7 @@ class Native : public SmallModel {
   }
 
   Session session_;
+  MetricValues metrics_;
   std::vector<Array> arrays_;
 };
 

@@ -36,6 +36,9 @@ class SmallModel {
   // The values of one output, row by row.
   virtual Result<std::vector<double>> predict(const Data& data, const std::string& output) = 0;
 
+  // A metric of the last epoch, trained or evaluated, in row-major order.
+  virtual std::vector<double> metric(const std::string& name) const = 0;
+
   // A parameter, state, slot, hyper-parameter or counter.
   virtual std::vector<double> tensor(const std::string& name) const = 0;
   virtual void set_tensor(const std::string& name, const std::vector<double>& values) = 0;

@@ -1,69 +1,12 @@
 // The driver as users meet it: commands, exit statuses, messages for bad input, files that are written or left alone.
-#include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
-#include <sstream>
+#include "tests/unit/driver_fixture.h"
 
-namespace tarn {
+namespace tarn::driver_test {
 namespace {
 
-using nlohmann::json;
 using testing::HasSubstr;
-namespace fs = std::filesystem;
-
-struct Outcome {
-  int status = -1;
-  std::string out, err;
-};
-
-std::string read_text(const fs::path& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-// A folder of its own for each test, with the examples in it.
-class Driver : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "tarn-driver-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    for (const auto& entry : fs::directory_iterator(fs::path(TARN_SOURCE_DIR) / "examples")) {
-      const fs::path& path = entry.path();
-      if (path.extension() == ".tarn" || path.extension() == ".csv") fs::copy_file(path, folder_ / path.filename());
-    }
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  Outcome tarn(const std::string& arguments) const {
-    const std::string command =
-        fmt::format("cd '{0}' && export TARN='{1}' && {{ '{1}' {2}; }} >stdout.txt 2>stderr.txt </dev/null",
-                    folder_.string(), TARN_BINARY, arguments);
-    const int status = std::system(command.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_text(folder_ / "stdout.txt"),
-            read_text(folder_ / "stderr.txt")};
-  }
-  void write(const std::string& name, const std::string& text) const { std::ofstream(folder_ / name) << text; }
-  bool exists(const std::string& name) const { return fs::exists(folder_ / name); }
-
-  fs::path folder_;
-};
-
-std::vector<json> events(const std::string& text) {
-  std::vector<json> found;
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) found.push_back(json::parse(line));
-  return found;
-}
 
 TEST_F(Driver, TrainsEvaluatesAndPredicts) {
   const Outcome trained = tarn("train iris.tarn");
@@ -292,4 +235,4 @@ TEST_F(Driver, CheckComparesGradients) {
 }
 
 }  // namespace
-}  // namespace tarn
+}  // namespace tarn::driver_test

@@ -1,0 +1,183 @@
+// The cases of Keras's unit tests of metrics (tests/data/keras/metrics.json) as metric lines of small models: each run
+// by the reference evaluator and as native code, once in the batches of the case and, where the metric has states, once
+// in batches of one sample, which must not make a difference.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <iostream>
+#include <set>
+
+#include "tests/conformance/keras_cases.h"
+
+namespace tarn::conformance {
+namespace {
+
+const char* const kWithoutInputs = "cases that say neither predictions nor targets";
+const char* const kAcrossSamples = "along the axis of samples, which the language does not name";
+
+// The updates of a case, one behind the other; samples first.
+struct Updates {
+  Shape y, t, w;  // of one sample
+  Data data;
+  std::int64_t batch = 1;
+  bool weighted = false;
+};
+
+// Arrays as they are or as calls of ops.one_hot.
+Array operand(const Json& json) {
+  if (!json.is_object() || !json.contains("call")) return array_of(json);
+  const Json& classes = json.at("args").at(0);
+  const auto count = json.at("kwargs").at("num_classes").get<std::int64_t>();
+  Array array{classes.at("shape").get<Shape>(), {}};
+  array.shape.push_back(count);
+  for (const Json& c : classes.at("data"))
+    for (std::int64_t i = 0; i < count; ++i) array.values.push_back(c.get<std::int64_t>() == i ? 1 : 0);
+  return array;
+}
+
+// Weights for each row: one number is meant for all of them, as is one row.
+Array rows_of_weights(Array weights, std::int64_t rows) {
+  if (weights.shape.empty()) weights.shape = {1};
+  if (weights.shape[0] != rows) {
+    const std::vector<double> row = weights.values;
+    for (std::int64_t i = 1; i < rows; ++i) weights.values.insert(weights.values.end(), row.begin(), row.end());
+    weights.shape[0] = rows;
+  }
+  return weights;
+}
+
+Shape sample_shape(const Array& array) { return {array.shape.begin() + 1, array.shape.end()}; }
+
+Updates updates_of(const Json& test, bool has_target) {
+  Updates updates;
+  const bool has_top_k = test.at("config").contains("top_k") && !test.at("config")["top_k"].is_null();
+  const auto add = [&](const char* name, const Array& array) {
+    auto& values = updates.data.arrays[name];
+    values.insert(values.end(), array.values.begin(), array.values.end());
+  };
+  for (const Json& call : test.at("calls")) {
+    const Json& arguments = call.at("args");
+    Array t = operand(arguments.at(0));
+    Array y = has_target ? operand(arguments.at(1)) : t;
+    // Keras takes a list of predictions with top_k for the classes of one sample.
+    if (has_top_k && y.shape.size() == 1) {
+      y.shape.insert(y.shape.begin(), 1);
+      t.shape.insert(t.shape.begin(), 1);
+    }
+    const std::size_t third = has_target ? 2 : 1;
+    const Json given = call.at("kwargs").contains("sample_weight") ? call.at("kwargs").at("sample_weight")
+                       : arguments.size() > third                  ? arguments.at(third)
+                                                                   : Json();
+    const Array w = rows_of_weights(given.is_null() ? Array{{}, {1.0}} : array_of(given), y.shape[0]);
+    updates.weighted = updates.weighted || !given.is_null();
+    updates.y = sample_shape(y);
+    updates.t = sample_shape(t);
+    updates.w = element_count(sample_shape(w)) == 1 ? Shape() : sample_shape(w);
+    updates.batch = y.shape[0];
+    updates.data.rows += y.shape[0];
+    add("y", y);
+    add("t", t);
+    add("w", w);
+  }
+  if (test.at("calls").empty()) updates.data.arrays = {{"y", {}}, {"t", {}}, {"w", {}}};
+  return updates;
+}
+
+// Metrics with states, which take weights themselves.
+bool takes_weight(const std::string& metric) {
+  static const std::set<std::string> kNames = {"weighted_mean",
+                                               "weighted_sum",
+                                               "root_mean_squared_error",
+                                               "true_positives",
+                                               "false_positives",
+                                               "true_negatives",
+                                               "false_negatives",
+                                               "precision",
+                                               "recall",
+                                               "fbeta_score",
+                                               "f1_score",
+                                               "sensitivity_at_specificity",
+                                               "auc",
+                                               "mean_iou",
+                                               "specificity_at_sensitivity",
+                                               "precision_at_recall",
+                                               "iou",
+                                               "one_hot_iou",
+                                               "recall_at_precision",
+                                               "binary_iou",
+                                               "r2_score",
+                                               "one_hot_mean_iou"};
+  return kNames.contains(metric);
+}
+
+// The value of a metric line.
+std::string metric_call(const Json& test, const std::string& metric, const Updates& updates) {
+  Json config = test.at("config");
+  if (config.contains("axis") && config["axis"].is_number() && config["axis"].get<int>() > 0)
+    config["axis"] = config["axis"].get<int>() - 1;
+  // As a metric, unlike as a loss, Keras counts what is ignored as samples whose loss is 0.
+  if (const Json ignored = config.value("ignore_class", Json()); metric.starts_with("sparse_") && !ignored.is_null()) {
+    config["ignore_class"] = nullptr;
+    return fmt::format("weighted_mean(where(t == {}, 0, {}(y, max(t, 0){})), w)", argument_text(ignored), metric,
+                       named_arguments(config, {"name", "dtype"}));
+  }
+  const std::string arguments = named_arguments(config, {"name", "dtype", "num_labels"});
+  const std::string weight = updates.weighted ? ", weight = w" : "";
+  if (metric.starts_with("weighted_")) return fmt::format("{}(y{})", metric, weight);
+  if (takes_weight(metric)) return fmt::format("{}(y, t{}{})", metric, arguments, weight);
+  if (!updates.weighted) return fmt::format("{}(y, t{})", metric, arguments);
+  if (updates.w.empty()) return fmt::format("weighted_mean({}(y, t{}), w)", metric, arguments);
+  return fmt::format("weighted_mean(stack([{}(y[i], t[i]{}) for i in 0..{}]), w)", metric, arguments, updates.w[0]);
+}
+
+std::string metric_model(const std::string& call, const Updates& updates, std::int64_t batch) {
+  return fmt::format(
+      "model m {{\n  input y{}\n  param unused[] = 0\n  output p = sum(y) * unused\n}}\n"
+      "train {{\n  target t{}\n  target w{}\n  loss p\n  metric v = {}\n  optimizer sgd\n  batch {}\n}}\n",
+      shape_text(updates.y), shape_text(updates.t), shape_text(updates.w), call, batch);
+}
+
+// Where the guard of a probability decides, the expected values are those of f32: 1 - 1e-7 is 1 - 1.19e-7 there.
+std::span<const Engine> engines_for(const Json& test, const Updates& updates) {
+  static constexpr Engine kBoth[] = {Engine::evaluator, Engine::native_f32};
+  static constexpr Engine kOnlyF32[] = {Engine::native_f32};
+  const std::vector<double>& y = updates.data.arrays.at("y");
+  const bool guarded = test.at("metric").get<std::string>().find("Crossentropy") != std::string::npos &&
+                       !test.at("config").value("from_logits", false);
+  const bool sure = std::any_of(y.begin(), y.end(), [](double p) { return p <= 1e-7 || p >= 1 - 1e-7; });
+  return guarded && sure ? std::span<const Engine>(kOnlyF32) : std::span<const Engine>(kBoth);
+}
+
+Verdict check_metric(const Json& test) {
+  if (test.contains("function") && test.at("args").empty()) return {"", kWithoutInputs};
+  const std::string keras_name = test.at("metric").get<std::string>();
+  if (test.at("config").value("axis", Json()) == 0) return {"", kAcrossSamples};
+  // As a loss it is minus the cosine.
+  const std::string metric = keras_name == "CosineSimilarity" ? "cosine" : function_name(keras_name);
+  const Updates updates = updates_of(test, !metric.starts_with("weighted_"));
+  const std::string call = metric_call(test, metric, updates);
+  const auto verdict = [&](std::int64_t batch, std::span<const Engine> engines) {
+    return compare(
+        metric_model(call, updates, batch), test.at("expected"), test.at("tolerance"),
+        [&](SmallModel& model) -> Result<std::vector<double>> {
+          TARN_TRY([[maybe_unused]] const double loss, model.evaluate(updates.data));
+          return model.metric("v");
+        },
+        engines);
+  };
+  Verdict in_batches = verdict(updates.batch, engines_for(test, updates));
+  if (!in_batches.failure.empty() || !takes_weight(metric)) return in_batches;
+  static constexpr Engine kEvaluator[] = {Engine::evaluator};
+  return verdict(1, kEvaluator);
+}
+
+TEST(KerasConformance, Metrics) {
+  const Account account = run_cases(read_cases("metrics"), check_metric);
+  std::cout << account.text();
+  EXPECT_TRUE(account.failures.empty());
+  EXPECT_GE(account.passed, 149);
+}
+
+}  // namespace
+}  // namespace tarn::conformance

@@ -1,0 +1,38 @@
+// What training leaves of its epochs for people and other programs: a table, curves, event files.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/training.h"
+
+namespace tarn {
+
+// Losses and metrics that are one number, over the epochs of a run.
+class History {
+ public:
+  explicit History(const Program& program) : program_(program) {}
+  void add(const EpochReport& report) { epochs_.push_back(report); }
+  bool empty() const { return epochs_.empty(); }
+
+  // One line of a curve: "loss" in training, "val_loss" in validation.
+  struct Series {
+    std::string name;
+    bool of_validation = false;
+    std::vector<std::int64_t> epochs;
+    std::vector<double> values;
+  };
+  // Those of training, then those of validation, in the order of Program::metrics.
+  std::vector<Series> series() const;
+
+  // A header, then a line an epoch: epoch, losses and metrics, seconds.
+  std::string csv() const;
+  // A page that needs nothing else: what was trained, and a chart of each quantity, training and validation together.
+  std::string html(const std::string& title) const;
+
+ private:
+  const Program& program_;
+  std::vector<EpochReport> epochs_;
+};
+
+}  // namespace tarn
