@@ -147,6 +147,8 @@ class LibrarySession {
   Session session_;
   ServedWeights served_;
   Vocabularies vocabularies_;
+  TrainingMemory memory_;  // of the run that goes on or was the last
+  bool goes_on_ = false;   // a checkpoint was read, and nothing trained since
   std::atomic<PredictFunction> predict_{nullptr};
 
   std::mutex mutex_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "runtime/dataset.h"
 #include "runtime/library.h"
@@ -169,6 +170,10 @@ Answer LibrarySession::fit(const tarn_array* arrays, std::size_t count, const ta
     turn.nothing_changed();
     return answer;
   }
+  if (Status known = set_weighted_classes(session_, vocabularies_); !known) {
+    turn.nothing_changed();
+    return failure(TARN_DATA, std::move(known).error());
+  }
   return run_epochs(data, options, turn, result);
 }
 
@@ -195,6 +200,9 @@ Answer LibrarySession::run_epochs(const TrainingData& data, const tarn_fit_optio
   fit_options.shuffle = settings.shuffle && options.keep_order == 0;
   fit_options.undo_interrupted = true;
   fit_options.on_epoch = [&](const EpochReport& report) { return after_epoch(report, options, turn); };
+  // Early stopping and the like begin anew, but where a run goes on.
+  if (!std::exchange(goes_on_, false)) memory_ = {};
+  fit_options.memory = &memory_;
 
   const auto batch = static_cast<std::uint64_t>(settings.batch);
   batches_.store((data.training_rows.count + batch - 1) / batch, std::memory_order_relaxed);
@@ -348,6 +356,7 @@ Answer LibrarySession::initialize(std::uint64_t seed) {
   const Turn turn(*this, Use::brief, true);
   if (Answer refused = turn.refusal(); refused.failed()) return refused;
   session_.initialize(seed);
+  memory_ = {};
   return {};
 }
 
@@ -360,7 +369,7 @@ Answer LibrarySession::save(const std::string& path) {
 Answer LibrarySession::checkpoint(const std::string& path) {
   const Turn turn(*this, Use::brief, false);
   if (Answer refused = turn.refusal(); refused.failed()) return refused;
-  return answer_of(TARN_DATA, write_checkpoint(path, session_, vocabularies_));
+  return answer_of(TARN_DATA, write_checkpoint(path, session_, vocabularies_, memory_));
 }
 
 Answer LibrarySession::load(const std::string& path) {
@@ -384,10 +393,11 @@ Answer LibrarySession::resume(const std::string& path) {
   {
     Turn turn(*this, Use::brief, true);
     if (Answer refused = turn.refusal(); refused.failed()) return refused;
-    if (Status resumed = resume_checkpoint(session_, path); !resumed) {
+    if (Status resumed = resume_checkpoint(session_, path, memory_); !resumed) {
       turn.nothing_changed();
       return failure(TARN_DATA, std::move(resumed).error());
     }
+    goes_on_ = true;
   }
   served_.publish();
   return {};
