@@ -42,11 +42,13 @@ add_custom_command(
   DEPENDS tarn_runtime tarn_frontend tarn_codegen tarn_passes tarn_ir
   WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/lib
   COMMAND_EXPAND_LISTS VERBATIM)
-add_custom_target(tarn_static ALL DEPENDS ${libtarn_static})
+if(NOT TARN_SANITIZE)
+  add_custom_target(tarn_static ALL DEPENDS ${libtarn_static})
+endif()
 
 install(TARGETS tarn_shared EXPORT TarnTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS tarn RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(FILES ${libtarn_static} DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES ${libtarn_static} DESTINATION ${CMAKE_INSTALL_LIBDIR} OPTIONAL)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/runtime/include/tarn DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 set(libtarn_package ${CMAKE_INSTALL_LIBDIR}/cmake/Tarn)
 install(EXPORT TarnTargets NAMESPACE Tarn:: DESTINATION ${libtarn_package})

@@ -96,7 +96,7 @@ const Snapshot* ServedWeights::refreshed(Reader& reader, const Snapshot* snapsho
     if (current_.compare_exchange_strong(expected, copy.get(), std::memory_order_seq_cst)) {
       const Snapshot* const old = snapshot;
       reader.hazard.store(copy.get(), std::memory_order_seq_cst);
-      copy.release();
+      static_cast<void>(copy.release());  // everybody's now
       retire(old);
     }
     snapshot = settle(reader, reader.hazard.load(std::memory_order_relaxed));
