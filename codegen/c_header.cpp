@@ -66,6 +66,9 @@ void HeaderWriter::opening() {
   put("/* Model '{}', compiled by {}\n", api_.model, in_comment(origin_.source));
   put(" * for {}, CPU {}: do not run it on a machine that lacks features of that CPU.\n *\n",
       in_comment(origin_.triple), in_comment(origin_.cpu));
+  if (!origin_.levels.empty()) {
+    put(" * Which of the code for {} runs is chosen when it is loaded.\n *\n", fmt::join(origin_.levels, ", "));
+  }
   put(" * Memory is the caller's. {}and workspace begin at multiples of {}_ALIGNMENT; arrays of samples\n"
       " * need the alignment of their elements only. Nothing is allocated, and no pointer is kept after a call.\n",
       api_.has_state() ? "State " : "The ", macro());
@@ -268,6 +271,12 @@ void HeaderWriter::training_functions() {
         "{2} {0}_train_epoch(void* state, void* workspace{3}, const uint32_t* order, size_t rows, {2}* metrics, "
         "{0}_control* control);\n",
         name(), macro(), real(), arrays);
+  }
+  if (api_.has_finish) {
+    put("\n/* Ends training: the weights become the running means that `ema` has gathered. Training may go on from "
+        "there. */\n"
+        "void {}_finish_training(void* state);\n",
+        name());
   }
   if (api_.has_evaluate) {
     put("\n/* Mean loss of any number of samples, and in `metrics`, unless it is NULL, {1}_METRICS numbers. */\n"

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "codegen/cpu_dispatch.h"
 #include "codegen/loops.h"
 #include "codegen/native.h"
 #include "codegen/program_functions.h"
@@ -23,10 +24,11 @@ enum CheckResult : std::uint32_t { kStateGood, kWrongSize, kWrongAlignment, kWro
 class InterfaceEmitter {
  public:
   InterfaceEmitter(llvm::Module& module, const Program& program, const ProgramPlan& plan, const Target& target,
-                   const ModelInterface& interface)
+                   const ModelInterface& interface, std::string level)
       : module_(module),
         program_(program),
         api_(interface),
+        level_(std::move(level)),
         layout_(workspace_layout(program, plan, target)),
         b_(module.getContext()),
         pointer_(llvm::PointerType::getUnqual(module.getContext())),
@@ -39,10 +41,13 @@ class InterfaceEmitter {
   void emit_init();
   void emit_predict(const std::string& name, const std::string& block, std::span<const std::byte> weights);
   void emit_pack();
+  void copy_bytes(llvm::Value* from, llvm::Value* to, std::uint64_t bytes);  // a multiple of 4, not 0
+  void emit_predict_packed();
   void emit_adapt();
   void emit_train_step();
   void emit_train_epoch();
   void emit_evaluate();
+  void emit_finish_training();
   void emit_tensors();
   void emit_class_names();
 
@@ -72,6 +77,7 @@ class InterfaceEmitter {
   llvm::Module& module_;
   const Program& program_;
   const ModelInterface& api_;
+  const std::string level_;  // of x86-64, if there are several: its functions are not the ones that are exported
   const WorkspaceLayout layout_;
   llvm::IRBuilder<> b_;
   llvm::PointerType* pointer_;
@@ -83,8 +89,11 @@ class InterfaceEmitter {
 void InterfaceEmitter::begin(const std::string& name, llvm::Type* result, const Parameters& parameters) {
   std::vector<llvm::Type*> types;
   for (const auto& parameter : parameters) types.push_back(parameter.first);
-  function_ = llvm::Function::Create(llvm::FunctionType::get(result, types, false), llvm::GlobalValue::ExternalLinkage,
-                                     api_.prefix + "_" + name, module_);
+  const std::string exported = api_.prefix + "_" + name;
+  function_ =
+      llvm::Function::Create(llvm::FunctionType::get(result, types, false),
+                             level_.empty() ? llvm::GlobalValue::ExternalLinkage : llvm::GlobalValue::PrivateLinkage,
+                             level_.empty() ? exported : name_at_level(exported, level_), module_);
   function_->addFnAttr(llvm::Attribute::NoUnwind);
   for (auto& value : function_->args()) value.setName(parameters[value.getArgNo()].second);
   b_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function_));
@@ -199,16 +208,41 @@ void InterfaceEmitter::emit_predict(const std::string& name, const std::string& 
   b_.CreateRetVoid();
 }
 
-// A packed state is the start of a state, so that prediction is the same function for both.
+void InterfaceEmitter::copy_bytes(llvm::Value* from, llvm::Value* to, std::uint64_t bytes) {
+  const std::uint64_t size = bytes % 8 == 0 ? 8 : 4;
+  llvm::Type* const word = b_.getIntNTy(static_cast<unsigned>(8 * size));
+  emit_loop(b_, {b_.getInt64(0), b_.getInt64(bytes)}, static_cast<std::int64_t>(size), {},
+            [&](llvm::Value* at, const Carried&) {
+              llvm::Value* const source = b_.CreateGEP(b_.getInt8Ty(), from, at);
+              b_.CreateAlignedStore(b_.CreateAlignedLoad(word, source, llvm::Align(size)),
+                                    b_.CreateGEP(b_.getInt8Ty(), to, at), llvm::Align(size));
+              return Carried{};
+            });
+}
+
+// What `ema` has gathered takes the place of the weights.
+void InterfaceEmitter::emit_finish_training() {
+  begin("finish_training", b_.getVoidTy(), {{pointer_, "state"}});
+  const auto place = [&](const TensorInfo& tensor) {
+    return byte_address(b_, argument("state"), static_cast<std::int64_t>(tensor.offset));
+  };
+  for (const TensorInfo& tensor : program_.tensors) {
+    if (tensor.kind != TensorKind::parameter || !tensor.trainable || sample_bytes(tensor.type) == 0) continue;
+    const TensorInfo* const average = program_.find_tensor(tensor.name + ".average");
+    TARN_CHECK(average != nullptr, "no running mean of " + tensor.name);
+    copy_bytes(place(*average), place(tensor), sample_bytes(tensor.type));
+  }
+  b_.CreateRetVoid();
+}
+
 void InterfaceEmitter::emit_pack() {
   begin("pack", b_.getVoidTy(), {{pointer_, "state"}, {pointer_, "packed"}});
-  emit_loop(b_, {b_.getInt64(0), b_.getInt64(api_.packed_bytes)}, 8, {}, [&](llvm::Value* at, const Carried&) {
-    llvm::Value* const word =
-        b_.CreateAlignedLoad(b_.getInt64Ty(), b_.CreateGEP(b_.getInt8Ty(), argument("state"), at), llvm::Align(8));
-    b_.CreateAlignedStore(word, b_.CreateGEP(b_.getInt8Ty(), argument("packed"), at), llvm::Align(8));
-    return Carried{};
-  });
+  copy_bytes(argument("state"), argument("packed"), api_.packed_bytes);
   b_.CreateRetVoid();
+}
+
+// A packed state is the start of a state, so that prediction is the same function for both.
+void InterfaceEmitter::emit_predict_packed() {
   if (llvm::Function* const predict = module_.getFunction(api_.prefix + "_predict")) {
     llvm::GlobalAlias::create(predict->getFunctionType(), 0, llvm::GlobalValue::ExternalLinkage,
                               api_.prefix + "_predict_packed", predict, &module_);
@@ -335,6 +369,11 @@ void InterfaceEmitter::emit_evaluate() {
 }
 
 llvm::Constant* InterfaceEmitter::constant(llvm::Constant* data, const char* name, std::uint64_t alignment) {
+  for (llvm::GlobalVariable& known : module_.globals()) {
+    if (known.hasInitializer() && known.getInitializer() == data &&
+        known.getAlign().valueOrOne() >= llvm::Align(alignment))
+      return &known;
+  }
   auto* const global = new llvm::GlobalVariable(module_, data->getType(), /*isConstant=*/true,
                                                 llvm::GlobalValue::PrivateLinkage, data, name);
   global->setAlignment(llvm::Align(alignment));
@@ -388,8 +427,8 @@ void InterfaceEmitter::emit_class_names() {
 }  // namespace
 
 void emit_compiled_functions(llvm::Module& module, const Program& program, const ProgramPlan& plan,
-                             const Target& target, const ModelInterface& interface,
-                             std::span<const std::byte> weights) {
+                             const Target& target, const ModelInterface& interface, std::span<const std::byte> weights,
+                             const std::string& level) {
   for (llvm::Function& function : module) {
     if (function.isDeclaration()) continue;
     function.setLinkage(llvm::GlobalValue::PrivateLinkage);
@@ -399,21 +438,43 @@ void emit_compiled_functions(llvm::Module& module, const Program& program, const
     // is to stay.
     function.addFnAttr(llvm::Attribute::OptimizeForSize);
   }
-  InterfaceEmitter emitter(module, program, plan, target, interface);
+  InterfaceEmitter emitter(module, program, plan, target, interface, level);
+  if (interface.has_init) emitter.emit_init();
+  if (interface.has_predict) emitter.emit_predict("predict", "state", weights);
+  if (interface.has_pack) emitter.emit_predict_packed();
+  if (interface.has_adapt) emitter.emit_adapt();
+  if (interface.has_train) emitter.emit_train_step();
+  if (interface.has_train) emitter.emit_train_epoch();
+  if (interface.has_evaluate) emitter.emit_evaluate();
+}
+
+void emit_common_functions(llvm::Module& module, const Program& program, const ProgramPlan& plan, const Target& target,
+                           const ModelInterface& interface) {
+  InterfaceEmitter emitter(module, program, plan, target, interface, "");
   if (interface.has_state()) emitter.emit_size("state_bytes", interface.state_bytes);
   emitter.emit_size("workspace_bytes", interface.workspace_bytes);
   if (interface.has_pack) emitter.emit_size("packed_bytes", interface.packed_bytes);
   if (interface.has_state()) emitter.emit_check("check", "state", interface.state_bytes);
   if (interface.has_pack) emitter.emit_check("check_packed", "packed", interface.packed_bytes);
-  if (interface.has_init) emitter.emit_init();
-  if (interface.has_predict) emitter.emit_predict("predict", "state", weights);
   if (interface.has_pack) emitter.emit_pack();
-  if (interface.has_adapt) emitter.emit_adapt();
-  if (interface.has_train) emitter.emit_train_step();
-  if (interface.has_train) emitter.emit_train_epoch();
-  if (interface.has_evaluate) emitter.emit_evaluate();
+  if (interface.has_finish) emitter.emit_finish_training();
   if (interface.has_state()) emitter.emit_tensors();
   emitter.emit_class_names();
+}
+
+std::vector<std::string> compiled_functions(const ModelInterface& interface) {
+  std::vector<std::string> names;
+  const auto add = [&](bool exists, const char* name) {
+    if (exists) names.push_back(interface.prefix + "_" + name);
+  };
+  add(interface.has_init, "init");
+  add(interface.has_predict, "predict");
+  add(interface.has_pack, "predict_packed");
+  add(interface.has_adapt, "adapt");
+  add(interface.has_train, "train_step");
+  add(interface.has_train, "train_epoch");
+  add(interface.has_evaluate, "evaluate");
+  return names;
 }
 
 }  // namespace tarn

@@ -13,6 +13,7 @@
 #include "codegen/c_header.h"
 #include "codegen/compact_object.h"
 #include "codegen/compiled_functions.h"
+#include "codegen/cpu_dispatch.h"
 #include "codegen/object_code.h"
 #include "codegen/program_functions.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
@@ -129,48 +130,125 @@ std::string module_text(const llvm::Module& module, CodeFormat format) {
   return text;
 }
 
-}  // namespace
+// What is made for one CPU.
+struct Version {
+  Machine machine;
+  ProgramPlan plan;  // of the graphs that are wanted
+  ModelInterface interface;
+  std::string level;  // of x86-64, where there are several versions
+};
 
-Result<CompiledModel> compile_model(const Program& program, const ProgramPlan& plan,
-                                    const CompiledModelOptions& options, CodeFormat format) {
-  TARN_TRY(Machine machine, make_machine(options.codegen));
-  machine.single_rest = !machine.cheap_masks;
-  CompiledModel model;
-  ProgramPlan wanted = plan;
-  TARN_TRY(model.interface, model_interface(program, plan, machine.target, options.interface));
-  const std::vector<std::string> graphs = graphs_of(model.interface, plan);
-  std::erase_if(wanted.plans, [&](const auto& entry) { return std::ranges::count(graphs, entry.first) == 0; });
+Result<Version> make_version(const Program& program, const CpuVersion& given, const InterfaceRequest& request) {
+  Version version;
+  TARN_TRY(version.machine, make_machine(given.codegen));
+  version.machine.single_rest = !version.machine.cheap_masks;
+  version.plan = *given.plan;
+  TARN_TRY(version.interface, model_interface(program, *given.plan, version.machine.target, request));
+  const std::vector<std::string> graphs = graphs_of(version.interface, *given.plan);
+  std::erase_if(version.plan.plans, [&](const auto& entry) { return std::ranges::count(graphs, entry.first) == 0; });
   // Once more, for a workspace that only what is wanted needs.
-  TARN_TRY(model.interface, model_interface(program, wanted, machine.target, options.interface));
-  std::vector<std::byte> weights;
-  if (model.interface.is_baked) weights = pack_weights(program, wanted.plans.at("predict"), options.weights);
+  TARN_TRY(version.interface, model_interface(program, version.plan, version.machine.target, request));
+  return version;
+}
 
-  llvm::LLVMContext context;
-  const std::unique_ptr<llvm::Module> module = emit_program(context, program, wanted, graphs, machine);
-  emit_compiled_functions(*module, program, wanted, machine.target, model.interface, weights);
-  // For those who go on from the IR: the compiler that reads it must know what it was made for.
-  for (llvm::Function& function : *module) {
-    if (function.isDeclaration()) continue;
+// Lowest level first; memory is enough for each of them.
+Result<std::vector<Version>> make_versions(const Program& program, const std::vector<CpuVersion>& given,
+                                           const InterfaceRequest& request) {
+  std::vector<Version> versions;
+  if (given.size() == 1) {
+    TARN_TRY(Version version, make_version(program, given.front(), request));
+    versions.push_back(std::move(version));
+    return versions;
+  }
+  std::vector<std::string> cpus;
+  for (const CpuVersion& version : given) cpus.push_back(version.codegen.cpu);
+  TARN_TRY(const std::vector<std::string> levels, levels_in_order(cpus, given.front().codegen.triple));
+  for (const std::string& level : levels) {
+    const auto at = std::ranges::find(cpus, level) - cpus.begin();
+    TARN_TRY(Version version, make_version(program, given[static_cast<std::size_t>(at)], request));
+    version.level = levels.size() > 1 ? level : "";
+    versions.push_back(std::move(version));
+  }
+  const auto enough = [&](std::uint64_t ModelInterface::* bytes) {
+    std::uint64_t most = 0;
+    for (const Version& version : versions) most = std::max(most, version.interface.*bytes);
+    for (Version& version : versions) version.interface.*bytes = most;
+  };
+  enough(&ModelInterface::state_bytes);
+  enough(&ModelInterface::workspace_bytes);
+  enough(&ModelInterface::predict_workspace_bytes);
+  return versions;
+}
+
+// For those who go on from the IR: the compiler that reads it must know what each function was made for. Functions of a
+// level take its name, so that the next level makes its own.
+void finish_functions(llvm::Module& module, const Machine& machine, const std::string& level) {
+  for (llvm::Function& function : module) {
+    if (function.isDeclaration() || function.hasFnAttribute("target-cpu")) continue;
     function.addFnAttr("target-cpu", machine.llvm->getTargetCPU());
     function.addFnAttr("target-features", machine.llvm->getTargetFeatureString());
+    if (!level.empty() && !function.getName().ends_with("." + level))
+      function.setName(name_at_level(function.getName().str(), level));
   }
-  if (options.codegen.verify) {
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    const bool broken = llvm::verifyModule(*module, &stream);
-    TARN_CHECK(!broken, "malformed LLVM IR: " + text);
+}
+
+std::unique_ptr<llvm::Module> emit_model(llvm::LLVMContext& context, const Program& program,
+                                         std::vector<Version>& versions, std::span<const std::byte> state) {
+  Version& first = versions.front();
+  auto module = emit_program(context, program, first.plan, {}, first.machine);
+  std::vector<std::string> levels;
+  for (Version& version : versions) {
+    std::vector<std::byte> weights;
+    if (version.interface.is_baked) weights = pack_weights(program, version.plan.plans.at("predict"), state);
+    emit_program(*module, program, version.plan, graphs_of(version.interface, version.plan), version.machine);
+    emit_compiled_functions(*module, program, version.plan, version.machine.target, version.interface, weights,
+                            version.level);
+    finish_functions(*module, version.machine, version.level);
+    levels.push_back(version.level);
   }
+  emit_common_functions(*module, program, first.plan, first.machine.target, first.interface);
+  if (versions.size() > 1) emit_choices(*module, compiled_functions(first.interface), levels);
+  finish_functions(*module, first.machine, "");
+  return module;
+}
+
+HeaderOrigin origin_of(const std::vector<Version>& versions, const std::string& source, std::uint64_t stack_bytes) {
+  const llvm::TargetMachine& machine = *versions.front().machine.llvm;
+  HeaderOrigin origin{source, machine.getTargetTriple().str(), machine.getTargetCPU().str(), {}, stack_bytes};
+  for (const Version& version : versions) {
+    if (!version.level.empty()) origin.levels.push_back(version.level);
+  }
+  return origin;
+}
+
+void check_module(const llvm::Module& module) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  const bool broken = llvm::verifyModule(module, &stream);
+  TARN_CHECK(!broken, "malformed LLVM IR: " + text);
+}
+
+}  // namespace
+
+Result<CompiledModel> compile_model(const Program& program, const std::vector<CpuVersion>& given,
+                                    const CompiledModelOptions& options, CodeFormat format) {
+  TARN_TRY(std::vector<Version> versions, make_versions(program, given, options.interface));
+  CompiledModel model;
+  model.interface = versions.front().interface;
+  llvm::LLVMContext context;
+  const std::unique_ptr<llvm::Module> module = emit_model(context, program, versions, options.weights);
+  if (given.front().codegen.verify) check_module(*module);
   if (format == CodeFormat::llvm_ir || format == CodeFormat::bitcode) model.code = module_text(*module, format);
   FrameSizes frames;
   frames.ask(*module);
+  const Machine& machine = versions.front().machine;
   const llvm::SmallVector<char, 0> code = emit_code(*module, machine, format == CodeFormat::assembly);
   const llvm::StringRef bytes(code.data(), code.size());
   if (format == CodeFormat::assembly) model.code = bytes.str();
   if (format == CodeFormat::object) model.code = compact_object(bytes);
   if (format == CodeFormat::archive) model.code = archive_of(compact_object(bytes), model.interface.prefix + ".o");
   model.stack_bytes = stack_bound(*module, frames);
-  model.header = c_header(model.interface, {options.source, machine.llvm->getTargetTriple().str(),
-                                            machine.llvm->getTargetCPU().str(), model.stack_bytes});
+  model.header = c_header(model.interface, origin_of(versions, options.source, model.stack_bytes));
   return model;
 }
 

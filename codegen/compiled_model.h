@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "codegen/model_interface.h"
 #include "codegen/native.h"
@@ -18,9 +19,14 @@ namespace tarn {
 // bitcode.
 enum class CodeFormat : std::uint8_t { object, archive, assembly, llvm_ir, bitcode };
 
+// Code for one CPU: what the plan was made for, by target_of(codegen).
+struct CpuVersion {
+  CodegenOptions codegen;
+  const ProgramPlan* plan = nullptr;
+};
+
 struct CompiledModelOptions {
   InterfaceRequest interface;
-  CodegenOptions codegen;
   // interface.bake_weights: the state (laid out as the program says, at least state_bytes) that holds the weights.
   std::span<const std::byte> weights;
   std::string source;  // "tarn 0.1.0 from iris.tarn", for the header
@@ -33,8 +39,9 @@ struct CompiledModel {
   ModelInterface interface;
 };
 
-// `plan` was made for target_of(options.codegen). Errors: an unknown target, and those of model_interface.
-Result<CompiledModel> compile_model(const Program& program, const ProgramPlan& plan,
+// With several versions, which differ in their CPU, the object chooses when it is loaded: see cpu_dispatch.h. Errors:
+// an unknown target, CPUs that do not go together, and those of model_interface.
+Result<CompiledModel> compile_model(const Program& program, const std::vector<CpuVersion>& versions,
                                     const CompiledModelOptions& options, CodeFormat format);
 
 }  // namespace tarn

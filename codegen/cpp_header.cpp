@@ -224,6 +224,7 @@ void CppHeaderWriter::training_members() {
         "        order.empty() ? count : order.size(), metrics.empty() ? nullptr : metrics.data(), control);\n  }}\n",
         api_.prefix, arguments(groups));
   }
+  if (api_.has_finish) put("  void finish_training() {{ {0}_finish_training(this->state_.get()); }}\n", api_.prefix);
   if (api_.has_evaluate) {
     put("  {0} evaluate({1}, std::span<{0}> metrics = {{}}) {{\n    const std::size_t count = {2};\n{3}", real, list,
         count(groups), check_metrics);

@@ -152,6 +152,7 @@ class InterfaceMaker {
     api_.macro_prefix = upper_case(api_.prefix);
     api_.class_names = request_.class_names;
     TARN_RETURN_IF_ERROR(choose_functions());
+    api_.has_finish = api_.has_train && program_.settings.averages_weights;
     add_arrays();
     add_tensors_and_metrics();
     measure();

@@ -33,6 +33,7 @@ struct ModelInterface {
   std::vector<InterfaceArray> outputs;
   bool has_init = false, has_predict = false, has_train = false, has_evaluate = false, has_adapt = false;
   bool has_pack = false;
+  bool has_finish = false;  // training ends with `ema`: the weights become their running means
   bool is_baked = false;    // weights are constants of the code: predict takes no state
   DType real = DType::f32;  // of losses and metrics
   std::int64_t batch = 1;

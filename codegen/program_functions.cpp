@@ -412,8 +412,13 @@ std::unique_ptr<llvm::Module> emit_program(llvm::LLVMContext& context, const Pro
   auto module = std::make_unique<llvm::Module>(program.name.empty() ? "tarn" : program.name, context);
   module->setTargetTriple(machine.llvm->getTargetTriple().str());
   module->setDataLayout(machine.llvm->createDataLayout());
-  for (const std::string& name : names) ProgramFunctionEmitter(*module, program, plan, name, machine).emit();
+  emit_program(*module, program, plan, names, machine);
   return module;
+}
+
+void emit_program(llvm::Module& module, const Program& program, const ProgramPlan& plan,
+                  const std::vector<std::string>& names, const Machine& machine) {
+  for (const std::string& name : names) ProgramFunctionEmitter(module, program, plan, name, machine).emit();
 }
 
 }  // namespace tarn

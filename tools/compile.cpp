@@ -55,7 +55,9 @@ Result<CodeFormat> format_of(const CompileOptions& options) {
 // What the command line asks for, read and compiled up to kernel plans.
 struct Inputs {
   ModelOptions options;
-  std::shared_ptr<Model> model;      // planned for the target
+  // Planned for each CPU; of several, the first stands for what they have in common.
+  std::vector<std::pair<ModelOptions, std::shared_ptr<Model>>> models;
+  const Program& program() const { return models.front().second->program(); }
   std::unique_ptr<Session> session;  // on this machine, with the weights that are to be built in; else null
   Vocabularies vocabularies;
 };
@@ -66,6 +68,19 @@ bool has_labels(const Program& program) {
   return std::ranges::any_of(data->second.bindings, [](const DataBinding& binding) {
     return binding.encoding != DataBinding::Encoding::none;
   });
+}
+
+// "a,b" as "a" and "b"; nothing as one that is empty.
+std::vector<std::string> list_of(const std::string& text) {
+  std::vector<std::string> words(1);
+  for (const char c : text) {
+    if (c == ',') {
+      words.emplace_back();
+    } else {
+      words.back() += c;
+    }
+  }
+  return words;
 }
 
 Status read_weights_into(Inputs& inputs, const CompileOptions& options, const WeightsFile& weights, Console& console) {
@@ -88,15 +103,20 @@ Result<Inputs> read_inputs(const CompileOptions& options, Console& console) {
     inputs.options.overrides.insert(inputs.options.overrides.begin(), recorded.begin(), recorded.end());
     inputs.vocabularies = weights->vocabularies;
   }
-  TARN_TRY(inputs.model, Model::compile(options.file, inputs.options, {}, console.sources));
-  console.report(inputs.model->warnings());
+  for (const std::string& cpu : list_of(inputs.options.codegen.cpu)) {
+    ModelOptions version = inputs.options;
+    version.codegen.cpu = cpu;
+    TARN_TRY(std::shared_ptr<Model> model, Model::compile(options.file, version, {}, console.sources));
+    inputs.models.emplace_back(std::move(version), std::move(model));
+  }
+  console.report(inputs.models.front().second->warnings());
   if (weights) {
     TARN_RETURN_IF_ERROR(read_weights_into(inputs, options, *weights, console));
   }
-  const Program& program = inputs.model->program();
+  const Program& program = inputs.program();
   if (inputs.vocabularies.empty() && has_labels(program)) {
-    const Result<Dataset> data =
-        read_dataset(program, inputs.model->folder(), {"", data_paths(options), true}, inputs.vocabularies);
+    const Result<Dataset> data = read_dataset(program, inputs.models.front().second->folder(),
+                                              {"", data_paths(options), true}, inputs.vocabularies);
     if (!data) console.note(fmt::format("note: no class names: {}", data.error().front().message));
   }
   return inputs;
@@ -113,7 +133,7 @@ std::vector<std::string> class_names(const Program& program, const Vocabularies&
 
 Result<std::string> test_of(const CompileOptions& options, const Inputs& inputs, const CompiledModel& compiled,
                             const std::string& header) {
-  const Program& program = inputs.model->program();
+  const Program& program = inputs.program();
   SelfTestOptions test;
   test.header = header;
   test.seed = options.seed.value_or(program.settings.seed);
@@ -168,16 +188,17 @@ Status write_all(const CompileOptions& options, Console& console) {
   if (fs::path(header_path(options)).extension() == ".hpp")
     return error("--header names the C header; the one for C++ is beside it, and ends in .hpp");
   TARN_TRY(const Inputs inputs, read_inputs(options, console));
-  const Program& program = inputs.model->program();
+  const Program& program = inputs.program();
   CompiledModelOptions compile;
-  compile.codegen = inputs.options.codegen;
   compile.interface.prefix = options.prefix;
   compile.interface.functions = options.functions;
   compile.interface.class_names = class_names(program, inputs.vocabularies);
   compile.interface.bake_weights = inputs.session != nullptr;
   if (inputs.session != nullptr) compile.weights = inputs.session->state();
   compile.source = fmt::format("tarn {} from {}", TARN_VERSION, fs::path(options.file).filename().string());
-  TARN_TRY(const CompiledModel compiled, compile_model(program, inputs.model->plan(), compile, format));
+  std::vector<CpuVersion> versions;
+  for (const auto& [version, model] : inputs.models) versions.push_back({version.codegen, &model->plan()});
+  TARN_TRY(const CompiledModel compiled, compile_model(program, versions, compile, format));
   TARN_TRY(const std::vector<TextFile> texts, texts_of(options, inputs, compiled, compile.source));
 
   TARN_RETURN_IF_ERROR(write_code(options, compiled));

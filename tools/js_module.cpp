@@ -91,6 +91,12 @@ export class Model {
     return { loss, metrics: this.#metrics(call.metrics) };
   }
 
+  // Ends training: the weights become the running means that `ema` has gathered.
+  finishTraining() {
+    this.#need("finish");
+    this.#call("finish_training", this.#state);
+  }
+
   evaluate(samples) {
     this.#need("evaluate");
     const call = this.#place([arrays.inputs, arrays.targets], samples);
@@ -314,6 +320,7 @@ std::string JsWriter::code() const {
                    {"predict", api_.has_predict},
                    {"train", api_.has_train},
                    {"evaluate", api_.has_evaluate},
+                   {"finish", api_.has_finish},
                    {"adapt", api_.has_adapt}});
   return text + kCode;
 }
@@ -390,6 +397,8 @@ export declare function load(options?: LoadOptions): Promise<Model>;
          "trainStep(samples: Samples): number");
   method(api_.has_train, "A step for every batch of rows, in the order of the row numbers where there are any.",
          "trainEpoch(samples: Samples, options?: { order?: Numbers }): Results");
+  method(api_.has_finish, "Ends training: the weights become the running means that `ema` has gathered.",
+         "finishTraining(): void");
   method(api_.has_evaluate, "Mean loss and metrics of any number of samples.", "evaluate(samples: Samples): Results");
   method(api_.has_adapt, "Sets what layers learn from all rows: once, before the first epoch.",
          "adapt(samples: Inputs): void");
@@ -418,6 +427,7 @@ std::vector<std::string> js_functions(const ModelInterface& interface) {
   add(interface.has_predict, "predict");
   add(interface.has_train, "train_step");
   add(interface.has_train, "train_epoch");
+  add(interface.has_finish, "finish_training");
   add(interface.has_evaluate, "evaluate");
   add(interface.has_adapt, "adapt");
   return names;

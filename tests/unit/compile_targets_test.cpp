@@ -40,6 +40,27 @@ TEST_F(CompileTargets, SelfTestsPassUnderEmulators) {
   }
 }
 
+// The emulator is told which CPU to be, and the bits say which code has run.
+TEST_F(CompileTargets, OneObjectRunsTheCodeForTheCpuThatItMeets) {
+  const Finished compiled =
+      tarn(fmt::format("compile '{}' -o m.o --prefix m --cpu x86-64-v4,x86-64,x86-64-v3", path_of("deep")));
+  ASSERT_EQ(compiled.status, 0) << compiled.output;
+  EXPECT_EQ(in_folder("nm --undefined-only m.o").output, "");
+  EXPECT_EQ(in_folder("nm --defined-only m.o | grep -v ' [Ti] m_'").output, "");
+  const Finished built = in_folder(fmt::format(
+      "cc -std=c99 -I. -static '{}/tests/data/compiled_model.c' m.o -o program && ./program results", TARN_SOURCE_DIR));
+  ASSERT_EQ(built.status, 0) << built.output;
+  if (!has_program("qemu-x86_64-static")) GTEST_SKIP() << "qemu-x86_64-static";
+  for (const auto& [cpu, level] : {std::pair("Nehalem", "x86-64"), std::pair("Haswell", "x86-64-v3")}) {
+    const Finished ran = in_folder(fmt::format("qemu-x86_64-static -cpu {} ./program results", cpu));
+    ASSERT_EQ(ran.status, 0) << ran.output;
+    const std::string expected = bytes_of_code_in_memory(path_of("deep"), level);
+    const std::string actual = read_text(folder_ / "results");
+    ASSERT_GE(actual.size(), expected.size());
+    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), actual.begin())) << cpu;
+  }
+}
+
 TEST_F(CompileTargets, SharedLibrariesOfOtherMachinesAreLinked) {
   const Finished compiled = tarn(fmt::format("compile '{}' -o m.so --target aarch64-linux-gnu", path_of("iris")));
   ASSERT_EQ(compiled.status, 0) << compiled.output;

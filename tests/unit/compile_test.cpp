@@ -333,6 +333,57 @@ TEST_F(Compile, PackedWeightsPredictAsTheStateThatTheyCameFrom) {
   EXPECT_EQ(std::memcmp(actual.data(), expected.data(), expected.size() * sizeof(float)), 0);
 }
 
+// `ema` changes weights every two updates, which is part of the step, and at the end of training, which the caller
+// says.
+TEST_F(Compile, TrainingWithRunningMeansEndsAsTheSessionEndsIt) {
+  std::string text = kDeepModel;
+  text.insert(text.find("  batch"),
+              "  ema       ema(momentum = 0.9, overwrite_every = 2)\n  shuffle   off\n  epochs 3\n");
+  std::ofstream(folder_ / "deep.tarn") << text << "data {\n  csv \"deep.csv\"\n  x = columns(\"x1\"..\"x7\")\n"
+                                       << "  t = columns(\"t1\"..\"t5\")\n}\n";
+  constexpr std::size_t kRows = 31;
+  std::vector<float> x(kRows * 7), t(kRows * 5);
+  std::ofstream csv(folder_ / "deep.csv");
+  csv << "x1,x2,x3,x4,x5,x6,x7,t1,t2,t3,t4,t5\n";
+  for (std::size_t row = 0; row < kRows; ++row) {
+    for (std::size_t i = 0; i < 7; ++i) csv << (x[row * 7 + i] = static_cast<float>((row * 7 + i) % 13) / 8) << ',';
+    for (std::size_t i = 0; i < 5; ++i) csv << (t[row * 5 + i] = row % 5 == i ? 1.0F : 0.0F) << (i == 4 ? '\n' : ',');
+  }
+  csv.close();
+  const Finished trained = tarn("train deep.tarn --seed 9 --quiet -o deep.safetensors");
+  ASSERT_EQ(trained.status, 0) << trained.output;
+  ASSERT_EQ(tarn("compile deep.tarn -o deep.so").status, 0);
+
+  const Library library(folder_ / "deep.so");
+  auto* init = library.find<void(void*, std::uint64_t)>("deep_init");
+  auto* epoch =
+      library
+          .find<float(void*, void*, const float*, const float*, const std::uint32_t*, std::size_t, float*, Control*)>(
+              "deep_train_epoch");
+  auto* finish = library.find<void(void*)>("deep_finish_training");
+  auto* tensors = library.find<const TensorRow*(std::size_t*)>("deep_tensors");
+  ASSERT_TRUE(init != nullptr && epoch != nullptr && finish != nullptr && tensors != nullptr);
+  Bytes state(library.find<std::size_t()>("deep_state_bytes")());
+  Bytes workspace(library.find<std::size_t()>("deep_workspace_bytes")());
+  init(state.data(), 9);
+  for (int i = 0; i < 3; ++i) {
+    epoch(state.data(), workspace.data(), x.data(), t.data(), nullptr, kRows, nullptr, nullptr);
+  }
+  finish(state.data());
+  const Result<WeightsFile> weights = read_weights((folder_ / "deep.safetensors").string());
+  ASSERT_TRUE(weights.has_value());
+  const std::unique_ptr<Session> session = session_of((folder_ / "deep.tarn").string(), 9);
+  ASSERT_TRUE(apply_weights(*session, *weights, "deep.safetensors").has_value());
+  std::size_t count = 0;
+  const TensorRow* rows = tensors(&count);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (rows[i].kind > 1) continue;  // a file of weights holds parameters and states of layers
+    const Array expected = session->tensor(rows[i].name);
+    EXPECT_EQ(std::memcmp(state.data() + rows[i].offset, expected.data.data(), expected.data.size()), 0)
+        << rows[i].name;
+  }
+}
+
 TEST_F(Compile, StepsThatCannotBeTakenChangeNothing) {
   ASSERT_EQ(tarn("compile deep.tarn -o deep.so").status, 0);
   const Library library(folder_ / "deep.so");
@@ -382,6 +433,8 @@ TEST_F(Compile, WrongUseIsAnError) {
       {fmt::format("compile '{}' -o iris.o --functions adapt", iris), 1, "has nothing for 'adapt'"},
       {fmt::format("compile '{}' -o iris.o --prefix 3d", iris), 1, "cannot begin the names of C functions"},
       {fmt::format("compile '{}' -o iris.o --cpu pentium99", iris), 1, "knows no CPU 'pentium99'"},
+      {fmt::format("compile '{}' -o iris.o --cpu x86-64,znver4", iris), 1, "not for 'znver4' among others"},
+      {fmt::format("compile '{}' -o iris.o --cpu x86-64,", iris), 1, "among others"},
       {fmt::format("compile '{}' -o iris.o --target toaster-unknown-none", iris), 1, "toaster"},
       {fmt::format("compile '{}' -o iris.wasm", iris), 1, "--target wasm32"},
       {fmt::format("compile '{}' -o iris.so --target wasm32", iris), 1, "no shared libraries"},
