@@ -338,7 +338,7 @@ TEST_F(Compile, PackedWeightsPredictAsTheStateThatTheyCameFrom) {
 TEST_F(Compile, TrainingWithRunningMeansEndsAsTheSessionEndsIt) {
   std::string text = kDeepModel;
   text.insert(text.find("  batch"),
-              "  ema       ema(momentum = 0.9, overwrite_every = 2)\n  shuffle   off\n  epochs 3\n");
+              "  ema       ema(momentum = 0.9, overwrite_every = 2)\n  shuffle   false\n  epochs 3\n");
   std::ofstream(folder_ / "deep.tarn") << text << "data {\n  csv \"deep.csv\"\n  x = columns(\"x1\"..\"x7\")\n"
                                        << "  t = columns(\"t1\"..\"t5\")\n}\n";
   constexpr std::size_t kRows = 31;
