@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 #include <string>
 
@@ -102,6 +103,40 @@ TEST_F(CompileTargets, WebAssemblyGetsTheBitsOfTheCodeInMemoryWithTheSameVectors
     const auto differs = std::mismatch(expected.begin(), expected.end(), actual.begin()).first;
     EXPECT_TRUE(differs == expected.end()) << "at byte " << differs - expected.begin() << " of " << expected.size();
   }
+}
+
+constexpr const char* kPage = R"(<!DOCTYPE html>
+<body><script type="module">
+  import { arrays, batch, load } from "./m.mjs";
+  const rows = 2 * batch + 3, xSize = arrays.inputs[0].size, tSize = arrays.targets[0].size;
+  const x = Float32Array.from({ length: rows * xSize }, (_, i) => ((i * 37) % 64) / 64 - 0.25);
+  const t = Float32Array.from({ length: rows * tSize }, (_, i) => (i % tSize === Math.floor(i / tSize) % tSize ? 1 : 0));
+  const model = await load({ seed: 7 });
+  let loss;
+  for (let i = 0; i < 1000; ++i) {
+    const first = (i * 7) % batch, last = first + 1 + (i % batch);
+    loss = model.trainStep({ x: x.subarray(first * xSize, last * xSize), t: t.subarray(first * tSize, last * tSize) });
+  }
+  document.body.textContent = `loss ${loss} in the last step`;
+</script></body>
+)";
+
+TEST_F(CompileTargets, ABrowserTrainsAsTheCodeInMemoryDoes) {
+  if (!has_program("chromium")) GTEST_SKIP() << "chromium";
+  ASSERT_EQ(tarn(fmt::format("compile '{}' -o m.wasm --prefix m --target wasm32", path_of("iris"))).status, 0);
+  std::ofstream(folder_ / "page.html") << kPage;
+  const Finished shown = in_folder(
+      "{ python3 -u -m http.server 0 --bind 127.0.0.1 > server.log 2>&1 & } ; server=$! ; "
+      "until grep -q port server.log ; do sleep 0.1 ; done ; port=$(sed -n 's/.* port \\([0-9]*\\) .*/\\1/p' "
+      "server.log) ; "
+      "timeout 100 chromium --headless --no-sandbox --disable-gpu --user-data-dir=\"$PWD/profile\" "
+      "--virtual-time-budget=60000 --dump-dom \"http://127.0.0.1:$port/page.html\" ; kill $server");
+  const std::size_t at = shown.output.find("loss ");
+  ASSERT_NE(at, std::string::npos) << shown.output;
+  const std::string expected = bytes_of_code_in_memory(path_of("iris"), "x86-64");
+  float last = 0;
+  std::memcpy(&last, expected.data() + 999 * sizeof(float), sizeof(float));
+  EXPECT_EQ(std::stof(shown.output.substr(at + 5)), last);
 }
 
 TEST_F(CompileTargets, WebAssemblyIsSmallAndImportsNothing) {

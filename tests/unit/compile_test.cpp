@@ -170,19 +170,34 @@ TEST_F(Compile, OnlyDocumentedSymbolsAreExportedAndNoneIsNeeded) {
   }
 }
 
+// Those of several models in one file.
 TEST_F(Compile, HeadersAreCleanInCAndCpp) {
   for (const char* arguments : {"", "--functions predict", "--precision f64"}) {
+    SCOPED_TRACE(arguments);
+    std::ofstream c(folder_ / "all.c"), cpp(folder_ / "all.cpp");
     for (const std::string model : {"iris", "branches", "deep", "by_hand"}) {
-      SCOPED_TRACE(model + arguments);
-      const Finished compiled = tarn(fmt::format("compile '{}' -o m.ll --header m.h {}", path_of(model), arguments));
+      const Finished compiled = tarn(fmt::format("compile '{0}' -o {1}.ll {2}", path_of(model), model, arguments));
       ASSERT_EQ(compiled.status, 0) << compiled.output;
-      for (const char* compiler :
-           {"cc -std=c99 -x c m.h", "c++ -std=c++11 -x c++ m.h", "c++ -std=c++20 -Wconversion -x c++ m.hpp"}) {
-        const Finished checked = in_folder(fmt::format("{} -Wall -Wextra -Wpedantic -Werror -fsyntax-only", compiler));
-        EXPECT_EQ(checked.status, 0) << checked.output;
-      }
+      c << "#include \"" << model << ".h\"\n";
+      cpp << "#include \"" << model << ".hpp\"\n";
+    }
+    c.close();
+    cpp.close();
+    for (const char* compiler :
+         {"cc -std=c99 all.c", "c++ -std=c++11 -x c++ all.c", "c++ -std=c++20 -Wconversion all.cpp"}) {
+      const Finished checked = in_folder(fmt::format("{} -Wall -Wextra -Wpedantic -Werror -fsyntax-only", compiler));
+      EXPECT_EQ(checked.status, 0) << checked.output;
     }
   }
+}
+
+TEST_F(Compile, TheClassOfTheCppHeaderOwnsAndChecks) {
+  ASSERT_EQ(tarn("compile deep.tarn -o m.o --prefix m").status, 0);
+  const Finished built = in_folder(fmt::format(
+      "c++ -std=c++20 -Wall -Wextra -Wpedantic -Wconversion -Werror -I. '{}/tests/data/compiled_model.cpp' m.o -o "
+      "program && ./program",
+      TARN_SOURCE_DIR));
+  EXPECT_EQ(built.status, 0) << built.output;
 }
 
 // Names that C or the preprocessor would stumble over.
@@ -337,8 +352,7 @@ TEST_F(Compile, PackedWeightsPredictAsTheStateThatTheyCameFrom) {
 // says.
 TEST_F(Compile, TrainingWithRunningMeansEndsAsTheSessionEndsIt) {
   std::string text = kDeepModel;
-  text.insert(text.find("  batch"),
-              "  ema       ema(momentum = 0.9, overwrite_every = 2)\n  shuffle   false\n  epochs 3\n");
+  text.insert(text.find("  batch"), "  ema(momentum = 0.9, overwrite_every = 2)\n  shuffle   false\n  epochs 3\n");
   std::ofstream(folder_ / "deep.tarn") << text << "data {\n  csv \"deep.csv\"\n  x = columns(\"x1\"..\"x7\")\n"
                                        << "  t = columns(\"t1\"..\"t5\")\n}\n";
   constexpr std::size_t kRows = 31;
