@@ -86,6 +86,24 @@ TEST_F(CompileTargets, AMicrocontrollerNeedsTheArithmeticOfItsAbiAlone) {
   EXPECT_LE(size_of("p.o"), 8U * 1024);
 }
 
+// Where there is a compiler for microcontrollers, which is too large to ask for.
+TEST_F(CompileTargets, SelfTestsPassOnAnEmulatedMicrocontroller) {
+  for (const std::string model : {"iris", "deep"}) {
+    const Finished compiled =
+        tarn(fmt::format("compile '{}' -o m.o --prefix m --target thumbv7em-none-eabihf --test", path_of(model)));
+    ASSERT_EQ(compiled.status, 0) << compiled.output;
+    if (!has_program("arm-none-eabi-gcc") || !has_program("qemu-system-arm"))
+      GTEST_SKIP() << "arm-none-eabi-gcc or qemu-system-arm";
+    const Finished built = in_folder(fmt::format(
+        "arm-none-eabi-gcc -std=gnu99 -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 --specs=rdimon.specs "
+        "-T '{0}/memory.ld' '{0}/start.c' m_test.c m.o -lm -o program && "
+        "timeout 100 qemu-system-arm -M mps2-an386 -nographic -semihosting -kernel program",
+        fmt::format("{}/tests/data/cortex_m4", TARN_SOURCE_DIR)));
+    EXPECT_EQ(built.status, 0) << built.output;
+    EXPECT_THAT(built.output, HasSubstr("checks passed"));
+  }
+}
+
 // Vectors of 16 bytes without fused multiply-add, as x86-64 has them: the bits are those of x86-64.
 TEST_F(CompileTargets, WebAssemblyGetsTheBitsOfTheCodeInMemoryWithTheSameVectors) {
   for (const std::string model : {"iris", "deep"}) {
