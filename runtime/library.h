@@ -119,6 +119,7 @@ class LibrarySession {
 
   Answer read(const std::string& name, tarn_dtype dtype, void* values, std::size_t bytes);
   Answer write(const std::string& name, const tarn_view& values);
+  Answer classes(const std::string& input, char* names, std::size_t& bytes, std::size_t& count);
   Answer initialize(std::uint64_t seed);
   Answer save(const std::string& path);
   Answer load(const std::string& path);

@@ -158,6 +158,15 @@ tarn_status tarn_session_write(tarn_session* session, const char* name, const ta
   });
 }
 
+tarn_status tarn_session_classes(tarn_session* session, const char* input, char* names, size_t* bytes, size_t* count) {
+  return tarn::on_session(session, [&](LibrarySession& shared) {
+    Answer answer = tarn::need(input, "the name of the input");
+    if (!answer.failed()) answer = tarn::need(bytes, "the place for the number of bytes");
+    if (!answer.failed()) answer = tarn::need(count, "the place for the number of names");
+    return answer.failed() ? answer : shared.classes(input, names, *bytes, *count);
+  });
+}
+
 tarn_status tarn_session_initialize(tarn_session* session, uint64_t seed) {
   return tarn::on_session(session, [&](LibrarySession& shared) { return shared.initialize(seed); });
 }

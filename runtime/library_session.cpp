@@ -352,6 +352,24 @@ Answer LibrarySession::write(const std::string& name, const tarn_view& values) {
   return {};
 }
 
+Answer LibrarySession::classes(const std::string& input, char* names, std::size_t& bytes, std::size_t& count) {
+  if (program().find_input(input) == nullptr) return invalid(fmt::format("the model has no input '{}'", input));
+  const Turn turn(*this, Use::brief, false);
+  if (Answer refused = turn.refusal(); refused.failed()) return refused;
+  std::string all;
+  std::size_t found = 0;
+  if (const auto known = vocabularies_.find(input); known != vocabularies_.end()) {
+    found = known->second.size();
+    for (const std::string& name : known->second) all.append(name.c_str(), name.size() + 1);
+  }
+  if (names != nullptr && bytes < all.size())
+    return invalid(fmt::format("the memory for the names of classes has {} bytes; it needs {}", bytes, all.size()));
+  if (names != nullptr) std::ranges::copy(all, names);
+  bytes = all.size();
+  count = found;
+  return {};
+}
+
 Answer LibrarySession::initialize(std::uint64_t seed) {
   const Turn turn(*this, Use::brief, true);
   if (Answer refused = turn.refusal(); refused.failed()) return refused;

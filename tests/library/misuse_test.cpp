@@ -89,6 +89,7 @@ TEST(Misuse, InCppIsAnArgumentError) {
       {"a predictor of other types", [&](auto& s) { s.predictor()(doubles.data(), y.data(), 1); }, "other types"},
       {"a predictor without an array", [&](auto& s) { s.predictor()(none, y.data(), 1); }, "null, or not aligned"},
       {"a predictor with misaligned arrays", [&](auto& s) { s.predictor()(misaligned, y.data(), 1); }, "not aligned"},
+      {"classes of an unknown input", [](auto& s) { s.classes("z"); }, "no input 'z'"},
       {"negative threads", [](auto& s) { tarn::Session(s.model(), {.threads = -1}); }, "threads is negative"},
       {"a session that was moved from",
        [](auto& s) {
@@ -295,6 +296,7 @@ TEST_F(CApi, MisuseIsAStatusWithAMessage) {
       {"read another type", [&] { return tarn_session_read(session_, "dense_1.bias", TARN_F64, y, 8); }, TARN_INVALID,
        "is f32"},
       {"write nothing", [&] { return tarn_session_write(session_, "dense_1.bias", nullptr); }},
+      {"classes without a place", [&] { return tarn_session_classes(session_, "t", nullptr, nullptr, nullptr); }},
       {"save to no path", [&] { return tarn_session_save(session_, nullptr); }},
       {"load from no path", [&] { return tarn_session_load(session_, nullptr); }},
       {"stop nothing", [&] { return tarn_session_stop(nullptr); }},

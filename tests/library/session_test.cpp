@@ -72,7 +72,11 @@ TEST(Library, FitOnTheDataOfTheFileIsWhatTheDriverDoes) {
   const tarn::History history = session.fit_file_data({.epochs = 20});
   EXPECT_EQ(history.epochs.size(), 20U);
   EXPECT_TRUE(history.last().validation.has_value());
+  EXPECT_TRUE(expected.classes("t").empty());
   expected.load(folder / "driver.safetensors");
+  EXPECT_THAT(session.classes("t"), testing::UnorderedElementsAre("setosa", "versicolor", "virginica"));
+  EXPECT_EQ(expected.classes("t"), session.classes("t"));
+  EXPECT_TRUE(session.classes("x").empty());
   for (const auto& [name, tensor] : session.weights()) {
     EXPECT_EQ(floats(tensor), floats(expected.weights().at(name))) << name;
   }

@@ -235,6 +235,11 @@ TARN_API tarn_status tarn_session_predict(tarn_session* session, const tarn_arra
 TARN_API tarn_status tarn_session_read(tarn_session* session, const char* name, tarn_dtype dtype, void* values,
                                        size_t bytes);
 TARN_API tarn_status tarn_session_write(tarn_session* session, const char* name, const tarn_view* values);
+/* The names of the classes of an input or target whose data are labels, in the order of their numbers, each with a 0
+ * at its end; none before such data or weights trained on them were read. `*bytes` is the room at `names`, and becomes
+ * what they need; null names: they are only counted. */
+TARN_API tarn_status tarn_session_classes(tarn_session* session, const char* input, char* names, size_t* bytes,
+                                          size_t* count);
 /* Draws the initial weights again; slots and counters start anew. */
 TARN_API tarn_status tarn_session_initialize(tarn_session* session, uint64_t seed);
 

@@ -302,6 +302,19 @@ class Session {
     return tensors;
   }
 
+  // The names of the classes of an input or target whose data are labels, in the order of their numbers; none before
+  // such data, or weights that were trained on them, were read.
+  std::vector<std::string> classes(const std::string& input) const {
+    std::size_t bytes = 0, count = 0;
+    detail::check(tarn_session_classes(handle_.get(), input.c_str(), nullptr, &bytes, &count));
+    std::string names(bytes, '\0');
+    detail::check(tarn_session_classes(handle_.get(), input.c_str(), names.data(), &bytes, &count));
+    std::vector<std::string> classes;
+    for (const char* at = names.data(); classes.size() < count; at += classes.back().size() + 1)
+      classes.emplace_back(at);
+    return classes;
+  }
+
   // Draws the initial weights again; slots and counters start anew.
   void initialize(std::uint64_t seed) { detail::check(tarn_session_initialize(handle_.get(), seed)); }
 
