@@ -22,13 +22,13 @@ llvm::Value* number(llvm::Type* type, double value) {
   return llvm::ConstantInt::get(type, static_cast<std::uint64_t>(static_cast<std::int64_t>(value)), true);
 }
 
-// x86 before SSE4.1 and ARM of 32 bits round by a call of libm. There: adding and taking away 2^23 (2^52) leaves an
-// integer, rounded to the nearest, half to even; what is as large as that is an integer already.
+// x86 before SSE4.1, ARM of 32 bits and RISC-V round by a call of libm. There: adding and taking away 2^23 (2^52)
+// leaves an integer, rounded to the nearest, half to even; what is as large as that is an integer already.
 bool has_rounding(const Emission& emission) {
   const llvm::TargetMachine& machine = *emission.machine.llvm;
   const llvm::Triple& triple = machine.getTargetTriple();
   if (triple.isX86()) return machine.getMCSubtargetInfo()->checkFeatures("+sse4.1");
-  return !triple.isARM() && !triple.isThumb();
+  return triple.isAArch64() || triple.isWasm();
 }
 
 llvm::Value* round_by_adding(Builder& b, llvm::Value* x) {

@@ -111,6 +111,8 @@ TEST_F(Compile, SelfTestsPassInEveryForm) {
       {"deep", "--precision f64", "deep.o", "deep.o"},
       {"branches", "", "branches.o", "branches.o"},
       {"deep", "--cpu x86-64", "deep.o", "deep.o"},
+      {"math", "--cpu x86-64", "math.o", "math.o"},
+      {"math", "--cpu x86-64-v3", "math.o", "math.o"},
       {"sums", "--functions init,predict", "sums.o", "sums.o"},
   };
   for (const Case& item : cases) {
@@ -167,6 +169,14 @@ TEST_F(Compile, OnlyDocumentedSymbolsAreExportedAndNoneIsNeeded) {
     EXPECT_EQ(in_folder("nm --undefined-only --format=just-symbols " + file + " | grep -v :").output, "");
     // Nothing that can be written.
     EXPECT_EQ(in_folder("nm --defined-only " + file + " | grep ' [bBdDcC] '").output, "");
+  }
+  ASSERT_EQ(tarn(fmt::format("compile '{}' -o iris.so", path_of("iris"))).status, 0);
+  EXPECT_EQ(words(in_folder("nm -D --defined-only --format=just-symbols iris.so").output), all);
+  EXPECT_EQ(in_folder("nm -D --undefined-only iris.so").output, "");
+  for (const char* arguments : {"--cpu x86-64", "--cpu x86-64-v3", "--target riscv64-linux-gnu",
+                                "--precision f64 --cpu x86-64", "--precision f64 --target aarch64-linux-gnu"}) {
+    ASSERT_EQ(tarn(fmt::format("compile math.tarn -o math.o {}", arguments)).status, 0);
+    EXPECT_EQ(in_folder("nm --undefined-only math.o").output, "") << arguments;
   }
 }
 
@@ -469,6 +479,16 @@ TEST_F(Compile, WrongUseIsAnError) {
     EXPECT_EQ(result.status, item.status) << result.output;
     EXPECT_THAT(result.output, HasSubstr(item.message));
   }
+  // What cannot be written as a whole is not begun.
+  fs::create_directory(folder_ / "taken.o");
+  fs::create_directory(folder_ / "half.hpp");
+  const Finished taken = tarn(fmt::format("compile '{}' -o taken.o", iris));
+  EXPECT_EQ(taken.status, 1);
+  EXPECT_THAT(taken.output, HasSubstr("cannot write 'taken.o'"));
+  const Finished half = tarn(fmt::format("compile '{}' -o half.o", iris));
+  EXPECT_EQ(half.status, 1);
+  EXPECT_THAT(half.output, HasSubstr("cannot write 'half.hpp'"));
+  EXPECT_FALSE(fs::exists(folder_ / "half.o") || fs::exists(folder_ / "half.h"));
   const Finished unlinked = in_folder(fmt::format("PATH=/nowhere '{}' compile '{}' -o iris.so", TARN_BINARY, iris));
   EXPECT_EQ(unlinked.status, 1);
   EXPECT_THAT(unlinked.output, HasSubstr("needs a linker"));

@@ -55,6 +55,17 @@ train {
 }
 )";
 
+// Every function that a machine may lack an instruction for.
+inline constexpr const char* kMathModel = R"(model math {
+  input  x[7]
+  input  k[3]: i32
+  output a = floor(x) + ceil(x * 1.5) + round(x * 2.5)
+  output b = sin(x) + cos(x * 3) + tanh(x) + sigmoid(x) + erf(x) + softplus(x)
+  output c = (abs(x) + 0.1) ^ 1.7 + log(abs(x) + 1) + exp(x) + sqrt(abs(x)) + x % 0.3
+  output d = k // 2 + k % 3
+}
+)";
+
 class Compile : public testing::Test {
  protected:
   void SetUp() override {
@@ -62,6 +73,7 @@ class Compile : public testing::Test {
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     folder_ = name;
     std::ofstream(folder_ / "deep.tarn") << kDeepModel;
+    std::ofstream(folder_ / "math.tarn") << kMathModel;
   }
   void TearDown() override { fs::remove_all(folder_); }
 
@@ -73,7 +85,8 @@ class Compile : public testing::Test {
   }
   std::uint64_t size_of(const std::string& name) const { return fs::file_size(folder_ / name); }
   std::string path_of(const std::string& model) const {
-    return model == "deep" ? (folder_ / "deep.tarn").string() : example(model + ".tarn");
+    const fs::path made = folder_ / (model + ".tarn");
+    return fs::exists(made) ? made.string() : example(model + ".tarn");
   }
 
   // Weights of iris that are not the initial ones.
