@@ -1,14 +1,22 @@
 #!/usr/bin/env python3
-"""Writes the made-up data of the examples: sums.csv, line.csv, branches.csv. Run in this folder; the seed makes it repeatable."""
+"""Writes the made-up data of the examples: sums.csv, line.csv, branches.csv, and the pairs of digits in data/. Run in this folder; the
+seed makes it repeatable."""
 import csv
+import gzip
+import io
 import random
 
 
 def write(path, header, rows):
-    with open(path, "w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    data = text.getvalue().encode()
+    if path.endswith(".gz"):
+        data = gzip.compress(data, 9, mtime=0)
+    with open(path, "wb") as file:
+        file.write(data)
 
 
 def number(x):
@@ -38,7 +46,25 @@ def branches(count, draw):
         yield [number(v) for v in p + q] + [farther, number(apart)]
 
 
+def pairs(count, digits, draw):
+    """Two images of 64 pixels; whether they show the same digit, as every second pair does."""
+    by_label = {}
+    for digit in digits:
+        by_label.setdefault(digit[64], []).append(digit)
+    for i in range(count):
+        first = draw.choice(digits)
+        others = [d for d in digits if d[64] != first[64]]
+        second = draw.choice(by_label[first[64]] if i % 2 == 0 else others)
+        yield first[:64] + second[:64] + [1 if i % 2 == 0 else 0]
+
+
 write("sums.csv", ["x1", "x2", "x3", "x4", "x5", "label"], sums(250, random.Random(2024)))
 write("sums_test.csv", ["x1", "x2", "x3", "x4", "x5", "label"], sums(200, random.Random(4202)))
 write("line.csv", ["a", "b", "y"], line(400, random.Random(7)))
 write("branches.csv", ["left_x", "left_y", "right_x", "right_y", "farther", "apart"], branches(600, random.Random(11)))
+
+with gzip.open("data/digits.csv.gz", "rt") as file:
+    images = [[int(v) for v in row] for row in csv.reader(file)]
+pixels = [f"{side}{i}" for side in ("left", "right") for i in range(64)]
+write("data/digit_pairs.csv.gz", pixels + ["same"], pairs(1600, images[:1200], random.Random(5)))
+write("data/digit_pairs_test.csv.gz", pixels + ["same"], pairs(400, images[1200:], random.Random(6)))

@@ -277,6 +277,7 @@ void TrainBlock::read_reduce_on_plateau(const ast::Setting& setting) {
   if (result.mode != "auto" && result.mode != "min" && result.mode != "max")
     elaborator_.fail(a.span("mode"), "the mode must be \"auto\", \"min\" or \"max\"");
   monitors_.emplace_back(result.monitor, a.span("monitor"));
+  plateau_span_ = setting.key.span;
   elaborator_.program.settings.reduce_on_plateau = result;
 }
 
@@ -292,6 +293,15 @@ void TrainBlock::read_checkpoint(const ast::Setting& setting) {
   result.mode = a.text("mode", result.mode);
   if (result.best) monitors_.emplace_back(result.monitor, a.span("monitor"));
   elaborator_.program.settings.checkpoints.push_back(result);
+}
+
+void TrainBlock::check_plateau() {
+  if (!elaborator_.program.settings.reduce_on_plateau || has_errors(elaborator_.diagnostics)) return;
+  for (const TensorInfo& tensor : elaborator_.tensors) {
+    if (tensor.kind == TensorKind::hyper && tensor.name.ends_with(".lr")) return;
+  }
+  elaborator_.fail(plateau_span_,
+                   "reduce_on_plateau lowers an `lr` that is given as a number, and no optimizer has one");
 }
 
 void TrainBlock::check_monitor(const std::string& monitor, Span span) {

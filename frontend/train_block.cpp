@@ -101,6 +101,7 @@ void TrainBlock::elaborate() {
 
 void TrainBlock::finish() {
   for (const auto& [monitor, span] : monitors_) check_monitor(monitor, span);
+  check_plateau();
   if (!has_errors(elaborator_.diagnostics))
     elaborator_.program.graphs.insert_or_assign("report", std::move(report_->graph));
 }

@@ -125,6 +125,7 @@ class TrainBlock {
   void read_reduce_on_plateau(const ast::Setting& setting);
   void read_checkpoint(const ast::Setting& setting);
   void check_monitor(const std::string& monitor, Span span);
+  void check_plateau();
 
   // Names of layers or parameters in the source as prefixes of tensor names; unknown ones are reported.
   std::vector<std::string> resolve(const std::vector<ast::Path>& paths);
@@ -144,7 +145,7 @@ class TrainBlock {
   std::vector<GradientSetting> weight_decay_, clip_norm_, clip_global_norm_, clip_value_;
   std::optional<Average> average_;
   std::int64_t batches_per_update_ = 1;
-  Span accumulate_span_;
+  Span accumulate_span_, plateau_span_;
   NodeId sample_weight_node_ = kNoNode, class_weight_node_ = kNoNode;
   std::vector<std::pair<std::string, Span>> frozen_;
   std::vector<std::pair<std::string, Span>> monitors_;

@@ -7,15 +7,11 @@
 #include <filesystem>
 
 #include "ir/evaluator.h"
-#include "runtime/array_values.h"
-#include "runtime/dataset.h"
 #include "runtime/gradient_check.h"
-#include "runtime/training.h"
+#include "tests/unit/example_trial.h"
 
 namespace tarn {
 namespace {
-
-std::string example(const std::string& name) { return std::string(TARN_SOURCE_DIR) + "/examples/" + name + ".tarn"; }
 
 // Every model file among the examples: one that is added is tested.
 std::vector<std::string> all_examples() {
@@ -27,53 +23,6 @@ std::vector<std::string> all_examples() {
   std::sort(names.begin(), names.end());
   return names;
 }
-
-struct Trial {
-  Sources sources;
-  std::shared_ptr<Model> model;
-  std::unique_ptr<Session> session;
-  Vocabularies vocabularies;
-
-  Trial(const std::string& name, std::vector<std::pair<std::string, std::string>> overrides = {},
-        std::uint64_t seed = 0, DType float_type = DType::f32) {
-    ModelOptions options;
-    options.overrides = std::move(overrides);
-    options.float_type = float_type;
-    Result<std::shared_ptr<Model>> compiled = Model::compile(example(name), options, {"init"}, sources);
-    if (!compiled) throw std::runtime_error(format(compiled.error(), sources));
-    model = *compiled;
-    session = std::make_unique<Session>(model, seed);
-  }
-
-  const Program& program() const { return model->program(); }
-
-  Dataset data(const std::string& part = "") {
-    Result<Dataset> read = read_dataset(program(), model->folder(), {part, {}, true}, vocabularies);
-    if (!read) throw std::runtime_error(format(read.error(), sources));
-    return std::move(*read);
-  }
-
-  std::vector<double> predict(const std::vector<double>& sample) {
-    Result<Bytes> values =
-        input_values(Array::from_doubles(ArrayType::f64, {static_cast<std::int64_t>(sample.size())}, sample), {0},
-                     program().inputs.front(), 1, "test");
-    Rows rows;
-    rows.arrays.assign(program().inputs.size(), nullptr);
-    rows.arrays.front() = values->data();
-    rows.count = 1;
-    std::vector<Array> outputs;
-    EXPECT_EQ(session->predict(rows, outputs), Outcome::done);
-    return outputs.front().to_doubles();
-  }
-
-  double metric(const MetricValues& values, const std::string& name) const {
-    for (std::size_t i = 0; i < program().metrics.size(); ++i) {
-      if (program().metrics[i].name == name) return values.values[i].front();
-    }
-    ADD_FAILURE() << "no metric " << name;
-    return 0;
-  }
-};
 
 struct Prediction {
   const char* example;
@@ -216,6 +165,7 @@ TEST_P(EveryExample, GradientsAgreeWithDifferences) {
   Trial trial(GetParam(), {}, 3, DType::f64);
   if (!trial.program().trainable) GTEST_SUCCEED() << "nothing trains";
   if (!trial.program().trainable) return;
+  if (!trial.has_files()) GTEST_SKIP() << "the data of this example are not installed";
   const Dataset data = trial.data();
   EvaluationContext context;
   context.batch = std::min<std::int64_t>(8, static_cast<std::int64_t>(data.rows));
@@ -237,6 +187,7 @@ TEST_P(EveryExample, GradientsAgreeWithDifferences) {
 void compare_steps(const std::string& name, DType float_type, double tolerance) {
   Trial trial(name, {}, 5, float_type);
   if (!trial.program().trainable) return;
+  if (!trial.has_files()) GTEST_SKIP() << "the data of this example are not installed";
   const Program& program = trial.program();
   const Dataset data = trial.data();
   const auto batch = std::min<std::uint64_t>(static_cast<std::uint64_t>(program.settings.batch), data.rows);
