@@ -13,12 +13,14 @@
 namespace tarn {
 namespace {
 
-// Every model file among the examples: one that is added is tested.
+// Every model file among the examples: one that is added is tested. Not Fashion-MNIST, whose 100,000 parameters take
+// the evaluator seconds, and whose layers are those of the others.
 std::vector<std::string> all_examples() {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(std::string(TARN_SOURCE_DIR) + "/examples")) {
-    const bool is_model = entry.path().extension() == ".tarn" && !entry.path().stem().string().ends_with("_weights");
-    if (is_model) names.push_back(entry.path().stem().string());
+    const std::string stem = entry.path().stem().string();
+    const bool is_model = entry.path().extension() == ".tarn" && !stem.ends_with("_weights");
+    if (is_model && stem != "fashion_mnist") names.push_back(stem);
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -165,7 +167,6 @@ TEST_P(EveryExample, GradientsAgreeWithDifferences) {
   Trial trial(GetParam(), {}, 3, DType::f64);
   if (!trial.program().trainable) GTEST_SUCCEED() << "nothing trains";
   if (!trial.program().trainable) return;
-  if (!trial.has_files()) GTEST_SKIP() << "the data of this example are not installed";
   const Dataset data = trial.data();
   EvaluationContext context;
   context.batch = std::min<std::int64_t>(8, static_cast<std::int64_t>(data.rows));
@@ -187,7 +188,6 @@ TEST_P(EveryExample, GradientsAgreeWithDifferences) {
 void compare_steps(const std::string& name, DType float_type, double tolerance) {
   Trial trial(name, {}, 5, float_type);
   if (!trial.program().trainable) return;
-  if (!trial.has_files()) GTEST_SKIP() << "the data of this example are not installed";
   const Program& program = trial.program();
   const Dataset data = trial.data();
   const auto batch = std::min<std::uint64_t>(static_cast<std::uint64_t>(program.settings.batch), data.rows);
