@@ -60,6 +60,9 @@ Updates updates_of(const Json& test, bool has_target) {
     const Json& arguments = call.at("args");
     Array t = operand(arguments.at(0));
     Array y = has_target ? operand(arguments.at(1)) : t;
+    for (Array* array : {&y, &t}) {
+      if (array->shape.empty()) array->shape = {1};
+    }
     // Keras takes a list of predictions with top_k for the classes of one sample.
     if (has_top_k && y.shape.size() == 1) {
       y.shape.insert(y.shape.begin(), 1);

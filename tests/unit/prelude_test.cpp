@@ -441,6 +441,24 @@ TEST(Prelude, Metrics) {
   }
 }
 
+TEST(Prelude, MetricsApplyMetrics) {
+  const Compiled c = compile(
+      "metric informedness(y, t) {\n  right = true_negatives(y, t)\n  return recall(y, t) + right / (right + "
+      "false_positives(y, t)) - 1\n}\nmetric squared(y, t) = recall(y, t) * recall(y, t)\nmodel m { input y[2]; param "
+      "p = "
+      "1; output u = p * y }\ntrain { target t[2]; loss mse(y, t); metric informedness(y, t); metric v = squared(y, "
+      "t); "
+      "optimizer sgd }");
+  ASSERT_TRUE(c.result.program) << c.messages();
+  EXPECT_NE(c.program().find_tensor("metric.v.recall_1.decided_1.sums"), nullptr);
+  Values tensors = initial_tensors(c.program());
+  const Values inputs = {{"y", {{3, 2}, {0.9, 0.1, 0.4, 0.6, 0.7, 0.3}}}, {"t", {{3, 2}, {1, 0, 1, 0, 0, 1}}}};
+  for (const auto& [name, value] : evaluate_batch(c.program(), inputs, tensors, 3)) tensors[name] = value;
+  // One of three is found, and one of three others is left alone.
+  EXPECT_DOUBLE_EQ(report(c.program(), tensors).at("informedness").data[0], 1.0 / 3 + 1.0 / 3 - 1);
+  EXPECT_DOUBLE_EQ(report(c.program(), tensors).at("v").data[0], 1.0 / 9);
+}
+
 TEST(Prelude, ConfusionMatrix) {
   const Compiled c = compile(
       "model m { input y[2]; param p = 1; output u = p * y }\ntrain { target t[2]; loss mse(y, t); metric "
