@@ -39,6 +39,9 @@ struct CompiledModel {
   ModelInterface interface;
 };
 
+// Lets CodegenOptions::triple name machines other than this one. To be called before other threads make code.
+void enable_other_machines();
+
 // With several versions, which differ in their CPU, the object chooses when it is loaded: see cpu_dispatch.h. Errors:
 // an unknown target, CPUs that do not go together, and those of model_interface.
 Result<CompiledModel> compile_model(const Program& program, const std::vector<CpuVersion>& versions,

@@ -4,9 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <mutex>
 
+#include "codegen/other_machines.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/MC/MCSubtargetInfo.h"
@@ -40,60 +40,11 @@ void initialize_targets() {
   });
 }
 
-// The backends for other machines, and what is assumed of a machine that is known by its triple alone.
-struct Backend {
-  llvm::Triple::ArchType arch;
-  void (*initialize)();
-  const char *cpu, *features, *abi;
-};
-
-constexpr Backend kBackends[] = {
-    {llvm::Triple::aarch64,
-     [] {
-       LLVMInitializeAArch64TargetInfo();
-       LLVMInitializeAArch64Target();
-       LLVMInitializeAArch64TargetMC();
-       LLVMInitializeAArch64AsmPrinter();
-     },
-     "generic", "", ""},
-    {llvm::Triple::riscv64,
-     [] {
-       LLVMInitializeRISCVTargetInfo();
-       LLVMInitializeRISCVTarget();
-       LLVMInitializeRISCVTargetMC();
-       LLVMInitializeRISCVAsmPrinter();
-     },
-     "generic-rv64", "+m,+a,+f,+d,+c", "lp64d"},
-    {llvm::Triple::arm,
-     [] {
-       LLVMInitializeARMTargetInfo();
-       LLVMInitializeARMTarget();
-       LLVMInitializeARMTargetMC();
-       LLVMInitializeARMAsmPrinter();
-     },
-     "generic", "", ""},
-    {llvm::Triple::thumb,
-     [] {
-       LLVMInitializeARMTargetInfo();
-       LLVMInitializeARMTarget();
-       LLVMInitializeARMTargetMC();
-       LLVMInitializeARMAsmPrinter();
-     },
-     "generic", "", ""},
-    {llvm::Triple::wasm32,
-     [] {
-       LLVMInitializeWebAssemblyTargetInfo();
-       LLVMInitializeWebAssemblyTarget();
-       LLVMInitializeWebAssemblyTargetMC();
-       LLVMInitializeWebAssemblyAsmPrinter();
-     },
-     "generic", "+simd128,+bulk-memory,+nontrapping-fptoint,+sign-ext,+mutable-globals", ""},
-};
+std::span<const Backend> other_backends;
 
 const Backend* backend_of(const llvm::Triple& triple) {
-  const auto* const found = std::find_if(std::begin(kBackends), std::end(kBackends),
-                                         [&](const Backend& b) { return b.arch == triple.getArch(); });
-  return found == std::end(kBackends) ? nullptr : found;
+  const auto found = std::ranges::find(other_backends, triple.getArch(), &Backend::arch);
+  return found == other_backends.end() ? nullptr : &*found;
 }
 
 // The core that an architecture of microcontrollers came with: its name alone says nothing of a floating-point unit.
@@ -164,6 +115,8 @@ Target target_facts(const llvm::TargetMachine& machine) {
 }
 
 }  // namespace
+
+void add_backends(std::span<const Backend> backends) { other_backends = backends; }
 
 Result<Machine> make_machine(const CodegenOptions& options) {
   initialize_targets();

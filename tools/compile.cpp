@@ -232,6 +232,7 @@ Status write_all(const CompileOptions& options, Console& console) {
 
 int compile(const CompileOptions& options) {
   Console console(options);
+  if (!options.target.empty()) enable_other_machines();
   Status written = write_all(options, console);
   return written ? kDone : console.report(written.error());
 }
