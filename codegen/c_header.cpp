@@ -78,6 +78,11 @@ void HeaderWriter::opening() {
   put("{}.\n", api_.has_state() ? "; of calls\n * with the same state, none may write it (init, train_step, "
                                   "train_epoch, adapt) while another runs"
                                 : "");
+  if (origin_.triple.starts_with("thumb") || origin_.triple.starts_with("arm")) {
+    put(" * Where the machine has no double precision, functions of its ABI are called (__aeabi_dadd and others), "
+        "which come\n"
+        " * with every compiler for it, and at most sqrt of libm.\n");
+  }
   put(" * Stack: no function takes more than {} bytes, those of the functions it calls included.\n *\n",
       origin_.stack_bytes);
   put(" * Samples lie one behind the other, each in row-major order:\n");

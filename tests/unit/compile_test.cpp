@@ -497,7 +497,7 @@ TEST_F(Compile, WrongUseIsAnError) {
 TEST_F(Compile, TheExamplesOfEmbeddingBuildAndRun) {
   fs::create_directory(folder_ / "examples");
   for (const char* name : {"embed_c/main.c", "embed_c/Makefile", "embed_cpp/main.cpp", "embed_cpp/CMakeLists.txt",
-                           "iris.tarn", "iris.csv"}) {
+                           "web/Makefile", "iris.tarn", "iris.csv", "sums.tarn", "sums.csv"}) {
     fs::create_directories((folder_ / "examples" / name).parent_path());
     fs::copy_file(example(name), folder_ / "examples" / name);
   }
@@ -509,6 +509,9 @@ TEST_F(Compile, TheExamplesOfEmbeddingBuildAndRun) {
       TARN_BINARY));
   EXPECT_EQ(in_cpp.status, 0) << in_cpp.output;
   EXPECT_THAT(in_cpp.output, HasSubstr("setosa 0.9"));
+  const Finished in_web = in_folder(fmt::format("cd examples/web && make TARN='{}' && ls", TARN_BINARY));
+  EXPECT_EQ(in_web.status, 0) << in_web.output;
+  EXPECT_THAT(in_web.output, testing::AllOf(HasSubstr("sums.wasm"), HasSubstr("sums.mjs"), HasSubstr("sums.d.mts")));
 }
 
 }  // namespace
