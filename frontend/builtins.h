@@ -51,6 +51,8 @@ std::span<const Builtin> other_builtins();        // builtins_other.cpp
 
 // einsum.cpp: a product of two operands, or a sum and transposition of one, by letters.
 Value run_einsum(BuiltinCall& call);
+// gather.cpp
+Value run_gather(BuiltinCall& call);
 
 // Axes counted from either end as an ascending list; none given: all. An error says what is wrong.
 std::optional<std::vector<std::int64_t>> axes_argument(BuiltinCall& call, std::size_t argument, const Shape& shape);

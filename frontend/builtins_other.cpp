@@ -48,12 +48,17 @@ Value run_random(BuiltinCall& call) {
   GraphContext& graph = *e.context();
   const std::optional<Shape> shape = e.to_shape(call.value(0), call.span_of(0));
   auto per_step = call.has(1) ? e.to_truth(call.value(1), call.span_of(1), "per_step") : std::optional<bool>(false);
-  if (!shape || !per_step || !e.spend(1, call.span)) return ErrorValue{};
+  const auto seed =
+      call.has(2) ? e.to_integer(call.value(2), call.span_of(2), "the seed") : std::optional(std::int64_t{0});
+  if (!shape || !per_step || !seed || !e.spend(1, call.span)) return ErrorValue{};
   if (graph.per_step_draws) per_step = true;
   Instance& owner = *e.activation->instance;
   if (graph.draw_path.empty() && owner.parent != nullptr) owner.assign_name("");
   const std::string path = graph.draw_path.empty() ? owner.path : graph.draw_path;
-  const auto stream = static_cast<std::int64_t>(stream_of(path, graph.draws[path]++));
+  // A seed stands for the path, so that draws of one seed are the same wherever they stand.
+  const std::string seeded = call.has(2) ? fmt::format("seed {}", *seed) : std::string();
+  const std::uint64_t occurrence = graph.draws[seeded.empty() ? path : path + ", " + seeded]++;
+  const auto stream = static_cast<std::int64_t>(stream_of(seeded.empty() ? path : seeded, occurrence));
   e.locate(call.span);
   return e.tensor(
       e.builder().source(op, Type{graph.float_type, !*per_step, *shape},
@@ -75,18 +80,17 @@ Value run_loss_of(BuiltinCall& call) {
 constexpr Builtin kTable[] = {
     {"einsum", "einsum(letters, a, b = none)", run_einsum, "sum of products by letters: \"mk,kn->mn\""},
     {"one_hot", "one_hot(i, n)", run_one_hot, "1 at index i of n, else 0; out of range, all 0"},
+    {"gather", "gather(table, i, axis = 0)", run_gather, "the rows of a table by index, clamped into range"},
     {"iota", "iota(n)", run_iota, "0, 1, …, n - 1 as i32"},
-    {"random_uniform", "random_uniform(shape, per_step = false)", run_random<Op::random_uniform>,
+    {"random_uniform", "random_uniform(shape, per_step = false, seed = none)", run_random<Op::random_uniform>,
      "uniform on [0, 1), drawn anew for every sample or once a step"},
-    {"random_normal", "random_normal(shape, per_step = false)", run_random<Op::random_normal>,
+    {"random_normal", "random_normal(shape, per_step = false, seed = none)", run_random<Op::random_normal>,
      "normal with mean 0 and variance 1, drawn anew for every sample or once a step"},
     {"copy", "copy(f)", run_copy, "the same layer with parameters of its own"},
     {"loss_of", "loss_of(y)", run_loss_of, "the name of the loss whose first argument is y, else none; in metrics"},
-    {"cumsum", "cumsum(x, *, axis = 0)", run_unsupported, "running sum along an axis"},
     {"conv", "conv(x, kernel, strides = 1, padding = \"valid\", dilation = 1, groups = 1)", run_unsupported,
      "convolution"},
     {"pool", "pool(x, size, strides = none, padding = \"valid\")", run_unsupported, "pooling"},
-    {"gather", "gather(table, i, axis = 0)", run_unsupported, "rows of a table by index"},
     {"grad", "grad(y, x)", run_unsupported, "gradient of the scalar y by x"},
 };
 

@@ -46,6 +46,7 @@ struct GraphContext {
   bool across_samples = false;                           // batch_sum and its kin are allowed
   bool has_objective = false;                            // regularizers and penalties are wanted
   bool updates_states = false;                           // `<-` of layers' states is stored
+  bool adapts = false;                                   // `adapt` blocks are run
   bool report = false;                                   // metrics are read, not updated
   bool per_step_draws = false;                           // initializers and optimizers: one draw a step
   std::string draw_path;                                 // what draws belong to, where it is not the instance at work
@@ -274,6 +275,8 @@ class Elaborator {
   bool takes_metric = false;                // the call at work is the one that a `metric` line makes
   std::map<std::string, int> metric_calls;  // inside it: how often a metric was applied at each path
 
+  bool has_adapt = false;  // a layer has an `adapt` block
+
   // Batches whose gradients together make one update, in a train block with `accumulate`: there `step` counts updates.
   std::int64_t batches_per_update = 1;
   // The f64 counter "step" (batches done) or "epoch", as it stands in the program.
@@ -310,6 +313,7 @@ class Elaborator {
   void execute_if(const ast::If& statement, Body& body);
   bool execute_check(const ast::Check& statement, Span span);
   void execute_penalty(const ast::Penalty& statement, Body& body, Span span);
+  void execute_adapt(const ast::Adapt& statement, Body& body, Span span);
   void execute_output(const ast::Output& statement, Body& body, Span span);
 
   void declare_input(const ast::Variable& variable, Body& body, Span span);

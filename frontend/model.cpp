@@ -100,6 +100,41 @@ void check_overrides(Elaborator& e, const std::vector<Override>& overrides) {
   }
 }
 
+std::string owner_of(const std::string& tensor) { return tensor.substr(0, tensor.rfind('.') + 1); }
+
+// One pass fits all states that have an `adapt` block, so none may be fitted to what another layer's give.
+void check_adapted(Elaborator& e, const Graph& graph) {
+  std::set<std::string> stored;
+  for (const GraphResult& r : graph.results()) stored.insert(r.name);
+  for (const GraphResult& r : graph.results()) {
+    std::vector<bool> needed(r.node + 1, false);
+    needed[r.node] = true;
+    for (NodeId id = r.node + 1; id-- > 0;) {
+      if (!needed[id]) continue;
+      for (const NodeId input : graph[id].inputs) needed[input] = true;
+      if (graph[id].op != Op::tensor) continue;
+      const std::string& name = graph[id].attributes.text(Key::name);
+      if (!stored.contains(name) || owner_of(name) == owner_of(r.name)) continue;
+      e.fail(e.find_tensor(r.name)->declared,
+             fmt::format("'{}' would be fitted to what '{}' gives, which is fitted in the same pass over the data",
+                         r.name, name));
+      return;
+    }
+  }
+}
+
+void elaborate_adapt(Elaborator& e, const Blocks& blocks) {
+  const std::unique_ptr<GraphContext> graph = e.new_graph("adapt");
+  graph->adapts = graph->across_samples = true;
+  const Elaborator::Working working(e, *graph);
+  elaborate_graph(e, blocks, nullptr);
+  graph->graph.results().clear();
+  for (const std::string& name : graph->updated)
+    graph->graph.add_result(ResultKind::store, name, graph->current.at(name));
+  check_adapted(e, graph->graph);
+  e.program.graphs.insert_or_assign("adapt", std::move(graph->graph));
+}
+
 void finish(Elaborator& e) {
   for (auto& [name, graph] : e.program.graphs) graph = compacted(graph);
   drop_unread(e);
@@ -152,6 +187,7 @@ void elaborate_program(Elaborator& e, std::vector<Override>& overrides) {
       std::erase_if(graph->graph.results(), [](const GraphResult& r) { return r.kind == ResultKind::output; });
     e.program.graphs.insert_or_assign(name, std::move(graph->graph));
   }
+  if (e.has_adapt && !e.stopped()) elaborate_adapt(e, blocks);
   if (train && !e.stopped()) train->finish();
   check_overrides(e, overrides);
   if (e.program.outputs.empty() && !has_errors(e.diagnostics)) {

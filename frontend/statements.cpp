@@ -55,7 +55,7 @@ void Elaborator::execute(const ast::Statement& statement, Body& body) {
             if (!execute_check(c, span)) give_up(body);
           },
           [&](const ast::Penalty& p) { execute_penalty(p, body, span); },
-          [&](const ast::Adapt&) { fail(span, "'adapt' is not supported yet"); },
+          [&](const ast::Adapt& a) { execute_adapt(a, body, span); },
           [&](const ast::Evaluate& e) {
             if (evaluate(*e.value).is_error()) give_up(body);
           },
@@ -201,6 +201,19 @@ void Elaborator::execute_penalty(const ast::Penalty& statement, Body& body, Span
     return;
   }
   context_->penalties.push_back(convert(*node, context_->float_type));
+}
+
+// States are fitted in a pass of their own over the training rows, which has a graph of its own.
+void Elaborator::execute_adapt(const ast::Adapt& statement, Body& body, Span span) {
+  if (body.kind != BodyKind::layer && body.kind != BodyKind::model) {
+    fail(span, fmt::format("'adapt' may stand only in a layer or model, not in {}", body.owner));
+    return;
+  }
+  has_adapt = true;
+  if (!context_->adapts) return;
+  context_->updates_states = true;
+  execute(statement.block, body);
+  context_->updates_states = false;
 }
 
 void Elaborator::execute_output(const ast::Output& output, Body& body, Span span) {

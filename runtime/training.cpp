@@ -153,7 +153,7 @@ FitResult fit(Session& session, const Rows& training, const Rows* validation, co
   FitResult result;
   if (watchers.has_ended()) result.end = FitResult::End::stopped_early;
   const auto first_epoch = static_cast<std::int64_t>(session.scalar("epoch"));
-  if (first_epoch == 0 && session.adapt(training) == Outcome::stopped) {
+  if (options.adapt && first_epoch == 0 && session.adapt(training) == Outcome::stopped) {
     result.end = FitResult::End::interrupted;
     return result;
   }

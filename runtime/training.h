@@ -26,6 +26,8 @@ struct EpochReport {
 struct FitOptions {
   std::int64_t epochs = 1;
   bool shuffle = true;
+  // Before the first epoch, states with an `adapt` block are fitted to the training rows.
+  bool adapt = true;
   // An interrupted epoch is undone, so that a checkpoint written afterwards resumes at its start (costs a copy of the
   // state an epoch).
   bool undo_interrupted = false;

@@ -147,6 +147,7 @@ class Run {
     options.epochs = program().settings.epochs;
     options.shuffle = program().settings.shuffle;
     options.undo_interrupted = true;
+    options.adapt = options_.weights.empty();  // given weights bring their fitted states
     options.memory = &memory_;
     options.on_checkpoint = [&](const CheckpointSetting& setting) {
       return attempt(save_checkpoint(folder_of(setting, model_)));

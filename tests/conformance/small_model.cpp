@@ -43,6 +43,7 @@ class Evaluated : public SmallModel {
 
   Result<double> train(const Data& data) override { return epoch("train", data); }
   Result<double> evaluate(const Data& data) override { return epoch("evaluate", data); }
+  Status adapt(const Data& data) override { return run_batches("adapt", data); }
 
   Result<std::vector<double>> predict(const Data& data, const std::string& output) override {
     TARN_TRY(const Values results, run(program_.graphs.at("predict"), context_for(data, 0, data.rows)));
@@ -84,6 +85,15 @@ class Evaluated : public SmallModel {
       const auto size = static_cast<std::size_t>(element_count(t.type.shape));
       tensors_[t.name] = {t.type.shape, std::vector<double>(size, t.initial)};
     }
+    TARN_RETURN_IF_ERROR(run_batches(name, data));
+    EvaluationContext context;
+    context.tensors = tensors_;
+    TARN_TRY(report_, run(program_.graphs.at("report"), context));
+    return report_.at("loss").data[0];
+  }
+
+  // Runs a graph on batch after batch, and keeps what it stores.
+  Status run_batches(const std::string& name, const Data& data) {
     const Graph& graph = program_.graphs.at(name);
     for (std::int64_t begin = 0; begin < data.rows; begin += program_.settings.batch) {
       const std::int64_t end = std::min(data.rows, begin + program_.settings.batch);
@@ -93,10 +103,7 @@ class Evaluated : public SmallModel {
         if (result.kind == ResultKind::store) tensors_[result.name] = results.at(result.name);
       }
     }
-    EvaluationContext context;
-    context.tensors = tensors_;
-    TARN_TRY(report_, run(program_.graphs.at("report"), context));
-    return report_.at("loss").data[0];
+    return Done{};
   }
 
   Program program_;
@@ -139,6 +146,10 @@ class Native : public SmallModel {
 
   Result<double> evaluate(const Data& data) override { return loss(session_.evaluate(rows_of(data), metrics_)); }
 
+  Status adapt(const Data& data) override {
+    return session_.adapt(rows_of(data)) == Outcome::done ? Status(Done{}) : Status(failure("the pass came to no end"));
+  }
+
   Result<std::vector<double>> predict(const Data& data, const std::string& output) override {
     std::vector<Array> outputs;
     if (session_.predict(rows_of(data), outputs) != Outcome::done) return failure("prediction came to no end");
@@ -174,14 +185,15 @@ class Native : public SmallModel {
     rows.count = static_cast<std::uint64_t>(data.rows);
     for (const InputInfo& input : session_.program().inputs) {
       const auto it = data.arrays.find(input.name);
-      TARN_CHECK(it != data.arrays.end(), "no values for '" + input.name + "'");
+      TARN_CHECK(it != data.arrays.end() || input.role != InputRole::input, "no values for '" + input.name + "'");
       Shape shape = input.type.shape;
       shape.insert(shape.begin(), data.rows);
       const ArrayType type = input.type.dtype == DType::f32   ? ArrayType::f32
                              : input.type.dtype == DType::f64 ? ArrayType::f64
                              : input.type.dtype == DType::i32 ? ArrayType::i32
                                                               : ArrayType::boolean;
-      arrays_.push_back(Array::from_doubles(type, shape, it->second));
+      const std::vector<double> zeros(static_cast<std::size_t>(element_count(shape)));
+      arrays_.push_back(Array::from_doubles(type, shape, it == data.arrays.end() ? zeros : it->second));
     }
     for (const Array& array : arrays_) rows.arrays.push_back(array.data.data());
     return rows;

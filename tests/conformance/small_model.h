@@ -33,6 +33,8 @@ class SmallModel {
   // One epoch over the rows as they stand; the mean loss.
   virtual Result<double> train(const Data& data) = 0;
   virtual Result<double> evaluate(const Data& data) = 0;
+  // The pass that fits states with an `adapt` block; arrays of targets are not needed.
+  virtual Status adapt(const Data& data) = 0;
   // The values of one output, row by row.
   virtual Result<std::vector<double>> predict(const Data& data, const std::string& output) = 0;
 

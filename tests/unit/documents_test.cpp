@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <regex>
@@ -151,6 +152,11 @@ TEST(Documents, LanguagePageHasTheLimitsOfTheCode) {
     const std::string line = fmt::format("\n| {} | {} |\n", row.what, grouped(row.value));
     EXPECT_NE(page.find(line), std::string::npos) << line;
   }
+}
+
+TEST(Documents, PreludePageIsUpToDate) {
+  const std::string command = fmt::format("python3 '{}/tools/prelude_page.py' --check", TARN_SOURCE_DIR);
+  EXPECT_EQ(std::system(command.c_str()), 0) << "run tools/prelude_page.py";
 }
 
 // Links to files of the repository lead somewhere.

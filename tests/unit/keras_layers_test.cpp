@@ -1,0 +1,338 @@
+// Cases of Keras's own unit tests of layers, regularizers, constraints and initializers (tests/data/keras/layers.json)
+// as small Tarn models, each run by the reference evaluator and as native code in f64 and f32, within the tolerance of
+// the case.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <iostream>
+#include <set>
+
+#include "frontend/frontend.h"
+#include "tests/conformance/keras_cases.h"
+
+namespace tarn::conformance {
+namespace {
+
+// Kinds of cases about things that Tarn does not have.
+struct Absent {
+  const char* part;  // of the name of the layer or method
+  const char* kind;
+};
+constexpr Absent kAbsentLayers[] = {
+    {"LSTM", "recurrent layers"},   {"GRU", "recurrent layers"},
+    {"RNN", "recurrent layers"},    {"Bidirectional", "recurrent layers"},
+    {"Pooling", "pooling layers"},  {"Conv", "convolutions"},
+    {"Cropping", "image layers"},   {"ZeroPadding", "image layers"},
+    {"UpSampling", "image layers"}, {"Attention", "attention as Keras cuts it into layers"},
+};
+constexpr Absent kAbsentMethods[] = {
+    {"config", "configurations written out, where Tarn has its source text"},
+};
+
+// A class of Keras where name, arguments or axes are not spelled as the rules below have it.
+struct Spelling {
+  std::string name = {};
+  std::map<std::string, std::string> arguments = {};
+  std::vector<std::string> weights = {};  // in the order of set_weights
+};
+const std::map<std::string, Spelling> kSpellings = {
+    {"ReLU", {"relu"}},
+    {"ELU", {"elu"}},
+    {"LeakyReLU", {"leaky_relu"}},
+    {"PReLU", {"prelu", {}, {"alpha"}}},
+    {"Dense", {"dense", {}, {"kernel", "bias"}}},
+    {"Embedding",
+     {"embedding",
+      {{"embeddings_initializer", "init"},
+       {"embeddings_regularizer", "regularizer"},
+       {"embeddings_constraint", "constraint"}},
+      {"embeddings"}}},
+    {"BatchNormalization",
+     {"batch_norm",
+      {{"moving_variance_initializer", "moving_var_init"}},
+      {"gamma", "beta", "moving_mean", "moving_var"}}},
+    {"LayerNormalization", {"layer_norm", {}, {"gamma", "beta"}}},
+    {"GroupNormalization", {"group_norm", {}, {"gamma", "beta"}}},
+    {"RMSNormalization", {"rms_norm", {}, {"scale"}}},
+    {"SpatialDropout1D", {"spatial_dropout"}},
+    {"SpatialDropout2D", {"spatial_dropout"}},
+    {"SpatialDropout3D", {"spatial_dropout"}},
+    {"Reshape", {"reshape", {{"target_shape", "shape"}}}},
+    {"Permute", {"permute", {{"dims", "axes"}}}},
+    {"L1L2", {"l1_l2"}},
+    {"L1", {"l1", {{"l1", "strength"}}}},
+    {"L2", {"l2", {{"l2", "strength"}}}},
+    {"RandomNormal", {"normal"}},
+    {"RandomUniform", {"uniform"}},
+};
+
+std::string tarn_name(const std::string& class_name) {
+  const auto it = kSpellings.find(class_name);
+  return it == kSpellings.end() ? function_name(class_name) : it->second.name;
+}
+
+const PreludeName* definition_of(const std::string& name) {
+  static const std::vector<PreludeName> names = prelude_names();
+  const auto it = std::find_if(names.begin(), names.end(), [&](const PreludeName& n) {
+    return n.name == name && !n.file.starts_with("prelude/modules");
+  });
+  return it == names.end() ? nullptr : &*it;
+}
+
+bool takes(const PreludeName& definition, const std::string& argument) {
+  const std::string& text = definition.signature;
+  for (std::size_t at = text.find(argument); at != std::string::npos; at = text.find(argument, at + 1)) {
+    const char before = text[at - 1], after = text[at + argument.size()];
+    if ((before == '(' || before == ' ') && (after == ',' || after == ')' || after == ' ')) return true;
+  }
+  return false;
+}
+
+// "zeros", {"call": {"name": "src.initializers.Constant"}, "args": [0.01]} as functions of the prelude; data as they
+// are.
+std::string value_text(const std::string& key, const Json& value) {
+  const bool is_function = key.ends_with("initializer") || key.ends_with("regularizer") ||
+                           key.ends_with("constraint") || key.ends_with("activation");
+  if (value.is_object() && value.contains("call")) {
+    std::string path = value.at("call").at("name").get<std::string>();
+    std::string arguments;
+    for (const Json& argument : value.value("args", Json::array()))
+      arguments += (arguments.empty() ? "" : ", ") + argument_text(argument);
+    return fmt::format("{}({})", tarn_name(path.substr(path.rfind('.') + 1)), arguments);
+  }
+  if (!is_function || !value.is_string()) return argument_text(value);
+  const std::string name = value.get<std::string>();
+  return std::isupper(static_cast<unsigned char>(name[0])) != 0 ? tarn_name(name) : name;
+}
+
+// Axes that Keras counts with the samples first.
+Json without_samples(const std::string& key, const Json& value) {
+  if (key == "noise_shape" && value.is_array()) return Json(std::vector<Json>(value.begin() + 1, value.end()));
+  if (key != "axis" && key != "axes" && key != "shared_axes" && key != "dims") return value;
+  if (value.is_array()) {
+    Json axes = Json::array();
+    for (const Json& axis : value) axes.push_back(without_samples(key, axis));
+    return axes;
+  }
+  return value.is_number() && value.get<int>() > 0 ? Json(value.get<int>() - 1) : value;
+}
+
+struct Configuration {
+  std::string text;     // "units = 2, use_bias = false"
+  std::string missing;  // an argument that Tarn's definition does not have
+};
+
+Configuration configuration_of(const Json& test, const PreludeName& definition, bool has_samples) {
+  Configuration result;
+  Json given = test.at("defaults");
+  given.update(test.at("config"));
+  const auto spelling = kSpellings.find(test.at("layer").get<std::string>());
+  for (const auto& [key, value] : given.items()) {
+    std::string name = key;
+    if (key.ends_with("_initializer")) name = key.substr(0, key.size() - std::string("ializer").size());
+    if (spelling != kSpellings.end() && spelling->second.arguments.contains(key))
+      name = spelling->second.arguments.at(key);
+    if (!takes(definition, name)) {
+      if (test.at("config").contains(key) && value != test.at("defaults").value(key, Json())) result.missing = key;
+      continue;
+    }
+    if (value.is_null()) continue;
+    const Json mine = has_samples ? without_samples(key, value) : value;
+    result.text += fmt::format("{}{} = {}", result.text.empty() ? "" : ", ", name, value_text(key, mine));
+  }
+  return result;
+}
+
+std::vector<double> numbers_of(const Json& array) {
+  return array.is_object() && array.contains("data") ? array.at("data").get<std::vector<double>>()
+                                                     : array_of(array).values;
+}
+
+// What a case leaves out because its test draws it. Batch renormalization: numpy.random.seed(1337) and the draws that
+// test_renorm_correctness makes after it. PReLU: unseeded; the slope of each channel is y / x where it shows first, and
+// all other places must have the same.
+std::map<std::string, std::vector<double>> drawn_weights(const Json& test) {
+  const std::string name = test.at("test").get<std::string>();
+  if (name.find("test_renorm_correctness") != std::string::npos) {
+    return {{"moving_mean", {-0.7031873098624105, -0.49028236278771464, -0.3218143296501526}},
+            {"moving_var", {0.12246064143800661, 1.1033322351069152, 0.005632286407317055}},
+            {"renorm_mean", {-0.5572507081239421, 0.3372170084417056, 1.5488359716694058}},
+            {"renorm_deviation", {0.3146317208695186, 1.7126456993314512, 0.8602680450985327}},
+            {"gamma", {0.9440372093239868, 1.1186383367445605, 1.1698518905137663}},
+            {"beta", {-0.1691220157640505, -0.06995228442321605, 0.0582962841937446}}};
+  }
+  if (name.find("test_prelu_correctness") != std::string::npos) {
+    const std::vector<double> x = numbers_of(test.at("args").at(0)), y = array_of(test.at("expected")).values;
+    std::vector<double> alpha(3);
+    for (std::size_t i = x.size(); i-- > 0;) {
+      if (x[i] < 0) alpha[i % 3] = y[i] / x[i];
+    }
+    return {{"alpha", alpha}};
+  }
+  return {};
+}
+
+// A case as a model: what it is called with, and where its weights come from.
+struct LayerModel {
+  std::string inputs, call;
+  Data data;
+  Shape output;  // of all samples
+  std::map<std::string, std::vector<double>> weights;
+};
+
+void add_input(LayerModel& model, const std::string& name, const Json& array, bool has_samples) {
+  const Shape shape = array.at("shape").get<Shape>();
+  const std::string dtype = array.value("dtype", "float32");
+  const std::string type = dtype.starts_with("int") ? ": i32" : dtype == "bool" ? ": bool" : "";
+  model.inputs += fmt::format("  input {}{}{}\n", name, shape_text(shape, has_samples ? 1 : 0), type);
+  model.data.arrays[name] = numbers_of(array);
+  if (has_samples) model.data.rows = shape.at(0);
+}
+
+std::string model_text(const LayerModel& model, bool trains) {
+  std::string text = fmt::format("model m {{\n{}", model.inputs);
+  if (trains) text += "  param unused = 0\n";
+  text += fmt::format("  {}\n  output y = result{}\n}}\n", model.call, trains ? " + 0 * unused" : "");
+  if (!trains) return text;
+  Shape sample(model.output.begin() + 1, model.output.end());
+  return text +
+         fmt::format("train {{\n  target pick{}\n  loss sum(y * pick)\n  optimizer sgd(lr = 0)\n  batch {}\n}}\n",
+                     shape_text(sample), model.data.rows);
+}
+
+// The result of a training step, element by element: the loss is the one that is picked. Between steps the weights and
+// states are set back.
+Result<std::vector<double>> result_in_training(SmallModel& small, const LayerModel& model,
+                                               const std::vector<std::string>& states) {
+  std::map<std::string, std::vector<double>> before;
+  for (const std::string& state : states) before[state] = small.tensor(state);
+  Data data = model.data;
+  std::vector<double> result;
+  const auto size = static_cast<std::size_t>(element_count(model.output));
+  for (std::size_t i = 0; i < size; ++i) {
+    std::vector<double> pick(size, 0.0);
+    pick[i] = static_cast<double>(model.data.rows);
+    data.arrays["pick"] = pick;
+    for (const auto& [name, values] : before) small.set_tensor(name, values);
+    TARN_TRY(const double value, small.train(data));
+    result.push_back(value);
+  }
+  return result;
+}
+
+// Some expected values are parts of the result: an index, or slice(None,None,None), for each of its first axes.
+Result<std::vector<double>> part_of(const std::vector<double>& values, Shape shape, const Json& result_index) {
+  Json indices = result_index.size() == 1 && result_index[0].is_array() ? result_index[0] : result_index;
+  std::vector<std::vector<double>> parts = {values};
+  for (std::size_t axis = 0; axis < indices.size(); ++axis) {
+    const bool is_all = indices[axis].is_string();
+    std::vector<std::vector<double>> next;
+    for (const std::vector<double>& part : parts) {
+      const std::size_t size = part.size() / static_cast<std::size_t>(shape[axis]);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(shape[axis]); ++i) {
+        if (!is_all && i != indices[axis].get<std::size_t>()) continue;
+        const auto begin = part.begin() + static_cast<std::ptrdiff_t>(i * size);
+        next.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(size));
+      }
+    }
+    parts = std::move(next);
+  }
+  std::vector<double> result;
+  for (const std::vector<double>& part : parts) result.insert(result.end(), part.begin(), part.end());
+  return result;
+}
+
+std::string absent_kind(const Json& test) {
+  const std::string layer = test.at("layer").get<std::string>(), method = test.at("method").get<std::string>();
+  for (const Absent& absent : kAbsentMethods) {
+    if (method.find(absent.part) != std::string::npos) return absent.kind;
+  }
+  for (const Absent& absent : kAbsentLayers) {
+    if (layer.find(absent.part) != std::string::npos) return absent.kind;
+  }
+  return "";
+}
+
+// mask: one number for each place, made as large as the input where the function takes it so.
+Json full_mask(const Json& mask, const Json& x) {
+  Json full = mask;
+  std::vector<double> values = numbers_of(mask);
+  const auto size = static_cast<std::size_t>(element_count(x.at("shape").get<Shape>()));
+  const std::size_t count = values.size();
+  for (std::size_t i = count; i < size; ++i) values.push_back(values[i % count]);
+  full["shape"] = x.at("shape");
+  full["data"] = values;
+  return full;
+}
+
+Verdict check_layer(const Json& test) {
+  if (const std::string kind = absent_kind(test); !kind.empty()) return {"", kind};
+  const std::string layer = test.at("layer").get<std::string>(), name = tarn_name(layer);
+  const PreludeName* definition = definition_of(name);
+  if (definition == nullptr) return {fmt::format("the prelude has no '{}'", name), ""};
+  const bool is_layer = definition->kind == "layer";
+  // Functions without parameters take the array of Keras as one sample, so that axes mean the same; merges go by
+  // samples.
+  const Json& first = test.at("args").at(0);
+  const bool has_samples = is_layer || first.is_array();
+  const Configuration configuration = configuration_of(test, *definition, has_samples);
+  if (!configuration.missing.empty())
+    return {fmt::format("'{}' has no argument '{}'", name, configuration.missing), ""};
+
+  LayerModel model;
+  model.data.rows = 1;
+  std::string inputs;
+  const std::vector<Json> arrays =
+      first.is_array() ? std::vector<Json>(first.begin(), first.end()) : std::vector{first};
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    const std::string input = fmt::format("x{}", i);
+    add_input(model, input, arrays[i], has_samples);
+    inputs += (i > 0 ? ", " : "") + input;
+  }
+  if (first.is_array()) inputs = "[" + inputs + "]";
+  const Json& keywords = test.at("kwargs");
+  const bool masked = keywords.contains("mask") && !keywords.at("mask").is_null();
+  if (masked && !takes(*definition, "mask")) return {"", "masks"};
+  if (masked)
+    add_input(model, "mask", is_layer ? keywords.at("mask") : full_mask(keywords.at("mask"), first), has_samples);
+  const std::string mask = masked ? ", mask = mask" : "";
+  const bool is_curried = definition->signature.find(")(") != std::string::npos;
+  const std::string separator = configuration.text.empty() ? "" : ", ";
+  model.call = is_layer     ? fmt::format("l = {}({}); result = l({}{})", name, configuration.text, inputs, mask)
+               : is_curried ? fmt::format("result = {}({})({})", name, configuration.text, inputs)
+                            : fmt::format("result = {}({}{}{}{})", name, inputs, separator, configuration.text, mask);
+  const Array expected = array_of(test.at("expected"));
+  model.output = has_samples || expected.shape.empty() ? expected.shape : first.at("shape").get<Shape>();
+
+  std::vector<std::string> states;
+  for (const auto& [weight, values] : drawn_weights(test)) model.weights["l." + weight] = values;
+  const auto spelling = kSpellings.find(layer);
+  for (const Json& prior : test.at("prior_calls")) {
+    if (prior.at("op") != "set_weights") continue;
+    const Json& weights = prior.at("args").at(0);
+    for (std::size_t i = 0; i < weights.size(); ++i)
+      model.weights["l." + spelling->second.weights.at(i)] = numbers_of(weights[i]);
+  }
+  const bool trains = keywords.value("training", false) && is_layer;
+  if (trains && layer == "BatchNormalization") states = {"l.moving_mean", "l.moving_var"};
+  if (trains && test.at("config").value("renorm", false))
+    states.insert(states.end(), {"l.renorm_mean", "l.renorm_deviation", "l.moving_deviation"});
+  return compare(model_text(model, trains), test.at("expected"), test.at("tolerance"),
+                 [&](SmallModel& small) -> Result<std::vector<double>> {
+                   for (const auto& [weight, values] : model.weights) small.set_tensor(weight, values);
+                   if (trains) return result_in_training(small, model, states);
+                   TARN_TRY(const std::vector<double> y, small.predict(model.data, "y"));
+                   return part_of(y, model.output, test.at("result_index"));
+                 });
+}
+
+TEST(KerasConformance, Layers) {
+  const Account account = run_cases(read_cases("layers"), check_layer);
+  std::cout << account.text();
+  EXPECT_TRUE(account.failures.empty());
+  EXPECT_GE(account.passed, 19);
+}
+
+}  // namespace
+}  // namespace tarn::conformance
