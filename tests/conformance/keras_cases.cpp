@@ -37,7 +37,7 @@ const std::map<std::string, std::string> kArgumentNames = {
 
 void flatten(const Json& json, std::size_t depth, Array& array) {
   if (!json.is_array()) {
-    array.values.push_back(json.get<double>());
+    array.values.push_back(json.is_boolean() ? (json.get<bool>() ? 1.0 : 0.0) : json.get<double>());
     return;
   }
   if (array.shape.size() == depth) array.shape.push_back(static_cast<std::int64_t>(json.size()));

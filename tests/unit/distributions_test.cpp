@@ -107,8 +107,8 @@ TEST(Distributions, AllInitializersAreTested) {
   std::string tested = "orthogonal";
   for (const auto& row : kInitializers) tested += std::string(" ") + row.initializer;
   for (const PreludeName& name : prelude_names()) {
-    if (name.file == "prelude/initializers.tarn" && name.signature.find("seed") != std::string::npos)
-      EXPECT_NE(tested.find(name.name), std::string::npos) << name.name;
+    const bool draws = name.file == "prelude/initializers.tarn" && name.signature.find("seed") != std::string::npos;
+    EXPECT_TRUE(!draws || tested.find(name.name) != std::string::npos) << name.name;
   }
 }
 
