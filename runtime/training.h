@@ -26,8 +26,6 @@ struct EpochReport {
 struct FitOptions {
   std::int64_t epochs = 1;
   bool shuffle = true;
-  // Before the first epoch, states with an `adapt` block are fitted to the training rows.
-  bool adapt = true;
   // An interrupted epoch is undone, so that a checkpoint written afterwards resumes at its start (costs a copy of the
   // state an epoch).
   bool undo_interrupted = false;
@@ -40,6 +38,8 @@ struct FitOptions {
   std::function<void()> before_end = nullptr;
   // What a run that goes on has in its checkpoint, kept up to date for the next one; null: nothing is known.
   TrainingMemory* memory = nullptr;
+  // Before the first epoch, states with an `adapt` block are fitted to the training rows.
+  bool adapt = true;
 };
 
 struct FitResult {
