@@ -65,6 +65,16 @@ Value run_random(BuiltinCall& call) {
                          {{Key::stream, stream}, {Key::per_step, static_cast<std::int64_t>(*per_step ? 1 : 0)}}));
 }
 
+// A node that the compiler expands; where y is a value of each sample, so is the gradient.
+Value run_grad(BuiltinCall& call) {
+  Elaborator& e = call.elaborator;
+  const std::optional<NodeId> y = e.to_floating(call.value(0), call.span_of(0));
+  const std::optional<NodeId> x = e.to_node(call.value(1), std::nullopt, call.span_of(1));
+  if (!y || !x) return ErrorValue{};
+  const auto node = e.make(Op::grad, {*y, *x}, {}, nullptr, call.span, "grad");
+  return node ? e.tensor(*node) : Value(ErrorValue{});
+}
+
 Value run_copy(BuiltinCall& call) {
   if (call.value(0).is_error()) return ErrorValue{};
   return call.elaborator.copy_of(call.value(0), call.span, call.place);
@@ -91,7 +101,7 @@ constexpr Builtin kTable[] = {
     {"conv", "conv(x, kernel, strides = 1, padding = \"valid\", dilation = 1, groups = 1)", run_unsupported,
      "convolution"},
     {"pool", "pool(x, size, strides = none, padding = \"valid\")", run_unsupported, "pooling"},
-    {"grad", "grad(y, x)", run_unsupported, "gradient of the scalar y by x"},
+    {"grad", "grad(y, x)", run_grad, "gradient of the scalar y by x, which can be differentiated again"},
 };
 
 }  // namespace

@@ -183,6 +183,10 @@ Result<std::vector<std::int64_t>> read_classes(const Table& table, std::size_t a
                                                              : 1'000'000'000;
   std::vector<std::int64_t> classes(rows.size());
   bool all_whole = vocabulary.empty();
+  // Numbers that a table does not have are an error, not labels.
+  if (learn && column.input->index_limit > 0)
+    learn =
+        std::any_of(rows.begin(), rows.end(), [&](std::uint32_t row) { return !whole_number(table.cell(row, at)); });
   for (std::size_t i = 0; i < rows.size() && all_whole; ++i) {
     const std::optional<std::int64_t> number = whole_number(table.cell(rows[i], at));
     all_whole = number && *number >= 0 && *number < limit;
@@ -227,11 +231,10 @@ Result<Bytes> read_column(const Table& table, const std::vector<std::uint32_t>& 
   if (indices.size() != 1) {
     return error_at(column.binding.span, fmt::format("labels stand in one column, here are {}", indices.size()));
   }
-  const bool learn_here = learn && column.input->index_limit == 0;
   std::vector<std::string> vocabulary =
       vocabularies.contains(column.input->name) ? vocabularies[column.input->name] : std::vector<std::string>();
   TARN_TRY(const std::vector<std::int64_t> classes,
-           read_classes(table, indices.front(), rows, column, vocabulary, learn_here));
+           read_classes(table, indices.front(), rows, column, vocabulary, learn));
   if (!vocabulary.empty()) vocabularies[column.input->name] = std::move(vocabulary);
   if (column.binding.encoding == DataBinding::Encoding::one_hot)
     return one_hot_values(classes, column.elements, *column.input);

@@ -1,11 +1,17 @@
-// gather, cumsum and `adapt`, from the text of a model to numbers of the reference evaluator and of native code.
+// gather, cumsum, grad and `adapt`, from the text of a model to numbers of the reference evaluator and of native code.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <numeric>
 
 #include "frontend_test_support.h"
+#include "runtime/dataset.h"
+#include "runtime/gradient_check.h"
 #include "tests/conformance/keras_cases.h"
 
 namespace tarn::conformance {
@@ -88,6 +94,31 @@ TEST(Gather, LimitsInputsThatAreIndices) {
   EXPECT_EQ(compiled.program().find_input("d")->index_limit, 0);
 }
 
+// Labels of a column are numbered where they are names; numbers beyond the table are an error.
+TEST(Gather, ColumnsOfLabelsAreIndices) {
+  const auto folder = std::filesystem::temp_directory_path() / fmt::format("tarn_labels_{}", getpid());
+  std::filesystem::create_directories(folder);
+  const auto read = [&](const std::string& rows) {
+    std::ofstream(folder / "d.csv") << "k,t\n" << rows;
+    const auto compiled = frontend_test::compile(
+        "model m { input k: i32; output y = k |> embedding(3, 2) |> dense(1) }\n"
+        "train { target t[1]; loss mse(y, t); optimizer sgd }\n"
+        "data { csv \"d.csv\"; k = ordinal(column(\"k\")); t = column(\"t\") }");
+    EXPECT_TRUE(compiled.result.program) << compiled.messages();
+    Vocabularies vocabularies;
+    return read_dataset(compiled.program(), folder.string(), {"", {}, true}, vocabularies);
+  };
+  const auto names = read("red,1\ngreen,2\nred,3\nblue,4\n");
+  ASSERT_TRUE(names.has_value()) << names.error().front().message;
+  std::vector<std::int32_t> classes(4);
+  std::memcpy(classes.data(), names->arrays[0].data(), 16);
+  EXPECT_EQ(classes, (std::vector<std::int32_t>{0, 1, 0, 2}));
+  EXPECT_TRUE(read("2,1\n0,2\n").has_value());
+  EXPECT_FALSE(read("red,1\ngreen,2\nblue,3\nblack,4\n").has_value()) << "four names for three rows";
+  EXPECT_FALSE(read("2,1\n3,2\n").has_value()) << "the table has no row 3";
+  std::filesystem::remove_all(folder);
+}
+
 TEST(Cumsum, AddsUpAlongAnAxis) {
   std::vector<double> x(2 * 7 * 3);
   std::iota(x.begin(), x.end(), -5.0);
@@ -122,6 +153,42 @@ TEST(Cumsum, GradientAddsUpFromBehind) {
     ASSERT_TRUE((*model)->train({{{"g", {1, 2, 3, 4, 5}}}, 1}).has_value());
     expect_near((*model)->tensor("w"), {-15, -14, -12, -9, -5}, tolerance_of(engine));
   }
+}
+
+// ---------------------------------------------------------------- grad
+
+// y = x0^3 + x0 x1: gradient [3 x0^2 + x1, x0], and that of its first element [6 x0, 1].
+TEST(Grad, CanBeTakenOfGradients) {
+  const std::string text =
+      "model m {\n  input x[2]\n  y = x[0]^3 + x[0] * x[1]\n  g = grad(y, x)\n  output first = g\n"
+      "  output second = grad(g[0], x)\n  h = 2 * x\n  output inner = grad(sum(h^2), h)\n}\n";
+  for (const Engine engine : kEngines) {
+    const auto model = compile_model(text, engine);
+    ASSERT_TRUE(model.has_value()) << model.error().front().message;
+    const Data data{{{"x", {2, 5, -1, 3}}}, 2};
+    expect_near(*(*model)->predict(data, "first"), {17, 2, 6, -1}, tolerance_of(engine));
+    expect_near(*(*model)->predict(data, "second"), {12, 1, -6, 1}, tolerance_of(engine));
+    expect_near(*(*model)->predict(data, "inner"), {8, 20, -4, 12}, tolerance_of(engine));
+  }
+}
+
+// Training through it: the loss (d/dx tanh(w x))^2 has derivatives by w, which differences confirm.
+TEST(Grad, IsDifferentiatedByTraining) {
+  FrontendOptions options;
+  options.float_type = DType::f64;
+  const auto compiled = frontend_test::compile(
+      "model m { input x[3]; u = sum(x |> dense(4, tanh) |> dense(1, tanh)); output r = sum(grad(u, x)^2) - u }\n"
+      "train { loss r^2; optimizer sgd }",
+      options);
+  ASSERT_TRUE(compiled.result.program) << compiled.messages();
+  EvaluationContext context;
+  context.batch = 2;
+  context.inputs["x"] = {{2, 3}, {0.3, -0.2, 0.9, -1.1, 0.4, 0.7}};
+  context.tensors = frontend_test::initial_tensors(compiled.program());
+  const auto checks = check_gradients(compiled.program(), context, compiled.sources);
+  ASSERT_TRUE(checks.has_value()) << format(checks.error(), compiled.sources);
+  EXPECT_EQ(checks->size(), 4U);
+  for (const GradientCheck& check : *checks) EXPECT_LE(check.largest_error, 1e-7) << check.tensor;
 }
 
 // ---------------------------------------------------------------- adapt

@@ -204,5 +204,68 @@ TEST(KerasGenerations, InitializersSpread) {
   }
 }
 
+// Layers of Keras 1: alpha softplus(beta x); SReLU with tr = t_left + |t_right|; the rules of Merge; batch
+// normalization by sample. By the formulas of keras/layers at 1.2.2, at x = -3, -1, 0.5, 2, where nothing else is said.
+TEST(KerasGenerations, LayersOfKeras1) {
+  const auto softplus = [](double x) { return std::log1p(std::exp(x)); };
+  const struct {
+    const char* expression;
+    std::vector<double> y;
+  } rows[] = {
+      {"x |> parametric_softplus", {0.2 * softplus(-15), 0.2 * softplus(-5), 0.2 * softplus(2.5), 0.2 * softplus(10)}},
+      {"x |> parametric_softplus(constant(2), constant(0.5))",
+       {2 * softplus(-1.5), 2 * softplus(-0.5), 2 * softplus(0.25), 2 * softplus(1)}},
+      // Below -2 with slope 0.1, above -2 + |-3| = 1 with slope 0.5.
+      {"x |> srelu(constant(-2), constant(0.1), constant(-3), constant(0.5))", {-2.1, -1, 0.5, 1.5}},
+      {"x |> srelu(zeros, constant(0.1), constant(1), ones)", {-0.3, -0.1, 0.5, 2}},
+      {"merge([x, 2 * x])", {-9, -3, 1.5, 6}},
+      {"merge([x, 2 * x], mode = \"mul\")", {18, 2, 0.5, 8}},
+      {"merge([x, 2 * x, 3 * x], mode = \"ave\")", {-6, -2, 1, 4}},
+      {"merge([x, 1 + 0 * x], mode = \"max\")", {1, 1, 1, 2}},
+      {"merge([x[0:2], x[2:4]], mode = \"concat\")", {-3, -1, 0.5, 2}},
+      {"merge([x, x], mode = \"dot\")", {14.25}},
+      {"merge([x, 2 * x], mode = \"cos\")", {1}},
+      // Two inputs of -3 and -1: [1, 2] and [0, 1] by the two features of W, of which the larger is taken.
+      {"x[0:2] |> maxout_dense(1, 2, s => stack([[[1], [2]], [[0], [-1]]]))", {1}},
+      // Mean -0.375, variance 14.25 / 4 - 0.375^2 = 3.421875.
+      {"x |> batch_norm(mode = 1, epsilon = 0)",
+       {-2.625 / std::sqrt(3.421875), -0.625 / std::sqrt(3.421875), 0.875 / std::sqrt(3.421875),
+        2.375 / std::sqrt(3.421875)}},
+      {"maxnorm(1)(x)", {-3 / std::sqrt(14.25), -1 / std::sqrt(14.25), 0.5 / std::sqrt(14.25), 2 / std::sqrt(14.25)}},
+      {"l1l2(0.1, 0.2)(x)", {0.65 + 2.85}},
+  };
+  for (const auto& row : rows) {
+    const std::string text =
+        fmt::format("import keras1\nmodel m {{\n  input x[4]\n  output y = {}\n}}\n", row.expression);
+    for (const Engine engine : {Engine::evaluator, Engine::native_f32}) {
+      const Result<std::unique_ptr<SmallModel>> model = compile_model(text, engine);
+      ASSERT_TRUE(model.has_value()) << model.error().front().message;
+      const auto y = (*model)->predict({{{"x", {-3, -1, 0.5, 2}}}, 1}, "y");
+      ASSERT_TRUE(y.has_value());
+      // Constraints have 1e-7 under the norm.
+      EXPECT_EQ(difference(*y, row.y, tolerance_of(engine, 1e-7)), "") << name_of(engine) << "\n" << text;
+    }
+  }
+}
+
+// What goes into the running variance of 4 samples with 2 places: that of the 8 values in Keras 1 and 3, n / (n - 1 -
+// epsilon) times it in 2.1.4 and later.
+TEST(KerasGenerations, RunningVariance) {
+  const std::vector<double> x = {1, 2, 3, 4, 5, 6, 7, 9};
+  const double variance = 221.0 / 8 - std::pow(37.0 / 8, 2);
+  for (const int generation : {1, 2, 3}) {
+    const std::string text = fmt::format(
+        "{}model m {{\n  input x[2, 1]\n  b = batch_norm(momentum = 0.9)\n  output y = x |> b\n}}\n"
+        "train {{\n  loss sum(y)\n  optimizer sgd\n}}\n",
+        import_of(generation));
+    const Result<std::unique_ptr<SmallModel>> model = compile_model(text, Engine::native_f64);
+    ASSERT_TRUE(model.has_value()) << model.error().front().message;
+    ASSERT_TRUE((*model)->train({{{"x", x}}, 4}).has_value());
+    const double corrected = generation == 2 ? variance * 8 / (8 - 1 - 1e-3) : variance;
+    EXPECT_NEAR((*model)->tensor("b.moving_var")[0], 0.9 + 0.1 * corrected, 1e-12) << generation;
+    EXPECT_NEAR((*model)->tensor("b.moving_mean")[0], 0.1 * 37 / 8, 1e-12);
+  }
+}
+
 }  // namespace
 }  // namespace tarn::conformance
