@@ -1,0 +1,426 @@
+#!/usr/bin/env python3
+"""Tarn beside what a user would otherwise pick, in one run, as one table. README.md says how to read it.
+
+Every measurement is repeated in rounds; in a round, Tarn and all peers take turns at the same case, so that a machine
+that gets slower gets slower for all. Peers live in processes of their own (worker.py), pinned like Tarn is.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+PACKAGES = {
+    "torch": ["torch==2.13.0", "numpy"],
+    "jax": ["jax==0.10.2", "jaxlib==0.10.2"],
+    "keras": ["keras"],
+    "onnxruntime": ["onnxruntime", "onnx"],
+}
+TITLES = {"tarn": "Tarn", "torch": "PyTorch", "torch_compile": "torch.compile", "jax": "JAX", "keras": "Keras 3",
+          "onnxruntime": "ONNX Runtime", "torch_debian": "PyTorch (Debian)", "dlib": "dlib", "tiny_dnn": "tiny-dnn"}
+TRAINERS = ["torch", "torch_compile", "torch_debian", "jax", "keras", "dlib", "tiny_dnn"]
+PREDICTORS = ["torch", "jax", "onnxruntime"]
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", type=Path, default=ROOT / "build", help="where the peers are installed and built")
+    parser.add_argument("--tarn", type=Path, default=ROOT / "build/release/bin/tarn")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cases", default="a,b,c,d,e,higgs")
+    parser.add_argument("--parts", default="train,predict,process,compile", help="which tables")
+    parser.add_argument("--peers", default=",".join(TITLES), help="which peers")
+    parser.add_argument("--threads", default="1,2", help="numbers of cores to train on")
+    parser.add_argument("--samples", default="1,64,1024", help="numbers of samples to predict")
+    parser.add_argument("--json", type=Path, help="file for all raw figures")
+    parser.add_argument("--no-install", action="store_true", help="use what is installed, and no more")
+    arguments = parser.parse_args()
+    for name in ("cases", "parts", "peers"):
+        setattr(arguments, name, getattr(arguments, name).split(","))
+    arguments.threads = [int(n) for n in arguments.threads.split(",")]
+    arguments.samples = [int(n) for n in arguments.samples.split(",")]
+    return arguments
+
+
+def cores(threads):
+    """The last ones that this process may use: interrupts tend to go to the first."""
+    return sorted(os.sched_getaffinity(0))[-threads:]
+
+
+def pinned(threads):
+    chosen = cores(threads)
+
+    def pin():
+        os.sched_setaffinity(0, chosen)
+
+    return pin
+
+
+def set_up(arguments):
+    """The environment of the peers, the probe; returns the interpreter and what failed, by peer."""
+    home = arguments.build / "peers"
+    home.mkdir(parents=True, exist_ok=True)
+    python = home / "venv/bin/python"
+    failed = {}
+    if not arguments.no_install:
+        if not python.exists():
+            subprocess.run([sys.executable, "-m", "venv", home / "venv"], check=True)
+        for peer, packages in PACKAGES.items():
+            if peer not in arguments.peers and not (peer == "torch" and "torch_compile" in arguments.peers):
+                continue
+            done = subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], capture_output=True, text=True)
+            if done.returncode != 0:
+                failed[peer] = "not installed"
+    compiler = shutil.which("clang-19") or shutil.which("cc")
+    subprocess.run([compiler, "-O3", "-march=native", "-ffp-contract=fast", HERE / "probe.c", "-o", home / "probe",
+                    "-ldl", "-lpthread"], check=True)
+    return home, python, failed
+
+
+class Worker:
+    """A peer in a process of its own."""
+
+    def __init__(self, command, threads):
+        environment = dict(os.environ)
+        for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+            environment[variable] = str(threads)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        stderr=subprocess.DEVNULL, preexec_fn=pinned(threads), env=environment)
+        self.hello = self.read()
+
+    def read(self):
+        line = self.process.stdout.readline()
+        return json.loads(line) if line else {"error": "died"}
+
+    def ask(self, request):
+        if "error" in self.hello:
+            return self.hello
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return {"error": "died"}
+        return self.read()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.terminate()
+        self.process.wait()
+
+
+class Native:
+    """A C++ library: built once, run anew for each measurement. Case and data go by the command line."""
+
+    def __init__(self, peer, home, threads):
+        self.threads = threads
+        self.program = home / peer
+        source = HERE / f"peer_{peer}.cpp"
+        self.hello = {"version": ""}
+        built = self.program.exists() and self.program.stat().st_mtime > source.stat().st_mtime
+        if not built:
+            done = subprocess.run(["c++", "-std=c++17", "-O3", "-march=native", "-DNDEBUG", "-w", source, "-o",
+                                   self.program, "-l" + peer, "-lopenblas", "-llapack", "-lpthread"],
+                                  capture_output=True, text=True)
+            if done.returncode != 0:
+                self.hello = {"error": "not installed"}
+
+    def ask(self, request):
+        if "error" in self.hello:
+            return self.hello
+        if "train" not in request:
+            return {}
+        done = subprocess.run([self.program, request["train"]], capture_output=True, text=True, timeout=600,
+                              preexec_fn=pinned(self.threads))
+        return json.loads(done.stdout) if done.returncode == 0 else {"error": "no such case"}
+
+    def close(self):
+        pass
+
+
+class Tarn:
+    """The driver for training, compiled objects for prediction."""
+
+    def __init__(self, arguments, home, threads, cases):
+        self.arguments, self.home, self.threads, self.cases = arguments, home, threads, cases
+        help_text = subprocess.run([arguments.tarn, "train", "--help"], capture_output=True, text=True).stdout
+        self.flags = ["--no-cache"] if "--no-cache" in help_text else []
+        self.threading = ["--threads", str(threads)] if "--threads" in help_text else []
+        self.hello = {"version": subprocess.run([arguments.tarn, "--version"], capture_output=True,
+                                                text=True).stdout.split("\n")[0].removeprefix("tarn ")}
+
+    def model(self, case):
+        folder = self.home / "cases" / case.name
+        path = folder / "model.tarn"
+        if not path.exists() or path.read_text() != self.cases.tarn_model(case):
+            import numpy as np
+
+            folder.mkdir(parents=True, exist_ok=True)
+            x, t = self.cases.data(case)
+            np.save(folder / "x.npy", x)
+            np.save(folder / "t.npy", t)
+            path.write_text(self.cases.tarn_model(case))
+        return path
+
+    def train(self, case, flags):
+        """Events of a run by name, seconds of the process, its peak memory."""
+        command = [self.arguments.tarn, "train", self.model(case), "--json", "-o", self.home / "weights.safetensors"]
+        start = time.perf_counter()
+        process = subprocess.Popen(command + flags + self.threading, stdout=subprocess.PIPE, text=True,
+                                   preexec_fn=pinned(self.threads))
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        elapsed = time.perf_counter() - start
+        if status != 0:
+            raise RuntimeError("tarn train failed")
+        events = {event["event"]: event for event in map(json.loads, output.splitlines())}
+        return events, elapsed, usage.ru_maxrss * 1024
+
+    def library(self, case):
+        model = self.model(case)
+        library = model.with_suffix(".so")
+        if not library.exists() or library.stat().st_mtime < self.arguments.tarn.stat().st_mtime:
+            subprocess.run([self.arguments.tarn, "compile", model, "-o", library, "--functions", "init,predict"],
+                           check=True)
+        return library
+
+    def ask(self, request):
+        if request.get("forget"):
+            return {}
+        if "train" in request:
+            events, _, memory = self.train(self.cases.BY_NAME[request["train"]], self.flags)
+            return {"seconds": events["trained"]["seconds"], "memory": memory}
+        case = self.cases.BY_NAME[request["predict"]]
+        done = subprocess.run([self.home / "probe", "predict", self.library(case), f"case_{case.name}",
+                               str(request["samples"]), "0.15", str(case.inputs), str(case.outputs)],
+                              capture_output=True, text=True, check=True, preexec_fn=pinned(self.threads))
+        return json.loads(done.stdout)
+
+    def close(self):
+        pass
+
+
+def limits(home):
+    done = subprocess.run([home / "probe", "limits"], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def measure(workers, request, rounds):
+    """Seconds of every round by peer, or why there are none."""
+    results = {peer: [] for peer in workers}
+    errors = {}
+    for number in range(rounds + 1):
+        for peer, worker in workers.items():
+            if peer in errors:
+                continue
+            reply = worker.ask(request)
+            if "error" in reply:
+                errors[peer] = reply["error"]
+            elif number > 0 and "seconds" in reply:  # the first round warms up
+                results[peer].append(reply["seconds"])
+    for worker in workers.values():
+        worker.ask({"forget": True}) if len(request) == 1 else None
+    return {peer: results[peer] or errors.get(peer, "") for peer in workers}
+
+
+def seconds_text(seconds):
+    for scale, unit in ((1, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")):
+        if seconds >= scale or unit == "ns":
+            return f"{seconds / scale:.3g} {unit}"
+    return ""
+
+
+def print_row(title, results, note=""):
+    """Tarn's median and spread, then each peer's median and how many times Tarn's it is."""
+    own = results["tarn"]
+    if isinstance(own, str):
+        print(f"{title}\n    Tarn: {own}")
+        return
+    median = statistics.median(own)
+    spread = (max(own) - min(own)) / median * 100
+    print(f"{title}\n    {'Tarn':<18} {seconds_text(median):>10}  spread {spread:3.0f} %  {note}")
+    for peer, values in results.items():
+        if peer == "tarn":
+            continue
+        if isinstance(values, str):
+            print(f"    {TITLES[peer]:<18} {values.splitlines()[0][:60] if values else '-'}")
+            continue
+        other = statistics.median(values)
+        spread = (max(values) - min(values)) / other * 100
+        print(f"    {TITLES[peer]:<18} {seconds_text(other):>10}  spread {spread:3.0f} %  {other / median:8.2f} x")
+    sys.stdout.flush()
+
+
+def start_workers(arguments, home, python, failed, threads, peers, cases):
+    workers = {"tarn": Tarn(arguments, home, threads, cases)}
+    for peer in peers:
+        if peer not in arguments.peers:
+            continue
+        if peer in ("dlib", "tiny_dnn"):
+            workers[peer] = Native(peer, home, threads)
+            continue
+        interpreter, kind = (sys.executable, "torch") if peer == "torch_debian" else (python, peer)
+        worker = Worker([str(interpreter), str(HERE / "worker.py"), kind, str(threads)], threads)
+        if failed.get(peer) or "ModuleNotFoundError" in worker.hello.get("error", ""):
+            worker.hello = {"error": "not installed"}
+        workers[peer] = worker
+    return workers
+
+
+def train_part(arguments, context, raw):
+    home, python, failed, cases = context
+    for threads in arguments.threads:
+        workers = start_workers(arguments, home, python, failed, threads, TRAINERS, cases)
+        print(f"\nTraining, {threads} core{'s' if threads > 1 else ''}:",
+              ", ".join(f"{TITLES[p]} {w.hello.get('version', '-')}" for p, w in workers.items()))
+        for name in arguments.cases:
+            case = cases.BY_NAME[name]
+            machine = limits(home)
+            chosen = {p: w for p, w in workers.items() if case.small or p not in ("dlib", "tiny_dnn")}
+            results = measure(chosen, {"train": name}, arguments.rounds)
+            raw.append({"part": "train", "threads": threads, "case": name, "machine": machine, "results": results})
+            note = ""
+            if not isinstance(results["tarn"], str):
+                median = statistics.median(results["tarn"])
+                rate = case.training_flops() / median * 1e-9
+                peak = machine["fma"] if threads == 1 else machine["fma2"]
+                note = (f"{rate:.1f} GFLOP/s, {rate / peak * 100:.0f} % of FMA peak {peak:.0f}; "
+                        f"{seconds_text(median / case.steps)} a step")
+            print_row(case.title, results, note)
+        for worker in workers.values():
+            worker.close()
+
+
+def predict_part(arguments, context, raw):
+    home, python, failed, cases = context
+    workers = start_workers(arguments, home, python, failed, 1, PREDICTORS, cases)
+    print("\nPrediction, 1 core:", ", ".join(f"{TITLES[p]} {w.hello.get('version', '-')}" for p, w in workers.items()))
+    for name in arguments.cases:
+        case = cases.BY_NAME[name]
+        if not case.predict:
+            continue
+        for samples in arguments.samples:
+            machine = limits(home)
+            results = measure(workers, {"predict": name, "samples": samples}, arguments.rounds)
+            raw.append({"part": "predict", "samples": samples, "case": name, "machine": machine, "results": results})
+            note = ""
+            if not isinstance(results["tarn"], str):
+                median = statistics.median(results["tarn"])
+                rate = 2e-9 * case.products * samples / median
+                read = 4e-9 * case.parameters / median
+                note = f"{rate / machine['fma'] * 100:.0f} % of FMA peak; weights at {read:.0f} GB/s"
+            print_row(f"{'-'.join(map(str, case.sizes))}, {samples} sample{'s' if samples > 1 else ''}", results, note)
+        for worker in workers.values():
+            worker.ask({"forget": True})
+    for worker in workers.values():
+        worker.close()
+
+
+def process_part(arguments, context, raw):
+    """Case a from model file to weights on disk; memory of the training processes."""
+    home, python, _, cases = context
+    tarn = Tarn(arguments, home, 1, cases)
+    case = cases.BY_NAME["a"]
+    kinds = {"tarn": tarn.flags}
+    if tarn.flags:
+        tarn.train(case, [])  # fills the cache
+        kinds["tarn, warm cache"] = []
+    results = {kind: [] for kind in kinds}
+    results["torch"] = []
+    for _ in range(arguments.rounds):
+        for kind, flags in kinds.items():
+            results[kind].append(tarn.train(case, flags)[1])
+        if "torch" in arguments.peers:
+            start = time.perf_counter()
+            done = subprocess.run([python, HERE / "worker.py", "torch", "1", "once", "a", home / "weights.pt"],
+                                  preexec_fn=pinned(1), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            if done.returncode == 0:
+                results["torch"].append(time.perf_counter() - start)
+    print("\nWhole process, case a, from model file to weights on disk")
+    for kind, values in results.items():
+        if values:
+            median = statistics.median(values)
+            print(f"    {TITLES.get(kind, kind):<18} {seconds_text(median):>10}")
+    raw.append({"part": "process", "results": results})
+    print("\nMemory of a training process (peak), and what the model file says it needs")
+    for name in arguments.cases:
+        case = cases.BY_NAME[name]
+        _, _, peak = tarn.train(case, tarn.flags)
+        summary = json.loads(subprocess.run([arguments.tarn, "summary", tarn.model(case), "--json"],
+                                            capture_output=True, text=True, check=True).stdout)
+        data = 4 * case.samples * (case.inputs + case.outputs)
+        needed = summary["state_bytes"] + summary["workspace_bytes"]
+        bound = 1.2 * needed + data + 30 * 2**20
+        print(f"    {name:<6} {peak / 2**20:7.1f} MiB; state and workspace {needed / 2**20:.1f}, data {data / 2**20:.1f}; "
+              f"1.2 x needed + data + 30 = {bound / 2**20:.1f}")
+        raw.append({"part": "memory", "case": name, "peak": peak, "needed": needed, "data": data})
+
+
+def compile_part(arguments, context, raw):
+    """Time of compiling against the size of the graph."""
+    home, _, _, cases = context
+    import numpy as np
+
+    folder = home / "cases" / "deep"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("x", "t"):
+        np.save(folder / f"{name}.npy", np.zeros((32, 16), np.float32))
+    tarn = Tarn(arguments, home, 1, cases)
+    print("\nCompiling a stack of dense(16, tanh), all of training")
+    for layers in (1, 10, 100, 1000):
+        path = folder / f"deep{layers}.tarn"
+        path.write_text(cases.deep_model(layers))
+        times = []
+        for _ in range(3 if layers < 1000 else 1):
+            done = subprocess.run([arguments.tarn, "train", path, "--json", "-o", home / "weights.safetensors",
+                                   *tarn.flags], capture_output=True, text=True, preexec_fn=pinned(1))
+            if done.returncode != 0:
+                break
+            times.append(json.loads(done.stdout.splitlines()[0])["compile_ms"])
+        if times:
+            print(f"    {layers:>5} layers {statistics.median(times):9.1f} ms")
+            raw.append({"part": "compile", "layers": layers, "milliseconds": times})
+        else:
+            print(f"    {layers:>5} layers: {done.stderr.splitlines()[0][:80] if done.stderr else 'failed'}")
+
+
+def main():
+    arguments = parse_arguments()
+    home, python, failed = set_up(arguments)
+    # The data need NumPy: the rest runs in the peers' environment where this interpreter has none.
+    try:
+        import numpy  # noqa: F401
+    except ModuleNotFoundError:
+        if Path(sys.executable).resolve() != python.resolve() or not os.environ.get("TARN_PEERS"):
+            os.environ["TARN_PEERS"] = "1"
+            os.execv(python, [str(python), *sys.argv, *([] if arguments.no_install else ["--no-install"])])
+        raise
+    sys.path.insert(0, str(HERE))
+    import cases
+
+    machine = limits(home)
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    print(f"{model.group(1) if model else 'unknown processor'}, {len(cores(64))} cores; measured now: FMA "
+          f"{machine['fma']:.0f} GFLOP/s, two threads {machine['fma2']:.0f}; read GB/s L1 {machine['l1']:.0f}, "
+          f"L2 {machine['l2']:.0f}, L3 {machine['l3']:.0f}, DRAM {machine['dram']:.0f}; "
+          f"medians of {arguments.rounds} rounds")
+    raw = [{"part": "machine", **machine}]
+    context = (home, python, failed, cases)
+    parts = {"train": train_part, "predict": predict_part, "process": process_part, "compile": compile_part}
+    for part in arguments.parts:
+        parts[part](arguments, context, raw)
+    after = limits(home)
+    print(f"\nafterwards: FMA {after['fma']:.0f} GFLOP/s, two threads {after['fma2']:.0f}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(raw, indent=1))
+
+
+if __name__ == "__main__":
+    main()
