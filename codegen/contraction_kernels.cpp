@@ -35,27 +35,48 @@ class ContractionEmitter {
   struct Rows {
     llvm::Value *begin, *end;
   };
-  // Where b is read by tiles: address of row k_begin of the panel, and bytes from row to row.
+  // Where b is read by tiles: address of row k_begin of the panel, bytes from row to row, and from tile to tile. The
+  // last tile starts `moved_back` bytes earlier for every column that it is moved back: where b lies in place, tiles
+  // overlap; packed, each has a copy of its own.
   struct Source {
-    llvm::Value *address, *k_stride;
+    llvm::Value *address, *k_stride, *tile_stride, *moved_back;
+  };
+  // b of a panel for tiles of the first rows, and of the others. Where these differ, the first ones pack what the
+  // others read, if `packs` (an i1); else that is nullptr.
+  struct Sources {
+    Source first, rest;
+    llvm::Value* packs;
+  };
+  // A tile of columns: its number in the panel, its first column there, and by how much that was moved back (nullptr:
+  // not).
+  struct ColumnTile {
+    llvm::Value *number, *begin, *moved_back;
   };
 
   void prepare_epilogue();
   void emit_batch(std::size_t axis, llvm::Value* a, llvm::Value* b);
   void emit_panels();
   void emit_row_blocks(const Panel& panel);
-  void emit_product(const Panel& panel, const Rows& rows, const Source* packed);
-  Source emit_source(const Panel& panel, llvm::Value* k_begin, llvm::Value* count);
+  void emit_product(const Panel& panel, const Rows& rows, const Sources* whole);
+  Sources emit_sources(const Panel& panel, llvm::Value* rows, llvm::Value* k_begin, llvm::Value* count);
   bool packs_by_transposing() const;
-  llvm::Value* emit_pack(const Panel& panel, llvm::Value* source, llvm::Value* count);
-  void emit_tiles(const Panel& panel, const Rows& rows, llvm::Value* k_begin, llvm::Value* count, const Source& source);
+  // Packs the panel, whose first element is at `source`.
+  Source emit_pack(const Panel& panel, llvm::Value* source, llvm::Value* count);
+  // What is packed, `count` numbers of k at a time.
+  Source packed_source(llvm::Value* count);
+  void emit_column_tiles(const Panel& panel, const std::function<void(const ColumnTile&)>& tile);
+  void emit_tiles(const Panel& panel, const Rows& rows, llvm::Value* k_begin, llvm::Value* count,
+                  const Sources& sources);
   // Calls `tile(row, rows of the tile)` for whole tiles of rows, then for single rows.
   void emit_row_tiles(const Rows& rows, const std::function<void(llvm::Value*, unsigned)>& tile);
-  void emit_tile_call(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows, llvm::Value* a,
-                      llvm::Value* count, const Source& source);
+  void emit_tile_call(const ColumnTile& tile, const Rows& rows, llvm::Value* row, unsigned tile_rows, llvm::Value* a,
+                      llvm::Value* count, const Sources& sources);
+  llvm::Value* address_of(const Source& source, const ColumnTile& tile);
+  void emit_streamed_rows();
   void emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows, llvm::Value* count);
   void clear_product(const Rows& rows);
-  void emit_epilogue(const Panel& panel, const Rows& rows);
+  // `width`: columns of a whole panel.
+  void emit_epilogue(const Panel& panel, const Rows& rows, std::int64_t width);
   llvm::Value* load_product();
 
   std::int64_t a_stride(std::size_t axis) const { return kernel_.a.at.strides[axis] * size_; }
@@ -130,7 +151,16 @@ void ContractionEmitter::emit_batch(std::size_t axis, llvm::Value* a, llvm::Valu
   if (axis == batch_axes_) {
     a_ = a;
     second_ = b;
-    emit_panels();
+    if (!schedule_.streams) return emit_panels();
+    llvm::Value* const few = b_.CreateICmpULE(rows_, function_.integer(kStreamedRows));
+    emit_if(b_, few, {}, [&](const Carried&) {
+      emit_streamed_rows();
+      return Carried{};
+    });
+    emit_if(b_, b_.CreateNot(few), {}, [&](const Carried&) {
+      emit_panels();
+      return Carried{};
+    });
     return;
   }
   emit_loop(b_, range_of(function_, kernel_.batch[axis]), 1, {}, [&](llvm::Value* index, const Carried&) {
@@ -157,35 +187,46 @@ void ContractionEmitter::emit_panels() {
   });
 }
 
+void ContractionEmitter::emit_streamed_rows() {
+  llvm::Function* const stream = stream_function(function_.emission, kernel_.dtype, schedule_.lanes);
+  emit_loop(b_, {function_.integer(0), rows_}, 1, {}, [&](llvm::Value* row, const Carried&) {
+    b_.CreateCall(stream, {move(a_, row, row_stride()), function_.integer(a_inner_stride()), second_,
+                           function_.integer(b_inner_stride()), inner_, columns_, product_});
+    llvm::Value* const zero = function_.integer(0);
+    emit_epilogue({zero, zero, columns_}, {row, b_.CreateAdd(row, function_.integer(1))}, kernel_.columns.constant);
+    return Carried{};
+  });
+}
+
 void ContractionEmitter::emit_row_blocks(const Panel& panel) {
-  Source packed{};
+  Sources whole{};
   const bool one_block = !schedule_.several_blocks && !schedule_.dot && kernel_.inner.constant != 0;
-  if (one_block) packed = emit_source(panel, function_.integer(0), inner_);
+  if (one_block) whole = emit_sources(panel, rows_, function_.integer(0), inner_);
   const Range rows = range_of(function_, kernel_.rows);
   emit_loop(b_, rows, schedule_.row_block, {}, [&](llvm::Value* begin, const Carried&) {
     Rows block{begin, rows.end};
     if (rows.count == 0 || rows.count > schedule_.row_block) {
       block.end = minimum(b_.CreateAdd(begin, function_.integer(schedule_.row_block)), rows.end);
     }
-    emit_product(panel, block, one_block ? &packed : nullptr);
-    emit_epilogue(panel, block);
+    emit_product(panel, block, one_block ? &whole : nullptr);
+    emit_epilogue(panel, block, schedule_.panel);
     return Carried{};
   });
 }
 
-void ContractionEmitter::emit_product(const Panel& panel, const Rows& rows, const Source* packed) {
+void ContractionEmitter::emit_product(const Panel& panel, const Rows& rows, const Sources* whole) {
   llvm::Value* const zero = function_.integer(0);
   if (kernel_.inner.constant == 0) {
     clear_product(rows);
   } else if (schedule_.dot) {
     emit_row_tiles(rows, [&](llvm::Value* row, unsigned count) { emit_dot_calls(panel, rows, row, count, inner_); });
-  } else if (packed != nullptr) {
-    emit_tiles(panel, rows, zero, inner_, *packed);
+  } else if (whole != nullptr) {
+    emit_tiles(panel, rows, zero, inner_, *whole);
   } else {
     clear_product(rows);
     emit_loop(b_, range_of(function_, kernel_.inner), schedule_.inner_block, {}, [&](llvm::Value* k, const Carried&) {
       llvm::Value* const count = minimum(b_.CreateSub(inner_, k), function_.integer(schedule_.inner_block));
-      emit_tiles(panel, rows, k, count, emit_source(panel, k, count));
+      emit_tiles(panel, rows, k, count, emit_sources(panel, b_.CreateSub(rows.end, rows.begin), k, count));
       return Carried{};
     });
   }
@@ -209,40 +250,77 @@ bool ContractionEmitter::packs_by_transposing() const {
   const bool long_blocks =
       !schedule_.several_blocks || (!kernel_.inner.times_batch && (last == 0 || last >= kTransposeBlock));
   return b_inner_stride() == size_ && !kernel_.columns.times_batch && kernel_.columns.constant >= schedule_.panel &&
-         schedule_.panel >= kTransposeBlock && kernel_.inner.constant >= kTransposeBlock && long_blocks;
+         schedule_.tile_columns() >= kTransposeBlock && kernel_.inner.constant >= kTransposeBlock && long_blocks;
 }
 
-llvm::Value* ContractionEmitter::emit_pack(const Panel& panel, llvm::Value* source, llvm::Value* count) {
-  if (packs_by_transposing()) {
-    b_.CreateCall(transpose_function(function_.emission, static_cast<std::size_t>(size_)),
-                  {source, function_.integer(column_stride()), function_.integer(schedule_.panel), count, packed_,
-                   function_.integer(schedule_.panel * size_)});
-    return packed_;
-  }
+ContractionEmitter::Source ContractionEmitter::emit_pack(const Panel& panel, llvm::Value* source, llvm::Value* count) {
+  const std::int64_t width = schedule_.tile_columns();
+  llvm::Value* const tile_stride = multiply_add(b_, count, width * size_, nullptr);
   const bool contiguous = column_stride() == size_ || one_column();
-  llvm::Function* const pack = pack_function(function_.emission, kernel_.dtype, schedule_.lanes,
-                                             static_cast<unsigned>(schedule_.panel), contiguous);
-  llvm::Value* const columns = minimum(b_.CreateSub(columns_, panel.first), function_.integer(schedule_.panel));
-  b_.CreateCall(
-      pack, {source, function_.integer(b_inner_stride()), function_.integer(column_stride()), count, columns, packed_});
-  return packed_;
+  emit_column_tiles(panel, [&](const ColumnTile& tile) {
+    llvm::Value* const from = move(source, tile.begin, column_stride());
+    llvm::Value* const to = b_.CreateGEP(b_.getInt8Ty(), packed_, b_.CreateMul(tile.number, tile_stride));
+    if (packs_by_transposing()) {
+      b_.CreateCall(transpose_function(function_.emission, static_cast<std::size_t>(size_)),
+                    {from, function_.integer(column_stride()), function_.integer(width), count, to,
+                     function_.integer(width * size_)});
+      return;
+    }
+    llvm::Function* const pack =
+        pack_function(function_.emission, kernel_.dtype, schedule_.lanes, static_cast<unsigned>(width), contiguous);
+    llvm::Value* const left = b_.CreateSub(columns_, b_.CreateAdd(panel.first, tile.begin));
+    b_.CreateCall(pack, {from, function_.integer(b_inner_stride()), function_.integer(column_stride()), count,
+                         minimum(left, function_.integer(width)), to});
+  });
+  return packed_source(count);
 }
 
-ContractionEmitter::Source ContractionEmitter::emit_source(const Panel& panel, llvm::Value* k_begin,
-                                                           llvm::Value* count) {
-  llvm::Value* const in_place = move(move(second_, panel.first, column_stride()), k_begin, b_inner_stride());
-  llvm::Value* const packed_stride = function_.integer(schedule_.panel * size_);
-  llvm::Value* const own_stride = function_.integer(b_inner_stride());
+ContractionEmitter::Source ContractionEmitter::packed_source(llvm::Value* count) {
+  const std::int64_t width = schedule_.tile_columns() * size_;
+  return {packed_, function_.integer(width), multiply_add(b_, count, width, nullptr), function_.integer(0)};
+}
+
+// `rows`: how many will go over what is packed.
+ContractionEmitter::Sources ContractionEmitter::emit_sources(const Panel& panel, llvm::Value* rows,
+                                                             llvm::Value* k_begin, llvm::Value* count) {
+  const std::int64_t width = schedule_.tile_columns();
+  llvm::Value* const start = move(move(second_, panel.first, column_stride()), k_begin, b_inner_stride());
+  const Source in_place = {start, function_.integer(b_inner_stride()), function_.integer(width * size_),
+                           function_.integer(size_)};
   using Packing = ContractionSchedule::Packing;
-  if (schedule_.packing == Packing::never) return {in_place, own_stride};
-  if (schedule_.packing == Packing::always || !kernel_.rows.times_batch) {
-    return {emit_pack(panel, in_place, count), packed_stride};
+  if (schedule_.packing == Packing::never) return {in_place, in_place, nullptr};
+  if (schedule_.packing == Packing::always) {
+    const Source packed = emit_pack(panel, start, count);
+    return {packed, packed, nullptr};
   }
-  llvm::Value* const many = b_.CreateICmpUGE(rows_, function_.integer(kPackingRows));
-  const Carried chosen = emit_if(b_, many, {in_place, own_stride}, [&](const Carried&) {
-    return Carried{emit_pack(panel, in_place, count), packed_stride};
+  static_assert(kPackingRows >= 14, "a tile of rows must come first, since single rows do not pack");
+  llvm::Value* const many = b_.CreateICmpUGE(rows, function_.integer(kPackingRows));
+  const Source packed = packed_source(count);
+  const auto choose = [&](llvm::Value* there, llvm::Value* own) { return b_.CreateSelect(many, there, own); };
+  const Source rest = {choose(packed.address, in_place.address), choose(packed.k_stride, in_place.k_stride),
+                       choose(packed.tile_stride, in_place.tile_stride),
+                       choose(packed.moved_back, in_place.moved_back)};
+  return {in_place, rest, many};
+}
+
+void ContractionEmitter::emit_column_tiles(const Panel& panel, const std::function<void(const ColumnTile&)>& tile) {
+  const std::int64_t width = schedule_.tile_columns();
+  Range tiles = {function_.integer(0), function_.integer(schedule_.tiles()), schedule_.tiles()};
+  if (kernel_.columns.times_batch) {
+    llvm::Value* const columns = b_.CreateSub(panel.end, panel.first);
+    tiles = {tiles.begin, b_.CreateUDiv(b_.CreateAdd(columns, function_.integer(width - 1)), function_.integer(width)),
+             schedule_.tiles() == 1 ? 1 : 0};
+  }
+  emit_loop(b_, tiles, 1, {}, [&](llvm::Value* number, const Carried&) {
+    llvm::Value* const regular = multiply_add(b_, number, width, function_.integer(0));
+    if (schedule_.panel % width == 0) {
+      tile({number, regular, nullptr});
+    } else {
+      llvm::Value* const begin = minimum(regular, function_.integer(schedule_.panel - width));
+      tile({number, begin, b_.CreateSub(regular, begin)});
+    }
+    return Carried{};
   });
-  return {chosen[0], chosen[1]};
 }
 
 void ContractionEmitter::emit_row_tiles(const Rows& rows, const std::function<void(llvm::Value*, unsigned)>& tile) {
@@ -273,25 +351,48 @@ void ContractionEmitter::emit_row_tiles(const Rows& rows, const std::function<vo
 }
 
 void ContractionEmitter::emit_tiles(const Panel& panel, const Rows& rows, llvm::Value* k_begin, llvm::Value* count,
-                                    const Source& source) {
+                                    const Sources& sources) {
   llvm::Value* const a = move(a_, k_begin, a_inner_stride());
   emit_row_tiles(rows, [&](llvm::Value* row, unsigned tile_rows) {
-    emit_tile_call(panel, rows, row, tile_rows, a, count, source);
+    emit_column_tiles(panel,
+                      [&](const ColumnTile& tile) { emit_tile_call(tile, rows, row, tile_rows, a, count, sources); });
   });
 }
 
-void ContractionEmitter::emit_tile_call(const Panel&, const Rows& rows, llvm::Value* row, unsigned tile_rows,
-                                        llvm::Value* a, llvm::Value* count, const Source& source) {
+llvm::Value* ContractionEmitter::address_of(const Source& source, const ColumnTile& tile) {
+  llvm::Value* distance = b_.CreateMul(tile.number, source.tile_stride);
+  if (tile.moved_back != nullptr) {
+    distance = b_.CreateSub(distance, b_.CreateMul(tile.moved_back, source.moved_back));
+  }
+  return b_.CreateGEP(b_.getInt8Ty(), source.address, distance);
+}
+
+void ContractionEmitter::emit_tile_call(const ColumnTile& tile, const Rows& rows, llvm::Value* row, unsigned tile_rows,
+                                        llvm::Value* a, llvm::Value* count, const Sources& sources) {
   TileShape shape{kernel_.dtype,   tile_rows,       schedule_.tile_vectors,
                   schedule_.lanes, schedule_.lanes, schedule_.several_blocks};
   if (schedule_.packing != ContractionSchedule::Packing::always && kernel_.columns.constant < schedule_.panel) {
     shape.last_lanes =
         static_cast<unsigned>(kernel_.columns.constant - (schedule_.tile_vectors - 1) * std::int64_t{schedule_.lanes});
   }
-  llvm::Value* const c = move(product_, b_.CreateSub(row, rows.begin), schedule_.panel * size_);
-  b_.CreateCall(tile_function(function_.emission, shape),
-                {move(a, row, row_stride()), function_.integer(row_stride()), function_.integer(a_inner_stride()),
-                 source.address, source.k_stride, count, c});
+  llvm::Function* const tile_of_rest = tile_function(function_.emission, shape);
+  llvm::Value *callee = tile_of_rest, *address = address_of(sources.rest, tile), *k_stride = sources.rest.k_stride;
+  llvm::Value* packed = llvm::PoisonValue::get(function_.emission.pointer());
+  if (sources.packs != nullptr && tile_rows == schedule_.tile_rows) {
+    // The first rows of all that go over this part of b; the block's, where every block packs anew.
+    shape.packs = true;
+    llvm::Value* const begin = schedule_.several_blocks ? rows.begin : function_.integer(0);
+    llvm::Value* const first = b_.CreateAnd(b_.CreateICmpEQ(row, begin), sources.packs);
+    callee = b_.CreateSelect(first, tile_function(function_.emission, shape), callee);
+    address = b_.CreateSelect(first, address_of(sources.first, tile), address);
+    k_stride = b_.CreateSelect(first, sources.first.k_stride, k_stride);
+    packed = address_of(packed_source(count), tile);
+  }
+  llvm::Value* const product_row = move(product_, b_.CreateSub(row, rows.begin), schedule_.panel * size_);
+  b_.CreateCall(
+      tile_of_rest->getFunctionType(), callee,
+      {move(a, row, row_stride()), function_.integer(row_stride()), function_.integer(a_inner_stride()), address,
+       k_stride, count, move(product_row, tile.begin, size_), function_.integer(schedule_.panel * size_), packed});
 }
 
 void ContractionEmitter::emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows,
@@ -323,7 +424,7 @@ llvm::Value* ContractionEmitter::load_product() {
   return b_.CreateAlignedLoad(type, address, llvm::Align(size_of(kernel_.dtype)));
 }
 
-void ContractionEmitter::emit_epilogue(const Panel& panel, const Rows& rows) {
+void ContractionEmitter::emit_epilogue(const Panel& panel, const Rows& rows, std::int64_t width) {
   product_row_ = rows.begin;
   product_column_ = panel.first;
   const auto known = [](const Extent& extent, std::int64_t block) {
@@ -338,8 +439,8 @@ void ContractionEmitter::emit_epilogue(const Panel& panel, const Rows& rows) {
   const std::size_t row_axis = batch_axes_, column_axis = batch_axes_ + 1;
   const Range row_range = {rows.begin, rows.end, known(kernel_.rows, schedule_.row_block),
                            multiple(kernel_.rows, schedule_.row_block, lanes(row_axis))};
-  const Range column_range = {panel.begin, panel.end, known(kernel_.columns, schedule_.panel),
-                              multiple(kernel_.columns, schedule_.panel, lanes(column_axis))};
+  const Range column_range = {panel.begin, panel.end, known(kernel_.columns, width),
+                              multiple(kernel_.columns, width, lanes(column_axis))};
   emit_vector_loop(function_.emission, b_, row_range, lanes(row_axis), {},
                    [&](llvm::Value* row, llvm::Value* row_mask, const Carried&) {
                      nest_.index[row_axis] = row;

@@ -51,7 +51,17 @@ void choose_tile(ContractionSchedule& schedule, const Extents& extents, const Ta
       schedule.tile_vectors = vectors;
     }
   }
-  schedule.panel = std::int64_t{schedule.tile_vectors} * schedule.lanes;
+}
+
+// Columns whose part of b stays in the second-level cache while all rows go over it, in panels of equal width.
+void choose_panel(ContractionSchedule& schedule, const Extents& extents, bool times_batch, std::int64_t size) {
+  constexpr std::int64_t kPanelBytes = 512 * 1024;
+  const std::int64_t tile = schedule.tile_columns();
+  schedule.panel = tile;
+  if (schedule.several_blocks || extents.columns <= tile) return;
+  const std::int64_t panels = divide_up(extents.columns * extents.inner * size, kPanelBytes);
+  schedule.panel = round_up(divide_up(extents.columns, panels), tile);
+  if (!times_batch) schedule.panel = std::min(schedule.panel, extents.columns);
 }
 
 void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& kernel, const Extents& extents,
@@ -70,18 +80,22 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
   } else if (extents.rows >= 2 * kPackingRows && extents.inner * extents.columns * size >= kLargePanel) {
     schedule.packing = ContractionSchedule::Packing::many_rows;
   }
-  // A packed panel should stay in the second-level cache while all rows go over it; 512 rows of 64 floats are 128 KiB.
-  constexpr std::int64_t kLongest = 1024, kBlock = 512;
+  constexpr std::int64_t kLongest = 2048, kBlock = 512;
   schedule.several_blocks = extents.inner > kLongest;
   schedule.inner_block = extents.inner;
   if (schedule.several_blocks) {
     schedule.inner_block = round_up(divide_up(extents.inner, divide_up(extents.inner, kBlock)), 8);
   }
+  constexpr std::int64_t kStreamedBytes = 32 * 1024;
+  schedule.streams = kernel.often_few_rows && contiguous && extents.rows > kStreamedRows && kernel.batch.empty() &&
+                     !kernel.columns.times_batch && extents.columns >= schedule.lanes &&
+                     extents.inner * extents.columns * size >= kStreamedBytes;
+  choose_panel(schedule, extents, kernel.columns.times_batch, size);
   // Products wait for their epilogue in the first-level cache; where a panel is packed for several blocks of k, its
   // copy has to pay off first.
   const std::int64_t bytes = schedule.several_blocks ? 128 * 1024 : 12 * 1024;
-  const std::int64_t fit = std::max<std::int64_t>(bytes / (schedule.panel * size), 1);
-  schedule.row_block = round_up(std::min(fit, extents.rows), schedule.tile_rows);
+  const std::int64_t fit = std::max<std::int64_t>(bytes / (schedule.panel * size * schedule.tile_rows), 1);
+  schedule.row_block = std::min(fit * schedule.tile_rows, round_up(extents.rows, schedule.tile_rows));
 }
 
 void schedule_dots(ContractionSchedule& schedule, const ContractionKernel& kernel, const Extents& extents,
@@ -118,9 +132,10 @@ ContractionSchedule schedule_of(const ContractionKernel& kernel, std::int64_t ma
     schedule_columns(schedule, kernel, extents, target, size);
   }
   // A vector more, so that reading whole vectors at the end stays inside.
-  schedule.product_bytes = round_up(schedule.row_block * schedule.panel * size, 64) + 64;
+  const std::int64_t streamed = schedule.streams ? extents.columns : 0;
+  schedule.product_bytes = round_up(std::max(schedule.row_block * schedule.panel, streamed) * size, 64) + 64;
   if (schedule.packing != ContractionSchedule::Packing::never) {
-    schedule.packed_bytes = round_up(schedule.inner_block * schedule.panel * size, 64);
+    schedule.packed_bytes = round_up(schedule.inner_block * schedule.tiles() * schedule.tile_columns() * size, 64);
   }
   return schedule;
 }

@@ -1,12 +1,16 @@
 // How a contraction is cut into tiles: decided from extents, strides and the target, without LLVM.
 //
+//   (few rows: for every row: product[row, :] = a * b by streaming rows of b; epilogue over the row; done)
 //   for every panel of columns
-//     (one block of k: pack the panel of b)
+//     (one block of k: pack the panel of b, tile by tile)
 //     for every block of rows
 //       for every block of k
 //         (several blocks of k: pack that part of the panel)
-//         for every tile of rows: product[rows, panel] (+)= a * b      registers hold the tile
+//         for every tile of rows, of columns: product[rows, columns] (+)= a * b      registers hold the tile
 //       epilogue over the block of rows, product read from scratch memory
+//
+// The panel is as wide as the second-level cache has room for, the block of rows as high as the first: so a row of
+// tiles shares what it reads of a, and the epilogue goes along whole rows while the product is at hand.
 //
 // In form `columns` an element of the product is one chain of multiply-adds in the order of k, however it is cut; in
 // form `inner` the sums of every lane, then of the lanes. So cutting never changes a bit.
@@ -23,20 +27,27 @@ struct ContractionSchedule {
   unsigned lanes = 1;
   unsigned tile_rows = 1;
   unsigned tile_vectors = 1;  // form `inner`: columns of a tile
-  std::int64_t panel = 1;     // columns that are computed together, and the row length of the scratch memory
+  std::int64_t panel = 1;     // columns between packing and packing, and the row length of the scratch memory
   // b goes through scratch memory: always, or where there are rows enough to pay for the copy.
   enum class Packing : std::uint8_t { never, many_rows, always } packing = Packing::never;
   std::int64_t inner_block = 0;  // largest number of k at a time
   bool several_blocks = false;   // k may be longer than that
   std::int64_t row_block = 1;    // a multiple of tile_rows
+  bool streams = false;          // up to kStreamedRows rows go through b without tiles
   // Bytes of scratch memory behind the arena: the product of a block of rows, then the packed panel.
   std::int64_t product_bytes = 0, packed_bytes = 0;
+
+  std::int64_t tile_columns() const { return dot ? tile_vectors : std::int64_t{tile_vectors} * lanes; }
+  // Tiles of a whole panel; the last is moved back where they do not fit.
+  std::int64_t tiles() const { return (panel + tile_columns() - 1) / tile_columns(); }
 };
 
 ContractionSchedule schedule_of(const ContractionKernel& kernel, std::int64_t max_batch, const Target& target);
 
 // Rows from which on Packing::many_rows packs.
 inline constexpr std::int64_t kPackingRows = 16;
+// Rows up to which a large b is streamed.
+inline constexpr std::int64_t kStreamedRows = 3;
 
 // Scratch memory that the kernels of a plan need behind its arena; 64-byte aligned.
 std::int64_t scratch_bytes(const KernelPlan& plan, const Target& target);

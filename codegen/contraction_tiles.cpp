@@ -57,28 +57,35 @@ void emit_tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function
   llvm::Type* const vector = with_lanes(element, shape.lanes);
   const llvm::Align align(size_of(shape.dtype));
   const auto vector_bytes = static_cast<std::int64_t>(shape.lanes * size_of(shape.dtype));
-  const auto place = [&](llvm::Value* base, unsigned row, unsigned j) {
-    return byte_address(b, base, (std::int64_t{row} * shape.vectors + j) * vector_bytes);
+  llvm::Value *const c = function->getArg(6), *const c_stride = function->getArg(7);
+  const auto place = [&](unsigned i) {
+    llvm::Value* const row = i < shape.vectors ? c : offset(b, c, b.CreateMul(c_stride, b.getInt64(i / shape.vectors)));
+    return byte_address(b, row, i % shape.vectors * vector_bytes);
   };
-  llvm::Value* const c = function->getArg(6);
   const std::vector<llvm::Value*> offsets = row_offsets(b, function->getArg(1), shape.rows);
   Carried sums;
   for (unsigned i = 0; i < shape.rows * shape.vectors; ++i) {
-    sums.push_back(shape.accumulates
-                       ? b.CreateAlignedLoad(vector, place(c, i / shape.vectors, i % shape.vectors), align)
-                       : static_cast<llvm::Value*>(llvm::Constant::getNullValue(vector)));
+    sums.push_back(shape.accumulates ? b.CreateAlignedLoad(vector, place(i), align)
+                                     : static_cast<llvm::Value*>(llvm::Constant::getNullValue(vector)));
   }
   const auto load_b = [&](llvm::Value* at, unsigned j) -> llvm::Value* {
-    llvm::Value* const address = place(at, 0, j);
+    llvm::Value* const address = byte_address(b, at, j * vector_bytes);
     if (j + 1 < shape.vectors || shape.last_lanes == shape.lanes) return b.CreateAlignedLoad(vector, address, align);
     return b.CreateMaskedLoad(vector, address, align, first_lanes(b, shape.lanes, shape.last_lanes),
                               llvm::Constant::getNullValue(vector));
   };
   const Operand a{function->getArg(0), function->getArg(2)}, second{function->getArg(3), function->getArg(4)};
-  const auto step = [&](llvm::Value*, llvm::Value* a_at, llvm::Value* b_at, const Carried& carried) {
+  const auto step = [&](llvm::Value* k, llvm::Value* a_at, llvm::Value* b_at, const Carried& carried) {
     Carried next = carried;
     std::vector<llvm::Value*> b_vectors;
     for (unsigned j = 0; j < shape.vectors; ++j) b_vectors.push_back(load_b(b_at, j));
+    if (shape.packs) {
+      const std::int64_t row_bytes = shape.vectors * vector_bytes;
+      llvm::Value* const row = offset(b, function->getArg(8), multiply_add(b, k, row_bytes, nullptr));
+      for (unsigned j = 0; j < shape.vectors; ++j) {
+        b.CreateAlignedStore(b_vectors[j], byte_address(b, row, j * vector_bytes), align);
+      }
+    }
     for (unsigned row = 0; row < shape.rows; ++row) {
       llvm::Value* const address = row == 0 ? a_at : offset(b, a_at, offsets[row]);
       llvm::Value* const broadcast = widen(b, b.CreateAlignedLoad(element, address, align), shape.lanes);
@@ -91,8 +98,66 @@ void emit_tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function
   };
   sums = loop_over_inner(b, function->getArg(5), a, second, sums, 1, step);
   for (unsigned i = 0; i < shape.rows * shape.vectors; ++i) {
-    b.CreateAlignedStore(sums[i], place(c, i / shape.vectors, i % shape.vectors), align);
+    b.CreateAlignedStore(sums[i], place(i), align);
   }
+  b.CreateRetVoid();
+}
+
+// for k in groups: for every vector of columns: c += sum over the group of a[k] * b[k, :], in the order of k.
+void emit_stream(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function, DType dtype, unsigned lanes) {
+  constexpr unsigned kGroup = 8;
+  llvm::Type* const element = e.value_type(dtype);
+  const llvm::Align align(size_of(dtype));
+  llvm::Value *const a_stride = function->getArg(1), *const b_stride = function->getArg(3);
+  llvm::Value *const count = function->getArg(4), *const c = function->getArg(6);
+  const Range columns = {b.getInt64(0), function->getArg(5)};
+  const auto zero = [&](unsigned width) { return llvm::Constant::getNullValue(with_lanes(element, width)); };
+  const auto over_columns = [&](const std::function<llvm::Value*(llvm::Value*, llvm::Value*, llvm::Value*)>& sum) {
+    emit_vector_loop(e, b, columns, lanes, {}, [&](llvm::Value* column, llvm::Value* mask, const Carried&) {
+      llvm::Value* const at = b.CreateGEP(element, c, column);
+      llvm::Value* const next = sum(column, mask, at);
+      if (mask == nullptr) {
+        b.CreateAlignedStore(next, at, align);
+      } else {
+        b.CreateMaskedStore(next, at, align, mask);
+      }
+      return Carried{};
+    });
+  };
+  const auto load = [&](llvm::Value* at, llvm::Value* mask) -> llvm::Value* {
+    llvm::Type* const vector = with_lanes(element, lanes);
+    if (mask == nullptr) return b.CreateAlignedLoad(vector, at, align);
+    return b.CreateMaskedLoad(vector, at, align, mask, zero(lanes));
+  };
+  over_columns([&](llvm::Value*, llvm::Value*, llvm::Value*) { return zero(lanes); });
+  const auto group = [&](unsigned size, const Carried& at) {
+    std::vector<llvm::Value*> factors, rows;
+    for (unsigned i = 0; i < size; ++i) {
+      const auto nth = [&](llvm::Value* base, llvm::Value* stride) {
+        return offset(b, base, b.CreateMul(stride, b.getInt64(i)));
+      };
+      factors.push_back(widen(b, b.CreateAlignedLoad(element, nth(at[0], a_stride), align), lanes));
+      rows.push_back(nth(at[1], b_stride));
+    }
+    over_columns([&](llvm::Value* column, llvm::Value* mask, llvm::Value* place) {
+      llvm::Value* sum = load(place, mask);
+      for (unsigned i = 0; i < size; ++i) {
+        sum = fused_multiply_add(e, b, factors[i], load(b.CreateGEP(element, rows[i], column), mask), sum);
+      }
+      return sum;
+    });
+    llvm::Value* const steps = b.getInt64(size);
+    return Carried{offset(b, at[0], b.CreateMul(a_stride, steps)), offset(b, at[1], b.CreateMul(b_stride, steps))};
+  };
+  const auto groups = [&](llvm::Value* begin, llvm::Value* end, unsigned size, const Carried& at) {
+    return emit_if(b, b.CreateICmpNE(begin, end), at, [&](const Carried& values) {
+      return emit_loop(b, {begin, end}, size, values,
+                       [&](llvm::Value*, const Carried& inner) { return group(size, inner); });
+    });
+  };
+  llvm::Value* const whole = b.CreateSub(count, b.CreateURem(count, b.getInt64(kGroup)));
+  const Carried rest = groups(b.getInt64(0), whole, kGroup, {function->getArg(0), function->getArg(2)});
+  groups(whole, count, 1, rest);
   b.CreateRetVoid();
 }
 
@@ -142,16 +207,31 @@ void emit_dot(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function,
 }  // namespace
 
 llvm::Function* tile_function(const Emission& emission, const TileShape& shape) {
-  const std::string name = fmt::format("tile.{}.{}x{}x{}.{}{}", name_of(shape.dtype), shape.rows, shape.vectors,
-                                       shape.lanes, shape.last_lanes, shape.accumulates ? ".accumulate" : "");
+  const std::string name =
+      fmt::format("tile.{}.{}x{}x{}.{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
+                  shape.last_lanes, shape.accumulates ? ".accumulate" : "", shape.packs ? ".pack" : "");
   if (llvm::Function* const known = emission.module.getFunction(name)) return known;
   llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
   llvm::Function* const function = make_internal_function(
-      emission, name, llvm::Type::getVoidTy(emission.context()), {pointer, i64, i64, pointer, i64, i64, pointer},
-      {"a", "a_row_stride", "a_k_stride", "b", "b_k_stride", "count", "c"});
+      emission, name, llvm::Type::getVoidTy(emission.context()),
+      {pointer, i64, i64, pointer, i64, i64, pointer, i64, pointer},
+      {"a", "a_row_stride", "a_k_stride", "b", "b_k_stride", "count", "c", "c_row_stride", "packed"});
   llvm::IRBuilder<> builder(&function->getEntryBlock());
   builder.setFastMathFlags(math_flags(emission));
   emit_tile(emission, builder, function, shape);
+  return function;
+}
+
+llvm::Function* stream_function(const Emission& emission, DType dtype, unsigned lanes) {
+  const std::string name = fmt::format("stream.{}.{}", name_of(dtype), lanes);
+  if (llvm::Function* const known = emission.module.getFunction(name)) return known;
+  llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
+  llvm::Function* const function = make_internal_function(
+      emission, name, llvm::Type::getVoidTy(emission.context()), {pointer, i64, pointer, i64, i64, i64, pointer},
+      {"a", "a_k_stride", "b", "b_k_stride", "count", "columns", "c"});
+  llvm::IRBuilder<> builder(&function->getEntryBlock());
+  builder.setFastMathFlags(math_flags(emission));
+  emit_stream(emission, builder, function, dtype, lanes);
   return function;
 }
 

@@ -10,11 +10,13 @@ struct TileShape {
   unsigned rows = 1, vectors = 1, lanes = 1;
   unsigned last_lanes = 1;  // lanes of the last vector of a row of b that may be read
   bool accumulates = false;
+  bool packs = false;
 };
 
-// void (a, a row stride, a k stride, b, b k stride, count, c): c[m, n] = (c[m, n] +) sum over k < count of
-// a[m, k] * b[k, n], for `rows` rows and vectors * lanes columns. Strides in bytes; rows of c follow each other without
-// gaps, those of b are contiguous; count >= 1.
+// void (a, a row stride, a k stride, b, b k stride, count, c, c row stride, packed): c[m, n] = (c[m, n] +) sum over
+// k < count of a[m, k] * b[k, n], for `rows` rows and vectors * lanes columns. Strides in bytes; rows of b and c are
+// contiguous; count >= 1. One that packs leaves what it read of b behind for the tiles that follow: row behind row,
+// with zeros in lanes that were not read.
 llvm::Function* tile_function(const Emission& emission, const TileShape& shape);
 
 struct DotShape {
@@ -27,6 +29,10 @@ struct DotShape {
 // rows of a and columns of b are contiguous along k. Every lane adds up every lanes-th product; then the upper half of
 // the lanes is added to the lower until one is left.
 llvm::Function* dot_function(const Emission& emission, const DotShape& shape);
+
+// void (a, a k stride, b, b k stride, count, columns, c): the same sums for one row and any number of columns, with b
+// read row by row, as memory likes it. Sums wait in c.
+llvm::Function* stream_function(const Emission& emission, DType dtype, unsigned lanes);
 
 // void (b, b k stride, b column stride, count, columns, packed): copies `count` rows of `columns` elements behind each
 // other in rows of `width` elements, a multiple of `lanes`; elements beyond `columns` become 0. `contiguous`: the

@@ -18,6 +18,7 @@ struct Machine {
   // machine has no masked loads and stores, or where size counts more than that time. The bits are the same.
   bool single_rest = false;
   bool fast_math = false;
+  bool count_ticks = false;
 };
 
 // A fresh machine; not to be shared between threads. Fails where the triple or the CPU is unknown to this build.

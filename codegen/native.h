@@ -30,6 +30,9 @@ struct Control {
   std::int32_t reserved = 0;
   std::uint64_t batches_done = 0;  // written (atomically, relaxed) after every batch
   std::uint64_t first_sample = 0;  // evaluate, predict: sample number of the first row, for random draws
+  // Code made with CodegenOptions::count_ticks only: to number i is added what the processor's counter of time went on
+  // while kernel number i ran.
+  std::uint64_t* kernel_ticks = nullptr;
 };
 
 enum class Outcome : std::int32_t {
@@ -59,6 +62,8 @@ struct CodegenOptions {
   std::string features;  // LLVM's feature string, added to the cpu's
   bool fast_math = false;
   OptimizationLevel level = OptimizationLevel::less;
+  // Times every kernel (Control::kernel_ticks, which callers of train and predict must then give).
+  bool count_ticks = false;
   // Runs LLVM's verifier over what is emitted, for tests.
   bool verify = false;
 };

@@ -21,6 +21,7 @@ constexpr std::uint64_t kAlignment = 64;
 static_assert(offsetof(Control, stop) == 0);
 constexpr std::int64_t kBatchesDone = offsetof(Control, batches_done);
 constexpr std::int64_t kFirstSample = offsetof(Control, first_sample);
+constexpr std::int64_t kKernelTicks = offsetof(Control, kernel_ticks);
 constexpr std::int64_t kSeed = offsetof(StateHeader, seed);
 
 // What a function that runs once has to do before it is worth optimizing: at a few nanoseconds a point, as long as the
@@ -79,6 +80,8 @@ class ProgramFunctionEmitter {
   void emit_outputs(llvm::Value* position);
   // Runs the kernels; at a guard that fails, returns from the function.
   void emit_calls(llvm::Value* count);
+  // The counter of time after kernel number `kernel`, which began at `before`.
+  llvm::Value* emit_ticks(std::size_t kernel, llvm::Value* before);
   void emit_guard(const FiniteGuard& guard);
   void set_frame(std::uint32_t slot, llvm::Value* value);
   void set_key_and_step(llvm::Value* first_sample);
@@ -208,13 +211,26 @@ void ProgramFunctionEmitter::emit_guard(const FiniteGuard& guard) {
   return_when(b_.CreateFCmpUGE(magnitude, llvm::ConstantFP::getInfinity(type)), Outcome::not_finite);
 }
 
+llvm::Value* ProgramFunctionEmitter::emit_ticks(std::size_t kernel, llvm::Value* before) {
+  llvm::Value* const now = b_.CreateIntrinsic(llvm::Intrinsic::readcyclecounter, {}, {});
+  llvm::Value* const all =
+      b_.CreateAlignedLoad(emission_.pointer(), byte_address(b_, argument("control"), kKernelTicks), llvm::Align(8));
+  llvm::Value* const sum = byte_address(b_, all, static_cast<std::int64_t>(8 * kernel));
+  llvm::Value* const old = b_.CreateAlignedLoad(b_.getInt64Ty(), sum, llvm::Align(8));
+  b_.CreateAlignedStore(b_.CreateAdd(old, b_.CreateSub(now, before)), sum, llvm::Align(8));
+  return b_.CreateIntrinsic(llvm::Intrinsic::readcyclecounter, {}, {});
+}
+
 void ProgramFunctionEmitter::emit_calls(llvm::Value* count) {
+  const bool ticks = emission_.machine.count_ticks && (name_ == "train" || name_ == "predict");
+  llvm::Value* before = ticks ? b_.CreateIntrinsic(llvm::Intrinsic::readcyclecounter, {}, {}) : nullptr;
   for (std::size_t i = 0; i < kernels_.size(); ++i) {
     if (kernels_[i] == nullptr) {
       emit_guard(std::get<FiniteGuard>(emission_.plan.kernels[i].body));
     } else {
       b_.CreateCall(kernels_[i], {state_, workspace_, arena_, frame_, count});
     }
+    if (ticks) before = emit_ticks(i, before);
   }
 }
 

@@ -202,22 +202,30 @@ class Layouter {
     // Scattered lanes go one by one; the epilogue often loads and stores as much again as the product.
     const double gather = 2 * static_cast<double>(lanes_);
     constexpr double kEpilogueAccesses = 4;
-    // A vector of b serves a tile of rows.
-    const double load = c.columns.b == 1 || columns == 1 || c.copied ? 1 : c.columns.b == 0 ? 0.5 : gather;
     const double store = kEpilogueAccesses * (c.columns.result == 1 || columns == 1 ? 1 : gather);
-    const double by_columns =
-        rows * vectors(columns, lanes_) * (static_cast<double>(inner) * (1 + load / std::min(rows, 6.0)) + store);
+    // A vector of b serves a tile of rows.
+    const double by_tiles =
+        rows * vectors(columns, lanes_) * (static_cast<double>(inner) * (1 + 1 / std::min(rows, 6.0)) + store);
+    // Where its lanes are scattered, b is put in order on the way, by squares in registers or one by one.
+    constexpr std::int64_t kSquare = 8;
+    const bool in_order = c.columns.b == 1 || columns == 1 || c.copied;
+    const bool squares = c.inner.b == 1 && columns >= kSquare && inner >= kSquare && !c.columns.extent.times_batch;
+    const double elements = static_cast<double>(inner * columns);
+    const double by_columns = by_tiles + (in_order ? 0 : elements * (squares ? 0.4 : 1.5));
     const bool can_dot = (c.inner.a == 1 && c.inner.b == 1) || inner == 1;
     const double by_inner = rows * static_cast<double>(columns) * (2 * vectors(inner, lanes_) + 5);
     c.form = can_dot && by_inner < by_columns ? ContractionKernel::Form::inner : ContractionKernel::Form::columns;
     c.cost = std::min(by_columns, can_dot ? by_inner : by_columns);
-    for (const Merged& axis : c.batch) c.cost *= static_cast<double>(largest(axis.extent, p_.max_batch));
+    if (c.copied) c.cost = by_columns;
+    double copied = elements;
+    for (const Merged& axis : c.batch) {
+      const auto extent = static_cast<double>(largest(axis.extent, p_.max_batch));
+      c.cost *= extent;
+      copied *= axis.b == 0 ? 1 : extent;
+    }
     if (!c.copied) return;
     c.form = ContractionKernel::Form::columns;
-    double elements = static_cast<double>(inner * columns);
-    for (const Merged& axis : c.batch)
-      elements *= axis.b == 0 ? 1 : static_cast<double>(largest(axis.extent, p_.max_batch));
-    c.cost = by_columns + elements + kKernelCost;
+    c.cost += copied + kKernelCost;
   }
 
   // The operand in row-major order of the letters given, in the arena.

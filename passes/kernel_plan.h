@@ -135,6 +135,8 @@ struct ContractionKernel {
   // Which axis goes into the vector lanes. columns: b (or, with stride 0 or other, by gathering) and the stores run
   // along it; inner: a dot product per element.
   enum class Form : std::uint8_t { columns, inner } form = Form::columns;
+  // Rows are samples, and calls with very few are as likely as others: prediction.
+  bool often_few_rows = false;
   Body epilogue;  // axes: batch…, rows, columns
 };
 

@@ -63,6 +63,8 @@ class Session {
   void clear_stop();
   // Batches done in the call that is running; after Outcome::not_finite the number of the batch at fault, from 0.
   std::uint64_t batches_done() const;
+  // For code made with CodegenOptions::count_ticks: one number a kernel, which calls add to.
+  void count_ticks(std::uint64_t* kernel_ticks) { control_.kernel_ticks = kernel_ticks; }
 
   // A tensor of the state by name, as the plain array; TARN_CHECKs the name.
   Array tensor(std::string_view name) const;

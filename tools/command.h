@@ -105,6 +105,7 @@ void add_check(CLI::App& app, Action& action);
 void add_show(CLI::App& app, Action& action);
 void add_summary(CLI::App& app, Action& action);
 void add_weights(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
 void add_fmt(CLI::App& app, Action& action);
 
 }  // namespace tarn

@@ -36,7 +36,7 @@ int run(int argc, char** argv) {
   app.option_defaults()->always_capture_default();
   tarn::Action action;
   for (auto add : {tarn::add_train, tarn::add_eval, tarn::add_predict, tarn::add_compile, tarn::add_check,
-                   tarn::add_show, tarn::add_summary, tarn::add_weights, tarn::add_fmt}) {
+                   tarn::add_show, tarn::add_summary, tarn::add_weights, tarn::add_bench, tarn::add_fmt}) {
     add(app, action);
   }
   try {

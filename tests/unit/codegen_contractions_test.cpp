@@ -135,8 +135,10 @@ TEST(CodegenContractions, EveryLayoutOfAFewShapes) {
 
 // Long enough for several blocks of k, panels and blocks of rows, with packing.
 TEST(CodegenContractions, LargeProducts) {
-  check_all({{70, 150, 1700, false, false, ContractionKernel::Form::columns, DType::f32},
-             {40, 70, 1701, false, true, ContractionKernel::Form::columns, DType::f32},
+  check_all({{70, 150, 2500, false, false, ContractionKernel::Form::columns, DType::f32},
+             {40, 70, 2501, false, true, ContractionKernel::Form::columns, DType::f32},
+             {40, 1000, 300, false, false, ContractionKernel::Form::columns, DType::f32},
+             {35, 333, 500, true, true, ContractionKernel::Form::columns, DType::f64},
              {131, 77, 900, true, true, ContractionKernel::Form::columns, DType::f64},
              {300, 128, 784, false, false, ContractionKernel::Form::columns, DType::f32},
              {200, 130, 300, false, true, ContractionKernel::Form::inner, DType::f32}});
@@ -172,6 +174,42 @@ TEST(CodegenContractions, EpilogueOverTheBatch) {
       expect_as_interpreted(hand, batch, 1e-5, "dense of " + std::to_string(columns));
       if (HasFatalFailure()) return;
     }
+  }
+}
+
+// Few rows go through a large b without tiles, and give the bits of the same rows among many.
+TEST(CodegenContractions, StreamedRows) {
+  for (const std::int64_t columns : {64, 333}) {
+    constexpr std::int64_t kInner = 203;
+    HandPlan hand(40);
+    const BufferId x = hand.input(DType::f32, {kBatch, kInner}, random_numbers(1, 40 * kInner, DType::f32));
+    const BufferId w = hand.tensor("w", DType::f32, {kInner, columns},
+                                   random_numbers(2, static_cast<std::size_t>(kInner * columns), DType::f32));
+    const BufferId bias =
+        hand.tensor("bias", DType::f32, {columns}, random_numbers(3, static_cast<std::size_t>(columns), DType::f32));
+    const BufferId y = hand.result(DType::f32, {kBatch, columns});
+    ContractionKernel kernel;
+    kernel.rows = {1, true};
+    kernel.columns = {columns, false};
+    kernel.inner = {kInner, false};
+    kernel.often_few_rows = true;
+    kernel.a = at(x, {kInner, 1});
+    kernel.b = at(w, {columns, 1});
+    kernel.epilogue.values = {simple(Value::Kind::product, DType::f32), load(bias, {0, 1}, DType::f32),
+                              operation(Op::add, DType::f32, {0, 1})};
+    kernel.epilogue.stores = {{2, at(y, {columns, 1}), false}};
+    hand.add(kernel);
+    for (const std::string& cpu : cpus()) {
+      const HostTensor many = run_native(hand, options_for(cpu), 40).results.back();
+      for (const std::int64_t batch : {1, 2, 3, 4, 20}) {
+        const HostTensor few = run_native(hand, options_for(cpu), batch).results.back();
+        for (std::size_t i = 0; i < static_cast<std::size_t>(batch * columns); ++i) {
+          ASSERT_EQ(few.data[i], many.data[i]) << batch << " rows, element " << i << " on " << cpu;
+        }
+      }
+    }
+    expect_as_interpreted(hand, 2, 1e-4, "streamed rows");
+    expect_as_interpreted(hand, 40, 1e-4, "rows in tiles");
   }
 }
 

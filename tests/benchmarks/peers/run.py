@@ -126,9 +126,9 @@ class Native:
         self.hello = {"version": ""}
         built = self.program.exists() and self.program.stat().st_mtime > source.stat().st_mtime
         if not built:
+            libraries = ["-ldlib"] if peer == "dlib" else []
             done = subprocess.run(["c++", "-std=c++17", "-O3", "-march=native", "-DNDEBUG", "-w", source, "-o",
-                                   self.program, "-l" + peer, "-lopenblas", "-llapack", "-lpthread"],
-                                  capture_output=True, text=True)
+                                   self.program, *libraries, "-lpthread"], capture_output=True, text=True)
             if done.returncode != 0:
                 self.hello = {"error": "not installed"}
 

@@ -74,11 +74,12 @@ class Torch:
         return optim.SGD(parameters, lr=case.rate, momentum=0.9 if case.optimizer == "momentum" else 0, **fused)
 
     def once(self, case, path):
-        run, model = self.trainer(case, warm=False)
-        run()
+        model, epochs = self.prepare(case)
+        epochs(case.epochs)
         self.torch.save(model.state_dict(), path)
 
-    def trainer(self, case, warm=True):
+    def prepare(self, case):
+        """The network, and a function that trains it for so many epochs, or batches at most."""
         torch = self.torch
         x, t = (torch.from_numpy(array) for array in cases.data(case))
         # Losses take logits, as the peer's own documentation advises.
@@ -101,12 +102,11 @@ class Torch:
                     if number == limit:
                         return
 
-        if not warm:
-            return lambda: epochs(case.epochs), model
-        # Every batch size that an epoch has.
+        return model, epochs
+
+    def trainer(self, case):
+        _, epochs = self.prepare(case)
         epochs(1, None if case.samples <= 4096 else 20)
-        if case.samples % case.batch:
-            value(x[: case.samples % case.batch], t[: case.samples % case.batch]).backward()
         return lambda: epochs(case.epochs)
 
     def predictor(self, case, samples):
