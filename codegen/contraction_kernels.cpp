@@ -69,9 +69,11 @@ class ContractionEmitter {
                   const Sources& sources);
   // Calls `tile(row, rows of the tile)` for whole tiles of rows, then for single rows.
   void emit_row_tiles(const Rows& rows, const std::function<void(llvm::Value*, unsigned)>& tile);
-  void emit_tile_call(const ColumnTile& tile, const Rows& rows, llvm::Value* row, unsigned tile_rows, llvm::Value* a,
-                      llvm::Value* count, const Sources& sources);
+  void emit_tile_call(const Panel& panel, const ColumnTile& tile, const Rows& rows, llvm::Value* row,
+                      unsigned tile_rows, llvm::Value* a, llvm::Value* count, const Sources& sources);
   llvm::Value* address_of(const Source& source, const ColumnTile& tile);
+  void find_prefetched();
+  void emit_prefetches(const Panel& panel, const ColumnTile& tile, llvm::Value* row, unsigned tile_rows);
   void emit_streamed_rows();
   void emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows, llvm::Value* count);
   void clear_product(const Rows& rows);
@@ -104,6 +106,7 @@ class ContractionEmitter {
   Nest nest_;
   BodyEmitter* epilogue_ = nullptr;
   llvm::Value *product_row_ = nullptr, *product_column_ = nullptr;  // first ones in the scratch
+  std::vector<const Access*> prefetched_;                           // by the tile before its epilogue
 };
 
 void ContractionEmitter::prepare_epilogue() {
@@ -115,8 +118,10 @@ void ContractionEmitter::prepare_epilogue() {
   nest_.vector_axis = static_cast<int>(one_column() ? batch_axes_ : batch_axes_ + 1);
   const BodyAnalysis analysis = analyze(kernel_.epilogue, nest_, {}, nest_.depth - 1, true);
   const unsigned lanes = lanes_for({&kernel_.epilogue}, {&analysis}, function_.emission.machine.target.vector_bytes);
+  const Extent& along = one_column() ? kernel_.rows : kernel_.columns;
   const std::int64_t most = one_column() ? schedule_.row_block : schedule_.panel;
-  nest_.lanes = std::min(lanes, std::bit_ceil(static_cast<unsigned>(std::min<std::int64_t>(most, lanes))));
+  nest_.lanes = fitting_lanes(along.times_batch ? most : std::min(most, along.constant), lanes,
+                              function_.emission.machine.target);
   if (nest_.lanes == 1 || !allows_lanes(kernel_.epilogue, analysis, nest_.vector_axis)) {
     nest_.lanes = 1;
     nest_.vector_axis = -1;
@@ -129,6 +134,7 @@ void ContractionEmitter::emit() {
     return;
   }
   prepare_epilogue();
+  find_prefetched();
   BodyEmitter epilogue(function_, kernel_.epilogue, nest_,
                        analyze(kernel_.epilogue, nest_, {}, nest_.depth - 1, nest_.lanes > 1));
   epilogue.result = [this](const Value&) { return load_product(); };
@@ -234,8 +240,8 @@ void ContractionEmitter::emit_product(const Panel& panel, const Rows& rows, cons
 
 void ContractionEmitter::clear_product(const Rows& rows) {
   llvm::Type* const element = function_.emission.value_type(kernel_.dtype);
-  llvm::Value* const count = multiply_add(b_, b_.CreateSub(rows.end, rows.begin), schedule_.panel, nullptr);
-  const Range range = {function_.integer(0), count, 0, schedule_.panel};
+  llvm::Value* const count = multiply_add(b_, b_.CreateSub(rows.end, rows.begin), schedule_.product_row, nullptr);
+  const Range range = {function_.integer(0), count, 0, schedule_.product_row};
   const unsigned lanes = schedule_.dot ? 1 : schedule_.lanes;
   emit_loop(b_, range, lanes, {}, [&](llvm::Value* index, const Carried&) {
     b_.CreateAlignedStore(llvm::Constant::getNullValue(with_lanes(element, lanes)),
@@ -324,38 +330,40 @@ void ContractionEmitter::emit_column_tiles(const Panel& panel, const std::functi
 }
 
 void ContractionEmitter::emit_row_tiles(const Rows& rows, const std::function<void(llvm::Value*, unsigned)>& tile) {
-  const auto size = static_cast<std::int64_t>(schedule_.tile_rows);
-  const auto loop = [&](llvm::Value* begin, llvm::Value* end, std::int64_t count, unsigned step) {
-    emit_loop(b_, {begin, end, count}, step, {}, [&](llvm::Value* row, const Carried&) {
-      tile(row, step);
-      return Carried{};
-    });
-  };
-  const bool divides = kernel_.rows.constant % size == 0;
-  const std::int64_t known =
+  std::int64_t known =
       !kernel_.rows.times_batch && kernel_.rows.constant <= schedule_.row_block ? kernel_.rows.constant : 0;
-  if (divides) {
-    loop(rows.begin, rows.end, known, schedule_.tile_rows);
-    return;
+  const bool divides = kernel_.rows.constant % schedule_.tile_rows == 0;
+  std::vector<unsigned> heights = {schedule_.tile_rows};
+  if (!divides && schedule_.pairs_rest) heights.push_back(2);
+  if (!divides) heights.push_back(1);
+  llvm::Value* begin = rows.begin;
+  for (const unsigned height : heights) {
+    llvm::Value* end = rows.end;
+    if (height != heights.back()) {
+      end = b_.CreateSub(end, b_.CreateURem(b_.CreateSub(end, begin), function_.integer(height)));
+    }
+    const auto loop = [&](const Carried&) {
+      return emit_loop(b_, {begin, end, known / height * height}, height, {}, [&](llvm::Value* row, const Carried&) {
+        tile(row, height);
+        return Carried{};
+      });
+    };
+    if (divides) {
+      loop({});
+    } else {
+      emit_if(b_, b_.CreateICmpNE(begin, end), {}, loop);
+    }
+    begin = end;
+    known %= height;
   }
-  llvm::Value* const rest = b_.CreateURem(b_.CreateSub(rows.end, rows.begin), function_.integer(size));
-  llvm::Value* const whole_end = b_.CreateSub(rows.end, rest);
-  emit_if(b_, b_.CreateICmpNE(rows.begin, whole_end), {}, [&](const Carried&) {
-    loop(rows.begin, whole_end, known / size * size, schedule_.tile_rows);
-    return Carried{};
-  });
-  emit_if(b_, b_.CreateICmpNE(whole_end, rows.end), {}, [&](const Carried&) {
-    loop(whole_end, rows.end, known % size, 1);
-    return Carried{};
-  });
 }
 
 void ContractionEmitter::emit_tiles(const Panel& panel, const Rows& rows, llvm::Value* k_begin, llvm::Value* count,
                                     const Sources& sources) {
   llvm::Value* const a = move(a_, k_begin, a_inner_stride());
   emit_row_tiles(rows, [&](llvm::Value* row, unsigned tile_rows) {
-    emit_column_tiles(panel,
-                      [&](const ColumnTile& tile) { emit_tile_call(tile, rows, row, tile_rows, a, count, sources); });
+    emit_column_tiles(
+        panel, [&](const ColumnTile& tile) { emit_tile_call(panel, tile, rows, row, tile_rows, a, count, sources); });
   });
 }
 
@@ -367,8 +375,44 @@ llvm::Value* ContractionEmitter::address_of(const Source& source, const ColumnTi
   return b_.CreateGEP(b_.getInt8Ty(), source.address, distance);
 }
 
-void ContractionEmitter::emit_tile_call(const ColumnTile& tile, const Rows& rows, llvm::Value* row, unsigned tile_rows,
-                                        llvm::Value* a, llvm::Value* count, const Sources& sources) {
+// Matrices of the epilogue that are too large for caches to still hold them from the last time, such as weights and
+// slots in an update: they can be on their way while the product is computed.
+void ContractionEmitter::find_prefetched() {
+  constexpr std::int64_t kLarge = 64 * 1024, kLongSum = 32;
+  const auto most = [&](const Extent& extent) {
+    return extent.constant * (extent.times_batch ? function_.emission.plan.max_batch : 1);
+  };
+  if (batch_axes_ > 0 || most(kernel_.rows) * most(kernel_.columns) < kLarge || most(kernel_.inner) < kLongSum) return;
+  for (const Value& value : kernel_.epilogue.values) {
+    const Access& access = value.access;
+    if (value.kind != Value::Kind::load || access.row != kNoValue) continue;
+    if (access.at.strides[0] != 0 && access.at.strides[1] == 1) prefetched_.push_back(&access);
+  }
+}
+
+void ContractionEmitter::emit_prefetches(const Panel& panel, const ColumnTile& tile, llvm::Value* row,
+                                         unsigned tile_rows) {
+  constexpr std::int64_t kLine = 64;
+  llvm::Value* const end = b_.CreateAdd(row, function_.integer(tile_rows));
+  llvm::Value* const column = b_.CreateAdd(panel.first, tile.begin);
+  emit_loop(b_, {row, end}, 1, {}, [&](llvm::Value* index, const Carried&) {
+    for (const Access* access : prefetched_) {
+      const Buffer& buffer = function_.emission.plan.buffers[access->buffer];
+      const auto size = static_cast<std::int64_t>(size_of(buffer.dtype));
+      llvm::Value* const start =
+          byte_address(b_, function_.base(buffer), static_cast<std::int64_t>(buffer.offset) + access->at.offset * size);
+      llvm::Value* const first = move(move(start, index, access->at.strides[0] * size), column, size);
+      for (std::int64_t byte = 0; byte < schedule_.tile_columns() * size; byte += kLine) {
+        emit_prefetch(b_, byte_address(b_, first, byte));
+      }
+    }
+    return Carried{};
+  });
+}
+
+void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& tile, const Rows& rows, llvm::Value* row,
+                                        unsigned tile_rows, llvm::Value* a, llvm::Value* count,
+                                        const Sources& sources) {
   TileShape shape{kernel_.dtype,   tile_rows,       schedule_.tile_vectors,
                   schedule_.lanes, schedule_.lanes, schedule_.several_blocks};
   if (schedule_.packing != ContractionSchedule::Packing::always && kernel_.columns.constant < schedule_.panel) {
@@ -388,11 +432,12 @@ void ContractionEmitter::emit_tile_call(const ColumnTile& tile, const Rows& rows
     k_stride = b_.CreateSelect(first, sources.first.k_stride, k_stride);
     packed = address_of(packed_source(count), tile);
   }
-  llvm::Value* const product_row = move(product_, b_.CreateSub(row, rows.begin), schedule_.panel * size_);
-  b_.CreateCall(
-      tile_of_rest->getFunctionType(), callee,
-      {move(a, row, row_stride()), function_.integer(row_stride()), function_.integer(a_inner_stride()), address,
-       k_stride, count, move(product_row, tile.begin, size_), function_.integer(schedule_.panel * size_), packed});
+  llvm::Value* const product_row = move(product_, b_.CreateSub(row, rows.begin), schedule_.product_row * size_);
+  if (tile_rows > 1 && !prefetched_.empty()) emit_prefetches(panel, tile, row, tile_rows);
+  b_.CreateCall(tile_of_rest->getFunctionType(), callee,
+                {move(a, row, row_stride()), function_.integer(row_stride()), function_.integer(a_inner_stride()),
+                 address, k_stride, count, move(product_row, tile.begin, size_),
+                 function_.integer(schedule_.product_row * size_), packed});
 }
 
 void ContractionEmitter::emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows,
@@ -407,10 +452,11 @@ void ContractionEmitter::emit_dot_calls(const Panel& panel, const Rows& rows, ll
   emit_loop(b_, columns, step, {}, [&](llvm::Value* column, const Carried&) {
     if (schedule_.panel % step != 0) column = minimum(column, function_.integer(schedule_.panel - step));
     llvm::Value* const second = move(second_, b_.CreateAdd(panel.first, column), column_stride());
-    llvm::Value* const c = move(move(product_, b_.CreateSub(row, rows.begin), schedule_.panel * size_), column, size_);
+    llvm::Value* const c =
+        move(move(product_, b_.CreateSub(row, rows.begin), schedule_.product_row * size_), column, size_);
     b_.CreateCall(dot_function(function_.emission, shape),
                   {move(a_, row, row_stride()), function_.integer(row_stride()), second,
-                   function_.integer(column_stride()), count, c, function_.integer(schedule_.panel * size_)});
+                   function_.integer(column_stride()), count, c, function_.integer(schedule_.product_row * size_)});
     return Carried{};
   });
 }
@@ -418,7 +464,7 @@ void ContractionEmitter::emit_dot_calls(const Panel& panel, const Rows& rows, ll
 llvm::Value* ContractionEmitter::load_product() {
   llvm::Value* const row = b_.CreateSub(nest_.index[batch_axes_], product_row_);
   llvm::Value* const column = b_.CreateSub(nest_.index[batch_axes_ + 1], product_column_);
-  llvm::Value* const address = move(move(product_, row, schedule_.panel * size_), column, size_);
+  llvm::Value* const address = move(move(product_, row, schedule_.product_row * size_), column, size_);
   // Lanes beyond the end read what else is in the scratch memory, which is larger than the product by a vector.
   llvm::Type* const type = with_lanes(function_.emission.value_type(kernel_.dtype), nest_.lanes);
   return b_.CreateAlignedLoad(type, address, llvm::Align(size_of(kernel_.dtype)));

@@ -20,6 +20,16 @@ std::int64_t largest(const Extent& extent, std::int64_t max_batch) {
   return std::max<std::int64_t>(extent.constant * (extent.times_batch ? max_batch : 1), 1);
 }
 
+}  // namespace
+
+unsigned fitting_lanes(std::int64_t count, unsigned most, const Target& target) {
+  const auto all = static_cast<unsigned>(std::min<std::int64_t>(std::max<std::int64_t>(count, 1), most));
+  if (count <= most) return std::bit_ceil(all);
+  return target.vector_bytes == 64 && divide_up(count, most / 2) < 2 * divide_up(count, most) ? most / 2 : most;
+}
+
+namespace {
+
 // Cycles of a call of all tiles of one shape, from the number of vector instructions: one multiply-add and two loads a
 // cycle, a chain of additions no faster than one in four cycles; and the price of compiling the tile, which matters for
 // products that take less time in all of training. A thousand steps are assumed.
@@ -39,9 +49,12 @@ double cost_of_tile(const Extents& extents, unsigned rows, unsigned vectors, uns
 void choose_tile(ContractionSchedule& schedule, const Extents& extents, const Target& target) {
   double best = std::numeric_limits<double>::infinity();
   const unsigned registers = static_cast<unsigned>(target.vector_registers);
-  const auto max_vectors = static_cast<unsigned>(std::min<std::int64_t>(divide_up(extents.columns, schedule.lanes), 6));
+  // Few columns are one tile: a second one, moved back over the first, would write what is just about to be read.
+  const std::int64_t all = divide_up(extents.columns, schedule.lanes);
+  const bool one_tile = all <= (registers >= 32 ? 4 : 3);
+  const auto max_vectors = static_cast<unsigned>(std::min<std::int64_t>(all, 6));
   const auto max_rows = static_cast<unsigned>(std::min<std::int64_t>(extents.rows, 14));
-  for (unsigned vectors = 1; vectors <= max_vectors; ++vectors) {
+  for (unsigned vectors = one_tile ? max_vectors : 1; vectors <= max_vectors; ++vectors) {
     for (unsigned rows = 1; rows <= max_rows; ++rows) {
       if (rows * vectors + vectors + 1 > registers) break;
       const double cost = cost_of_tile(extents, rows, vectors, schedule.lanes);
@@ -66,11 +79,7 @@ void choose_panel(ContractionSchedule& schedule, const Extents& extents, bool ti
 
 void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& kernel, const Extents& extents,
                       const Target& target, std::int64_t size) {
-  // Half vectors where they hold all columns.
-  if (!kernel.columns.times_batch) {
-    schedule.lanes = std::min(
-        schedule.lanes, std::bit_ceil(static_cast<unsigned>(std::min<std::int64_t>(extents.columns, schedule.lanes))));
-  }
+  if (!kernel.columns.times_batch) schedule.lanes = fitting_lanes(extents.columns, schedule.lanes, target);
   choose_tile(schedule, extents, target);
   const std::size_t axes = kernel.batch.size();
   const bool contiguous = kernel.b.at.strides[axes + 1] == 1 || (extents.columns == 1 && !kernel.columns.times_batch);
@@ -86,6 +95,7 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
   if (schedule.several_blocks) {
     schedule.inner_block = round_up(divide_up(extents.inner, divide_up(extents.inner, kBlock)), 8);
   }
+  schedule.pairs_rest = schedule.tile_rows > 3 && schedule.packing == ContractionSchedule::Packing::many_rows;
   constexpr std::int64_t kStreamedBytes = 32 * 1024;
   schedule.streams = kernel.often_few_rows && contiguous && extents.rows > kStreamedRows && kernel.batch.empty() &&
                      !kernel.columns.times_batch && extents.columns >= schedule.lanes &&
@@ -132,8 +142,9 @@ ContractionSchedule schedule_of(const ContractionKernel& kernel, std::int64_t ma
     schedule_columns(schedule, kernel, extents, target, size);
   }
   // A vector more, so that reading whole vectors at the end stays inside.
+  schedule.product_row = schedule.dot ? schedule.panel : round_up(schedule.panel, schedule.lanes);
   const std::int64_t streamed = schedule.streams ? extents.columns : 0;
-  schedule.product_bytes = round_up(std::max(schedule.row_block * schedule.panel, streamed) * size, 64) + 64;
+  schedule.product_bytes = round_up(std::max(schedule.row_block * schedule.product_row, streamed) * size, 64) + 64;
   if (schedule.packing != ContractionSchedule::Packing::never) {
     schedule.packed_bytes = round_up(schedule.inner_block * schedule.tiles() * schedule.tile_columns() * size, 64);
   }

@@ -26,13 +26,15 @@ struct ContractionSchedule {
   bool dot = false;  // form `inner`: lanes along k
   unsigned lanes = 1;
   unsigned tile_rows = 1;
-  unsigned tile_vectors = 1;  // form `inner`: columns of a tile
-  std::int64_t panel = 1;     // columns between packing and packing, and the row length of the scratch memory
+  unsigned tile_vectors = 1;     // form `inner`: columns of a tile
+  std::int64_t panel = 1;        // columns between packing and packing
+  std::int64_t product_row = 1;  // row length of the product in scratch memory, a multiple of lanes
   // b goes through scratch memory: always, or where there are rows enough to pay for the copy.
   enum class Packing : std::uint8_t { never, many_rows, always } packing = Packing::never;
   std::int64_t inner_block = 0;  // largest number of k at a time
   bool several_blocks = false;   // k may be longer than that
   std::int64_t row_block = 1;    // a multiple of tile_rows
+  bool pairs_rest = false;       // rows behind the last whole tile go two by two, then one by one
   bool streams = false;          // up to kStreamedRows rows go through b without tiles
   // Bytes of scratch memory behind the arena: the product of a block of rows, then the packed panel.
   std::int64_t product_bytes = 0, packed_bytes = 0;
@@ -41,6 +43,10 @@ struct ContractionSchedule {
   // Tiles of a whole panel; the last is moved back where they do not fit.
   std::int64_t tiles() const { return (panel + tile_columns() - 1) / tile_columns(); }
 };
+
+// Lanes, at most `most`, of vectors for `count` elements side by side: as few as hold all; else half of them where that
+// leaves fewer lanes idle and the vectors are so long that half of one takes half the time.
+unsigned fitting_lanes(std::int64_t count, unsigned most, const Target& target);
 
 ContractionSchedule schedule_of(const ContractionKernel& kernel, std::int64_t max_batch, const Target& target);
 

@@ -52,6 +52,8 @@ Carried loop_over_inner(llvm::IRBuilder<>& b, llvm::Value* count, Operand a, Ope
   return last;
 }
 
+constexpr std::uint64_t kPrefetchRows = 8;
+
 void emit_tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function, const TileShape& shape) {
   llvm::Type* const element = e.value_type(shape.dtype);
   llvm::Type* const vector = with_lanes(element, shape.lanes);
@@ -75,11 +77,15 @@ void emit_tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function
                               llvm::Constant::getNullValue(vector));
   };
   const Operand a{function->getArg(0), function->getArg(2)}, second{function->getArg(3), function->getArg(4)};
+  llvm::Value* const prefetch_distance = shape.packs ? b.CreateMul(second.step, b.getInt64(kPrefetchRows)) : nullptr;
   const auto step = [&](llvm::Value* k, llvm::Value* a_at, llvm::Value* b_at, const Carried& carried) {
     Carried next = carried;
     std::vector<llvm::Value*> b_vectors;
     for (unsigned j = 0; j < shape.vectors; ++j) b_vectors.push_back(load_b(b_at, j));
     if (shape.packs) {
+      // Rows of b lie far apart, and are read for the first time: they are asked for some steps ahead.
+      llvm::Value* const ahead = offset(b, b_at, prefetch_distance);
+      for (unsigned j = 0; j < shape.vectors; ++j) emit_prefetch(b, byte_address(b, ahead, j * vector_bytes));
       const std::int64_t row_bytes = shape.vectors * vector_bytes;
       llvm::Value* const row = offset(b, function->getArg(8), multiply_add(b, k, row_bytes, nullptr));
       for (unsigned j = 0; j < shape.vectors; ++j) {
@@ -205,6 +211,12 @@ void emit_dot(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function,
 }
 
 }  // namespace
+
+void emit_prefetch(llvm::IRBuilderBase& builder, llvm::Value* address) {
+  // To read, to be kept in all caches, of data.
+  builder.CreateIntrinsic(llvm::Intrinsic::prefetch, {address->getType()},
+                          {address, builder.getInt32(0), builder.getInt32(3), builder.getInt32(1)});
+}
 
 llvm::Function* tile_function(const Emission& emission, const TileShape& shape) {
   const std::string name =

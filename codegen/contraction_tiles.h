@@ -39,4 +39,7 @@ llvm::Function* stream_function(const Emission& emission, DType dtype, unsigned 
 // column stride is one element.
 llvm::Function* pack_function(const Emission& emission, DType dtype, unsigned lanes, unsigned width, bool contiguous);
 
+// Asks for the cache line at an address, which need not be one that may be read.
+void emit_prefetch(llvm::IRBuilderBase& builder, llvm::Value* address);
+
 }  // namespace tarn

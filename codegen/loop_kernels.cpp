@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "codegen/bodies.h"
+#include "codegen/contraction_schedule.h"
 #include "codegen/loops.h"
 #include "codegen/reductions.h"
 #include "codegen/transpose.h"
@@ -115,8 +116,12 @@ void LoopKernelEmitter::choose_lanes() {
   unsigned lanes =
       lanes_for({&kernel_.body, &kernel_.tail}, {&body, &tail}, function_.emission.machine.target.vector_bytes);
   const Extent& extent = kernel_.axes[vector_axis_];
-  if (!extent.times_batch) {
+  // The lanes of a reduced axis decide the order of its sum; those of a kept one are free.
+  const Target& target = function_.emission.machine.target;
+  if (!extent.times_batch && vector_reduced_) {
     lanes = std::min(lanes, std::bit_ceil(static_cast<unsigned>(std::min<std::int64_t>(extent.constant, lanes))));
+  } else if (!extent.times_batch && lanes > 1) {
+    lanes = fitting_lanes(extent.constant, lanes, target);
   }
   const bool allowed = allows_lanes(kernel_.body, body, nest_.vector_axis) &&
                        (vector_reduced_ || allows_lanes(kernel_.tail, tail, nest_.vector_axis));

@@ -215,6 +215,37 @@ TEST_F(Driver, FastMathAndOnlyItChangesRoundings) {
   EXPECT_THAT(fast.out, HasSubstr("= mul("));
 }
 
+// Kernels share the time of the whole; what they do is what the plan says.
+TEST_F(Driver, BenchTimesEveryKernel) {
+  const Outcome outcome = tarn("bench sums.tarn --kernels --json --seconds 0.01 --samples 3");
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const std::vector<json> found = events(outcome.out);
+  ASSERT_GE(found.size(), 4U);
+  EXPECT_EQ(found[0]["event"], "machine");
+  EXPECT_GT(found[0]["flops"].get<double>(), 0);
+  double seconds = 0, flops = 0, kernels = 0;
+  const auto expect_all_accounted_for = [&] {
+    EXPECT_NEAR(kernels, seconds, 1e-6 * seconds);
+    EXPECT_NEAR(flops, 0, 1e-6);
+  };
+  for (std::size_t i = 1; i < found.size(); ++i) {
+    if (found[i]["event"] == "bench") {
+      expect_all_accounted_for();
+      seconds = found[i]["seconds"];
+      flops = found[i]["flops"];
+      kernels = 0;
+      EXPECT_GT(seconds, 0);
+    } else {
+      EXPECT_EQ(found[i]["event"], "kernel");
+      kernels += found[i]["seconds"].get<double>();
+      flops -= found[i]["flops"].get<double>();
+    }
+  }
+  expect_all_accounted_for();
+  EXPECT_EQ(tarn("bench iris.tarn --seconds 0.01").status, 0);
+  EXPECT_EQ(tarn("bench iris.tarn --samples 0").status, 2);
+}
+
 TEST_F(Driver, SummaryCountsParameters) {
   const json summary = events(tarn("summary iris.tarn --json").out).front();
   EXPECT_EQ(summary["trainable"], 4 * 6 + 6 + 6 * 3 + 3);
