@@ -334,7 +334,6 @@ void ContractionEmitter::emit_row_tiles(const Rows& rows, const std::function<vo
       !kernel_.rows.times_batch && kernel_.rows.constant <= schedule_.row_block ? kernel_.rows.constant : 0;
   const bool divides = kernel_.rows.constant % schedule_.tile_rows == 0;
   std::vector<unsigned> heights = {schedule_.tile_rows};
-  if (!divides && schedule_.pairs_rest) heights.push_back(2);
   if (!divides) heights.push_back(1);
   llvm::Value* begin = rows.begin;
   for (const unsigned height : heights) {

@@ -95,7 +95,6 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
   if (schedule.several_blocks) {
     schedule.inner_block = round_up(divide_up(extents.inner, divide_up(extents.inner, kBlock)), 8);
   }
-  schedule.pairs_rest = schedule.tile_rows > 3 && schedule.packing == ContractionSchedule::Packing::many_rows;
   constexpr std::int64_t kStreamedBytes = 32 * 1024;
   schedule.streams = kernel.often_few_rows && contiguous && extents.rows > kStreamedRows && kernel.batch.empty() &&
                      !kernel.columns.times_batch && extents.columns >= schedule.lanes &&

@@ -34,7 +34,6 @@ struct ContractionSchedule {
   std::int64_t inner_block = 0;  // largest number of k at a time
   bool several_blocks = false;   // k may be longer than that
   std::int64_t row_block = 1;    // a multiple of tile_rows
-  bool pairs_rest = false;       // rows behind the last whole tile go two by two, then one by one
   bool streams = false;          // up to kStreamedRows rows go through b without tiles
   // Bytes of scratch memory behind the arena: the product of a block of rows, then the packed panel.
   std::int64_t product_bytes = 0, packed_bytes = 0;
