@@ -86,10 +86,15 @@ void Session::initialize(std::uint64_t seed) {
   if (InitFunction init = model_->native().init()) init(state_.data(), workspace_.data());
 }
 
+// Other threads may be looking at the progress.
+void Session::begin_call() {
+  std::atomic_ref(control_.batches_done).store(0, std::memory_order_relaxed);
+  control_.first_sample = 0;
+}
+
 Outcome Session::train(const Rows& rows, const std::uint32_t* order, MetricValues& metrics) {
   start_metrics(program(), workspace_);
-  control_.batches_done = 0;
-  control_.first_sample = 0;
+  begin_call();
   const auto outcome = static_cast<Outcome>(
       model_->native().train()(state_.data(), workspace_.data(), rows.arrays.data(), order, rows.count, &control_));
   if (outcome == Outcome::done) metrics = read_metrics(*model_, workspace_);
@@ -99,16 +104,14 @@ Outcome Session::train(const Rows& rows, const std::uint32_t* order, MetricValue
 Outcome Session::adapt(const Rows& rows) {
   AdaptFunction adapt = model_->native().adapt();
   if (adapt == nullptr) return Outcome::done;
-  control_.batches_done = 0;
-  control_.first_sample = 0;
+  begin_call();
   return static_cast<Outcome>(
       adapt(state_.data(), workspace_.data(), rows.arrays.data(), nullptr, rows.count, &control_));
 }
 
 Outcome Session::evaluate(const Rows& rows, MetricValues& metrics) {
   start_metrics(program(), workspace_);
-  control_.batches_done = 0;
-  control_.first_sample = 0;
+  begin_call();
   const auto outcome = static_cast<Outcome>(model_->native().evaluate()(
       state_.data(), workspace_.data(), rows.arrays.data(), nullptr, rows.count, &control_));
   if (outcome == Outcome::done) metrics = read_metrics(*model_, workspace_);
@@ -124,8 +127,7 @@ Outcome Session::predict(const Rows& rows, std::vector<Array>& outputs) {
     outputs.push_back(Array::unset(array_type(output.type.dtype), std::move(shape)));
   }
   for (Array& output : outputs) pointers.push_back(output.data.data());
-  control_.batches_done = 0;
-  control_.first_sample = 0;
+  begin_call();
   return static_cast<Outcome>(model_->native().predict()(state_.data(), workspace_.data(), rows.arrays.data(),
                                                          pointers.data(), rows.count, &control_));
 }

@@ -79,6 +79,8 @@ class Session {
   void set_state(const Bytes& state);
 
  private:
+  void begin_call();
+
   std::shared_ptr<Model> model_;
   Bytes state_, workspace_;
   Control control_;
