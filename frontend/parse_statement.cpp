@@ -248,12 +248,12 @@ void Parser::check_does_something(const ast::Expression& expression, std::size_t
   }
   const auto* name = std::get_if<ast::Name>(&expression.node);
   if (name != nullptr && at_ == start + 1 && begins_operand(peek().kind)) {
-    if (is(TokenKind::name) && is(TokenKind::assign, 1)) {
+    const auto nearest = nearest_name(name->name, {"const", "fn", "layer", "input", "output", "param", "state", "slot",
+                                                   "repeat", "check", "penalty", "adapt", "return", "for", "if"});
+    if (!nearest && is(TokenKind::name) && is(TokenKind::assign, 1)) {
       fail_at(expression.span,
               fmt::format("'{}' begins no statement; a value gets a name by '{} = …' alone", name->name, text(peek())));
     }
-    const auto nearest = nearest_name(name->name, {"const", "fn", "layer", "input", "output", "param", "state", "slot",
-                                                   "repeat", "check", "penalty", "adapt", "return", "for", "if"});
     fail_at(expression.span, fmt::format("'{}' begins no statement{}", name->name,
                                          nearest ? fmt::format("; did you mean '{}'?", *nearest) : std::string()));
   }
