@@ -66,11 +66,17 @@ llvm::CodeGenOptLevel level_of(OptimizationLevel level) {
   return llvm::CodeGenOptLevel::Less;
 }
 
+// Asked once: each question is an exit to the hypervisor where there is one.
+const llvm::StringMap<bool>& detected_features() {
+  static const llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  return features;
+}
+
 // This machine's features as LLVM's feature string, in a fixed order: the CPU's name alone says too much where a
 // hypervisor hides features.
 std::string host_feature_string() {
   std::vector<std::string> entries;
-  for (const auto& feature : llvm::sys::getHostCPUFeatures()) {
+  for (const auto& feature : detected_features()) {
     entries.push_back((feature.second ? "+" : "-") + feature.first().str());
   }
   std::sort(entries.begin(), entries.end());
@@ -134,7 +140,7 @@ Result<Machine> make_machine(const CodegenOptions& options) {
                     "and wasm32, as in aarch64-linux-gnu",
                     triple));
   }
-  std::string cpu = native ? llvm::sys::getHostCPUName().str() : options.cpu;
+  std::string cpu = native ? host_cpu() : options.cpu;
   std::string features = native ? host_feature_string() : "";
   if (cpu.empty()) {
     cpu = microcontroller_of(parsed);
@@ -171,11 +177,14 @@ Result<Target> target_of(const CodegenOptions& options) {
   return Target(machine.target);
 }
 
-std::string host_cpu() { return llvm::sys::getHostCPUName().str(); }
+std::string host_cpu() {
+  static const std::string name = llvm::sys::getHostCPUName().str();
+  return name;
+}
 
 std::vector<std::string> host_features() {
   std::vector<std::string> features;
-  for (const auto& feature : llvm::sys::getHostCPUFeatures()) {
+  for (const auto& feature : detected_features()) {
     if (feature.second) features.push_back(feature.first().str());
   }
   std::sort(features.begin(), features.end());

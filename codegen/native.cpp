@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "codegen/code_key.h"
 #include "codegen/object_code.h"
 #include "codegen/program_functions.h"
 #include "llvm/IR/LLVMContext.h"
@@ -90,9 +91,14 @@ class JitProgram : public NativeProgram {
   using Code = Result<std::unique_ptr<LoadedCode>>;
 
   Code compile_module(const std::vector<std::string>& names) const {
+    const std::string key = options_.store == nullptr ? "" : code_key(program_, plan_, names, options_);
+    if (!key.empty()) {
+      if (const std::optional<std::string> object = options_.store->find(key)) return load_object(*object);
+    }
     TARN_TRY(const Machine machine, make_machine(options_));
     const Unit unit = make_unit(program_, plan_, names, machine, options_, /*readable=*/false);
     const llvm::SmallVector<char, 0> object = emit_code(*unit.module, machine);
+    if (!key.empty()) options_.store->keep(key, {object.data(), object.size()});
     return load_object(llvm::StringRef(object.data(), object.size()));
   }
 

@@ -8,7 +8,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ir/program.h"
@@ -56,6 +58,14 @@ using ReportFunction = void (*)(void* workspace, double* values);
 
 enum class OptimizationLevel : std::uint8_t { none, less, standard };
 
+// Object files of earlier runs, by a key that names all that decides about them. Called by several threads at once.
+class ObjectStore {
+ public:
+  virtual ~ObjectStore() = default;
+  virtual std::optional<std::string> find(const std::string& key) = 0;
+  virtual void keep(const std::string& key, std::string_view object) = 0;
+};
+
 struct CodegenOptions {
   std::string triple;    // empty: this machine's
   std::string cpu;       // empty or "native": this machine's
@@ -66,6 +76,8 @@ struct CodegenOptions {
   bool count_ticks = false;
   // Runs LLVM's verifier over what is emitted, for tests.
   bool verify = false;
+  // Asked before anything is compiled in memory, and given what was; may be null.
+  std::shared_ptr<ObjectStore> store;
 };
 
 // What the planner must know of the target that the options name.

@@ -43,13 +43,15 @@ class Engine {
   }
 
  private:
+  // Rules that undo each other end where they began: then nothing has changed.
   NodeId rewrite_node(RewriteSite& site, NodeId id, bool& changed) {
+    const NodeId before = id;
     for (int firings = 0; firings < kMaxFiringsAtNode; ++firings) {
       const NodeId replacement = first_fit(site, id);
       if (replacement == kNoNode) break;
-      changed = true;
       id = replacement;
     }
+    changed = changed || id != before;
     return id;
   }
 

@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "runtime/object_cache.h"
+
 namespace tarn {
 
 using Json = nlohmann::ordered_json;
@@ -26,6 +28,7 @@ void add_model_options(CLI::App& app, CommonOptions& options) {
   app.add_option("--cpu", options.cpu, "processor to make code for, as LLVM names it");
   app.add_flag("--fast-math", options.fast_math,
                "use rules that change rounding, as (a * b) * c = a * (b * c) for numbers b, c");
+  app.add_flag("--no-cache", options.no_cache, "neither use nor keep native code on disk");
   app.add_flag("--quiet", options.quiet, "no progress and no remarks");
   app.add_flag("--json", options.json, "results as JSON, one object a line");
   app.add_flag("--no-color", options.no_color, "no colours on a terminal");
@@ -84,6 +87,7 @@ Result<ModelOptions> model_options(const CommonOptions& options) {
   model.seed = options.seed;
   model.passes.allow_reassociation = options.fast_math;
   model.codegen.cpu = options.cpu == "native" ? "" : options.cpu;
+  if (!options.no_cache) model.codegen.store = open_object_cache(object_cache_folder());
   for (const std::string& setting : options.settings) {
     const std::size_t equals = setting.find('=');
     if (equals == std::string::npos || equals == 0)

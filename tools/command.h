@@ -33,6 +33,7 @@ struct CommonOptions {
   std::string precision = "f32";
   std::string cpu = "native";
   bool fast_math = false;
+  bool no_cache = false;
   bool quiet = false, json = false, no_color = false;
 };
 
@@ -107,5 +108,6 @@ void add_summary(CLI::App& app, Action& action);
 void add_weights(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_fmt(CLI::App& app, Action& action);
+void add_cache(CLI::App& app, Action& action);
 
 }  // namespace tarn

@@ -35,8 +35,9 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.option_defaults()->always_capture_default();
   tarn::Action action;
-  for (auto add : {tarn::add_train, tarn::add_eval, tarn::add_predict, tarn::add_compile, tarn::add_check,
-                   tarn::add_show, tarn::add_summary, tarn::add_weights, tarn::add_bench, tarn::add_fmt}) {
+  for (auto add :
+       {tarn::add_train, tarn::add_eval, tarn::add_predict, tarn::add_compile, tarn::add_check, tarn::add_show,
+        tarn::add_summary, tarn::add_weights, tarn::add_bench, tarn::add_fmt, tarn::add_cache}) {
     add(app, action);
   }
   try {

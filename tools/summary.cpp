@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "codegen/workspace.h"
 #include "tools/command.h"
 
 namespace tarn {
@@ -20,7 +21,7 @@ struct Totals {
                 workspace = 0;  // bytes of a training step (of prediction, where nothing trains)
 };
 
-Totals totals_of(const Program& program, const ProgramPlan& plan) {
+Totals totals_of(const Program& program, const ProgramPlan& plan, const Target& target) {
   Totals totals;
   for (const TensorInfo& tensor : program.tensors) {
     const std::int64_t count = element_count(tensor.type.shape);
@@ -34,7 +35,7 @@ Totals totals_of(const Program& program, const ProgramPlan& plan) {
     totals.bytes += cost.bytes / static_cast<double>(predict.max_batch);
   }
   totals.parameters_and_slots = state_bytes(program);
-  totals.workspace = plan.workspace_bytes;
+  totals.workspace = workspace_layout(program, plan, target).bytes;
   return totals;
 }
 
@@ -99,7 +100,7 @@ int summary(const CommonOptions& options) {
   context.sources = &console.sources;
   Result<ProgramPlan> plan = plan_program(*program, planning, context);
   if (!plan) return console.report(plan.error());
-  const Totals totals = totals_of(*program, *plan);
+  const Totals totals = totals_of(*program, *plan, *target);
   if (console.json()) {
     print_json(console, *program, totals);
   } else {

@@ -3,9 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <map>
+#include <mutex>
+#include <set>
 #include <thread>
 
+#include "codegen/code_key.h"
 #include "tests/unit/codegen_test_support.h"
 
 namespace tarn::testing {
@@ -246,6 +251,91 @@ TEST_F(CodegenFunctions, EveryLevel) {
       EXPECT_EQ(memory[0].total(counted.program), (6 + 2) * 1 + (22 + 2) * 16 + (17 + 1) * 256);
     }
   }
+}
+
+// A store in memory that counts.
+class MapStore : public ObjectStore {
+ public:
+  std::optional<std::string> find(const std::string& key) override {
+    const std::scoped_lock lock(mutex);
+    const auto known = objects.find(key);
+    if (known == objects.end()) return std::nullopt;
+    ++hits;
+    return known->second;
+  }
+  void keep(const std::string& key, std::string_view object) override {
+    const std::scoped_lock lock(mutex);
+    objects[key] = std::string(object);
+  }
+  std::mutex mutex;
+  std::map<std::string, std::string> objects;
+  int hits = 0;
+};
+
+TEST_F(CodegenFunctions, CodeComesFromTheStoreTheSecondTime) {
+  CodegenOptions options = options_for("native");
+  const auto store = std::make_shared<MapStore>();
+  options.store = store;
+  std::size_t kept = 0;
+  for (int run = 0; run < 2; ++run) {
+    auto compiled = compile_native(counted.program, counted.plan, options, {"train", "predict"});
+    ASSERT_TRUE(compiled.has_value());
+    native = std::move(*compiled);
+    memory[0].total(counted.program) = 0;
+    EXPECT_EQ(train(nullptr, 10), Outcome::done);
+    EXPECT_EQ(memory[0].total(counted.program), (6 + 2) * 1 + (22 + 2) * 16 + (17 + 1) * 256);
+    if (run == 0) kept = store->objects.size();
+  }
+  EXPECT_GT(kept, 0U);
+  EXPECT_EQ(store->objects.size(), kept);
+  EXPECT_EQ(store->hits, static_cast<int>(kept));
+}
+
+// Whatever changes the code changes the key.
+TEST_F(CodegenFunctions, KeysOfCode) {
+  std::set<std::string> keys;
+  std::size_t count = 0;
+  const auto add = [&](const CodegenOptions& options, const Counting& c, const std::vector<std::string>& names) {
+    keys.insert(code_key(c.program, c.plan, names, options));
+    EXPECT_EQ(keys.size(), ++count);
+  };
+  const CodegenOptions plain = options_for("native");
+  add(plain, counted, {"train"});
+  add(plain, counted, {"predict"});
+  add(plain, counted, {"train", "predict"});
+  add(options_for("x86-64-v3"), counted, {"train"});
+  CodegenOptions options = plain;
+  options.features = "-avx512f";
+  add(options, counted, {"train"});
+  options = plain;
+  options.fast_math = true;
+  add(options, counted, {"train"});
+  options = plain;
+  options.level = OptimizationLevel::none;
+  add(options, counted, {"train"});
+  options = plain;
+  options.count_ticks = true;
+  add(options, counted, {"train"});
+  const auto change = [&](const std::function<void(Counting&)>& edit) {
+    Counting changed = counted;
+    edit(changed);
+    add(plain, changed, {"train"});
+  };
+  change([](Counting& c) { c.program.tensors[0].offset += 64; });
+  change([](Counting& c) { c.program.inputs[0].type.shape.push_back(1); });
+  change([](Counting& c) { c.plan.accumulator_bytes += 64; });
+  change([](Counting& c) { c.plan.plans["train"].buffers[0].offset += 64; });
+  change([](Counting& c) { c.plan.plans["train"].max_batch += 1; });
+  change([](Counting& c) { c.plan.plans["train"].constants.resize(64); });
+  change([](Counting& c) { c.plan.plans["train"].kernels.pop_back(); });
+  change([](Counting& c) { c.plan.plans["predict"].max_batch += 1; });  // moves the arena
+  change([](Counting& c) {
+    for (Kernel& kernel : c.plan.plans["train"].kernels) {
+      if (auto* const loop = std::get_if<LoopKernel>(&kernel.body)) loop->body.values.front().number += 1;
+    }
+  });
+  EXPECT_EQ(keys.count(code_key(counted.program, counted.plan, {"train"}, plain)), 1U) << "equal inputs, equal keys";
+  EXPECT_EQ(keys.count(""), 0U) << "the linker left no build id";
 }
 
 TEST_F(CodegenFunctions, Prints) {

@@ -47,9 +47,10 @@ class Driver : public testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   Outcome tarn(const std::string& arguments) const {
-    const std::string command =
-        fmt::format("cd '{0}' && export TARN='{1}' && {{ '{1}' {2}; }} >stdout.txt 2>stderr.txt </dev/null",
-                    folder_.string(), TARN_BINARY, arguments);
+    const std::string command = fmt::format(
+        "cd '{0}' && export TARN='{1}' XDG_CACHE_HOME='{0}/cache' && {{ '{1}' {2}; }} >stdout.txt 2>stderr.txt "
+        "</dev/null",
+        folder_.string(), TARN_BINARY, arguments);
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_text(folder_ / "stdout.txt"),
             read_text(folder_ / "stderr.txt")};

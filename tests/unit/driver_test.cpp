@@ -8,6 +8,33 @@ namespace {
 
 using testing::HasSubstr;
 
+// Code from the cache trains to the same bits, a damaged cache does no harm, and --no-cache leaves none.
+TEST_F(Driver, KeepsNativeCode) {
+  const auto weights_after = [&](const std::string& options) {
+    const Outcome trained = tarn("train iris.tarn --epochs 3 --quiet " + options);
+    EXPECT_EQ(trained.status, 0) << trained.err;
+    return read_text(folder_ / "iris.safetensors");
+  };
+  const auto entries = [&] { return events(tarn("cache --json").out).front()["entries"].get<int>(); };
+  const std::string compiled = weights_after("--no-cache");
+  EXPECT_EQ(entries(), 0);
+  EXPECT_EQ(weights_after(""), compiled);
+  const int kept = entries();
+  EXPECT_GT(kept, 0);
+  EXPECT_EQ(weights_after(""), compiled);
+  EXPECT_EQ(entries(), kept);
+  for (const auto& entry : fs::directory_iterator(folder_ / "cache" / "tarn")) {
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(500);
+    file.write("damage", 6);
+  }
+  EXPECT_EQ(weights_after(""), compiled);
+  const Outcome cleared = tarn("cache --clear");
+  EXPECT_EQ(cleared.status, 0);
+  EXPECT_THAT(cleared.out, HasSubstr("removed"));
+  EXPECT_EQ(entries(), 0);
+}
+
 TEST_F(Driver, TrainsEvaluatesAndPredicts) {
   const Outcome trained = tarn("train iris.tarn");
   ASSERT_EQ(trained.status, 0) << trained.err;
