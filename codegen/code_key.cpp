@@ -78,8 +78,8 @@ class KeyWriter {
     put_all(axes, reduced, vector_axis, body, reductions, tail);
   }
   void put(const ContractionKernel& kernel) {
-    const auto& [batch, rows, columns, inner, dtype, a, b, form, epilogue] = kernel;
-    put_all(batch, rows, columns, inner, dtype, a, b, form, epilogue);
+    const auto& [batch, rows, columns, inner, dtype, a, b, form, often_few_rows, epilogue] = kernel;
+    put_all(batch, rows, columns, inner, dtype, a, b, form, often_few_rows, epilogue);
   }
   void put(const FiniteGuard& guard) {
     const auto& [buffer] = guard;
