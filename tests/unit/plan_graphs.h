@@ -21,8 +21,9 @@ struct PlanCaseOptions {
   std::int64_t batch = 3;
   bool stores = true;  // some results are stores to tensors, which others read
   bool loss = false;   // a loss, so that stores are guarded
-  // Training steps: the loss and, for every tensor, a step of gradient descent, with grad() still to be expanded. Leaves
-  // out what jumps where a rounding error decides (comparisons, indices computed from values), and ties of extremes.
+  // Training steps: the loss and, for every tensor, a step of gradient descent, with grad() still to be expanded.
+  // Leaves out what jumps where a rounding error decides (comparisons, indices computed from values), and ties of
+  // extremes.
   bool descent = false;
   DType dtype = DType::f64;
 };
