@@ -14,12 +14,16 @@ namespace {
 std::atomic<std::uint64_t> allocations = 0;
 }  // namespace
 
-// Every allocation of this program is counted. Generated code calls no function at all, which its loader checks. Not to
-// be inlined: GCC then takes free() for the wrong partner of new.
+// Every allocation of this program is counted. Generated code calls no function at all, which its loader checks. Both
+// forms of new, since delete is the partner of both. Not to be inlined: GCC then takes free() for the wrong partner.
 [[gnu::noinline]] void* operator new(std::size_t bytes) {
   ++allocations;
   if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
   throw std::bad_alloc();
+}
+[[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  ++allocations;
+  return std::malloc(bytes == 0 ? 1 : bytes);
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
