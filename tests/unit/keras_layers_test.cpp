@@ -83,7 +83,8 @@ const PreludeName* definition_of(const std::string& name) {
 
 bool takes(const PreludeName& definition, const std::string& argument) {
   const std::string& text = definition.signature;
-  for (std::size_t at = text.find(argument); at != std::string::npos; at = text.find(argument, at + 1)) {
+  // Behind the layer's own name, with which the signature begins.
+  for (std::size_t at = text.find(argument, 1); at != std::string::npos; at = text.find(argument, at + 1)) {
     const char before = text[at - 1], after = text[at + argument.size()];
     if ((before == '(' || before == ' ') && (after == ',' || after == ')' || after == ' ')) return true;
   }
