@@ -68,6 +68,20 @@ bool copy_to_floats(const Array& array, const std::vector<std::uint32_t>& rows, 
 
 }  // namespace
 
+ArrayType array_type_of(DType dtype) {
+  switch (dtype) {
+    case DType::f32:
+      return ArrayType::f32;
+    case DType::f64:
+      return ArrayType::f64;
+    case DType::i32:
+      return ArrayType::i32;
+    case DType::boolean:
+      break;
+  }
+  return ArrayType::boolean;
+}
+
 Result<Bytes> input_values(const Array& array, const std::vector<std::uint32_t>& rows, const InputInfo& input,
                            double scale, std::string_view where) {
   const auto width = static_cast<std::size_t>(element_count(input.type.shape));

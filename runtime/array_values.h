@@ -10,6 +10,9 @@
 
 namespace tarn {
 
+// The array type that holds the same numbers in the same bytes.
+ArrayType array_type_of(DType dtype);
+
 // The given rows of [all rows, …] in the dtype of the input, each number times `scale`. Integers must be whole, within
 // i32 and within the input's index limit; `where` is what errors call the source.
 Result<Bytes> input_values(const Array& array, const std::vector<std::uint32_t>& rows, const InputInfo& input,

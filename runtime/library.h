@@ -102,7 +102,6 @@ Answer read_outputs(const Program& program, const tarn_output* outputs, std::siz
 Answer check_memory(const void* memory, std::uint64_t available, std::uint64_t bytes, DType dtype,
                     const std::string& what);
 inline tarn_dtype dtype_of(DType dtype) { return static_cast<tarn_dtype>(dtype); }
-ArrayType array_type_of(DType dtype);
 
 class LibrarySession {
  public:

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "codegen/workspace.h"
+#include "runtime/array_values.h"
 #include "runtime/library.h"
 
 namespace tarn {
@@ -147,20 +148,6 @@ std::string names_of_inputs(const Program& program, bool training) {
 }
 
 }  // namespace
-
-ArrayType array_type_of(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return ArrayType::f32;
-    case DType::f64:
-      return ArrayType::f64;
-    case DType::i32:
-      return ArrayType::i32;
-    case DType::boolean:
-      break;
-  }
-  return ArrayType::boolean;
-}
 
 Answer read_arguments(const Program& program, const tarn_array* arrays, std::size_t count, bool training,
                       Arguments& arguments) {

@@ -6,8 +6,10 @@
 #include <limits>
 #include <utility>
 
+#include "codegen/workspace.h"
 #include "runtime/dataset.h"
 #include "runtime/library.h"
+#include "runtime/validation_split.h"
 
 namespace tarn {
 
@@ -146,7 +148,7 @@ Answer LibrarySession::read_training_data(const tarn_array* arrays, std::size_t 
     data.validation_rows = data.validation.rows;
   } else if (data.validation_rows.count == 0 && program().settings.validation_split > 0) {
     const std::uint64_t rows = data.training_rows.count;
-    const auto cut = static_cast<std::uint64_t>(static_cast<double>(rows) * (1 - program().settings.validation_split));
+    const std::uint64_t cut = rows_for_training(program(), rows);
     data.validation_rows = data.training_rows.slice(program(), cut, rows);
     data.training_rows = data.training_rows.slice(program(), 0, cut);
   }
@@ -327,8 +329,7 @@ Answer LibrarySession::read(const std::string& name, tarn_dtype dtype, void* val
     return invalid(fmt::format("the model has no tensor '{}'", name));
   if (dtype != dtype_of(tensor->type.dtype))
     return invalid(fmt::format("'{}' is {}", name, name_of(tensor->type.dtype)));
-  const std::uint64_t wanted =
-      static_cast<std::uint64_t>(element_count(tensor->type.shape)) * size_of(tensor->type.dtype);
+  const std::uint64_t wanted = sample_bytes(tensor->type);
   Answer answer = check_memory(values, bytes, wanted, tensor->type.dtype, fmt::format("'{}'", name));
   if (answer.failed()) return answer;
   const Turn turn(*this, Use::brief, false);

@@ -4,29 +4,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "codegen/workspace.h"
+#include "runtime/array_values.h"
+
 namespace tarn {
-
-namespace {
-
-std::size_t sample_bytes(const Type& type) {
-  return static_cast<std::size_t>(element_count(type.shape)) * size_of(type.dtype);
-}
-
-ArrayType array_type(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return ArrayType::f32;
-    case DType::f64:
-      return ArrayType::f64;
-    case DType::i32:
-      return ArrayType::i32;
-    case DType::boolean:
-      return ArrayType::boolean;
-  }
-  return ArrayType::f32;
-}
-
-}  // namespace
 
 Rows Rows::slice(const Program& program, std::uint64_t begin, std::uint64_t end) const {
   Rows part;
@@ -42,7 +23,7 @@ void start_metrics(const Program& program, Bytes& workspace) {
   for (const TensorInfo& tensor : program.tensors) {
     if (tensor.kind != TensorKind::metric) continue;
     const Array start = Array::from_doubles(
-        array_type(tensor.type.dtype), tensor.type.shape,
+        array_type_of(tensor.type.dtype), tensor.type.shape,
         std::vector<double>(static_cast<std::size_t>(element_count(tensor.type.shape)), tensor.initial));
     std::memcpy(workspace.data() + tensor.offset, start.data.data(), start.data.size());
   }
@@ -124,7 +105,7 @@ Outcome Session::predict(const Rows& rows, std::vector<Array>& outputs) {
   for (const OutputInfo& output : program().outputs) {
     Shape shape = output.type.shape;
     shape.insert(shape.begin(), static_cast<std::int64_t>(rows.count));
-    outputs.push_back(Array::unset(array_type(output.type.dtype), std::move(shape)));
+    outputs.push_back(Array::unset(array_type_of(output.type.dtype), std::move(shape)));
   }
   for (Array& output : outputs) pointers.push_back(output.data.data());
   begin_call();
@@ -143,7 +124,7 @@ std::uint64_t Session::batches_done() const {
 Array Session::tensor(std::string_view name) const {
   const TensorInfo* info = program().find_tensor(name);
   TARN_CHECK(info != nullptr && info->kind != TensorKind::metric, "no tensor '" + std::string(name) + "' in the state");
-  Array array = Array::unset(array_type(info->type.dtype), info->type.shape);
+  Array array = Array::unset(array_type_of(info->type.dtype), info->type.shape);
   std::memcpy(array.data.data(), state_.data() + info->offset, array.data.size());
   return array;
 }
@@ -152,7 +133,7 @@ void Session::set_tensor(std::string_view name, const Array& values) {
   const TensorInfo* info = program().find_tensor(name);
   TARN_CHECK(info != nullptr && info->kind != TensorKind::metric, "no tensor '" + std::string(name) + "' in the state");
   TARN_CHECK(values.shape == info->type.shape, "wrong shape for '" + std::string(name) + "'");
-  const Array converted = values.converted(array_type(info->type.dtype));
+  const Array converted = values.converted(array_type_of(info->type.dtype));
   std::memcpy(state_.data() + info->offset, converted.data.data(), converted.data.size());
 }
 

@@ -70,11 +70,15 @@ std::string missing(const std::set<std::int64_t>& all, const std::set<std::int64
 
 }  // namespace
 
+std::uint64_t rows_for_training(const Program& program, std::uint64_t rows) {
+  return static_cast<std::uint64_t>(static_cast<double>(rows) * (1 - program.settings.validation_split));
+}
+
 Result<ValidationSplit> split_for_validation(const Program& program, const Dataset& data,
                                              const Vocabularies& vocabularies) {
-  const double fraction = program.settings.validation_split;
-  const auto cut = static_cast<std::uint64_t>(static_cast<double>(data.rows) * (1 - fraction));
-  if (cut == 0) return error(fmt::format("validation_split {} leaves nothing to train on", fraction));
+  const std::uint64_t cut = rows_for_training(program, data.rows);
+  if (cut == 0)
+    return error(fmt::format("validation_split {} leaves nothing to train on", program.settings.validation_split));
   ValidationSplit split;
   const Rows rows = data.view();
   split.training = rows.slice(program, 0, cut);

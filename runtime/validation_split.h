@@ -11,8 +11,11 @@ struct ValidationSplit {
   Diagnostics warnings;
 };
 
-// Training has the first floor(n (1 - f)) rows, as Keras cuts, and validation the others, in the order of the data set,
-// which must outlive the result. Errors: a split that leaves nothing to train on.
+// How many of so many rows, the first ones, are left for training: floor(n (1 - f)), as Keras cuts.
+std::uint64_t rows_for_training(const Program& program, std::uint64_t rows);
+
+// Training has rows_for_training, and validation the others, in the order of the data set, which must outlive the
+// result. Errors: a split that leaves nothing to train on.
 Result<ValidationSplit> split_for_validation(const Program& program, const Dataset& data,
                                              const Vocabularies& vocabularies);
 
