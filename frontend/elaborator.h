@@ -277,10 +277,16 @@ class Elaborator {
 
   bool has_adapt = false;  // a layer has an `adapt` block
 
+  // What the train block freezes, by the paths as they stand there, and the layers that asked for `frozen` and are not.
+  std::vector<std::string> frozen_paths;
+  std::set<std::string> layers_not_frozen;
+
   // Batches whose gradients together make one update, in a train block with `accumulate`: there `step` counts updates.
   std::int64_t batches_per_update = 1;
   // The f64 counter "step" (batches done) or "epoch", as it stands in the program.
   NodeId counter(std::string_view name, Span span);
+  // Whether `freeze` names the layer at work, or one around it.
+  bool is_frozen();
 
   // A hyper-parameter given as a number: its tensor, which is declared on the first call.
   Value hyper_parameter(const std::string& name, double value, Span span);

@@ -106,6 +106,7 @@ Value Elaborator::lookup(std::string_view name, Span span) {
   }
   if (name == "pi") return real(kPi);
   if (name == "training") return context_->training;
+  if (name == "frozen") return is_frozen();
   if (name == "step" || name == "epoch") {
     const TensorValue count{counter(name, span), context_->number, true, {}};
     if (name == "epoch" || batches_per_update == 1) return count;
@@ -115,6 +116,17 @@ Value Elaborator::lookup(std::string_view name, Span span) {
   return fail(span, fmt::format("'{}' is not known{}", name, did_you_mean(name, visible_names())));
 }
 
+bool Elaborator::is_frozen() {
+  if (activation == nullptr || activation->instance->parent == nullptr) return false;
+  Instance& layer = *activation->instance;
+  if (layer.name.empty()) layer.assign_name("");
+  if (std::any_of(frozen_paths.begin(), frozen_paths.end(),
+                  [&](const std::string& p) { return covers(p, layer.path); }))
+    return true;
+  layers_not_frozen.insert(layer.path);
+  return false;
+}
+
 NodeId Elaborator::counter(std::string_view name, Span span) {
   const std::string tensor_name(name);
   declare_tensor({tensor_name, TensorKind::counter, Type{DType::f64, false, {}}, false, 0, 0, {}}, span);
@@ -122,7 +134,7 @@ NodeId Elaborator::counter(std::string_view name, Span span) {
 }
 
 std::vector<std::string> Elaborator::visible_names() const {
-  std::vector<std::string> names = {"pi", "training", "step", "epoch"};
+  std::vector<std::string> names = {"pi", "training", "frozen", "step", "epoch"};
   environment->collect(names);
   const auto add = [&names](const Module& module) {
     for (const auto& [name, declaration] : module.declarations) names.emplace_back(name);

@@ -5,6 +5,10 @@
 
 namespace tarn::elaboration {
 
+bool covers(const std::string& path, const std::string& name) {
+  return name == path || (name.size() > path.size() && name.starts_with(path) && name[path.size()] == '.');
+}
+
 Binding* Environment::find(std::string_view name) {
   for (Environment* e = this; e != nullptr; e = e->parent_) {
     if (const auto it = e->bindings_.find(name); it != e->bindings_.end()) return &it->second;

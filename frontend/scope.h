@@ -20,6 +20,9 @@
 
 namespace tarn::elaboration {
 
+// Whether a path names the tensor or layer or something around it: "enc" and "enc.kernel" both cover "enc.kernel".
+bool covers(const std::string& path, const std::string& name);
+
 // What `<-` may do to a name.
 enum class Update : std::uint8_t { never, state, slot, weight };
 

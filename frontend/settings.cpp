@@ -224,7 +224,25 @@ void TrainBlock::read_freeze(const ast::Setting& setting) {
       elaborator_.fail(argument.value->span, "freeze takes names of layers and parameters: freeze encoder, head.bias");
       continue;
     }
-    if (const auto name = resolve(*path, argument.value->span)) frozen_.emplace_back(*name, argument.value->span);
+    const auto name = resolve(*path, argument.value->span);
+    if (!name) continue;
+    frozen_.emplace_back(*name, argument.value->span);
+    // A layer by another name of the model's, which was bound after the layer had asked.
+    for (const std::string& layer : elaborator_.layers_not_frozen) {
+      if (covers(*name, layer))
+        elaborator_.fail(argument.value->span,
+                         fmt::format("'{0}' is another name of '{1}': write freeze {1}", *path, *name));
+    }
+  }
+}
+
+void TrainBlock::collect_frozen_paths() {
+  for (const ast::Statement& statement : train_.block.statements) {
+    const auto* setting = std::get_if<ast::Setting>(&statement.node);
+    if (setting == nullptr || setting->key.name != "freeze") continue;
+    for (const ast::Argument& argument : setting->arguments) {
+      if (auto path = path_text(*argument.value)) elaborator_.frozen_paths.push_back(std::move(*path));
+    }
   }
 }
 

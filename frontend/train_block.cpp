@@ -7,10 +7,6 @@
 
 namespace tarn::elaboration {
 
-bool covers(const std::string& path, const std::string& tensor) {
-  return tensor == path || (tensor.size() > path.size() && tensor.starts_with(path) && tensor[path.size()] == '.');
-}
-
 TrainBlock::TrainBlock(Elaborator& elaborator, const ast::Train& train, Span span, std::vector<Override>& overrides)
     : elaborator_(elaborator),
       train_(train),
@@ -19,6 +15,7 @@ TrainBlock::TrainBlock(Elaborator& elaborator, const ast::Train& train, Span spa
       report_(elaborator.new_graph("report")) {
   report_->report = true;
   report_->across_samples = true;
+  collect_frozen_paths();
 }
 
 std::vector<std::string> TrainBlock::resolve(const std::vector<ast::Path>& paths) {

@@ -119,6 +119,8 @@ class TrainBlock {
   void read_overridden_settings(const std::set<std::string>& given);
   void read_gradient_setting(const ast::Setting& setting, std::vector<GradientSetting>& settings);
   void read_freeze(const ast::Setting& setting);
+  // What `frozen` in layers needs to know before the model is elaborated.
+  void collect_frozen_paths();
   void read_accumulate(const ast::Setting& setting);
   void read_average(const ast::Setting& setting);
   void read_early_stopping(const ast::Setting& setting);
@@ -151,8 +153,5 @@ class TrainBlock {
   std::vector<std::pair<std::string, Span>> monitors_;
   std::unique_ptr<GraphContext> report_;
 };
-
-// Whether a path names the tensor or something around it: "enc" and "enc.kernel" both cover "enc.kernel".
-bool covers(const std::string& path, const std::string& tensor);
 
 }  // namespace tarn::elaboration

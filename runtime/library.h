@@ -136,6 +136,7 @@ class LibrarySession {
   class Turn;
   struct TrainingData;
 
+  bool is_adapted(const std::string& name) const;
   std::size_t metric_values() const;
   Answer check_metrics(const double* values, std::size_t value_count) const;
   Answer read_training_data(const tarn_array* arrays, std::size_t count, const tarn_fit_options& options,
@@ -149,6 +150,7 @@ class LibrarySession {
   Vocabularies vocabularies_;
   TrainingMemory memory_;  // of the run that goes on or was the last
   bool goes_on_ = false;   // a checkpoint was read, and nothing trained since
+  bool adapts_ = true;     // states with an `adapt` block are the initial ones: nobody loaded or wrote others
   std::atomic<PredictFunction> predict_{nullptr};
 
   std::mutex mutex_;

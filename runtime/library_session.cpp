@@ -111,6 +111,13 @@ LibrarySession::LibrarySession(std::shared_ptr<const LibraryModel> model, std::u
       served_([this] { return session_.state().data(); }, served_bytes(*model_->model),
               static_cast<std::size_t>(std::max<std::uint64_t>(model_->model->native().workspace_bytes(), 64))) {}
 
+bool LibrarySession::is_adapted(const std::string& name) const {
+  const auto adapt = program().graphs.find("adapt");
+  if (adapt == program().graphs.end()) return false;
+  const std::vector<GraphResult>& stored = adapt->second.results();
+  return std::any_of(stored.begin(), stored.end(), [&](const GraphResult& r) { return r.name == name; });
+}
+
 std::size_t LibrarySession::metric_values() const {
   std::size_t count = 0;
   for (const MetricInfo& metric : program().metrics) count += static_cast<std::size_t>(element_count(metric.shape));
@@ -205,6 +212,7 @@ Answer LibrarySession::run_epochs(const TrainingData& data, const tarn_fit_optio
   // Early stopping and the like begin anew, but where a run goes on.
   if (!std::exchange(goes_on_, false)) memory_ = {};
   fit_options.memory = &memory_;
+  fit_options.adapt = adapts_;
 
   const auto batch = static_cast<std::uint64_t>(settings.batch);
   batches_.store((data.training_rows.count + batch - 1) / batch, std::memory_order_relaxed);
@@ -350,6 +358,7 @@ Answer LibrarySession::write(const std::string& name, const tarn_view& values) {
   const Turn turn(*this, Use::brief, true);
   if (Answer refused = turn.refusal(); refused.failed()) return refused;
   session_.set_tensor(name, array);
+  if (is_adapted(name)) adapts_ = false;
   return {};
 }
 
@@ -376,6 +385,7 @@ Answer LibrarySession::initialize(std::uint64_t seed) {
   if (Answer refused = turn.refusal(); refused.failed()) return refused;
   session_.initialize(seed);
   memory_ = {};
+  adapts_ = true;
   return {};
 }
 
@@ -403,6 +413,7 @@ Answer LibrarySession::load(const std::string& path) {
       return failure(TARN_DATA, std::move(applied).error());
     }
     vocabularies_ = std::move(weights->vocabularies);
+    adapts_ = false;
   }
   served_.publish();
   return {};

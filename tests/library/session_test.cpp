@@ -48,6 +48,34 @@ TEST(Library, OneStepIsTheOneWorkedOutByHand) {
   EXPECT_EQ(static_cast<tarn::Tensor>(session.weight("step"))[0], 1);
 }
 
+// Keras fits a Normalization layer by `adapt` and leaves its statistics alone from then on.
+TEST(Library, GivenStatisticsAreNotFittedAgain) {
+  const Folder folder;
+  const tarn::Model model = tarn::compile(
+      "model m { input x[1]; n = normalization; output y = x |> n |> dense(1) }\n"
+      "train { target t[1]; loss mse(y, t); optimizer sgd(lr = 0) }\n");
+  const std::vector<float> near = {1, 3}, far = {10, 30}, t = {0, 0};
+  const auto mean_after = [&](tarn::Session& session, const std::vector<float>& x) {
+    session.fit({{"x", x}, {"t", t}}, {.epochs = 1});
+    return static_cast<tarn::Tensor>(session.weight("n.fitted_mean"))[0];
+  };
+  tarn::Session first(model);
+  EXPECT_EQ(mean_after(first, near), 2);
+  first.save(folder / "near.safetensors");
+  tarn::Session loaded(model);
+  loaded.load(folder / "near.safetensors");
+  EXPECT_EQ(mean_after(loaded, far), 2);
+  tarn::Session written(model);
+  written.weight("n.fitted_mean") = {5};
+  EXPECT_EQ(mean_after(written, far), 5);
+  // Weights of other layers say nothing about the data, and a new start forgets.
+  tarn::Session others(model);
+  others.weight("dense_1.bias") = {1};
+  EXPECT_EQ(mean_after(others, far), 20);
+  loaded.initialize(1);
+  EXPECT_EQ(mean_after(loaded, far), 20);
+}
+
 TEST(Library, EvaluatesAndNamesItsMetrics) {
   const tarn::Model model = tarn::compile_file(example("iris.tarn"));
   EXPECT_EQ(model.name(), "iris");

@@ -318,7 +318,8 @@ class Session {
   // Draws the initial weights again; slots and counters start anew.
   void initialize(std::uint64_t seed) { detail::check(tarn_session_initialize(handle_.get(), seed)); }
 
-  // Weights: safetensors, or npz where the path ends in ".npz". Other threads may predict while they are loaded.
+  // Weights: safetensors, or npz where the path ends in ".npz". Other threads may predict while they are loaded. States
+  // with an `adapt` block that were loaded or written are not fitted again.
   void save(const std::string& path) const { detail::check(tarn_session_save(handle_.get(), path.c_str())); }
   void load(const std::string& path) { detail::check(tarn_session_load(handle_.get(), path.c_str())); }
   // All that training needs to go on with the bits of a run that was not interrupted.
