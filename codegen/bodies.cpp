@@ -248,7 +248,7 @@ llvm::Value* BodyEmitter::emit_draw(const Value& value, bool varying) {
   const unsigned lanes = varying ? nest_.lanes : 1;
   draw.element = widen(builder_, draw.element, lanes);
   draw.sample = widen(builder_, draw.sample, lanes);
-  draw.key = builder_.CreateXor(kernel_.frame_slot(kFrameKey), builder_.getInt64(value.stream));
+  draw.key = builder_.CreateXor(kernel_.frame_slot(kFrameKey), kernel_.stream(value.stream));
   draw.step = kernel_.frame_slot(kFrameStep);
   draw.dtype = value.dtype;
   return value.kind == Value::Kind::random_uniform ? emit_uniform(kernel_, draw) : emit_normal(kernel_, draw);
@@ -261,14 +261,11 @@ struct BodyEmitter::Address {
 };
 
 BodyEmitter::Address BodyEmitter::address_of(const Access& access, DType dtype) {
-  const Buffer& buffer = kernel_.emission.plan.buffers[access.buffer];
   llvm::Type* const type = kernel_.emission.memory_type(dtype);
   Address address;
   address.stride = vector_stride(access.at);
-  const std::int64_t bytes =
-      static_cast<std::int64_t>(buffer.offset) + access.at.offset * static_cast<std::int64_t>(size_of(dtype));
-  address.first =
-      byte_address(builder_, element_address(builder_, type, kernel_.base(buffer), linear_index(access.at)), bytes);
+  llvm::Value* const base = element_address(builder_, type, kernel_.base(access.buffer), linear_index(access.at));
+  address.first = byte_address(builder_, base, kernel_.offset(access, static_cast<std::int64_t>(size_of(dtype))));
   if (access.row != kNoValue) {
     llvm::Value* row = values_[access.row];
     llvm::Type* const row_type = row->getType();

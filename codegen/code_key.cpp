@@ -85,10 +85,13 @@ class KeyWriter {
     const auto& [buffer] = guard;
     put(buffer);
   }
-  void put(const Kernel& kernel) {
-    const auto& [name, body, location] = kernel;
+  void put(const KernelBody& body) {
     put(body.index());
     std::visit([this](const auto& kind) { put(kind); }, body);
+  }
+  void put(const Kernel& kernel) {
+    const auto& [name, body, location] = kernel;
+    put(body);
   }
   void put(const KernelPlan& plan) {
     const auto& [buffers, kernels, max_batch, arena_bytes, constants, results, remarks] = plan;
@@ -110,6 +113,7 @@ class KeyWriter {
     (put(values), ...);
   }
 
+  const std::string& bytes() const { return bytes_; }
   std::string digest() const {
     const auto* const begin = reinterpret_cast<const std::uint8_t*>(bytes_.data());
     return llvm::toHex(llvm::SHA256::hash(llvm::ArrayRef(begin, bytes_.size())), /*LowerCase=*/true);
@@ -148,6 +152,12 @@ std::string find_build_id() {
 }
 
 }  // namespace
+
+std::string kernel_key(const KernelBody& kernel, const std::vector<Buffer>& buffers, std::int64_t max_batch) {
+  KeyWriter key;
+  key.put_all(kernel, buffers, max_batch);
+  return key.bytes();
+}
 
 std::string code_key(const Program& program, const ProgramPlan& plan, const std::vector<std::string>& functions,
                      const CodegenOptions& options) {

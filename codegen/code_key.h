@@ -14,4 +14,7 @@ namespace tarn {
 std::string code_key(const Program& program, const ProgramPlan& plan, const std::vector<std::string>& functions,
                      const CodegenOptions& options);
 
+// All that decides about the code of a kernel on these buffers.
+std::string kernel_key(const KernelBody& kernel, const std::vector<Buffer>& buffers, std::int64_t max_batch);
+
 }  // namespace tarn

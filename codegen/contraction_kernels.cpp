@@ -142,15 +142,10 @@ void ContractionEmitter::emit() {
   rows_ = function_.extent(kernel_.rows);
   columns_ = function_.extent(kernel_.columns);
   inner_ = function_.extent(kernel_.inner);
-  product_ = byte_address(b_, function_.arena, static_cast<std::int64_t>(function_.emission.plan.arena_bytes));
+  product_ = function_.scratch();
   packed_ = byte_address(b_, product_, schedule_.product_bytes);
   epilogue.emit_level(-1);
-  const auto start = [&](const Access& access) {
-    const Buffer& buffer = function_.emission.plan.buffers[access.buffer];
-    return byte_address(b_, function_.base(buffer),
-                        static_cast<std::int64_t>(buffer.offset) + access.at.offset * size_);
-  };
-  emit_batch(0, start(kernel_.a), start(kernel_.b));
+  emit_batch(0, function_.address(kernel_.a, size_), function_.address(kernel_.b, size_));
 }
 
 void ContractionEmitter::emit_batch(std::size_t axis, llvm::Value* a, llvm::Value* b) {
@@ -398,8 +393,7 @@ void ContractionEmitter::emit_prefetches(const Panel& panel, const ColumnTile& t
     for (const Access* access : prefetched_) {
       const Buffer& buffer = function_.emission.plan.buffers[access->buffer];
       const auto size = static_cast<std::int64_t>(size_of(buffer.dtype));
-      llvm::Value* const start =
-          byte_address(b_, function_.base(buffer), static_cast<std::int64_t>(buffer.offset) + access->at.offset * size);
+      llvm::Value* const start = function_.address(*access, size);
       llvm::Value* const first = move(move(start, index, access->at.strides[0] * size), column, size);
       for (std::int64_t byte = 0; byte < schedule_.tile_columns() * size; byte += kLine) {
         emit_prefetch(b_, byte_address(b_, first, byte));

@@ -54,26 +54,32 @@ llvm::Function* make_internal_function(const Emission& emission, const std::stri
 
 namespace {
 
-llvm::Function* make_kernel_function(const Emission& emission, const std::string& name) {
+llvm::Function* make_kernel_function(const Emission& emission, const std::string& name, bool has_parameters) {
   llvm::Type* const pointer = emission.pointer();
-  llvm::Function* const function = make_internal_function(emission, name, llvm::Type::getVoidTy(emission.context()),
-                                                          {pointer, pointer, pointer, pointer, emission.i64()},
-                                                          {"state", "accumulators", "arena", "frame", "n"});
+  std::vector<llvm::Type*> types = {pointer, pointer, pointer, pointer, emission.i64()};
+  std::vector<const char*> names = {"state", "accumulators", "arena", "frame", "n"};
+  if (has_parameters) {
+    types.push_back(pointer);
+    names.push_back("parameters");
+  }
+  llvm::Function* const function =
+      make_internal_function(emission, name, llvm::Type::getVoidTy(emission.context()), types, names);
   if (!emission.optimize) function->addFnAttr(llvm::Attribute::OptimizeNone);
   return function;
 }
 
 }  // namespace
 
-KernelFunction::KernelFunction(Emission& shared, const std::string& name)
+KernelFunction::KernelFunction(Emission& shared, const std::string& name, const KernelShape* shape)
     : emission(shared),
-      function(make_kernel_function(shared, name)),
+      function(make_kernel_function(shared, name, shape != nullptr)),
       builder(&function->getEntryBlock()),
       state(function->getArg(0)),
       accumulators(function->getArg(1)),
       arena(function->getArg(2)),
       frame(function->getArg(3)),
       batch(function->getArg(4)),
+      shape_(shape),
       entry_(&function->getEntryBlock()) {
   builder.setFastMathFlags(math_flags(shared));
 }
@@ -89,7 +95,47 @@ llvm::Value* KernelFunction::frame_slot(std::uint32_t slot) {
   return frame_slots_[slot];
 }
 
-llvm::Value* KernelFunction::base(const Buffer& buffer) {
+llvm::Value* KernelFunction::load_parameter(llvm::IRBuilder<>& entry, std::size_t number) {
+  llvm::Value* const address = byte_address(entry, function->getArg(5), static_cast<std::int64_t>(8 * number));
+  return entry.CreateAlignedLoad(entry.getInt64Ty(), address, llvm::Align(8));
+}
+
+llvm::Value* KernelFunction::shift_by_parameter(llvm::Value* base, std::size_t number) {
+  auto* const loaded = llvm::dyn_cast<llvm::Instruction>(base);
+  llvm::IRBuilder<> entry(entry_, loaded != nullptr ? std::next(loaded->getIterator()) : entry_->getFirstInsertionPt());
+  return entry.CreateGEP(entry.getInt8Ty(), base, load_parameter(entry, number));
+}
+
+llvm::Value* KernelFunction::base(BufferId buffer) {
+  llvm::Value* const space = space_base(emission.plan.buffers[buffer]);
+  if (shape_ == nullptr) return space;
+  const std::size_t number = shape_->offset_of(buffer);
+  if (bases_.size() <= number) bases_.resize(number + 1);
+  if (bases_[number] == nullptr) bases_[number] = shift_by_parameter(space, number);
+  return bases_[number];
+}
+
+std::int64_t KernelFunction::offset(const Access& access, std::int64_t element_bytes) const {
+  const std::int64_t inside = access.at.offset * element_bytes;
+  return shape_ != nullptr ? inside : static_cast<std::int64_t>(emission.plan.buffers[access.buffer].offset) + inside;
+}
+
+llvm::Value* KernelFunction::address(const Access& access, std::int64_t element_bytes) {
+  return byte_address(builder, base(access.buffer), offset(access, element_bytes));
+}
+
+llvm::Value* KernelFunction::scratch() {
+  if (shape_ != nullptr) return shift_by_parameter(arena, shape_->scratch());
+  return byte_address(builder, arena, static_cast<std::int64_t>(emission.plan.arena_bytes));
+}
+
+llvm::Value* KernelFunction::stream(std::uint64_t number) {
+  if (shape_ == nullptr) return builder.getInt64(number);
+  llvm::IRBuilder<> entry(entry_, entry_->getFirstInsertionPt());
+  return load_parameter(entry, shape_->stream(number));
+}
+
+llvm::Value* KernelFunction::space_base(const Buffer& buffer) {
   switch (buffer.space) {
     case Space::state:
       return state;

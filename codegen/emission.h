@@ -2,13 +2,15 @@
 //
 // A kernel is an internal function (state, accumulators, arena, frame, n): base addresses of the spaces, the call's
 // frame, and the number of samples. The frame is made by the function of the program that runs the kernels and holds
-// what changes from batch to batch.
+// what changes from batch to batch. Where several kernels are one function, it is also given the address of their
+// parameters (kernel_shape.h).
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "codegen/kernel_shape.h"
 #include "codegen/machine.h"
 #include "codegen/vector_math.h"
 #include "llvm/IR/IRBuilder.h"
@@ -54,15 +56,23 @@ llvm::Function* make_internal_function(const Emission& emission, const std::stri
 // A kernel's function while its body is made.
 class KernelFunction {
  public:
-  KernelFunction(Emission& emission, const std::string& name);
+  // `shape`: several kernels are to be this function; nullptr: one.
+  KernelFunction(Emission& emission, const std::string& name, const KernelShape* shape);
 
   Emission& emission;
   llvm::Function* function;
   llvm::IRBuilder<> builder;
   llvm::Value *state, *accumulators, *arena, *frame, *batch;
 
-  // The base address of the buffer's space.
-  llvm::Value* base(const Buffer& buffer);
+  // An address from which all accesses to the buffer are reckoned, and by how many bytes from there an access begins:
+  // the base of the buffer's space, or in a function of several kernels that of the buffer.
+  llvm::Value* base(BufferId buffer);
+  std::int64_t offset(const Access& access, std::int64_t element_bytes) const;
+  llvm::Value* address(const Access& access, std::int64_t element_bytes);
+  // The scratch memory behind the arena.
+  llvm::Value* scratch();
+  // The number of a stream of random numbers, as an i64.
+  llvm::Value* stream(std::uint64_t number);
   // A slot of the frame as an i64.
   llvm::Value* frame_slot(std::uint32_t slot);
   // constant, or constant * N, as an i64.
@@ -72,7 +82,14 @@ class KernelFunction {
   void finish() { builder.CreateRetVoid(); }
 
  private:
+  llvm::Value* space_base(const Buffer& buffer);
+  // base + the parameter of that number, in the entry block.
+  llvm::Value* shift_by_parameter(llvm::Value* base, std::size_t number);
+  llvm::Value* load_parameter(llvm::IRBuilder<>& entry, std::size_t number);
+
+  const KernelShape* shape_;
   llvm::BasicBlock* entry_;
+  std::vector<llvm::Value*> bases_;        // by buffer, in a function of several kernels
   std::vector<llvm::Value*> io_pointers_;  // by frame slot, loaded once in the entry block
   std::vector<llvm::Value*> frame_slots_;
 };

@@ -2,9 +2,11 @@
 #include "codegen/program_functions.h"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "codegen/contraction_kernels.h"
+#include "codegen/kernel_calls.h"
 #include "codegen/loop_kernels.h"
 #include "codegen/loops.h"
 #include "codegen/native.h"
@@ -54,9 +56,10 @@ double points(const KernelPlan& plan) {
 class ProgramFunctionEmitter {
  public:
   ProgramFunctionEmitter(llvm::Module& module, const Program& program, const ProgramPlan& plan, const std::string& name,
-                         const Machine& machine)
+                         const Machine& machine, SharedKernels& shared)
       : program_(program),
         name_(name),
+        shared_(shared),
         layout_(workspace_layout(program, plan, machine.target)),
         module_(module),
         emission_{plan.plans.at(name), machine, module, nullptr, static_cast<std::uint32_t>(program.inputs.size())},
@@ -64,6 +67,7 @@ class ProgramFunctionEmitter {
     const bool runs_once = name == "init" || name == "report";
     emission_.optimize = !runs_once || points(emission_.plan) > kManyPoints;
     emission_.small = runs_once && machine.single_rest && points(emission_.plan) <= kFewPoints;
+    shapes_ = shared.announce(name, emission_.plan, {emission_.optimize ? 'o' : '-', emission_.small ? 's' : '-'});
   }
 
   void emit();
@@ -71,6 +75,9 @@ class ProgramFunctionEmitter {
  private:
   void emit_constants();
   void emit_kernels();
+  llvm::Function* kernel_function(const Kernel& kernel, const KernelShape& shape);
+  void emit_parameters();
+  bool counts_ticks() const { return emission_.machine.count_ticks && (name_ == "train" || name_ == "predict"); }
   void begin_function(llvm::Type* result, const std::vector<std::pair<llvm::Type*, const char*>>& arguments);
   llvm::Value* argument(const char* name);
   void emit_once(bool is_report);
@@ -80,6 +87,9 @@ class ProgramFunctionEmitter {
   void emit_outputs(llvm::Value* position);
   // Runs the kernels; at a guard that fails, returns from the function.
   void emit_calls(llvm::Value* count);
+  void emit_call(std::size_t kernel, llvm::Value* count, llvm::Value* parameters);
+  // The calls of a run, with their parameters from `parameters` on; where the next ones stand.
+  llvm::Value* emit_round(const CallRun& run, llvm::Value* count, llvm::Value* parameters);
   // The counter of time after kernel number `kernel`, which began at `before`.
   llvm::Value* emit_ticks(std::size_t kernel, llvm::Value* before);
   void emit_guard(const FiniteGuard& guard);
@@ -92,13 +102,16 @@ class ProgramFunctionEmitter {
 
   const Program& program_;
   const std::string name_;
+  SharedKernels& shared_;
   const WorkspaceLayout layout_;
   llvm::Module& module_;
   Emission emission_;
   llvm::IRBuilder<> b_;
   llvm::Function* function_ = nullptr;
   std::vector<std::string> argument_names_;  // LLVM keeps none where nobody reads them
+  std::vector<KernelShape> shapes_;          // of the plan's kernels
   std::vector<llvm::Function*> kernels_;     // nullptr for guards
+  llvm::GlobalVariable* parameters_ = nullptr;
   llvm::Value *frame_ = nullptr, *state_ = nullptr, *workspace_ = nullptr, *arena_ = nullptr, *key_ = nullptr;
 };
 
@@ -112,21 +125,39 @@ void ProgramFunctionEmitter::emit_constants() {
   emission_.constants->setAlignment(llvm::Align(kAlignment));
 }
 
-void ProgramFunctionEmitter::emit_kernels() {
-  for (const Kernel& kernel : emission_.plan.kernels) {
-    if (std::holds_alternative<FiniteGuard>(kernel.body)) {
-      kernels_.push_back(nullptr);
-      continue;
-    }
-    KernelFunction function(emission_, name_ + "." + kernel.name);
-    if (const auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
-      emit_loop_kernel(function, *loop);
-    } else {
-      emit_contraction_kernel(function, std::get<ContractionKernel>(kernel.body));
-    }
-    function.finish();
-    kernels_.push_back(function.function);
+llvm::Function* ProgramFunctionEmitter::kernel_function(const Kernel& kernel, const KernelShape& shape) {
+  if (std::holds_alternative<FiniteGuard>(kernel.body)) return nullptr;
+  llvm::Function*& known = shared_.function(shape);
+  if (known != nullptr) return known;
+  KernelFunction function(emission_, name_ + "." + kernel.name, shared_.is_shared(shape) ? &shape : nullptr);
+  if (const auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
+    emit_loop_kernel(function, *loop);
+  } else {
+    emit_contraction_kernel(function, std::get<ContractionKernel>(kernel.body));
   }
+  function.finish();
+  known = function.function;
+  return known;
+}
+
+void ProgramFunctionEmitter::emit_kernels() {
+  for (std::size_t i = 0; i < shapes_.size(); ++i) {
+    kernels_.push_back(kernel_function(emission_.plan.kernels[i], shapes_[i]));
+  }
+}
+
+// The table of the parameters of shared kernels, in the order of their calls.
+void ProgramFunctionEmitter::emit_parameters() {
+  std::vector<std::uint64_t> table;
+  for (std::size_t i = 0; i < shapes_.size(); ++i) {
+    if (kernels_[i] == nullptr || !shared_.is_shared(shapes_[i])) continue;
+    table.insert(table.end(), shapes_[i].parameters.begin(), shapes_[i].parameters.end());
+  }
+  if (table.empty()) return;
+  llvm::Constant* const data = llvm::ConstantDataArray::get(module_.getContext(), table);
+  parameters_ = new llvm::GlobalVariable(module_, data->getType(), /*isConstant=*/true,
+                                         llvm::GlobalValue::PrivateLinkage, data, "parameters");
+  parameters_->setAlignment(llvm::Align(8));
 }
 
 void ProgramFunctionEmitter::begin_function(llvm::Type* result,
@@ -221,16 +252,44 @@ llvm::Value* ProgramFunctionEmitter::emit_ticks(std::size_t kernel, llvm::Value*
   return b_.CreateIntrinsic(llvm::Intrinsic::readcyclecounter, {}, {});
 }
 
-void ProgramFunctionEmitter::emit_calls(llvm::Value* count) {
-  const bool ticks = emission_.machine.count_ticks && (name_ == "train" || name_ == "predict");
+void ProgramFunctionEmitter::emit_call(std::size_t kernel, llvm::Value* count, llvm::Value* parameters) {
+  std::vector<llvm::Value*> arguments = {state_, workspace_, arena_, frame_, count};
+  if (shared_.is_shared(shapes_[kernel])) arguments.push_back(parameters);
+  b_.CreateCall(kernels_[kernel], arguments);
+}
+
+llvm::Value* ProgramFunctionEmitter::emit_round(const CallRun& run, llvm::Value* count, llvm::Value* parameters) {
+  const bool ticks = counts_ticks();
   llvm::Value* before = ticks ? b_.CreateIntrinsic(llvm::Intrinsic::readcyclecounter, {}, {}) : nullptr;
-  for (std::size_t i = 0; i < kernels_.size(); ++i) {
+  for (std::size_t i = run.first; i < run.first + run.period; ++i) {
     if (kernels_[i] == nullptr) {
       emit_guard(std::get<FiniteGuard>(emission_.plan.kernels[i].body));
     } else {
-      b_.CreateCall(kernels_[i], {state_, workspace_, arena_, frame_, count});
+      emit_call(i, count, parameters);
+      if (shared_.is_shared(shapes_[i])) {
+        parameters = byte_address(b_, parameters, static_cast<std::int64_t>(8 * shapes_[i].parameters.size()));
+      }
     }
     if (ticks) before = emit_ticks(i, before);
+  }
+  return parameters;
+}
+
+void ProgramFunctionEmitter::emit_calls(llvm::Value* count) {
+  // Time is counted for each kernel.
+  const std::vector<CallRun> runs =
+      counts_ticks() ? std::vector<CallRun>{{0, kernels_.size(), 1}} : find_runs(kernels_);
+  llvm::Value* parameters = parameters_;
+  for (const CallRun& run : runs) {
+    const auto repeats = static_cast<std::int64_t>(run.repeats);
+    const Range range = {b_.getInt64(0), b_.getInt64(run.repeats), repeats};
+    if (run.repeats == 1) {
+      parameters = emit_round(run, count, parameters);
+    } else {
+      parameters = emit_loop(b_, range, 1, {parameters}, [&](llvm::Value*, const Carried& row) {
+        return Carried{emit_round(run, count, row[0])};
+      })[0];
+    }
   }
 }
 
@@ -401,6 +460,7 @@ llvm::Function* ProgramFunctionEmitter::gather_function(bool words) {
 void ProgramFunctionEmitter::emit() {
   emit_constants();
   emit_kernels();
+  emit_parameters();
   if (name_ == "init" || name_ == "report") {
     emit_once(name_ == "report");
   } else {
@@ -434,7 +494,10 @@ std::unique_ptr<llvm::Module> emit_program(llvm::LLVMContext& context, const Pro
 
 void emit_program(llvm::Module& module, const Program& program, const ProgramPlan& plan,
                   const std::vector<std::string>& names, const Machine& machine) {
-  for (const std::string& name : names) ProgramFunctionEmitter(module, program, plan, name, machine).emit();
+  SharedKernels shared;
+  std::deque<ProgramFunctionEmitter> emitters;
+  for (const std::string& name : names) emitters.emplace_back(module, program, plan, name, machine, shared);
+  for (ProgramFunctionEmitter& emitter : emitters) emitter.emit();
 }
 
 }  // namespace tarn

@@ -115,10 +115,6 @@ bool emit_transposing_copy(KernelFunction& function, const LoopKernel& kernel) {
   const Access &load = kernel.body.values.front().access, &store = kernel.body.stores.front().access;
   const auto size = static_cast<std::int64_t>(size_of(kernel.body.values.front().dtype));
   llvm::IRBuilder<>& b = function.builder;
-  const auto start = [&](const Access& access) {
-    const Buffer& buffer = function.emission.plan.buffers[access.buffer];
-    return byte_address(b, function.base(buffer), static_cast<std::int64_t>(buffer.offset) + access.at.offset * size);
-  };
   llvm::Value* const rows = function.extent(kernel.axes[axes->along_store]);
   llvm::Value* const columns = function.extent(kernel.axes[axes->along_load]);
   const std::function<void(std::size_t, llvm::Value*, llvm::Value*)> over_axes =
@@ -141,7 +137,7 @@ bool emit_transposing_copy(KernelFunction& function, const LoopKernel& kernel) {
           return Carried{};
         });
       };
-  over_axes(0, start(load), start(store));
+  over_axes(0, function.address(load, size), function.address(store, size));
   return true;
 }
 

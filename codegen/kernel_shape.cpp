@@ -1,0 +1,75 @@
+// Kernels with their buffers and streams numbered in the order of first use. See kernel_shape.h.
+#include "codegen/kernel_shape.h"
+
+#include <algorithm>
+
+#include "codegen/code_key.h"
+
+namespace tarn {
+
+namespace {
+
+// The number of `value` in `known`, to which it is added where it is new.
+template <typename T>
+T number_of(std::vector<T>& known, T value) {
+  const auto at = std::find(known.begin(), known.end(), value);
+  const auto number = static_cast<T>(at - known.begin());
+  if (at == known.end()) known.push_back(value);
+  return number;
+}
+
+void renumber(Access& access, KernelShape& shape) { access.buffer = number_of(shape.buffers, access.buffer); }
+
+void renumber(Body& body, KernelShape& shape) {
+  for (Value& value : body.values) {
+    if (value.kind == Value::Kind::load) renumber(value.access, shape);
+    if (value.kind == Value::Kind::random_uniform || value.kind == Value::Kind::random_normal) {
+      value.stream = number_of(shape.streams, value.stream);
+    }
+  }
+  for (Store& store : body.stores) renumber(store.access, shape);
+}
+
+void renumber(LoopKernel& kernel, KernelShape& shape) {
+  renumber(kernel.body, shape);
+  renumber(kernel.tail, shape);
+}
+
+void renumber(ContractionKernel& kernel, KernelShape& shape) {
+  renumber(kernel.a, shape);
+  renumber(kernel.b, shape);
+  renumber(kernel.epilogue, shape);
+}
+
+void renumber(FiniteGuard& guard, KernelShape& shape) { guard.buffer = number_of(shape.buffers, guard.buffer); }
+
+template <typename T>
+std::size_t position(const std::vector<T>& known, T value) {
+  const auto at = std::find(known.begin(), known.end(), value);
+  TARN_CHECK(at != known.end(), "a kernel uses what its shape does not have");
+  return static_cast<std::size_t>(at - known.begin());
+}
+
+}  // namespace
+
+std::size_t KernelShape::offset_of(BufferId buffer) const { return position(buffers, buffer); }
+
+std::size_t KernelShape::stream(std::uint64_t stream) const { return buffers.size() + position(streams, stream); }
+
+KernelShape shape_of(const KernelPlan& plan, const Kernel& kernel) {
+  KernelShape shape;
+  KernelBody body = kernel.body;
+  std::visit([&shape](auto& kind) { renumber(kind, shape); }, body);
+  std::vector<Buffer> places;
+  for (const BufferId id : shape.buffers) {
+    const Buffer& buffer = plan.buffers[id];
+    places.push_back({{}, buffer.space, buffer.index, 0, buffer.dtype, {}, {}});
+    shape.parameters.push_back(buffer.offset);
+  }
+  shape.parameters.insert(shape.parameters.end(), shape.streams.begin(), shape.streams.end());
+  shape.parameters.push_back(plan.arena_bytes);
+  shape.key = kernel_key(body, places, plan.max_batch);
+  return shape;
+}
+
+}  // namespace tarn
