@@ -14,6 +14,9 @@ namespace {
 constexpr std::size_t kMaxGroupTerms = 600;
 // Up to so many points, starting a kernel costs more than running it.
 constexpr std::int64_t kFewPoints = 256;
+// Kernels that have nothing in common share one up to so many values: in a model of many equal layers, more of them are
+// better compiled once and called again.
+constexpr std::size_t kMaxUnrelatedTerms = 64;
 // Kernels of the same axes, counted from the last, that are looked at for a place to join.
 constexpr std::size_t kCandidates = 8;
 
@@ -96,7 +99,14 @@ class Grouper {
     const Group& g = p_.groups[group];
     std::int64_t points = 1;
     for (const Extent& e : g.axes) points *= largest(e, p_.max_batch);
-    if (points <= kFewPoints) return true;
+    std::size_t terms = g.terms;
+    // What draws random numbers takes long at every point.
+    bool is_short = points <= kFewPoints;
+    for (const UnitId id : set) {
+      terms += p_.units[id].terms;
+      is_short = is_short && !p_.units[id].draws;
+    }
+    if (is_short && terms <= kMaxUnrelatedTerms) return true;
     for (const UnitId id : set) {
       for (const Read& read : p_.units[id].reads) {
         for (const UnitId other : g.units()) {

@@ -12,6 +12,7 @@
 #include <numeric>
 #include <optional>
 #include <set>
+#include <unordered_set>
 
 #include "runtime/file.h"
 
@@ -321,12 +322,16 @@ Status write_safetensors(const std::string& path, std::span<const NamedArray> te
 
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header[std::string(kMetadataKey)] = metadata;
+  // Appended, since finding a key in an ordered object is a search from its begin.
+  auto& entries = header.get_ref<nlohmann::ordered_json::object_t&>();
+  std::unordered_set<std::string_view> names = {kMetadataKey};
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const auto& [name, array] = tensors[i];
-    TARN_CHECK(!header.contains(name) && name != kMetadataKey, "name of a tensor: " + name);
-    header[name] = {{"dtype", kTypeCodes[static_cast<std::size_t>(array.type)].code},
-                    {"shape", array.shape},
-                    {"data_offsets", {begins[i], begins[i] + array.data.size()}}};
+    TARN_CHECK(names.insert(name).second, "name of a tensor: " + name);
+    entries.push_back({name,
+                       {{"dtype", kTypeCodes[static_cast<std::size_t>(array.type)].code},
+                        {"shape", array.shape},
+                        {"data_offsets", {begins[i], begins[i] + array.data.size()}}}});
   }
   std::string text = header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   text.append((8 - text.size() % 8) % 8, ' ');
