@@ -73,13 +73,19 @@ class KeyWriter {
     const auto& [op, value, dtype] = reduction;
     put_all(op, value, dtype);
   }
+  void put(const std::optional<Split>& split) {
+    put(split.has_value());
+    if (!split) return;
+    const auto& [axis, from_batch] = *split;
+    put_all(axis, from_batch);
+  }
   void put(const LoopKernel& kernel) {
-    const auto& [axes, reduced, vector_axis, body, reductions, tail] = kernel;
-    put_all(axes, reduced, vector_axis, body, reductions, tail);
+    const auto& [axes, reduced, vector_axis, body, reductions, tail, split] = kernel;
+    put_all(axes, reduced, vector_axis, body, reductions, tail, split);
   }
   void put(const ContractionKernel& kernel) {
-    const auto& [batch, rows, columns, inner, dtype, a, b, form, often_few_rows, epilogue] = kernel;
-    put_all(batch, rows, columns, inner, dtype, a, b, form, often_few_rows, epilogue);
+    const auto& [batch, rows, columns, inner, dtype, a, b, form, often_few_rows, epilogue, split] = kernel;
+    put_all(batch, rows, columns, inner, dtype, a, b, form, often_few_rows, epilogue, split);
   }
   void put(const FiniteGuard& guard) {
     const auto& [buffer] = guard;

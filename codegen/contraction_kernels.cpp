@@ -54,6 +54,7 @@ class ContractionEmitter {
   };
 
   void prepare_epilogue();
+  void find_shares();
   void emit_batch(std::size_t axis, llvm::Value* a, llvm::Value* b);
   void emit_panels();
   void emit_row_blocks(const Panel& panel);
@@ -77,8 +78,14 @@ class ContractionEmitter {
   void emit_streamed_rows();
   void emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows, llvm::Value* count);
   void clear_product(const Rows& rows);
-  // `width`: columns of a whole panel.
-  void emit_epilogue(const Panel& panel, const Rows& rows, std::int64_t width);
+  unsigned lanes_along(std::size_t axis) const;
+  Range block_of(const Extent& extent, std::int64_t block, std::size_t axis, llvm::Value* begin,
+                 llvm::Value* end) const;
+  Range columns_of(const Panel& panel) const {
+    return block_of(kernel_.columns, schedule_.panel, batch_axes_ + 1, panel.begin, panel.end);
+  }
+  // `first_column`: of the product in the scratch memory.
+  void emit_epilogue(llvm::Value* first_column, const Range& columns, const Rows& rows);
   llvm::Value* load_product();
 
   std::int64_t a_stride(std::size_t axis) const { return kernel_.a.at.strides[axis] * size_; }
@@ -101,7 +108,8 @@ class ContractionEmitter {
   const std::int64_t size_;
   const std::size_t batch_axes_;
   llvm::Value *a_ = nullptr, *second_ = nullptr;  // of the current batch
-  llvm::Value *rows_ = nullptr, *columns_ = nullptr, *inner_ = nullptr;
+  llvm::Value *columns_ = nullptr, *inner_ = nullptr;
+  Range row_range_, column_range_, outer_range_;  // this call's, also of batch axis number 0
   llvm::Value *product_ = nullptr, *packed_ = nullptr;
   Nest nest_;
   BodyEmitter* epilogue_ = nullptr;
@@ -128,6 +136,21 @@ void ContractionEmitter::prepare_epilogue() {
   }
 }
 
+// Shares end where tiles do. Where vectors go along rows, also where blocks do: what follows may rely on them.
+void ContractionEmitter::find_shares() {
+  row_range_ = range_of(function_, kernel_.rows);
+  column_range_ = range_of(function_, kernel_.columns);
+  if (batch_axes_ > 0) outer_range_ = range_of(function_, kernel_.batch[0]);
+  if (!kernel_.split) return;
+  if (kernel_.split->axis < batch_axes_) {
+    outer_range_ = function_.share_of(outer_range_, 1);
+  } else if (kernel_.split->axis == batch_axes_) {
+    row_range_ = function_.share_of(row_range_, one_column() ? schedule_.row_block : schedule_.tile_rows);
+  } else {
+    column_range_ = function_.share_of(column_range_, schedule_.panel);
+  }
+}
+
 void ContractionEmitter::emit() {
   const auto empty = [](const Extent& extent) { return extent.constant == 0; };
   if (empty(kernel_.rows) || empty(kernel_.columns) || std::any_of(kernel_.batch.begin(), kernel_.batch.end(), empty)) {
@@ -139,9 +162,9 @@ void ContractionEmitter::emit() {
                        analyze(kernel_.epilogue, nest_, {}, nest_.depth - 1, nest_.lanes > 1));
   epilogue.result = [this](const Value&) { return load_product(); };
   epilogue_ = &epilogue;
-  rows_ = function_.extent(kernel_.rows);
   columns_ = function_.extent(kernel_.columns);
   inner_ = function_.extent(kernel_.inner);
+  find_shares();
   product_ = function_.scratch();
   packed_ = byte_address(b_, product_, schedule_.product_bytes);
   epilogue.emit_level(-1);
@@ -153,7 +176,7 @@ void ContractionEmitter::emit_batch(std::size_t axis, llvm::Value* a, llvm::Valu
     a_ = a;
     second_ = b;
     if (!schedule_.streams) return emit_panels();
-    llvm::Value* const few = b_.CreateICmpULE(rows_, function_.integer(kStreamedRows));
+    llvm::Value* const few = b_.CreateICmpULE(function_.extent(kernel_.rows), function_.integer(kStreamedRows));
     emit_if(b_, few, {}, [&](const Carried&) {
       emit_streamed_rows();
       return Carried{};
@@ -164,7 +187,8 @@ void ContractionEmitter::emit_batch(std::size_t axis, llvm::Value* a, llvm::Valu
     });
     return;
   }
-  emit_loop(b_, range_of(function_, kernel_.batch[axis]), 1, {}, [&](llvm::Value* index, const Carried&) {
+  const Range range = axis == 0 ? outer_range_ : range_of(function_, kernel_.batch[axis]);
+  emit_loop(b_, range, 1, {}, [&](llvm::Value* index, const Carried&) {
     nest_.index[axis] = index;
     epilogue_->emit_level(static_cast<int>(axis));
     emit_batch(axis + 1, move(a, index, a_stride(axis)), move(b, index, b_stride(axis)));
@@ -173,7 +197,7 @@ void ContractionEmitter::emit_batch(std::size_t axis, llvm::Value* a, llvm::Valu
 }
 
 void ContractionEmitter::emit_panels() {
-  const Range columns = range_of(function_, kernel_.columns);
+  const Range& columns = column_range_;
   const std::int64_t panel = schedule_.panel;
   emit_loop(b_, columns, panel, {}, [&](llvm::Value* begin, const Carried&) {
     // A last panel that is not full is moved back over columns that are done already, so that no load needs a mask;
@@ -181,8 +205,8 @@ void ContractionEmitter::emit_panels() {
     Panel p{begin, begin, columns.end};
     if (columns.count == 0 || columns.count > panel)
       p.end = minimum(b_.CreateAdd(begin, function_.integer(panel)), columns.end);
-    if (columns.count > panel && columns.count % panel != 0)
-      p.first = minimum(begin, function_.integer(columns.count - panel));
+    const std::int64_t all = kernel_.columns.times_batch ? 0 : kernel_.columns.constant;
+    if (all > panel && all % panel != 0) p.first = minimum(begin, function_.integer(all - panel));
     emit_row_blocks(p);
     return Carried{};
   });
@@ -190,11 +214,13 @@ void ContractionEmitter::emit_panels() {
 
 void ContractionEmitter::emit_streamed_rows() {
   llvm::Function* const stream = stream_function(function_.emission, kernel_.dtype, schedule_.lanes);
-  emit_loop(b_, {function_.integer(0), rows_}, 1, {}, [&](llvm::Value* row, const Carried&) {
-    b_.CreateCall(stream, {move(a_, row, row_stride()), function_.integer(a_inner_stride()), second_,
-                           function_.integer(b_inner_stride()), inner_, columns_, product_});
-    llvm::Value* const zero = function_.integer(0);
-    emit_epilogue({zero, zero, columns_}, {row, b_.CreateAdd(row, function_.integer(1))}, kernel_.columns.constant);
+  const Range& columns = column_range_;
+  llvm::Value* const second = move(second_, columns.begin, column_stride());
+  llvm::Value* const count = b_.CreateSub(columns.end, columns.begin);
+  emit_loop(b_, row_range_, 1, {}, [&](llvm::Value* row, const Carried&) {
+    b_.CreateCall(stream, {move(a_, row, row_stride()), function_.integer(a_inner_stride()), second,
+                           function_.integer(b_inner_stride()), inner_, count, product_});
+    emit_epilogue(columns.begin, columns, {row, b_.CreateAdd(row, function_.integer(1))});
     return Carried{};
   });
 }
@@ -202,15 +228,15 @@ void ContractionEmitter::emit_streamed_rows() {
 void ContractionEmitter::emit_row_blocks(const Panel& panel) {
   Sources whole{};
   const bool one_block = !schedule_.several_blocks && !schedule_.dot && kernel_.inner.constant != 0;
-  if (one_block) whole = emit_sources(panel, rows_, function_.integer(0), inner_);
-  const Range rows = range_of(function_, kernel_.rows);
+  const Range& rows = row_range_;
+  if (one_block) whole = emit_sources(panel, b_.CreateSub(rows.end, rows.begin), function_.integer(0), inner_);
   emit_loop(b_, rows, schedule_.row_block, {}, [&](llvm::Value* begin, const Carried&) {
     Rows block{begin, rows.end};
     if (rows.count == 0 || rows.count > schedule_.row_block) {
       block.end = minimum(b_.CreateAdd(begin, function_.integer(schedule_.row_block)), rows.end);
     }
     emit_product(panel, block, one_block ? &whole : nullptr);
-    emit_epilogue(panel, block, schedule_.panel);
+    emit_epilogue(panel.first, columns_of(panel), block);
     return Carried{};
   });
 }
@@ -325,8 +351,7 @@ void ContractionEmitter::emit_column_tiles(const Panel& panel, const std::functi
 }
 
 void ContractionEmitter::emit_row_tiles(const Rows& rows, const std::function<void(llvm::Value*, unsigned)>& tile) {
-  std::int64_t known =
-      !kernel_.rows.times_batch && kernel_.rows.constant <= schedule_.row_block ? kernel_.rows.constant : 0;
+  std::int64_t known = row_range_.count <= schedule_.row_block ? row_range_.count : 0;
   const bool divides = kernel_.rows.constant % schedule_.tile_rows == 0;
   std::vector<unsigned> heights = {schedule_.tile_rows};
   if (!divides) heights.push_back(1);
@@ -418,7 +443,7 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
   if (sources.packs != nullptr && tile_rows == schedule_.tile_rows) {
     // The first rows of all that go over this part of b; the block's, where every block packs anew.
     shape.packs = true;
-    llvm::Value* const begin = schedule_.several_blocks ? rows.begin : function_.integer(0);
+    llvm::Value* const begin = schedule_.several_blocks ? rows.begin : row_range_.begin;
     llvm::Value* const first = b_.CreateAnd(b_.CreateICmpEQ(row, begin), sources.packs);
     callee = b_.CreateSelect(first, tile_function(function_.emission, shape), callee);
     address = b_.CreateSelect(first, address_of(sources.first, tile), address);
@@ -463,29 +488,36 @@ llvm::Value* ContractionEmitter::load_product() {
   return b_.CreateAlignedLoad(type, address, llvm::Align(size_of(kernel_.dtype)));
 }
 
-void ContractionEmitter::emit_epilogue(const Panel& panel, const Rows& rows, std::int64_t width) {
+unsigned ContractionEmitter::lanes_along(std::size_t axis) const {
+  return nest_.vector_axis == static_cast<int>(axis) ? nest_.lanes : 1U;
+}
+
+// What is known of a range of `block` indices out of an extent, or of the rest of it.
+Range ContractionEmitter::block_of(const Extent& extent, std::int64_t block, std::size_t axis, llvm::Value* begin,
+                                   llvm::Value* end) const {
+  Range range{begin, end};
+  if (!extent.times_batch && (extent.constant <= block || extent.constant % block == 0)) {
+    range.count = std::min(extent.constant, block);
+  }
+  const std::int64_t lanes = lanes_along(axis);
+  if (extent.constant % lanes == 0 && block % lanes == 0) range.multiple = lanes;
+  return range;
+}
+
+void ContractionEmitter::emit_epilogue(llvm::Value* first_column, const Range& columns, const Rows& rows) {
   product_row_ = rows.begin;
-  product_column_ = panel.first;
-  const auto known = [](const Extent& extent, std::int64_t block) {
-    return !extent.times_batch && (extent.constant <= block || extent.constant % block == 0)
-               ? std::min(extent.constant, block)
-               : 0;
-  };
-  const auto lanes = [&](std::size_t axis) { return nest_.vector_axis == static_cast<int>(axis) ? nest_.lanes : 1U; };
-  const auto multiple = [](const Extent& extent, std::int64_t block, std::int64_t count) {
-    return extent.constant % count == 0 && block % count == 0 ? count : 1;
-  };
+  product_column_ = first_column;
   const std::size_t row_axis = batch_axes_, column_axis = batch_axes_ + 1;
-  const Range row_range = {rows.begin, rows.end, known(kernel_.rows, schedule_.row_block),
-                           multiple(kernel_.rows, schedule_.row_block, lanes(row_axis))};
-  const Range column_range = {panel.begin, panel.end, known(kernel_.columns, width),
-                              multiple(kernel_.columns, width, lanes(column_axis))};
+  Range row_range = block_of(kernel_.rows, schedule_.row_block, row_axis, rows.begin, rows.end);
+  // A share may end within a block.
+  if (row_range_.count == 0) row_range.count = 0;
+  const auto lanes = [&](std::size_t axis) { return lanes_along(axis); };
   emit_vector_loop(function_.emission, b_, row_range, lanes(row_axis), {},
                    [&](llvm::Value* row, llvm::Value* row_mask, const Carried&) {
                      nest_.index[row_axis] = row;
                      if (lanes(row_axis) > 1) nest_.mask = row_mask;
                      epilogue_->emit_level(static_cast<int>(row_axis));
-                     return emit_vector_loop(function_.emission, b_, column_range, lanes(column_axis), {},
+                     return emit_vector_loop(function_.emission, b_, columns, lanes(column_axis), {},
                                              [&](llvm::Value* column, llvm::Value* mask, const Carried&) {
                                                nest_.index[column_axis] = column;
                                                if (lanes(column_axis) > 1) nest_.mask = mask;

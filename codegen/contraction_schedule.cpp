@@ -67,12 +67,14 @@ void choose_tile(ContractionSchedule& schedule, const Extents& extents, const Ta
 }
 
 // Columns whose part of b stays in the second-level cache while all rows go over it, in panels of equal width.
-void choose_panel(ContractionSchedule& schedule, const Extents& extents, bool times_batch, std::int64_t size) {
+// The number of panels is a multiple of `shares`.
+void choose_panel(ContractionSchedule& schedule, const Extents& extents, bool times_batch, std::int64_t shares,
+                  std::int64_t size) {
   constexpr std::int64_t kPanelBytes = 512 * 1024;
   const std::int64_t tile = schedule.tile_columns();
   schedule.panel = tile;
   if (schedule.several_blocks || extents.columns <= tile) return;
-  const std::int64_t panels = divide_up(extents.columns * extents.inner * size, kPanelBytes);
+  const std::int64_t panels = round_up(divide_up(extents.columns * extents.inner * size, kPanelBytes), shares);
   schedule.panel = round_up(divide_up(extents.columns, panels), tile);
   if (!times_batch) schedule.panel = std::min(schedule.panel, extents.columns);
 }
@@ -80,8 +82,11 @@ void choose_panel(ContractionSchedule& schedule, const Extents& extents, bool ti
 void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& kernel, const Extents& extents,
                       const Target& target, std::int64_t size) {
   if (!kernel.columns.times_batch) schedule.lanes = fitting_lanes(extents.columns, schedule.lanes, target);
-  choose_tile(schedule, extents, target);
   const std::size_t axes = kernel.batch.size();
+  // Where threads share the columns, two or four of them find equal work, tiles included.
+  const bool shares_columns = kernel.split && kernel.split->axis == axes + 1;
+  const std::int64_t shares = !shares_columns ? 1 : extents.columns >= 4 * kSplitVectors ? 4 : 2;
+  choose_tile(schedule, {extents.rows, divide_up(extents.columns, shares), extents.inner}, target);
   const bool contiguous = kernel.b.at.strides[axes + 1] == 1 || (extents.columns == 1 && !kernel.columns.times_batch);
   constexpr std::int64_t kLargePanel = 64 * 1024;
   if (!contiguous || kernel.columns.times_batch) {
@@ -99,7 +104,7 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
   schedule.streams = kernel.often_few_rows && contiguous && extents.rows > kStreamedRows && kernel.batch.empty() &&
                      !kernel.columns.times_batch && extents.columns >= schedule.lanes &&
                      extents.inner * extents.columns * size >= kStreamedBytes;
-  choose_panel(schedule, extents, kernel.columns.times_batch, size);
+  choose_panel(schedule, extents, kernel.columns.times_batch, shares, size);
   // Products wait for their epilogue in the first-level cache; where a panel is packed for several blocks of k, its
   // copy has to pay off first.
   const std::int64_t bytes = schedule.several_blocks ? 128 * 1024 : 12 * 1024;

@@ -1,6 +1,7 @@
 // Types, frames and the small pieces of address arithmetic.
 #include "codegen/emission.h"
 
+#include <numeric>
 #include <utility>
 
 namespace tarn {
@@ -54,13 +55,18 @@ llvm::Function* make_internal_function(const Emission& emission, const std::stri
 
 namespace {
 
-llvm::Function* make_kernel_function(const Emission& emission, const std::string& name, bool has_parameters) {
+llvm::Function* make_kernel_function(const Emission& emission, const std::string& name, bool has_parameters,
+                                     bool in_parts) {
   llvm::Type* const pointer = emission.pointer();
   std::vector<llvm::Type*> types = {pointer, pointer, pointer, pointer, emission.i64()};
   std::vector<const char*> names = {"state", "accumulators", "arena", "frame", "n"};
-  if (has_parameters) {
+  if (has_parameters || in_parts) {
     types.push_back(pointer);
     names.push_back("parameters");
+  }
+  if (in_parts) {
+    types.insert(types.end(), {emission.i64(), emission.i64()});
+    names.insert(names.end(), {"part", "parts"});
   }
   llvm::Function* const function =
       make_internal_function(emission, name, llvm::Type::getVoidTy(emission.context()), types, names);
@@ -70,9 +76,9 @@ llvm::Function* make_kernel_function(const Emission& emission, const std::string
 
 }  // namespace
 
-KernelFunction::KernelFunction(Emission& shared, const std::string& name, const KernelShape* shape)
-    : emission(shared),
-      function(make_kernel_function(shared, name, shape != nullptr)),
+KernelFunction::KernelFunction(Emission& of_module, const std::string& name, const KernelShape* shape, bool in_parts)
+    : emission(of_module),
+      function(make_kernel_function(of_module, name, shape != nullptr, in_parts)),
       builder(&function->getEntryBlock()),
       state(function->getArg(0)),
       accumulators(function->getArg(1)),
@@ -81,7 +87,30 @@ KernelFunction::KernelFunction(Emission& shared, const std::string& name, const 
       batch(function->getArg(4)),
       shape_(shape),
       entry_(&function->getEntryBlock()) {
-  builder.setFastMathFlags(math_flags(shared));
+  builder.setFastMathFlags(math_flags(of_module));
+  if (!in_parts) return;
+  part_ = function->getArg(6);
+  parts_ = function->getArg(7);
+}
+
+Range KernelFunction::share_of(const Range& whole, std::int64_t unit) {
+  if (part_ == nullptr) return whole;
+  // Units in parts that differ by one at most: part p ends where part p + 1 begins.
+  llvm::Value* const size = integer(unit);
+  llvm::Value* const units = builder.CreateUDiv(builder.CreateAdd(whole.end, integer(unit - 1)), size);
+  const auto start_of = [&](llvm::Value* part) {
+    return builder.CreateMul(builder.CreateUDiv(builder.CreateMul(units, part), parts_), size);
+  };
+  llvm::Value* const begin = start_of(part_);
+  llvm::Value* const end =
+      builder.CreateBinaryIntrinsic(llvm::Intrinsic::umin, start_of(builder.CreateAdd(part_, integer(1))), whole.end);
+  llvm::BasicBlock* const nothing = llvm::BasicBlock::Create(emission.context(), "nothing", function);
+  llvm::BasicBlock* const something = llvm::BasicBlock::Create(emission.context(), "something", function);
+  builder.CreateCondBr(builder.CreateICmpUGE(begin, end), nothing, something);
+  builder.SetInsertPoint(nothing);
+  builder.CreateRetVoid();
+  builder.SetInsertPoint(something);
+  return {begin, end, 0, std::gcd(whole.multiple, unit)};
 }
 
 llvm::Value* KernelFunction::frame_slot(std::uint32_t slot) {
@@ -125,8 +154,15 @@ llvm::Value* KernelFunction::address(const Access& access, std::int64_t element_
 }
 
 llvm::Value* KernelFunction::scratch() {
-  if (shape_ != nullptr) return shift_by_parameter(arena, shape_->scratch());
-  return byte_address(builder, arena, static_cast<std::int64_t>(emission.plan.arena_bytes));
+  llvm::Value* const first = shape_ != nullptr
+                                 ? shift_by_parameter(arena, shape_->scratch())
+                                 : byte_address(builder, arena, static_cast<std::int64_t>(emission.plan.arena_bytes));
+  if (part_ == nullptr) return first;
+  const auto bytes = static_cast<std::int64_t>(emission.scratch_bytes);
+  const std::int64_t start = static_cast<std::int64_t>(emission.other_scratch) - bytes;
+  llvm::Value* const other =
+      builder.CreateGEP(builder.getInt8Ty(), accumulators, multiply_add(builder, part_, bytes, integer(start)));
+  return builder.CreateSelect(builder.CreateICmpEQ(part_, integer(0)), first, other);
 }
 
 llvm::Value* KernelFunction::stream(std::uint64_t number) {

@@ -3,7 +3,8 @@
 // A kernel is an internal function (state, accumulators, arena, frame, n): base addresses of the spaces, the call's
 // frame, and the number of samples. The frame is made by the function of the program that runs the kernels and holds
 // what changes from batch to batch. Where several kernels are one function, it is also given the address of their
-// parameters (kernel_shape.h).
+// parameters (kernel_shape.h). A kernel that threads share has three more arguments, that address or none, `part` and
+// `parts`: it computes that part of the whole.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,9 @@ struct Emission {
   std::uint32_t input_count = 0;  // outputs' pointers stand behind those of the inputs
   bool optimize = true;           // kernels are worth the time of LLVM's optimizer
   bool small = false;             // it is the size of the kernels that counts, since they run once
+  bool splits = false;            // threads may share kernels
+  // Scratch memory of parts other than the first: bytes from the start of the workspace, and of each part.
+  std::uint64_t other_scratch = 0, scratch_bytes = 0;
 
   llvm::LLVMContext& context() const { return module.getContext(); }
   MathTarget math() const { return {machine.target.has_fma}; }
@@ -53,11 +57,19 @@ llvm::Function* make_internal_function(const Emission& emission, const std::stri
                                        const std::vector<llvm::Type*>& arguments,
                                        const std::vector<const char*>& argument_names = {});
 
+// Indices begin … end - 1, never empty. `count` is their number where it is known, else 0.
+struct Range {
+  llvm::Value *begin = nullptr, *end = nullptr;
+  std::int64_t count = 0;
+  // The number is a multiple of this.
+  std::int64_t multiple = 1;
+};
+
 // A kernel's function while its body is made.
 class KernelFunction {
  public:
-  // `shape`: several kernels are to be this function; nullptr: one.
-  KernelFunction(Emission& emission, const std::string& name, const KernelShape* shape);
+  // `shape`: several kernels are to be this function; nullptr: one. `in_parts`: threads share it.
+  KernelFunction(Emission& emission, const std::string& name, const KernelShape* shape, bool in_parts);
 
   Emission& emission;
   llvm::Function* function;
@@ -69,12 +81,15 @@ class KernelFunction {
   llvm::Value* base(BufferId buffer);
   std::int64_t offset(const Access& access, std::int64_t element_bytes) const;
   llvm::Value* address(const Access& access, std::int64_t element_bytes);
-  // The scratch memory behind the arena.
-  llvm::Value* scratch();
   // The number of a stream of random numbers, as an i64.
   llvm::Value* stream(std::uint64_t number);
   // A slot of the frame as an i64.
   llvm::Value* frame_slot(std::uint32_t slot);
+  // The part of the range that this call is for, in units of so many indices: the last may have fewer. Returns from the
+  // function where there is none. In a function that is not shared, the range itself.
+  Range share_of(const Range& whole, std::int64_t unit);
+  // Memory behind the arena that is this call's own.
+  llvm::Value* scratch();
   // constant, or constant * N, as an i64.
   llvm::Value* extent(const Extent& extent);
   llvm::Value* integer(std::int64_t value) { return builder.getInt64(static_cast<std::uint64_t>(value)); }
@@ -89,6 +104,7 @@ class KernelFunction {
 
   const KernelShape* shape_;
   llvm::BasicBlock* entry_;
+  llvm::Value *part_ = nullptr, *parts_ = nullptr;
   std::vector<llvm::Value*> bases_;        // by buffer, in a function of several kernels
   std::vector<llvm::Value*> io_pointers_;  // by frame slot, loaded once in the entry block
   std::vector<llvm::Value*> frame_slots_;

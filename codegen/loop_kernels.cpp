@@ -39,6 +39,7 @@ class LoopKernelEmitter {
   bool is_empty(bool reduced) const;
   void set_index(std::size_t axis, llvm::Value* index, llvm::Value* mask);
   void emit_kept(std::size_t level);
+  Range kept_range(std::size_t axis) const;
   bool leaves_single_points(std::size_t axis) const;
   void emit_groups_and_rest(std::size_t level, const Range& range, const VectorLoopBody& group);
   // The same kernel without vectors, at indices `rest` of the level's axis and those of `outer` of the axes before it.
@@ -67,6 +68,7 @@ class LoopKernelEmitter {
   std::vector<llvm::Value*> results_;
   BodyEmitter* body_ = nullptr;
   BodyEmitter* tail_ = nullptr;
+  std::optional<Range> share_;  // of the axis that threads share
 };
 
 void LoopKernelEmitter::order_axes() {
@@ -164,6 +166,11 @@ void LoopKernelEmitter::emit() {
   if (is_empty(false)) return;
   make_reductions();
   choose_accumulators();
+  if (kernel_.split) {
+    const std::size_t axis = kernel_.split->axis;
+    share_ =
+        function_.share_of(range_of(function_, kernel_.axes[axis]), axis == kernel_.vector_axis ? kSplitVectors : 1);
+  }
   with_bodies([&] {
     if (!is_empty(true)) body_->emit_level(-1);
     tail_->emit_level(-1);
@@ -194,12 +201,16 @@ void LoopKernelEmitter::emit_kept(std::size_t level) {
     emit_kept(level + 1);
     return Carried{};
   };
-  const Range range = range_of(function_, kernel_.axes[axis]);
+  const Range range = kept_range(axis);
   if (leaves_single_points(axis)) {
     emit_groups_and_rest(level, range, body);
   } else {
     emit_vector_loop(function_.emission, builder_, range, is_vector(axis) ? nest_.lanes : 1, {}, body);
   }
+}
+
+Range LoopKernelEmitter::kept_range(std::size_t axis) const {
+  return share_ && kernel_.split->axis == axis ? *share_ : range_of(function_, kernel_.axes[axis]);
 }
 
 bool LoopKernelEmitter::leaves_single_points(std::size_t axis) const {
@@ -212,7 +223,7 @@ void LoopKernelEmitter::emit_groups_and_rest(std::size_t level, const Range& ran
   const unsigned lanes = nest_.lanes;
   llvm::Value* const whole_end = builder_.CreateAnd(range.end, function_.integer(-std::int64_t{lanes}));
   const Range whole = {range.begin, whole_end, 0, lanes};
-  emit_if(builder_, builder_.CreateICmpNE(whole_end, function_.integer(0)), {},
+  emit_if(builder_, builder_.CreateICmpNE(whole_end, range.begin), {},
           [&](const Carried&) { return emit_vector_loop(function_.emission, builder_, whole, lanes, {}, group); });
   emit_if(builder_, builder_.CreateICmpNE(whole_end, range.end), {}, [&](const Carried&) {
     LoopKernelEmitter(function_, kernel_).emit_single_points(level, {whole_end, range.end}, nest_);

@@ -11,13 +11,6 @@ namespace tarn {
 
 using Carried = std::vector<llvm::Value*>;
 
-// Indices begin … end - 1, never empty. `count` is their number where it is known, else 0.
-struct Range {
-  llvm::Value *begin = nullptr, *end = nullptr;
-  std::int64_t count = 0;
-  // The number is a multiple of this.
-  std::int64_t multiple = 1;
-};
 Range range_of(KernelFunction& kernel, const Extent& extent);
 
 // do { carried = body(index, carried) } while ((index += step) < end); nothing is looped where the range is one step.

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <sched.h>
+
 #include <algorithm>
 #include <mutex>
 
@@ -180,6 +182,12 @@ Result<Target> target_of(const CodegenOptions& options) {
 std::string host_cpu() {
   static const std::string name = llvm::sys::getHostCPUName().str();
   return name;
+}
+
+int available_cores() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  return sched_getaffinity(0, sizeof(cores), &cores) == 0 ? std::max(CPU_COUNT(&cores), 1) : 1;
 }
 
 std::vector<std::string> host_features() {

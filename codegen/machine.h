@@ -19,6 +19,7 @@ struct Machine {
   bool single_rest = false;
   bool fast_math = false;
   bool count_ticks = false;
+  bool shares_kernels = false;  // Control::parallel_for may be given
 };
 
 // A fresh machine; not to be shared between threads. Fails where the triple or the CPU is unknown to this build.

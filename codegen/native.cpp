@@ -2,7 +2,6 @@
 #include "codegen/native.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <map>
@@ -41,13 +40,6 @@ Unit make_unit(const Program& program, const ProgramPlan& plan, const std::vecto
   return unit;
 }
 
-// Cores that this process may use.
-int available_cores() {
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  return sched_getaffinity(0, sizeof(cores), &cores) == 0 ? CPU_COUNT(&cores) : 1;
-}
-
 // Functions that go into one module: what they share is made once. Training is as much code as all the others together,
 // so that a second core halves the time.
 std::vector<std::vector<std::string>> modules_of(const std::vector<std::string>& names) {
@@ -69,7 +61,7 @@ class JitProgram : public NativeProgram {
     program_.outputs = program.outputs;
     program_.tensors = program.tensors;
     program_.settings.batch = program.settings.batch;
-    workspace_bytes_ = workspace_layout(program_, plan_, target).bytes;
+    layout_ = workspace_layout(program_, plan_, target);
   }
 
   InitFunction init() override { return reinterpret_cast<InitFunction>(function("init")); }
@@ -78,7 +70,9 @@ class JitProgram : public NativeProgram {
   EvaluateFunction evaluate() override { return reinterpret_cast<EvaluateFunction>(function("evaluate")); }
   PredictFunction predict() override { return reinterpret_cast<PredictFunction>(function("predict")); }
   ReportFunction report() override { return reinterpret_cast<ReportFunction>(function("report")); }
-  std::uint64_t workspace_bytes() const override { return workspace_bytes_; }
+  std::uint64_t workspace_bytes(int threads) const override {
+    return layout_.bytes + static_cast<std::uint64_t>(threads - 1) * layout_.scratch;
+  }
   const Target& target() const override { return target_; }
 
   // Compiles those functions of the program that are not compiled yet.
@@ -95,7 +89,8 @@ class JitProgram : public NativeProgram {
     if (!key.empty()) {
       if (const std::optional<std::string> object = options_.store->find(key)) return load_object(*object);
     }
-    TARN_TRY(const Machine machine, make_machine(options_));
+    TARN_TRY(Machine machine, make_machine(options_));
+    machine.shares_kernels = true;
     const Unit unit = make_unit(program_, plan_, names, machine, options_, /*readable=*/false);
     const llvm::SmallVector<char, 0> object = emit_code(*unit.module, machine);
     if (!key.empty()) options_.store->keep(key, {object.data(), object.size()});
@@ -139,7 +134,7 @@ class JitProgram : public NativeProgram {
   ProgramPlan plan_;
   CodegenOptions options_;
   Target target_;
-  std::uint64_t workspace_bytes_ = 0;
+  WorkspaceLayout layout_;
   std::mutex mutex_;
   std::map<std::string, void*> functions_;
   std::vector<std::unique_ptr<LoadedCode>> code_;
@@ -149,7 +144,9 @@ Result<Machine> machine_for(const ProgramPlan& plan, const std::string& function
   if (plan.plans.find(function) == plan.plans.end()) {
     return error(fmt::format("the program has no function '{}'", function));
   }
-  return make_machine(options);
+  TARN_TRY(Machine machine, make_machine(options));
+  machine.shares_kernels = true;
+  return machine;
 }
 
 }  // namespace

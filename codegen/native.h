@@ -1,7 +1,7 @@
 // Native code for a program: what the runtime calls. No LLVM in here; native.cpp and the files behind it are the only
 // ones that see it.
 //
-// Contract of the memory: `state` has state_bytes(program) bytes and `workspace` workspace_bytes(), both 64-byte
+// Contract of the memory: `state` has state_bytes(program) bytes and `workspace` workspace_bytes(threads), both 64-byte
 // aligned and the caller's. Nothing generated allocates, keeps a pointer, or has global state; two calls may run at the
 // same time if their workspaces (and, where written, states) differ.
 #pragma once
@@ -29,9 +29,15 @@ static_assert(sizeof(StateHeader) == kStateHeaderBytes);
 // Shared with generated code, which reads and writes the fields by their offsets; a plain struct of C.
 struct Control {
   std::int32_t stop = 0;  // set from outside (atomically): the call returns Outcome::stopped before the next batch
-  std::int32_t reserved = 0;
+  // Parts that a kernel is shared in where parallel_for is given; the workspace must have been made for as many.
+  std::int32_t threads = 0;
   std::uint64_t batches_done = 0;  // written (atomically, relaxed) after every batch
   std::uint64_t first_sample = 0;  // evaluate, predict: sample number of the first row, for random draws
+  // Calls body(argument, i) for every i below count, in any order, on any threads, and returns when all have returned.
+  // May be null: then no kernel is shared.
+  void (*parallel_for)(void* context, std::size_t count, void (*body)(void* argument, std::size_t i),
+                       void* argument) = nullptr;
+  void* context = nullptr;
   // Code made with CodegenOptions::count_ticks only: to number i is added what the processor's counter of time went on
   // while kernel number i ran.
   std::uint64_t* kernel_ticks = nullptr;
@@ -84,6 +90,8 @@ struct CodegenOptions {
 Result<Target> target_of(const CodegenOptions& options);
 // "znver4" and its features, for `--version` and the `compiled` event.
 std::string host_cpu();
+// Cores that this process may use, at least 1.
+int available_cores();
 std::vector<std::string> host_features();
 std::string llvm_version();
 
@@ -98,7 +106,8 @@ class NativeProgram {
   virtual EvaluateFunction evaluate() = 0;
   virtual PredictFunction predict() = 0;
   virtual ReportFunction report() = 0;
-  virtual std::uint64_t workspace_bytes() const = 0;
+  // For calls that share kernels among so many threads.
+  virtual std::uint64_t workspace_bytes(int threads = 1) const = 0;
   virtual const Target& target() const = 0;
 };
 

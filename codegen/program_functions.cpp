@@ -2,9 +2,12 @@
 #include "codegen/program_functions.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <deque>
 #include <utility>
 
+#include "codegen/calls_in_parts.h"
 #include "codegen/contraction_kernels.h"
 #include "codegen/kernel_calls.h"
 #include "codegen/loop_kernels.h"
@@ -12,6 +15,7 @@
 #include "codegen/native.h"
 #include "codegen/random_numbers.h"
 #include "llvm/IR/Constants.h"
+#include "passes/threading.h"
 
 namespace tarn {
 
@@ -67,7 +71,12 @@ class ProgramFunctionEmitter {
     const bool runs_once = name == "init" || name == "report";
     emission_.optimize = !runs_once || points(emission_.plan) > kManyPoints;
     emission_.small = runs_once && machine.single_rest && points(emission_.plan) <= kFewPoints;
-    shapes_ = shared.announce(name, emission_.plan, {emission_.optimize ? 'o' : '-', emission_.small ? 's' : '-'});
+    emission_.splits = !runs_once && machine.shares_kernels;
+    emission_.other_scratch = layout_.bytes;
+    emission_.scratch_bytes = layout_.scratch;
+    shapes_ =
+        shared.announce(name, emission_.plan,
+                        {emission_.optimize ? 'o' : '-', emission_.small ? 's' : '-', emission_.splits ? 't' : '-'});
   }
 
   void emit();
@@ -83,19 +92,24 @@ class ProgramFunctionEmitter {
   void emit_once(bool is_report);
   void emit_batches();
   void emit_batch(llvm::Value* position, llvm::Value* control);
-  void emit_inputs(llvm::Value* position, llvm::Value* count);
+  void emit_inputs(llvm::Value* position, llvm::Value* count, llvm::Value* control);
   void emit_outputs(llvm::Value* position);
   // Runs the kernels; at a guard that fails, returns from the function.
-  void emit_calls(llvm::Value* count);
-  void emit_call(std::size_t kernel, llvm::Value* count, llvm::Value* parameters);
+  void emit_calls(llvm::Value* count, llvm::Value* control);
+  void emit_call(std::size_t kernel, llvm::Value* count, llvm::Value* parameters, llvm::Value* control);
   // The calls of a run, with their parameters from `parameters` on; where the next ones stand.
-  llvm::Value* emit_round(const CallRun& run, llvm::Value* count, llvm::Value* parameters);
+  llvm::Value* emit_round(const CallRun& run, llvm::Value* count, llvm::Value* parameters, llvm::Value* control);
+  std::optional<Split> split_here(const Kernel& kernel) const {
+    return emission_.splits ? split_of(kernel) : std::nullopt;
+  }
   // The counter of time after kernel number `kernel`, which began at `before`.
   llvm::Value* emit_ticks(std::size_t kernel, llvm::Value* before);
   void emit_guard(const FiniteGuard& guard);
   void set_frame(std::uint32_t slot, llvm::Value* value);
   void set_key_and_step(llvm::Value* first_sample);
   llvm::Function* gather_function(bool words);
+  // A part of what gather_function does: (order, target, source, unused, rows, unused, part, parts).
+  llvm::Function* gather_in_parts_function(std::size_t input, std::uint64_t sample_bytes);
   llvm::Value* space_base(const Buffer& buffer);
   std::vector<bool> used(Space space, std::size_t count) const;
   void return_when(llvm::Value* condition, Outcome outcome);
@@ -129,7 +143,8 @@ llvm::Function* ProgramFunctionEmitter::kernel_function(const Kernel& kernel, co
   if (std::holds_alternative<FiniteGuard>(kernel.body)) return nullptr;
   llvm::Function*& known = shared_.function(shape);
   if (known != nullptr) return known;
-  KernelFunction function(emission_, name_ + "." + kernel.name, shared_.is_shared(shape) ? &shape : nullptr);
+  KernelFunction function(emission_, name_ + "." + kernel.name, shared_.is_shared(shape) ? &shape : nullptr,
+                          split_here(kernel).has_value());
   if (const auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
     emit_loop_kernel(function, *loop);
   } else {
@@ -252,20 +267,29 @@ llvm::Value* ProgramFunctionEmitter::emit_ticks(std::size_t kernel, llvm::Value*
   return b_.CreateIntrinsic(llvm::Intrinsic::readcyclecounter, {}, {});
 }
 
-void ProgramFunctionEmitter::emit_call(std::size_t kernel, llvm::Value* count, llvm::Value* parameters) {
+void ProgramFunctionEmitter::emit_call(std::size_t kernel, llvm::Value* count, llvm::Value* parameters,
+                                       llvm::Value* control) {
+  const bool has_parameters = shared_.is_shared(shapes_[kernel]);
+  if (const std::optional<Split> split = split_here(emission_.plan.kernels[kernel])) {
+    llvm::Value* const given = has_parameters ? parameters : llvm::PoisonValue::get(emission_.pointer());
+    emit_call_in_parts(emission_, b_, kernels_[kernel], {state_, workspace_, arena_, frame_, given}, count,
+                       split->from_batch, control);
+    return;
+  }
   std::vector<llvm::Value*> arguments = {state_, workspace_, arena_, frame_, count};
-  if (shared_.is_shared(shapes_[kernel])) arguments.push_back(parameters);
+  if (has_parameters) arguments.push_back(parameters);
   b_.CreateCall(kernels_[kernel], arguments);
 }
 
-llvm::Value* ProgramFunctionEmitter::emit_round(const CallRun& run, llvm::Value* count, llvm::Value* parameters) {
+llvm::Value* ProgramFunctionEmitter::emit_round(const CallRun& run, llvm::Value* count, llvm::Value* parameters,
+                                                llvm::Value* control) {
   const bool ticks = counts_ticks();
   llvm::Value* before = ticks ? b_.CreateIntrinsic(llvm::Intrinsic::readcyclecounter, {}, {}) : nullptr;
   for (std::size_t i = run.first; i < run.first + run.period; ++i) {
     if (kernels_[i] == nullptr) {
       emit_guard(std::get<FiniteGuard>(emission_.plan.kernels[i].body));
     } else {
-      emit_call(i, count, parameters);
+      emit_call(i, count, parameters, control);
       if (shared_.is_shared(shapes_[i])) {
         parameters = byte_address(b_, parameters, static_cast<std::int64_t>(8 * shapes_[i].parameters.size()));
       }
@@ -275,7 +299,7 @@ llvm::Value* ProgramFunctionEmitter::emit_round(const CallRun& run, llvm::Value*
   return parameters;
 }
 
-void ProgramFunctionEmitter::emit_calls(llvm::Value* count) {
+void ProgramFunctionEmitter::emit_calls(llvm::Value* count, llvm::Value* control) {
   // Time is counted for each kernel.
   const std::vector<CallRun> runs =
       counts_ticks() ? std::vector<CallRun>{{0, kernels_.size(), 1}} : find_runs(kernels_);
@@ -284,10 +308,10 @@ void ProgramFunctionEmitter::emit_calls(llvm::Value* count) {
     const auto repeats = static_cast<std::int64_t>(run.repeats);
     const Range range = {b_.getInt64(0), b_.getInt64(run.repeats), repeats};
     if (run.repeats == 1) {
-      parameters = emit_round(run, count, parameters);
+      parameters = emit_round(run, count, parameters, control);
     } else {
       parameters = emit_loop(b_, range, 1, {parameters}, [&](llvm::Value*, const Carried& row) {
-        return Carried{emit_round(run, count, row[0])};
+        return Carried{emit_round(run, count, row[0], control)};
       })[0];
     }
   }
@@ -307,7 +331,7 @@ void ProgramFunctionEmitter::emit_once(bool is_report) {
     key_ = emit_mix_bits(b_, seed);
     set_key_and_step(b_.getInt64(0));
   }
-  emit_calls(b_.getInt64(1));
+  emit_calls(b_.getInt64(1), nullptr);
   b_.CreateRetVoid();
 }
 
@@ -356,9 +380,9 @@ void ProgramFunctionEmitter::emit_batch(llvm::Value* position, llvm::Value* cont
     first_sample = b_.CreateAdd(first, position);
   }
   set_key_and_step(first_sample);
-  emit_inputs(position, count);
+  emit_inputs(position, count, control);
   if (name_ == "predict") emit_outputs(position);
-  emit_calls(count);
+  emit_calls(count, control);
   llvm::Value* const done = byte_address(b_, control, kBatchesDone);
   llvm::Value* const before = b_.CreateAlignedLoad(b_.getInt64Ty(), done, llvm::Align(8));
   store_batches_done(b_, control, b_.CreateAdd(before, b_.getInt64(1)));
@@ -373,7 +397,7 @@ std::vector<bool> ProgramFunctionEmitter::used(Space space, std::size_t count) c
 }
 
 // With an order, rows are gathered into the workspace; without, the arrays are read where they are.
-void ProgramFunctionEmitter::emit_inputs(llvm::Value* position, llvm::Value* count) {
+void ProgramFunctionEmitter::emit_inputs(llvm::Value* position, llvm::Value* count, llvm::Value* control) {
   const std::vector<bool> used_inputs = used(Space::input, program_.inputs.size());
   const auto each = [&](const auto& action) {
     for (std::size_t i = 0; i < used_inputs.size(); ++i) {
@@ -397,12 +421,35 @@ void ProgramFunctionEmitter::emit_inputs(llvm::Value* position, llvm::Value* cou
     each([&](std::size_t i, llvm::Value* array, std::uint64_t bytes) {
       llvm::Value* const target = byte_address(b_, workspace_, static_cast<std::int64_t>(layout_.gathered[i]));
       const bool words = bytes % 4 == 0;
-      if (bytes != 0)
+      // Every byte is read and written.
+      const double share =
+          kSharedNanoseconds * kBytesPerNanosecond / (2 * static_cast<double>(std::max<std::uint64_t>(bytes, 1)));
+      const auto from = static_cast<std::int64_t>(std::ceil(share));
+      if (emission_.splits && from <= emission_.plan.max_batch) {
+        emit_call_in_parts(emission_, b_, gather_in_parts_function(i, bytes), {rows, target, array, array, array},
+                           count, from, control);
+      } else if (bytes != 0) {
         b_.CreateCall(gather_function(words), {target, array, rows, count, b_.getInt64(words ? bytes / 4 : bytes)});
+      }
       set_frame(static_cast<std::uint32_t>(kFramePointers + i), target);
     });
     return Carried{};
   });
+}
+
+llvm::Function* ProgramFunctionEmitter::gather_in_parts_function(std::size_t input, std::uint64_t sample_bytes) {
+  KernelFunction function(emission_, name_ + ".gather " + program_.inputs[input].name, nullptr, /*in_parts=*/true);
+  llvm::Value *const order = function.state, *const target = function.accumulators, *const source = function.arena;
+  llvm::IRBuilder<>& b = function.builder;
+  const Range rows = function.share_of({function.integer(0), function.batch}, 1);
+  const bool words = sample_bytes % 4 == 0;
+  const auto bytes = static_cast<std::int64_t>(sample_bytes);
+  b.CreateCall(gather_function(words),
+               {element_address(b, b.getInt8Ty(), target, multiply_add(b, rows.begin, bytes, nullptr)), source,
+                b.CreateGEP(b.getInt32Ty(), order, rows.begin), b.CreateSub(rows.end, rows.begin),
+                function.integer(words ? bytes / 4 : bytes)});
+  function.finish();
+  return function.function;
 }
 
 void ProgramFunctionEmitter::emit_outputs(llvm::Value* position) {

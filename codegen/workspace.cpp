@@ -24,7 +24,9 @@ WorkspaceLayout workspace_layout(const Program& program, const ProgramPlan& plan
   std::int64_t max_batch = program.settings.batch;
   for (const auto& [name, kernels] : plan.plans) {
     max_batch = std::max(max_batch, kernels.max_batch);
-    arena = std::max(arena, aligned(kernels.arena_bytes) + static_cast<std::uint64_t>(scratch_bytes(kernels, target)));
+    const auto scratch = static_cast<std::uint64_t>(scratch_bytes(kernels, target));
+    arena = std::max(arena, aligned(kernels.arena_bytes) + scratch);
+    layout.scratch = std::max(layout.scratch, aligned(scratch));
   }
   for (const InputInfo& input : program.inputs) {
     layout.gathered.push_back(at);

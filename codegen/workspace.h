@@ -9,11 +9,13 @@
 
 namespace tarn {
 
-// The layout of a workspace: the accumulators, the gathered rows of each input, then arena and scratch memory.
+// The layout of a workspace: the accumulators, the gathered rows of each input, then arena and scratch memory. For more
+// than one thread the scratch memory of each other one follows.
 struct WorkspaceLayout {
   std::vector<std::uint64_t> gathered;  // of each input, bytes from the start of the workspace
   std::uint64_t arena = 0;
   std::uint64_t bytes = 0;
+  std::uint64_t scratch = 0;  // bytes for every other thread
 };
 WorkspaceLayout workspace_layout(const Program& program, const ProgramPlan& plan, const Target& target);
 

@@ -217,6 +217,19 @@ class Verifier {
     return p.first < q.last && q.first < p.last;
   }
 
+  void check_split(const std::optional<Split>& split, const std::vector<const Body*>& bodies, const Extents& axes,
+                   const std::vector<bool>& reduced) {
+    if (!split) return;
+    require(split->axis < axes.size() && !reduced[split->axis], "threads share an axis that they cannot share");
+    if (!errors_.empty()) return;
+    for (const Body* const body : bodies) {
+      for (const Store& store : body->stores) {
+        require(!store.accumulate && store.access.row == kNoValue && store.access.at.strides[split->axis] != 0,
+                "threads that share the kernel store to the same element");
+      }
+    }
+  }
+
   void check(const LoopKernel& kernel) {
     require(kernel.reduced.size() == kernel.axes.size(), "reduced has not one mark an axis");
     require(kernel.axes.empty() || kernel.vector_axis < kernel.axes.size(), "the vector axis is none of the axes");
@@ -234,6 +247,7 @@ class Verifier {
       }
     };
     for_each_linear(kernel.tail, check_kept);
+    check_split(kernel.split, {&kernel.body, &kernel.tail}, kernel.axes, kernel.reduced);
     check_overlaps(kernel.body, kernel.body, true, kernel.axes);
     check_overlaps(kernel.tail, kernel.tail, true, kernel.axes);
     check_overlaps(kernel.body, kernel.tail, false, kernel.axes);
@@ -250,6 +264,7 @@ class Verifier {
     if (!errors_.empty()) return;
     check_stores(kernel.epilogue, axes);
     if (!errors_.empty()) return;
+    check_split(kernel.split, {&kernel.epilogue}, axes, std::vector<bool>(axes.size()));
     check_overlaps(kernel.epilogue, kernel.epilogue, true, axes);
     for (const Store& store : kernel.epilogue.stores) {
       for (const Access* operand : {&kernel.a, &kernel.b}) {
@@ -312,6 +327,19 @@ void add_body(const KernelPlan& plan, const Body& body, const Extents& axes, dou
 }
 
 }  // namespace
+
+std::optional<Split> split_of(const Kernel& kernel) {
+  if (const auto* const loop = std::get_if<LoopKernel>(&kernel.body)) return loop->split;
+  if (const auto* const product = std::get_if<ContractionKernel>(&kernel.body)) return product->split;
+  return std::nullopt;
+}
+
+bool is_shared(const ProgramPlan& plan) {
+  return std::any_of(plan.plans.begin(), plan.plans.end(), [](const auto& named) {
+    return std::any_of(named.second.kernels.begin(), named.second.kernels.end(),
+                       [](const Kernel& kernel) { return split_of(kernel).has_value(); });
+  });
+}
 
 Status verify(const KernelPlan& plan) { return Verifier(plan).run(); }
 

@@ -3,12 +3,14 @@
 // A plan is a list of kernels that run one after the other on buffers. A kernel is an iteration space with a body: a
 // list of scalar values computed at every point, stores, and reductions. All addresses are affine in the loop indices.
 // Invariants (verify(KernelPlan)): a value's operands come before it in its body; strides stand for every axis of their
-// kernel; a buffer in the arena is written before it is read; no kernel writes an element that another point of the
-// same kernel reads, except the element at its own point, after reading it.
+// kernel; a buffer in the arena is written before it is read; points of different parts of a split store apart; no
+// kernel writes an element that another point of the same kernel reads, except the element at its own point, after
+// reading it.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -111,6 +113,15 @@ struct Reduction {
   DType dtype = DType::f32;  // of the result; argmax, argmin: i32
 };
 
+// How threads share a kernel: each has a part of one axis (of a contraction's batch…, rows, columns), from a number of
+// samples on that makes it worth while. Parts of a loop's vector axis begin at multiples of kSplitVectors.
+struct Split {
+  std::uint32_t axis = 0;
+  std::int64_t from_batch = 1;
+};
+// As many elements as the longest vector has bytes: whole vectors of any type, and whole cache lines.
+inline constexpr std::int64_t kSplitVectors = 64;
+
 // for every point of `axes`: body. Where `reduced` marks axes, the reductions run over them, and the tail runs once for
 // every point of the other axes. Sums are taken in the order that docs/architecture.md says, which depends on the shape
 // and the vector width only.
@@ -123,6 +134,7 @@ struct LoopKernel {
   Body body;
   std::vector<Reduction> reductions;
   Body tail;  // strides stand for all axes; those of reduced axes are 0
+  std::optional<Split> split;
 };
 
 // product[b…, m, n] = sum over k of a[b…, m, k] * b[b…, k, n]; then the epilogue at every [b…, m, n].
@@ -138,6 +150,7 @@ struct ContractionKernel {
   // Rows are samples, and calls with very few are as likely as others: prediction.
   bool often_few_rows = false;
   Body epilogue;  // axes: batch…, rows, columns
+  std::optional<Split> split;
 };
 
 // The step ends here, with nothing of the state written yet, where the scalar in the buffer is not finite.
@@ -179,6 +192,11 @@ struct ProgramPlan {
   // Workspace of a call: the accumulators, the gathered batch (train, evaluate), then the largest arena.
   std::uint64_t workspace_bytes = 0;
 };
+
+// How threads share a kernel, whatever it is.
+std::optional<Split> split_of(const Kernel& kernel);
+// Whether threads share any kernel of any plan.
+bool is_shared(const ProgramPlan& plan);
 
 Status verify(const KernelPlan& plan);
 // FLOPs (a transcendental counts as one) and bytes moved by a kernel at the largest batch.

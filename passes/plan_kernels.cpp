@@ -5,6 +5,7 @@
 #include "ir/type_rules.h"
 #include "passes/pipeline.h"
 #include "passes/planner.h"
+#include "passes/threading.h"
 
 namespace tarn {
 namespace {
@@ -192,6 +193,7 @@ KernelPlan plan_prepared(const Graph& graph, const Program& program, const PlanO
   drop_unused_buffers(plan);
   plan.constants.resize((plan.constants.size() + 63) / 64 * 64);
   plan_memory(plan, options.in_place);
+  split_among_threads(plan);
   return plan;
 }
 

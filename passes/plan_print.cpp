@@ -192,6 +192,12 @@ class Printer {
     return {};
   }
 
+  static std::string split_text(const std::optional<Split>& split, const Names& names) {
+    if (!split) return {};
+    const std::string from = split->from_batch > 1 ? fmt::format(" from N = {} on", split->from_batch) : "";
+    return fmt::format("   threads share {}{}", names[split->axis], from);
+  }
+
   void print_loop(const LoopKernel& kernel) {
     Names names;
     std::string kept, reduced;
@@ -201,7 +207,7 @@ class Printer {
       (kernel.reduced[i] ? reduced : kept) +=
           fmt::format(" {}{} < {}", names.back(), vector ? " (vector)" : "", tarn::text_of(kernel.axes[i]));
     }
-    if (!kept.empty()) out_ += fmt::format("  for{}\n", kept);
+    if (!kept.empty()) out_ += fmt::format("  for{}{}\n", kept, split_text(kernel.split, names));
     std::string indent = "    ";
     if (!reduced.empty()) {
       out_ += fmt::format("    over{}\n", reduced);
@@ -238,11 +244,12 @@ class Printer {
     const bool columns = kernel.form == ContractionKernel::Form::columns;
     for (std::size_t i = 0; i < kernel.batch.size(); ++i)
       space += fmt::format(" {} < {}", names[i], tarn::text_of(kernel.batch[i]));
-    out_ += fmt::format("  for{} m < {} n{} < {}\n    product = sum over k{} < {} of {} * {}\n", space,
-                        tarn::text_of(kernel.rows), columns ? " (vector)" : "", tarn::text_of(kernel.columns),
-                        columns ? "" : " (vector)", tarn::text_of(kernel.inner),
-                        text_of(kernel.a, of(kernel.rows, kernel.inner), with("m", "k"), {}),
-                        text_of(kernel.b, of(kernel.inner, kernel.columns), with("k", "n"), {}));
+    out_ +=
+        fmt::format("  for{} m < {} n{} < {}{}\n    product = sum over k{} < {} of {} * {}\n", space,
+                    tarn::text_of(kernel.rows), columns ? " (vector)" : "", tarn::text_of(kernel.columns),
+                    split_text(kernel.split, with("m", "n")), columns ? "" : " (vector)", tarn::text_of(kernel.inner),
+                    text_of(kernel.a, of(kernel.rows, kernel.inner), with("m", "k"), {}),
+                    text_of(kernel.b, of(kernel.inner, kernel.columns), with("k", "n"), {}));
     print_body(kernel.epilogue, of(kernel.rows, kernel.columns), with("m", "n"), {}, "    ", {});
   }
 

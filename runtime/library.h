@@ -105,7 +105,7 @@ inline tarn_dtype dtype_of(DType dtype) { return static_cast<tarn_dtype>(dtype);
 
 class LibrarySession {
  public:
-  LibrarySession(std::shared_ptr<const LibraryModel> model, std::uint64_t seed);
+  LibrarySession(std::shared_ptr<const LibraryModel> model, std::uint64_t seed, int threads);
 
   const LibraryModel& model() const { return *model_; }
   const Program& program() const { return model_->program(); }

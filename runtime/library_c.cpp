@@ -42,7 +42,7 @@ tarn_status create_session(const tarn_model& model, const tarn_session_options* 
   if (answer.failed()) return finish(answer, no_sources());
   const std::uint64_t seed = options.has_seed != 0 ? options.seed : model.shared->program().settings.seed;
   auto session = std::make_unique<tarn_session>();
-  session->shared = std::make_shared<LibrarySession>(model.shared, seed);
+  session->shared = std::make_shared<LibrarySession>(model.shared, seed, options.threads);
   *handle = session.release();
   return TARN_OK;
 }

@@ -105,11 +105,12 @@ struct LibrarySession::TrainingData {
   Rows training_rows, validation_rows;
 };
 
-LibrarySession::LibrarySession(std::shared_ptr<const LibraryModel> model, std::uint64_t seed)
+LibrarySession::LibrarySession(std::shared_ptr<const LibraryModel> model, std::uint64_t seed, int threads)
     : model_(std::move(model)),
-      session_(model_->model, seed),
+      session_(model_->model, seed, threads),
       served_([this] { return session_.state().data(); }, served_bytes(*model_->model),
-              static_cast<std::size_t>(std::max<std::uint64_t>(model_->model->native().workspace_bytes(), 64))) {}
+              static_cast<std::size_t>(std::max<std::uint64_t>(
+                  model_->model->native().workspace_bytes(useful_threads(model_->model->plan(), threads)), 64))) {}
 
 bool LibrarySession::is_adapted(const std::string& name) const {
   const auto adapt = program().graphs.find("adapt");
@@ -296,6 +297,7 @@ Answer LibrarySession::evaluate(const tarn_array* arrays, std::size_t count, dou
   Reader& reader = lease.reader();
   start_metrics(program(), reader.workspace);
   reader.control.first_sample = 0;
+  const PoolLease pool(session_.pool(), reader.control);
   const auto outcome =
       static_cast<Outcome>(function(lease.state(), reader.workspace.data(), arguments.rows.arrays.data(), nullptr,
                                     arguments.rows.count, &reader.control));
@@ -325,6 +327,7 @@ Answer LibrarySession::predict(const tarn_array* inputs, std::size_t input_count
   ReaderLease lease(served_);
   Reader& reader = lease.reader();
   reader.control.first_sample = 0;
+  const PoolLease pool(session_.pool(), reader.control);
   const auto outcome =
       static_cast<Outcome>(function(lease.state(), reader.workspace.data(), arguments.rows.arrays.data(),
                                     pointers.data(), arguments.rows.count, &reader.control));

@@ -46,9 +46,11 @@ MetricValues read_metrics(const Model& model, Bytes& workspace) {
   return metrics;
 }
 
-Session::Session(std::shared_ptr<Model> model, std::uint64_t seed) : model_(std::move(model)) {
+Session::Session(std::shared_ptr<Model> model, std::uint64_t seed, int threads) : model_(std::move(model)) {
+  const int useful = useful_threads(model_->plan(), threads);
+  if (useful > 1) pool_ = std::make_unique<ThreadPool>(useful);
   state_.resize(state_bytes(program()));
-  workspace_.resize(std::max<std::uint64_t>(model_->native().workspace_bytes(), 64));
+  workspace_.resize(std::max<std::uint64_t>(model_->native().workspace_bytes(useful), 64));
   initialize(seed);
 }
 
@@ -76,6 +78,7 @@ void Session::begin_call() {
 Outcome Session::train(const Rows& rows, const std::uint32_t* order, MetricValues& metrics) {
   start_metrics(program(), workspace_);
   begin_call();
+  const PoolLease lease(pool_.get(), control_);
   const auto outcome = static_cast<Outcome>(
       model_->native().train()(state_.data(), workspace_.data(), rows.arrays.data(), order, rows.count, &control_));
   if (outcome == Outcome::done) metrics = read_metrics(*model_, workspace_);
@@ -86,6 +89,7 @@ Outcome Session::adapt(const Rows& rows) {
   AdaptFunction adapt = model_->native().adapt();
   if (adapt == nullptr) return Outcome::done;
   begin_call();
+  const PoolLease lease(pool_.get(), control_);
   return static_cast<Outcome>(
       adapt(state_.data(), workspace_.data(), rows.arrays.data(), nullptr, rows.count, &control_));
 }
@@ -93,6 +97,7 @@ Outcome Session::adapt(const Rows& rows) {
 Outcome Session::evaluate(const Rows& rows, MetricValues& metrics) {
   start_metrics(program(), workspace_);
   begin_call();
+  const PoolLease lease(pool_.get(), control_);
   const auto outcome = static_cast<Outcome>(model_->native().evaluate()(
       state_.data(), workspace_.data(), rows.arrays.data(), nullptr, rows.count, &control_));
   if (outcome == Outcome::done) metrics = read_metrics(*model_, workspace_);
@@ -109,6 +114,7 @@ Outcome Session::predict(const Rows& rows, std::vector<Array>& outputs) {
   }
   for (Array& output : outputs) pointers.push_back(output.data.data());
   begin_call();
+  const PoolLease lease(pool_.get(), control_);
   return static_cast<Outcome>(model_->native().predict()(state_.data(), workspace_.data(), rows.arrays.data(),
                                                          pointers.data(), rows.count, &control_));
 }

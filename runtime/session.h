@@ -14,6 +14,7 @@
 
 #include "runtime/array.h"
 #include "runtime/model.h"
+#include "runtime/thread_pool.h"
 
 namespace tarn {
 
@@ -40,11 +41,15 @@ MetricValues read_metrics(const Model& model, Bytes& workspace);
 
 class Session {
  public:
-  Session(std::shared_ptr<Model> model, std::uint64_t seed);
+  // Kernels are shared among `threads` threads where that is useful (0: as many as there are cores). No result depends
+  // on it.
+  Session(std::shared_ptr<Model> model, std::uint64_t seed, int threads = 0);
 
   const Program& program() const { return model_->program(); }
   const Model& model() const { return *model_; }
   std::uint64_t seed() const;
+  // Threads for calls of native code on behalf of this session; null where there is one only.
+  ThreadPool* pool() const { return pool_.get(); }
 
   // Draws the initial weights again, from `seed`; slots and counters start anew.
   void initialize(std::uint64_t seed);
@@ -82,6 +87,7 @@ class Session {
   void begin_call();
 
   std::shared_ptr<Model> model_;
+  std::unique_ptr<ThreadPool> pool_;
   Bytes state_, workspace_;
   Control control_;
 };

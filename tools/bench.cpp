@@ -249,7 +249,7 @@ int bench(const BenchOptions& options) {
   if (!model) return console.report(model.error());
   console.report((*model)->warnings());
   const Program& program = (*model)->program();
-  Session session(*model, options.seed.value_or(program.settings.seed));
+  Session session(*model, options.seed.value_or(program.settings.seed), /*threads=*/1);
   std::optional<MachineLimits> limits;
   if (options.kernels) {
     Result<MachineLimits> measured = measure_limits(chosen->codegen);

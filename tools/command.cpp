@@ -126,7 +126,7 @@ Result<Prepared> prepare_for_use(const CommonOptions& options, const std::vector
   TARN_TRY(prepared.model, Model::compile(options.file, model, functions, console.sources));
   console.report(prepared.model->warnings());
   const TrainSettings& settings = prepared.model->program().settings;
-  prepared.session = std::make_unique<Session>(prepared.model, options.seed.value_or(settings.seed));
+  prepared.session = std::make_unique<Session>(prepared.model, options.seed.value_or(settings.seed), options.threads);
   if (weights) {
     TARN_RETURN_IF_ERROR(apply_weights(*prepared.session, *weights, path));
     prepared.vocabularies = weights->vocabularies;

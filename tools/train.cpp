@@ -74,7 +74,7 @@ void add_losses(Json& object, const Program& program, const EpochReport& report)
   if (report.validation) add_metrics(object["metrics"], program, *report.validation, "val_");
 }
 
-void announce(const Console& console, const Model& model) {
+void announce(const Console& console, const Model& model, int threads) {
   std::int64_t parameters = 0;
   for (const TensorInfo& tensor : model.program().tensors) {
     if (tensor.kind == TensorKind::parameter) parameters += element_count(tensor.type.shape);
@@ -85,7 +85,7 @@ void announce(const Console& console, const Model& model) {
                    {"compile_ms", model.compile_milliseconds()},
                    {"cpu", host_cpu()},
                    {"features", host_features()},
-                   {"threads", 1}});
+                   {"threads", threads}});
     return;
   }
   console.note(fmt::format("{}: {} parameters, compiled in {:.0f} ms", model.program().name, parameters,
@@ -127,7 +127,7 @@ class Run {
       : options_(options),
         console_(console),
         model_(*model),
-        session_(model, options.seed.value_or(model->program().settings.seed)),
+        session_(model, options.seed.value_or(model->program().settings.seed), options.threads),
         history_(model->program()),
         tensorboard_(options.tensorboard) {}
 
@@ -285,7 +285,7 @@ int train(const TrainOptions& options) {
   if (!model) return console.report(model.error());
   Run run(options, console, *model);
   if (Status prepared = run.prepare(); !prepared) return console.report(prepared.error());
-  announce(console, **model);
+  announce(console, **model, useful_threads((*model)->plan(), options.threads));
   run.train();
   return run.finish();
 }

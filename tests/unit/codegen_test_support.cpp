@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <random>
 
 #include "codegen/workspace.h"
 #include "passes/plan_interpreter.h"
+#include "passes/threading.h"
 
 namespace tarn::testing {
 
@@ -170,10 +172,15 @@ Value simple(Value::Kind kind, DType dtype) {
   return value;
 }
 
-NativePlan::NativePlan(const HandPlan& hand, const CodegenOptions& options, std::string function)
+NativePlan::NativePlan(const HandPlan& hand, const CodegenOptions& options, std::string function, bool shared)
     : hand_(hand), function_(std::move(function)) {
   ProgramPlan plans;
   plans.plans[function_] = hand.plan;
+  if (shared) {
+    split_among_threads(plans.plans[function_], {0, 2, 64, 2});
+    const Status valid = verify(plans.plans[function_]);
+    EXPECT_TRUE(valid.has_value()) << valid.error().front().message;
+  }
   plans.accumulator_bytes = (metric_bytes(hand.program) + 63) / 64 * 64;
   const Result<Target> target = target_of(options);
   EXPECT_TRUE(target.has_value());
@@ -184,14 +191,40 @@ NativePlan::NativePlan(const HandPlan& hand, const CodegenOptions& options, std:
   arena_ = workspace_layout(hand.program, plans, *target).arena;
 }
 
-NativeRun run_native(const HandPlan& hand, const CodegenOptions& options, std::int64_t batch,
-                     const std::string& function) {
-  return NativePlan(hand, options, function).run(hand.context, batch);
+namespace {
+
+// NaNs are the same, whatever their bits.
+bool same_bits(const std::vector<double>& a, const std::vector<double>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](double x, double y) {
+    return std::bit_cast<std::uint64_t>(x) == std::bit_cast<std::uint64_t>(y) || (std::isnan(x) && std::isnan(y));
+  });
 }
 
-NativeRun NativePlan::run(const EvaluationContext& context, std::int64_t batch) const {
+}  // namespace
+
+NativeRun run_native(const HandPlan& hand, const CodegenOptions& options, std::int64_t batch,
+                     const std::string& function) {
+  NativeRun alone = NativePlan(hand, options, function).run(hand.context, batch);
+  const NativePlan shared(hand, options, function, /*shared=*/true);
+  for (const int parts : {1, 2, 3, 8}) {
+    const NativeRun run = shared.run(hand.context, batch, parts);
+    EXPECT_EQ(run.outcome, alone.outcome);
+    EXPECT_EQ(run.results.size(), alone.results.size());
+    for (std::size_t i = 0; i < std::min(run.results.size(), alone.results.size()); ++i) {
+      EXPECT_TRUE(same_bits(run.results[i].data, alone.results[i].data))
+          << "result " << i << " in " << parts << " parts, " << options.cpu << ", batch " << batch;
+    }
+    for (const auto& [name, values] : alone.tensors) {
+      EXPECT_TRUE(same_bits(run.tensors.at(name).data, values.data))
+          << name << " in " << parts << " parts, " << options.cpu << ", batch " << batch;
+    }
+  }
+  return alone;
+}
+
+NativeRun NativePlan::run(const EvaluationContext& context, std::int64_t batch, int parts) const {
   if (native_ == nullptr) return {};
-  GuardedBytes state(state_bytes(hand_.program)), workspace(native_->workspace_bytes());
+  GuardedBytes state(state_bytes(hand_.program)), workspace(native_->workspace_bytes(parts));
   std::memcpy(state.data() + offsetof(StateHeader, seed), &context.seed, sizeof(std::uint64_t));
   for (const TensorInfo& tensor : hand_.program.tensors) {
     std::byte* const base = (tensor.kind == TensorKind::metric ? workspace.data() : state.data()) + tensor.offset;
@@ -215,6 +248,10 @@ NativeRun NativePlan::run(const EvaluationContext& context, std::int64_t batch) 
   }
   Control control;
   control.first_sample = context.first_sample;
+  control.threads = parts;
+  control.parallel_for = [](void* /*context*/, std::size_t count, void (*body)(void*, std::size_t), void* argument) {
+    while (count > 0) body(argument, --count);
+  };
   NativeRun run;
   if (function_ == "init") {
     native_->init()(state.data(), workspace.data());

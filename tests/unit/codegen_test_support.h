@@ -44,12 +44,14 @@ struct NativeRun {
   std::map<std::string, HostTensor> tensors;
   Outcome outcome = Outcome::done;
 };
-// The plan compiled as the function of that name, to be run on values that may differ from run to run.
+// The plan compiled as the function of that name, to be run on values that may differ from run to run. `shared`: every
+// kernel that threads can share is.
 class NativePlan {
  public:
-  NativePlan(const HandPlan& hand, const CodegenOptions& options, std::string function = "adapt");
-  // Runs on `batch` samples of the context's inputs, from the context's tensors.
-  NativeRun run(const EvaluationContext& context, std::int64_t batch) const;
+  NativePlan(const HandPlan& hand, const CodegenOptions& options, std::string function = "adapt", bool shared = false);
+  // Runs on `batch` samples of the context's inputs, from the context's tensors. Kernels that are shared are in so many
+  // parts, the last one first.
+  NativeRun run(const EvaluationContext& context, std::int64_t batch, int parts = 1) const;
 
  private:
   const HandPlan& hand_;
@@ -57,7 +59,7 @@ class NativePlan {
   std::uint64_t arena_ = 0;  // where it begins in the workspace
   std::unique_ptr<NativeProgram> native_;
 };
-// Compiles, and runs once on the plan's own context.
+// Compiles, and runs on the plan's own context; shared among 1, 2, 3 and 8 threads the bits must be the same.
 NativeRun run_native(const HandPlan& hand, const CodegenOptions& options, std::int64_t batch,
                      const std::string& function = "adapt");
 

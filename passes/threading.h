@@ -1,0 +1,30 @@
+// Which kernels of a plan are shared among threads, and along which axis.
+#pragma once
+
+#include "passes/kernel_plan.h"
+
+namespace tarn {
+
+// Nanoseconds of work from which on a second thread pays: ten times a hand-over to a thread that is awake and its
+// answer, about one microsecond each on two cores of one socket.
+inline constexpr double kSharedNanoseconds = 20'000;
+
+// What is worth sharing; tests share whatever can be.
+struct SharingLimits {
+  double nanoseconds = kSharedNanoseconds;
+  // Fewer points along an axis, or vectors along that of vectors, are not worth dividing: shares would be unequal.
+  std::int64_t points = 16;
+  // Rows of a product from which on these are shared, rather than columns: those who share rows each pack all that
+  // their rows are multiplied with.
+  std::int64_t rows = 512;
+  std::int64_t columns = 128;
+};
+
+// Sets `split` of the kernels whose work pays for waking and awaiting other threads. Depends on shapes and accesses
+// only; a part computes the points that are its own exactly as the whole kernel would, so that no bit depends on it.
+void split_among_threads(KernelPlan& plan, const SharingLimits& limits = {});
+
+// Bytes that one core moves in a nanosecond where they come from memory that is shared with others.
+inline constexpr double kBytesPerNanosecond = 20;
+
+}  // namespace tarn

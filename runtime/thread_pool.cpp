@@ -1,0 +1,123 @@
+// Hand-over of tasks by spinning for a bounded time, then by futexes. See thread_pool.h.
+#include "runtime/thread_pool.h"
+
+#include <chrono>
+#include <system_error>
+
+namespace tarn {
+
+namespace {
+
+// How long to look for the next task, or the end of a part, before sleeping. The serial kernels between two shared ones
+// take less than that (those that take longer are shared); going to sleep and being woken takes about as long.
+constexpr std::chrono::microseconds kLooking{50};
+
+inline void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Whether `condition` came true within kLooking.
+template <class Condition>
+bool look_for(Condition condition) {
+  constexpr int kLooksBetweenClocks = 64;
+  const auto end = std::chrono::steady_clock::now() + kLooking;
+  do {
+    for (int i = 0; i < kLooksBetweenClocks; ++i) {
+      if (condition()) return true;
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return condition();
+}
+
+constexpr std::uint64_t number_of(std::uint64_t ticket) { return ticket >> 32; }
+constexpr std::uint64_t parts_of(std::uint64_t ticket) { return ticket >> 16 & 0xFFFF; }
+constexpr std::uint64_t taken_of(std::uint64_t ticket) { return ticket & 0xFFFF; }
+
+}  // namespace
+
+ThreadPool::ThreadPool(int threads) {
+  try {
+    for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  } catch (const std::system_error&) {
+    // Those that there are will do.
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  ends_.store(true);
+  signal_.fetch_add(1);
+  signal_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void ThreadPool::take_parts() {
+  std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
+  while (taken_of(ticket) < parts_of(ticket)) {
+    const Body body = body_.load(std::memory_order_relaxed);
+    void* const argument = argument_.load(std::memory_order_relaxed);
+    if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel, std::memory_order_acquire))
+      continue;
+    body(argument, static_cast<std::size_t>(taken_of(ticket)));
+    if (left_.fetch_sub(1) == 1 && waits_.load() != 0) left_.notify_all();
+    ticket = ticket_.load(std::memory_order_acquire);
+  }
+}
+
+void ThreadPool::work() {
+  for (;;) {
+    const std::uint32_t seen = signal_.load();
+    take_parts();
+    if (ends_.load()) return;
+    if (look_for([&] { return signal_.load(std::memory_order_relaxed) != seen; })) continue;
+    // Who signals after this looks at the number of sleepers afterwards, so one of the two sees the other.
+    sleepers_.fetch_add(1);
+    signal_.wait(seen);
+    sleepers_.fetch_sub(1);
+  }
+}
+
+void ThreadPool::run(std::size_t count, Body body, void* argument) {
+  if (count == 0) return;
+  body_.store(body, std::memory_order_relaxed);
+  argument_.store(argument, std::memory_order_relaxed);
+  left_.store(static_cast<std::uint32_t>(count), std::memory_order_relaxed);
+  const std::uint64_t number = number_of(ticket_.load(std::memory_order_relaxed)) + 1;
+  ticket_.store(number << 32 | static_cast<std::uint64_t>(count) << 16, std::memory_order_release);
+  signal_.fetch_add(1);
+  if (sleepers_.load() != 0) signal_.notify_all();
+  take_parts();
+  if (look_for([&] { return left_.load(std::memory_order_acquire) == 0; })) return;
+  waits_.store(1);
+  for (std::uint32_t left = left_.load(); left != 0; left = left_.load()) left_.wait(left);
+  waits_.store(0);
+}
+
+PoolLease::PoolLease(ThreadPool* pool, Control& control)
+    : pool_(pool != nullptr && pool->threads() > 1 && pool->try_take() ? pool : nullptr), control_(control) {
+  if (pool_ == nullptr) return;
+  control_.threads = pool_->threads();
+  control_.context = pool_;
+  control_.parallel_for = [](void* context, std::size_t count, ThreadPool::Body body, void* argument) {
+    static_cast<ThreadPool*>(context)->run(count, body, argument);
+  };
+}
+
+PoolLease::~PoolLease() {
+  if (pool_ == nullptr) return;
+  control_.threads = 0;
+  control_.parallel_for = nullptr;
+  control_.context = nullptr;
+  pool_->give_back();
+}
+
+int useful_threads(const ProgramPlan& plan, int asked) {
+  if (!is_shared(plan)) return 1;
+  return asked > 0 ? asked : available_cores();
+}
+
+}  // namespace tarn

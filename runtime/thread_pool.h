@@ -1,0 +1,74 @@
+// Threads that share kernels with the thread that runs them: the parallel_for of Control.
+//
+// Between two kernels a worker looks for the next one for some microseconds, then sleeps; the caller waits in the same
+// way for parts that others work on. Parts are taken by whoever is there first: where a core is taken away from a
+// worker before it has begun, the caller does its part as well. Which thread computes a part never shows in a result.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <thread>
+#include <vector>
+
+#include "codegen/native.h"
+
+namespace tarn {
+
+class ThreadPool {
+ public:
+  using Body = void (*)(void* argument, std::size_t i);
+
+  // `threads` in all, the caller's among them; fewer where the system gives no more.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  // Calls body(argument, i) for every i below count, at most 65,535, and returns when all calls have returned. From one
+  // thread at a time, and not from within a body.
+  void run(std::size_t count, Body body, void* argument);
+
+  // One user at a time: false where there is one already.
+  bool try_take() { return !taken_.exchange(true, std::memory_order_acquire); }
+  void give_back() { taken_.store(false, std::memory_order_release); }
+
+ private:
+  void work();
+  // Does parts of the task that `ticket_` stands for, until there are none left.
+  void take_parts();
+
+  // The task: its number in the upper 32 bits, then how many parts it has and how many of them are taken, 16 bits each.
+  // The fields below are written before it, and only while all parts of the task before are done: so who has taken a
+  // part by changing the ticket has read the fields of the ticket's task.
+  alignas(64) std::atomic<std::uint64_t> ticket_{0};
+  std::atomic<Body> body_{nullptr};
+  std::atomic<void*> argument_{nullptr};
+  alignas(64) std::atomic<std::uint32_t> left_{0};    // parts of the task that are not done
+  std::atomic<std::uint32_t> waits_{0};               // whether the caller sleeps until left_ is 0
+  alignas(64) std::atomic<std::uint32_t> signal_{0};  // changes with every task, for those who sleep
+  std::atomic<std::uint32_t> sleepers_{0};
+  std::atomic<bool> ends_{false}, taken_{false};
+  std::vector<std::thread> workers_;
+};
+
+// Lends a pool to the calls that are given this control; they run alone where there is no pool or somebody has it.
+class PoolLease {
+ public:
+  PoolLease(ThreadPool* pool, Control& control);
+  ~PoolLease();
+  PoolLease(const PoolLease&) = delete;
+  PoolLease& operator=(const PoolLease&) = delete;
+
+ private:
+  ThreadPool* const pool_;  // null where the pool is not ours
+  Control& control_;
+};
+
+// Threads that a call of the plan's code can make use of: `asked`, or, for 0, as many as this process has cores; 1
+// where no kernel is worth sharing.
+int useful_threads(const ProgramPlan& plan, int asked);
+
+}  // namespace tarn
