@@ -1,6 +1,7 @@
 // Hand-over of tasks by spinning for a bounded time, then by futexes. See thread_pool.h.
 #include "runtime/thread_pool.h"
 
+#include <algorithm>
 #include <chrono>
 #include <system_error>
 
@@ -11,6 +12,17 @@ namespace {
 // How long to look for the next task, or the end of a part, before sleeping. The serial kernels between two shared ones
 // take less than that (those that take longer are shared); going to sleep and being woken takes about as long.
 constexpr std::chrono::microseconds kLooking{50};
+
+// A loss of so many nanoseconds ends sharing for a while: more than the price of waking workers now and then, less than
+// a turn of another process on the core of a worker, which is some milliseconds.
+constexpr double kLoss = 200'000;
+// What of earlier savings still counts, a task later.
+constexpr double kMemory = 0.9;
+// Tasks done alone after a loss, and after losses that follow each other: one turn lost in some thousand tasks of some
+// ten microseconds and more is a few per cent.
+constexpr std::uint32_t kShortestPause = 16, kLongestPause = 4096;
+
+using Clock = std::chrono::steady_clock;
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -24,13 +36,13 @@ inline void relax() {
 template <class Condition>
 bool look_for(Condition condition) {
   constexpr int kLooksBetweenClocks = 64;
-  const auto end = std::chrono::steady_clock::now() + kLooking;
+  const auto end = Clock::now() + kLooking;
   do {
     for (int i = 0; i < kLooksBetweenClocks; ++i) {
       if (condition()) return true;
       relax();
     }
-  } while (std::chrono::steady_clock::now() < end);
+  } while (Clock::now() < end);
   return condition();
 }
 
@@ -40,7 +52,7 @@ constexpr std::uint64_t taken_of(std::uint64_t ticket) { return ticket & 0xFFFF;
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads) : pause_(kShortestPause) {
   try {
     for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
   } catch (const std::system_error&) {
@@ -55,7 +67,8 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-void ThreadPool::take_parts() {
+std::size_t ThreadPool::take_parts() {
+  std::size_t done = 0;
   std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
   while (taken_of(ticket) < parts_of(ticket)) {
     const Body body = body_.load(std::memory_order_relaxed);
@@ -63,9 +76,11 @@ void ThreadPool::take_parts() {
     if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel, std::memory_order_acquire))
       continue;
     body(argument, static_cast<std::size_t>(taken_of(ticket)));
+    ++done;
     if (left_.fetch_sub(1) == 1 && waits_.load() != 0) left_.notify_all();
     ticket = ticket_.load(std::memory_order_acquire);
   }
+  return done;
 }
 
 void ThreadPool::work() {
@@ -83,6 +98,12 @@ void ThreadPool::work() {
 
 void ThreadPool::run(std::size_t count, Body body, void* argument) {
   if (count == 0) return;
+  if (alone_ > 0) {
+    --alone_;
+    for (std::size_t i = 0; i < count; ++i) body(argument, i);
+    return;
+  }
+  const auto start = Clock::now();
   body_.store(body, std::memory_order_relaxed);
   argument_.store(argument, std::memory_order_relaxed);
   left_.store(static_cast<std::uint32_t>(count), std::memory_order_relaxed);
@@ -90,11 +111,29 @@ void ThreadPool::run(std::size_t count, Body body, void* argument) {
   ticket_.store(number << 32 | static_cast<std::uint64_t>(count) << 16, std::memory_order_release);
   signal_.fetch_add(1);
   if (sleepers_.load() != 0) signal_.notify_all();
-  take_parts();
+  const std::size_t own = take_parts();
+  const auto own_end = Clock::now();
+  await_others();
+  // All parts take as long as our own.
+  if (own > 0) note_gain((own_end - start) * count / own - (Clock::now() - start));
+}
+
+void ThreadPool::await_others() {
   if (look_for([&] { return left_.load(std::memory_order_acquire) == 0; })) return;
   waits_.store(1);
   for (std::uint32_t left = left_.load(); left != 0; left = left_.load()) left_.wait(left);
   waits_.store(0);
+}
+
+void ThreadPool::note_gain(std::chrono::nanoseconds gain) {
+  saved_ = saved_ * kMemory + static_cast<double>(gain.count());
+  if (saved_ < -kLoss) {
+    alone_ = pause_;
+    pause_ = std::min(2 * pause_, kLongestPause);
+    saved_ = 0;
+  } else if (saved_ > kLoss) {
+    pause_ = kShortestPause;
+  }
 }
 
 PoolLease::PoolLease(ThreadPool* pool, Control& control)

@@ -2,10 +2,13 @@
 //
 // Between two kernels a worker looks for the next one for some microseconds, then sleeps; the caller waits in the same
 // way for parts that others work on. Parts are taken by whoever is there first: where a core is taken away from a
-// worker before it has begun, the caller does its part as well. Which thread computes a part never shows in a result.
+// worker before it has begun, the caller does its part as well. Where workers lose their cores in the middle of parts
+// again and again, so that sharing takes longer than not sharing, the caller does without them for a while. Which
+// thread computes a part never shows in a result.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <thread>
@@ -37,8 +40,11 @@ class ThreadPool {
 
  private:
   void work();
-  // Does parts of the task that `ticket_` stands for, until there are none left.
-  void take_parts();
+  // Does parts of the task that `ticket_` stands for until there are none left; how many.
+  std::size_t take_parts();
+  void await_others();
+  // Keeps account of what sharing has brought.
+  void note_gain(std::chrono::nanoseconds gain);
 
   // The task: its number in the upper 32 bits, then how many parts it has and how many of them are taken, 16 bits each.
   // The fields below are written before it, and only while all parts of the task before are done: so who has taken a
@@ -51,6 +57,10 @@ class ThreadPool {
   alignas(64) std::atomic<std::uint32_t> signal_{0};  // changes with every task, for those who sleep
   std::atomic<std::uint32_t> sleepers_{0};
   std::atomic<bool> ends_{false}, taken_{false};
+  // Of the caller: nanoseconds that sharing has saved lately, tasks yet to be done without the workers, and how many it
+  // will be next time.
+  double saved_ = 0;
+  std::uint32_t alone_ = 0, pause_;
   std::vector<std::thread> workers_;
 };
 
