@@ -68,13 +68,14 @@ class ContractionEmitter {
   void emit_column_tiles(const Panel& panel, const std::function<void(const ColumnTile&)>& tile);
   void emit_tiles(const Panel& panel, const Rows& rows, llvm::Value* k_begin, llvm::Value* count,
                   const Sources& sources);
+  void emit_finished_tiles(const Panel& panel, const Rows& rows, const Sources& sources);
   // Calls `tile(row, rows of the tile)` for whole tiles of rows, then for single rows.
   void emit_row_tiles(const Rows& rows, const std::function<void(llvm::Value*, unsigned)>& tile);
   void emit_tile_call(const Panel& panel, const ColumnTile& tile, const Rows& rows, llvm::Value* row,
                       unsigned tile_rows, llvm::Value* a, llvm::Value* count, const Sources& sources);
   llvm::Value* address_of(const Source& source, const ColumnTile& tile);
   void find_prefetched();
-  void emit_prefetches(const Panel& panel, const ColumnTile& tile, llvm::Value* row, unsigned tile_rows);
+  void emit_fetch_list(const Panel& panel, const ColumnTile& tile, llvm::Value* row);
   void emit_streamed_rows();
   void emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows, llvm::Value* count);
   void clear_product(const Rows& rows);
@@ -94,6 +95,7 @@ class ContractionEmitter {
   std::int64_t a_inner_stride() const { return a_stride(batch_axes_ + 1); }
   std::int64_t b_inner_stride() const { return b_stride(batch_axes_); }
   std::int64_t column_stride() const { return b_stride(batch_axes_ + 1); }
+  std::int64_t epilogue_columns() const { return schedule_.tile_epilogue ? schedule_.tile_columns() : schedule_.panel; }
   bool one_column() const { return !kernel_.columns.times_batch && kernel_.columns.constant == 1; }
   llvm::Value* move(llvm::Value* address, llvm::Value* index, std::int64_t bytes) {
     llvm::Value* const distance = multiply_add(b_, index, bytes, nullptr);
@@ -110,7 +112,7 @@ class ContractionEmitter {
   llvm::Value *a_ = nullptr, *second_ = nullptr;  // of the current batch
   llvm::Value *columns_ = nullptr, *inner_ = nullptr;
   Range row_range_, column_range_, outer_range_;  // this call's, also of batch axis number 0
-  llvm::Value *product_ = nullptr, *packed_ = nullptr;
+  llvm::Value *product_ = nullptr, *packed_ = nullptr, *fetched_ = nullptr;
   Nest nest_;
   BodyEmitter* epilogue_ = nullptr;
   llvm::Value *product_row_ = nullptr, *product_column_ = nullptr;  // first ones in the scratch
@@ -127,7 +129,7 @@ void ContractionEmitter::prepare_epilogue() {
   const BodyAnalysis analysis = analyze(kernel_.epilogue, nest_, {}, nest_.depth - 1, true);
   const unsigned lanes = lanes_for({&kernel_.epilogue}, {&analysis}, function_.emission.machine.target.vector_bytes);
   const Extent& along = one_column() ? kernel_.rows : kernel_.columns;
-  const std::int64_t most = one_column() ? schedule_.row_block : schedule_.panel;
+  const std::int64_t most = one_column() ? schedule_.row_block : epilogue_columns();
   nest_.lanes = fitting_lanes(along.times_batch ? most : std::min(most, along.constant), lanes,
                               function_.emission.machine.target);
   if (nest_.lanes == 1 || !allows_lanes(kernel_.epilogue, analysis, nest_.vector_axis)) {
@@ -166,7 +168,14 @@ void ContractionEmitter::emit() {
   inner_ = function_.extent(kernel_.inner);
   find_shares();
   product_ = function_.scratch();
-  packed_ = byte_address(b_, product_, schedule_.product_bytes);
+  fetched_ = byte_address(b_, product_, schedule_.product_bytes);
+  packed_ = byte_address(b_, fetched_, schedule_.fetched_bytes);
+  if (!prefetched_.empty()) {
+    llvm::Value* const nothing = b_.CreateVectorSplat(8, b_.CreatePtrToInt(fetched_, b_.getInt64Ty()));
+    for (std::int64_t i = 0; i < kFetchedLines; i += 8) {
+      b_.CreateAlignedStore(nothing, byte_address(b_, fetched_, 8 * i), llvm::Align(8));
+    }
+  }
   epilogue.emit_level(-1);
   emit_batch(0, function_.address(kernel_.a, size_), function_.address(kernel_.b, size_));
 }
@@ -200,13 +209,13 @@ void ContractionEmitter::emit_panels() {
   const Range& columns = column_range_;
   const std::int64_t panel = schedule_.panel;
   emit_loop(b_, columns, panel, {}, [&](llvm::Value* begin, const Carried&) {
-    // A last panel that is not full is moved back over columns that are done already, so that no load needs a mask;
-    // only what is new goes through the epilogue.
     Panel p{begin, begin, columns.end};
     if (columns.count == 0 || columns.count > panel)
       p.end = minimum(b_.CreateAdd(begin, function_.integer(panel)), columns.end);
+    // A last panel that is not full is moved back over columns that are done already, so that no load needs a mask;
+    // only what is new goes through the epilogue. (Tiles of form `columns` are moved back one by one.)
     const std::int64_t all = kernel_.columns.times_batch ? 0 : kernel_.columns.constant;
-    if (all > panel && all % panel != 0) p.first = minimum(begin, function_.integer(all - panel));
+    if (schedule_.dot && all > panel && all % panel != 0) p.first = minimum(begin, function_.integer(all - panel));
     emit_row_blocks(p);
     return Carried{};
   });
@@ -234,6 +243,10 @@ void ContractionEmitter::emit_row_blocks(const Panel& panel) {
     Rows block{begin, rows.end};
     if (rows.count == 0 || rows.count > schedule_.row_block) {
       block.end = minimum(b_.CreateAdd(begin, function_.integer(schedule_.row_block)), rows.end);
+    }
+    if (schedule_.tile_epilogue) {
+      emit_finished_tiles(panel, block, whole);
+      return Carried{};
     }
     emit_product(panel, block, one_block ? &whole : nullptr);
     emit_epilogue(panel.first, columns_of(panel), block);
@@ -332,18 +345,20 @@ ContractionEmitter::Sources ContractionEmitter::emit_sources(const Panel& panel,
 
 void ContractionEmitter::emit_column_tiles(const Panel& panel, const std::function<void(const ColumnTile&)>& tile) {
   const std::int64_t width = schedule_.tile_columns();
+  const std::int64_t all = kernel_.columns.constant;
   Range tiles = {function_.integer(0), function_.integer(schedule_.tiles()), schedule_.tiles()};
-  if (kernel_.columns.times_batch) {
+  if (kernel_.columns.times_batch || (all > schedule_.panel && all % schedule_.panel != 0)) {
     llvm::Value* const columns = b_.CreateSub(panel.end, panel.first);
     tiles = {tiles.begin, b_.CreateUDiv(b_.CreateAdd(columns, function_.integer(width - 1)), function_.integer(width)),
              schedule_.tiles() == 1 ? 1 : 0};
   }
   emit_loop(b_, tiles, 1, {}, [&](llvm::Value* number, const Carried&) {
     llvm::Value* const regular = multiply_add(b_, number, width, function_.integer(0));
-    if (schedule_.panel % width == 0) {
+    if (kernel_.columns.times_batch || all % width == 0 || all < width) {
       tile({number, regular, nullptr});
     } else {
-      llvm::Value* const begin = minimum(regular, function_.integer(schedule_.panel - width));
+      // The last tile is moved back where it does not fit, so that no load needs a mask.
+      llvm::Value* const begin = minimum(regular, b_.CreateSub(function_.integer(all - width), panel.first));
       tile({number, begin, b_.CreateSub(regular, begin)});
     }
     return Carried{};
@@ -386,6 +401,38 @@ void ContractionEmitter::emit_tiles(const Panel& panel, const Rows& rows, llvm::
   });
 }
 
+// Tile after tile, each followed by its epilogue, which runs while the next tile begins.
+void ContractionEmitter::emit_finished_tiles(const Panel& panel, const Rows& rows, const Sources& sources) {
+  const unsigned height = schedule_.tile_rows;
+  const bool divides = kernel_.rows.constant % height == 0;
+  emit_loop(b_, {rows.begin, rows.end, row_range_.count}, height, {}, [&](llvm::Value* row, const Carried&) {
+    Rows block{row, b_.CreateAdd(row, function_.integer(height))};
+    if (!divides) block.end = minimum(block.end, rows.end);
+    llvm::Value* const whole = b_.CreateICmpEQ(b_.CreateSub(block.end, row), function_.integer(height));
+    emit_column_tiles(panel, [&](const ColumnTile& tile) {
+      const auto call = [&](llvm::Value* first, unsigned count) {
+        emit_tile_call(panel, tile, block, first, count, a_, inner_, sources);
+        return Carried{};
+      };
+      if (divides) {
+        call(row, height);
+      } else {
+        emit_if(b_, whole, {}, [&](const Carried&) { return call(row, height); });
+        emit_if(b_, b_.CreateNot(whole), {}, [&](const Carried&) {
+          return emit_loop(b_, {block.begin, block.end}, 1, {},
+                           [&](llvm::Value* single, const Carried&) { return call(single, 1); });
+        });
+      }
+      const std::int64_t width = schedule_.tile_columns();
+      llvm::Value* const begin = multiply_add(b_, tile.number, width, panel.begin);
+      llvm::Value* const end = minimum(b_.CreateAdd(begin, function_.integer(width)), panel.end);
+      emit_epilogue(b_.CreateAdd(panel.first, tile.begin),
+                    block_of(kernel_.columns, width, batch_axes_ + 1, begin, end), block);
+    });
+    return Carried{};
+  });
+}
+
 llvm::Value* ContractionEmitter::address_of(const Source& source, const ColumnTile& tile) {
   llvm::Value* distance = b_.CreateMul(tile.number, source.tile_stride);
   if (tile.moved_back != nullptr) {
@@ -397,11 +444,7 @@ llvm::Value* ContractionEmitter::address_of(const Source& source, const ColumnTi
 // Matrices of the epilogue that are too large for caches to still hold them from the last time, such as weights and
 // slots in an update: they can be on their way while the product is computed.
 void ContractionEmitter::find_prefetched() {
-  constexpr std::int64_t kLarge = 64 * 1024, kLongSum = 32;
-  const auto most = [&](const Extent& extent) {
-    return extent.constant * (extent.times_batch ? function_.emission.plan.max_batch : 1);
-  };
-  if (batch_axes_ > 0 || most(kernel_.rows) * most(kernel_.columns) < kLarge || most(kernel_.inner) < kLongSum) return;
+  if (schedule_.fetched_bytes == 0) return;
   for (const Value& value : kernel_.epilogue.values) {
     const Access& access = value.access;
     if (value.kind != Value::Kind::load || access.row != kNoValue) continue;
@@ -409,23 +452,39 @@ void ContractionEmitter::find_prefetched() {
   }
 }
 
-void ContractionEmitter::emit_prefetches(const Panel& panel, const ColumnTile& tile, llvm::Value* row,
-                                         unsigned tile_rows) {
+// The lines that the epilogue of the next tile wants: the tile to come asks for one of them at a time, which leaves
+// room for its own loads.
+void ContractionEmitter::emit_fetch_list(const Panel& panel, const ColumnTile& tile, llvm::Value* row) {
   constexpr std::int64_t kLine = 64;
-  llvm::Value* const end = b_.CreateAdd(row, function_.integer(tile_rows));
-  llvm::Value* const column = b_.CreateAdd(panel.first, tile.begin);
-  emit_loop(b_, {row, end}, 1, {}, [&](llvm::Value* index, const Carried&) {
-    for (const Access* access : prefetched_) {
-      const Buffer& buffer = function_.emission.plan.buffers[access->buffer];
-      const auto size = static_cast<std::int64_t>(size_of(buffer.dtype));
-      llvm::Value* const start = function_.address(*access, size);
-      llvm::Value* const first = move(move(start, index, access->at.strides[0] * size), column, size);
-      for (std::int64_t byte = 0; byte < schedule_.tile_columns() * size; byte += kLine) {
-        emit_prefetch(b_, byte_address(b_, first, byte));
-      }
+  llvm::Value *number = function_.integer(0), *next_row = b_.CreateAdd(row, function_.integer(schedule_.tile_rows));
+  if (schedule_.tiles() > 1) {
+    llvm::Value* const following = b_.CreateAdd(tile.number, function_.integer(1));
+    llvm::Value* const last = b_.CreateICmpUGE(following, function_.integer(schedule_.tiles()));
+    number = b_.CreateSelect(last, number, following);
+    next_row = b_.CreateSelect(last, next_row, row);
+  }
+  llvm::Value* const column = multiply_add(b_, number, schedule_.tile_columns(), panel.first);
+  std::int64_t position = 0;
+  for (const Access* access : prefetched_) {
+    const Buffer& buffer = function_.emission.plan.buffers[access->buffer];
+    const auto size = static_cast<std::int64_t>(size_of(buffer.dtype));
+    const std::int64_t lines = std::max<std::int64_t>(schedule_.tile_columns() * size / kLine, 1);
+    if (position + lines * schedule_.tile_rows > kFetchedLines) break;
+    llvm::Value* const start = function_.address(*access, size);
+    llvm::Value* const first = move(move(start, next_row, access->at.strides[0] * size), column, size);
+    std::vector<llvm::Constant*> steps;
+    for (std::int64_t line = 0; line < lines; ++line)
+      steps.push_back(b_.getInt64(static_cast<std::uint64_t>(line * kLine)));
+    const auto width = static_cast<unsigned>(lines);
+    llvm::Value* addresses = b_.CreateAdd(b_.CreateVectorSplat(width, b_.CreatePtrToInt(first, b_.getInt64Ty())),
+                                          llvm::ConstantVector::get(steps));
+    llvm::Value* const stride = b_.CreateVectorSplat(width, function_.integer(access->at.strides[0] * size));
+    for (unsigned i = 0; i < schedule_.tile_rows; ++i) {
+      if (i > 0) addresses = b_.CreateAdd(addresses, stride);
+      b_.CreateAlignedStore(addresses, byte_address(b_, fetched_, 8 * position), llvm::Align(8));
+      position += lines;
     }
-    return Carried{};
-  });
+  }
 }
 
 void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& tile, const Rows& rows, llvm::Value* row,
@@ -437,6 +496,7 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
     shape.last_lanes =
         static_cast<unsigned>(kernel_.columns.constant - (schedule_.tile_vectors - 1) * std::int64_t{schedule_.lanes});
   }
+  shape.fetches = tile_rows > 1 && !prefetched_.empty();
   llvm::Function* const tile_of_rest = tile_function(function_.emission, shape);
   llvm::Value *callee = tile_of_rest, *address = address_of(sources.rest, tile), *k_stride = sources.rest.k_stride;
   llvm::Value* packed = llvm::PoisonValue::get(function_.emission.pointer());
@@ -451,11 +511,12 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
     packed = address_of(packed_source(count), tile);
   }
   llvm::Value* const product_row = move(product_, b_.CreateSub(row, rows.begin), schedule_.product_row * size_);
-  if (tile_rows > 1 && !prefetched_.empty()) emit_prefetches(panel, tile, row, tile_rows);
-  b_.CreateCall(tile_of_rest->getFunctionType(), callee,
-                {move(a, row, row_stride()), function_.integer(row_stride()), function_.integer(a_inner_stride()),
-                 address, k_stride, count, move(product_row, tile.begin, size_),
-                 function_.integer(schedule_.product_row * size_), packed});
+  llvm::Value* const product_tile = schedule_.tile_epilogue ? product_row : move(product_row, tile.begin, size_);
+  if (shape.fetches) emit_fetch_list(panel, tile, row);
+  b_.CreateCall(
+      tile_of_rest->getFunctionType(), callee,
+      {move(a, row, row_stride()), function_.integer(row_stride()), function_.integer(a_inner_stride()), address,
+       k_stride, count, product_tile, function_.integer(schedule_.product_row * size_), packed, fetched_});
 }
 
 void ContractionEmitter::emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows,
@@ -508,9 +569,10 @@ void ContractionEmitter::emit_epilogue(llvm::Value* first_column, const Range& c
   product_row_ = rows.begin;
   product_column_ = first_column;
   const std::size_t row_axis = batch_axes_, column_axis = batch_axes_ + 1;
-  Range row_range = block_of(kernel_.rows, schedule_.row_block, row_axis, rows.begin, rows.end);
-  // A share may end within a block.
-  if (row_range_.count == 0) row_range.count = 0;
+  const std::int64_t height = schedule_.tile_epilogue ? schedule_.tile_rows : schedule_.row_block;
+  Range row_range = block_of(kernel_.rows, height, row_axis, rows.begin, rows.end);
+  // A share may end within a block, but not within a tile.
+  if (row_range_.count == 0 && !schedule_.tile_epilogue) row_range.count = 0;
   const auto lanes = [&](std::size_t axis) { return lanes_along(axis); };
   emit_vector_loop(function_.emission, b_, row_range, lanes(row_axis), {},
                    [&](llvm::Value* row, llvm::Value* row_mask, const Carried&) {

@@ -105,6 +105,16 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
                      !kernel.columns.times_batch && extents.columns >= schedule.lanes &&
                      extents.inner * extents.columns * size >= kStreamedBytes;
   choose_panel(schedule, extents, kernel.columns.times_batch, shares, size);
+  // Where there is little to compute, it is the code that counts.
+  constexpr std::int64_t kManyElements = 4096, kLongSum = 32, kLarge = 64 * 1024;
+  const bool one_column = extents.columns == 1 && !kernel.columns.times_batch;
+  schedule.tile_epilogue = !schedule.several_blocks && !one_column && extents.inner >= kLongSum &&
+                           extents.rows * extents.columns >= kManyElements;
+  if (schedule.tile_epilogue) {
+    if (kernel.batch.empty() && extents.rows * extents.columns >= kLarge) schedule.fetched_bytes = kFetchedLines * 8;
+    schedule.row_block = round_up(extents.rows, schedule.tile_rows);
+    return;
+  }
   // Products wait for their epilogue in the first-level cache; where a panel is packed for several blocks of k, its
   // copy has to pay off first.
   const std::int64_t bytes = schedule.several_blocks ? 128 * 1024 : 12 * 1024;
@@ -147,8 +157,10 @@ ContractionSchedule schedule_of(const ContractionKernel& kernel, std::int64_t ma
   }
   // A vector more, so that reading whole vectors at the end stays inside.
   schedule.product_row = schedule.dot ? schedule.panel : round_up(schedule.panel, schedule.lanes);
+  if (schedule.tile_epilogue) schedule.product_row = schedule.tile_columns();
+  const std::int64_t waiting_rows = schedule.tile_epilogue ? schedule.tile_rows : schedule.row_block;
   const std::int64_t streamed = schedule.streams ? extents.columns : 0;
-  schedule.product_bytes = round_up(std::max(schedule.row_block * schedule.product_row, streamed) * size, 64) + 64;
+  schedule.product_bytes = round_up(std::max(waiting_rows * schedule.product_row, streamed) * size, 64) + 64;
   if (schedule.packing != ContractionSchedule::Packing::never) {
     schedule.packed_bytes = round_up(schedule.inner_block * schedule.tiles() * schedule.tile_columns() * size, 64);
   }
@@ -161,7 +173,7 @@ std::int64_t scratch_bytes(const KernelPlan& plan, const Target& target) {
     const auto* contraction = std::get_if<ContractionKernel>(&kernel.body);
     if (contraction == nullptr) continue;
     const ContractionSchedule schedule = schedule_of(*contraction, plan.max_batch, target);
-    bytes = std::max(bytes, schedule.product_bytes + schedule.packed_bytes);
+    bytes = std::max(bytes, schedule.product_bytes + schedule.fetched_bytes + schedule.packed_bytes);
   }
   return bytes;
 }

@@ -2,15 +2,19 @@
 //
 //   (few rows: for every row: product[row, :] = a * b by streaming rows of b; epilogue over the row; done)
 //   for every panel of columns
-//     (one block of k: pack the panel of b, tile by tile)
+//     (one block of k: the first row of tiles packs the panel of b)
+//     for every tile of rows, of columns:
+//       product[rows, columns] = a * b      registers hold the tile
+//       epilogue over the tile, whose operands were fetched while the tile before was computed
+//
+// and where k is long, in form `inner`, and for one column:
+//
+//   for every panel of columns
 //     for every block of rows
-//       for every block of k
-//         (several blocks of k: pack that part of the panel)
-//         for every tile of rows, of columns: product[rows, columns] (+)= a * b      registers hold the tile
+//       for every block of k: for every tile of rows, of columns: product[rows, columns] (+)= a * b
 //       epilogue over the block of rows, product read from scratch memory
 //
-// The panel is as wide as the second-level cache has room for, the block of rows as high as the first: so a row of
-// tiles shares what it reads of a, and the epilogue goes along whole rows while the product is at hand.
+// The panel is as wide as the second-level cache has room for: so a row of tiles shares what it reads of a.
 //
 // In form `columns` an element of the product is one chain of multiply-adds in the order of k, however it is cut; in
 // form `inner` the sums of every lane, then of the lanes. So cutting never changes a bit.
@@ -34,9 +38,11 @@ struct ContractionSchedule {
   std::int64_t inner_block = 0;  // largest number of k at a time
   bool several_blocks = false;   // k may be longer than that
   std::int64_t row_block = 1;    // a multiple of tile_rows
+  bool tile_epilogue = false;    // the epilogue follows every tile, not every block of rows
   bool streams = false;          // up to kStreamedRows rows go through b without tiles
-  // Bytes of scratch memory behind the arena: the product of a block of rows, then the packed panel.
-  std::int64_t product_bytes = 0, packed_bytes = 0;
+  // Bytes of scratch memory behind the arena: the product of a tile or a block of rows; where what the epilogue reads
+  // is too much for caches, addresses of lines to fetch; the packed panel.
+  std::int64_t product_bytes = 0, fetched_bytes = 0, packed_bytes = 0;
 
   std::int64_t tile_columns() const { return dot ? tile_vectors : std::int64_t{tile_vectors} * lanes; }
   // Tiles of a whole panel; the last is moved back where they do not fit.
@@ -53,6 +59,9 @@ ContractionSchedule schedule_of(const ContractionKernel& kernel, std::int64_t ma
 inline constexpr std::int64_t kPackingRows = 16;
 // Rows up to which a large b is streamed.
 inline constexpr std::int64_t kStreamedRows = 3;
+
+// Addresses of cache lines in a list for a tile to ask for, one with every k: a power of two, to go round in it.
+inline constexpr std::int64_t kFetchedLines = 128;
 
 // Scratch memory that the kernels of a plan need behind its arena; 64-byte aligned.
 std::int64_t scratch_bytes(const KernelPlan& plan, const Target& target);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "codegen/contraction_schedule.h"
 #include "codegen/loops.h"
 #include "codegen/reductions.h"
 
@@ -91,6 +92,11 @@ void emit_tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function
       for (unsigned j = 0; j < shape.vectors; ++j) {
         b.CreateAlignedStore(b_vectors[j], byte_address(b, row, j * vector_bytes), align);
       }
+    }
+    if (shape.fetches) {
+      llvm::Value* const place =
+          b.CreateGEP(b.getInt64Ty(), function->getArg(9), b.CreateAnd(k, b.getInt64(kFetchedLines - 1)));
+      emit_prefetch(b, b.CreateIntToPtr(b.CreateAlignedLoad(b.getInt64Ty(), place, llvm::Align(8)), b.getPtrTy()));
     }
     for (unsigned row = 0; row < shape.rows; ++row) {
       llvm::Value* const address = row == 0 ? a_at : offset(b, a_at, offsets[row]);
@@ -219,15 +225,15 @@ void emit_prefetch(llvm::IRBuilderBase& builder, llvm::Value* address) {
 }
 
 llvm::Function* tile_function(const Emission& emission, const TileShape& shape) {
-  const std::string name =
-      fmt::format("tile.{}.{}x{}x{}.{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
-                  shape.last_lanes, shape.accumulates ? ".accumulate" : "", shape.packs ? ".pack" : "");
+  const std::string name = fmt::format("tile.{}.{}x{}x{}.{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors,
+                                       shape.lanes, shape.last_lanes, shape.accumulates ? ".accumulate" : "",
+                                       shape.packs ? ".pack" : "", shape.fetches ? ".fetch" : "");
   if (llvm::Function* const known = emission.module.getFunction(name)) return known;
   llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
   llvm::Function* const function = make_internal_function(
       emission, name, llvm::Type::getVoidTy(emission.context()),
-      {pointer, i64, i64, pointer, i64, i64, pointer, i64, pointer},
-      {"a", "a_row_stride", "a_k_stride", "b", "b_k_stride", "count", "c", "c_row_stride", "packed"});
+      {pointer, i64, i64, pointer, i64, i64, pointer, i64, pointer, pointer},
+      {"a", "a_row_stride", "a_k_stride", "b", "b_k_stride", "count", "c", "c_row_stride", "packed", "fetched"});
   llvm::IRBuilder<> builder(&function->getEntryBlock());
   builder.setFastMathFlags(math_flags(emission));
   emit_tile(emission, builder, function, shape);
