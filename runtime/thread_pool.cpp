@@ -23,6 +23,7 @@ constexpr double kMemory = 0.9;
 constexpr std::uint32_t kShortestPause = 16, kLongestPause = 4096;
 
 using Clock = std::chrono::steady_clock;
+double nanoseconds(Clock::duration time) { return std::chrono::duration<double, std::nano>(time).count(); }
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -114,8 +115,10 @@ void ThreadPool::run(std::size_t count, Body body, void* argument) {
   const std::size_t own = take_parts();
   const auto own_end = Clock::now();
   await_others();
+  if (own == 0) return;
   // All parts take as long as our own.
-  if (own > 0) note_gain((own_end - start) * count / own - (Clock::now() - start));
+  const double alone = nanoseconds(own_end - start) * static_cast<double>(count) / static_cast<double>(own);
+  note_gain(alone - nanoseconds(Clock::now() - start));
 }
 
 void ThreadPool::await_others() {
@@ -125,8 +128,8 @@ void ThreadPool::await_others() {
   waits_.store(0);
 }
 
-void ThreadPool::note_gain(std::chrono::nanoseconds gain) {
-  saved_ = saved_ * kMemory + static_cast<double>(gain.count());
+void ThreadPool::note_gain(double nanoseconds) {
+  saved_ = saved_ * kMemory + nanoseconds;
   if (saved_ < -kLoss) {
     alone_ = pause_;
     pause_ = std::min(2 * pause_, kLongestPause);

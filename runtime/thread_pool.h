@@ -8,7 +8,6 @@
 #pragma once
 
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <thread>
@@ -44,7 +43,7 @@ class ThreadPool {
   std::size_t take_parts();
   void await_others();
   // Keeps account of what sharing has brought.
-  void note_gain(std::chrono::nanoseconds gain);
+  void note_gain(double nanoseconds);
 
   // The task: its number in the upper 32 bits, then how many parts it has and how many of them are taken, 16 bits each.
   // The fields below are written before it, and only while all parts of the task before are done: so who has taken a

@@ -149,7 +149,8 @@ Measured measure_prediction(const BenchOptions& options, Session& session, std::
   Control control;
   control.kernel_ticks = ticks.data();
   const PredictFunction predict = session.model().native().predict();
-  Bytes workspace(std::max<std::uint64_t>(session.model().native().workspace_bytes(), 64));
+  const PoolLease lease(session.pool(), control);
+  Bytes workspace(std::max<std::uint64_t>(session.model().native().workspace_bytes(std::max(control.threads, 1)), 64));
   const std::uint64_t repeats = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(1e6 / result.cost.flops));
   const double batches = static_cast<double>((samples + result.rows - 1) / result.rows * repeats);
   measure(
@@ -249,13 +250,14 @@ int bench(const BenchOptions& options) {
   if (!model) return console.report(model.error());
   console.report((*model)->warnings());
   const Program& program = (*model)->program();
-  Session session(*model, options.seed.value_or(program.settings.seed), /*threads=*/1);
+  Session session(*model, options.seed.value_or(program.settings.seed), options.threads);
   std::optional<MachineLimits> limits;
   if (options.kernels) {
     Result<MachineLimits> measured = measure_limits(chosen->codegen);
     if (!measured) return console.report(measured.error());
     limits = std::move(*measured);
     print_limits(console, *limits);
+    if (session.pool() != nullptr) limits = limits->of_cores(session.pool()->threads());
   }
   const auto show = [&](const Measured& measured) {
     print_measured(console, measured);
@@ -272,6 +274,8 @@ void add_bench(CLI::App& app, Action& action) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App* command = app.add_subcommand("bench", "time and GFLOP/s of a training step and of prediction");
   add_model_options(*command, *options);
+  options->threads = 1;
+  add_threads_option(*command, *options);
   command->add_flag("--kernels", options->kernels,
                     "also of each kernel: time, FLOPs, bytes, and per cent of what the machine can do");
   command->add_option("--samples", options->samples, "numbers of samples to predict")

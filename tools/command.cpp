@@ -39,9 +39,14 @@ void add_data_options(CLI::App& app, CommonOptions& options) {
                  "PATH or NAME=PATH: a file instead of one that the model names; may be repeated")
       ->allow_extra_args(false);
   app.add_option("--weights", options.weights, "safetensors or npz to start from or to use");
+  add_threads_option(app, options);
+}
+
+void add_threads_option(CLI::App& app, CommonOptions& options) {
   app.add_option("--threads", options.threads,
                  "threads of native code (0: as many as useful); results do not depend on it")
-      ->check(CLI::Range(0, 1024));
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
 }
 
 Console::Console(const CommonOptions& options) : json_(options.json), quiet_(options.quiet) {

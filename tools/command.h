@@ -40,6 +40,7 @@ struct CommonOptions {
 // Adds FILE and the options that a command of this kind takes.
 void add_model_options(CLI::App& app, CommonOptions& options);
 void add_data_options(CLI::App& app, CommonOptions& options);
+void add_threads_option(CLI::App& app, CommonOptions& options);
 
 // One run of the driver: where its output goes, and the sources that diagnostics point into.
 class Console {

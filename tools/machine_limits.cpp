@@ -102,6 +102,13 @@ double MachineLimits::bandwidth_of(double bytes) const {
   return reads.back().bytes_per_second;
 }
 
+MachineLimits MachineLimits::of_cores(int cores) const {
+  MachineLimits all = *this;
+  all.flops *= cores;
+  for (std::size_t i = 0; i + 1 < all.reads.size(); ++i) all.reads[i].bytes_per_second *= cores;
+  return all;
+}
+
 double MachineLimits::least_seconds(double work, double bytes) const {
   return std::max(work / flops, bytes / bandwidth_of(bytes));
 }

@@ -16,6 +16,9 @@ struct MachineLimits {
   };
   std::vector<Bandwidth> reads;  // by size
 
+  // Of so many cores together: only memory itself, the last of the reads, is not there once for each.
+  MachineLimits of_cores(int cores) const;
+
   // The least seconds that so much work takes: by arithmetic, or by memory of the kind that holds so many bytes.
   double least_seconds(double flops, double bytes) const;
   double bandwidth_of(double bytes) const;
