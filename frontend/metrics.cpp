@@ -6,6 +6,41 @@
 
 namespace tarn::elaboration {
 
+namespace {
+
+// What an expression makes of the batch beyond a mean over its samples: sums over the samples that later operations
+// combine, as in dice(y, t). Nodes below `first` are the model's; its own sums, as of batch_norm, are part of a
+// prediction.
+class BatchSums {
+ public:
+  BatchSums(const Graph& graph, NodeId first) : graph_(graph), first_(first) {}
+
+  // The sums and batch sizes that the node combines; none where it is made of anything else but constants.
+  std::vector<NodeId> combined_in(NodeId node) const {
+    std::vector<bool> needed(node + 1, false);
+    std::vector<NodeId> sums;
+    needed[node] = true;
+    for (NodeId id = node + 1; id-- > 0;) {
+      if (!needed[id]) continue;
+      const Node& n = graph_[id];
+      if (n.op == Op::batch_size || (n.op == Op::batch_sum && id >= first_)) {
+        sums.push_back(id);
+        continue;
+      }
+      const bool is_fixed = n.op == Op::constant || n.op == Op::iota;
+      if (!is_fixed && (n.inputs.empty() || id < first_)) return {};
+      for (const NodeId input : n.inputs) needed[input] = true;
+    }
+    return sums;
+  }
+
+ private:
+  const Graph& graph_;
+  NodeId first_;
+};
+
+}  // namespace
+
 std::string TrainBlock::metric_name(const ast::Term& term) {
   std::string wanted(ast::spelling(term.kind));
   if (term.name) {
@@ -52,6 +87,62 @@ void TrainBlock::report_running(const std::string& name) {
   report_->graph.add_result(ResultKind::value, name, b.div(total, count));
 }
 
+// The mean of a value over the batch, where sums over the batch are factors of it: these stand outside, as in
+// sum(v * batch_sum(1) / batch_sum(w)) = batch_sum(v) batch_sum(1) / batch_sum(w).
+NodeId TrainBlock::sum_over_batch(NodeId node) {
+  Builder& b = elaborator_.builder();
+  const Graph& graph = elaborator_.context()->graph;
+  const BatchSums sums(graph, model_nodes_);
+  const Op op = graph[node].op;
+  if (op == Op::mul || op == Op::div) {
+    const NodeId left = graph[node].inputs[0], right = graph[node].inputs[1];
+    const auto is_factor = [&](NodeId id) { return !b.type(id).per_sample && !sums.combined_in(id).empty(); };
+    if (is_factor(right)) return b.make(op, {sum_over_batch(left), right});
+    if (op == Op::mul && is_factor(left)) return b.mul(left, sum_over_batch(right));
+  }
+  return b.make(Op::batch_sum, {node});
+}
+
+// A value that sums over the batch make alone is made of the sums over the epoch instead: they are accumulated in
+// metric.NAME.sum, metric.NAME.sum_1, …, and the report has the operations behind them.
+bool TrainBlock::accumulate_sums(const std::string& name, NodeId value) {
+  Elaborator& e = elaborator_;
+  Builder& b = e.builder();
+  const Graph& batch = e.context()->graph;
+  const std::vector<NodeId> sums = BatchSums(batch, model_nodes_).combined_in(value);
+  if (sums.empty()) return false;
+  std::map<NodeId, std::string> states;
+  for (const NodeId sum : sums) {
+    const std::string state =
+        states.empty() ? fmt::format("metric.{}.sum", name) : fmt::format("metric.{}.sum_{}", name, states.size());
+    const Type type{DType::f64, false, b.shape(sum)};
+    if (e.declare_tensor({state, TensorKind::metric, type, false, 0, 0, {}}, span_) == nullptr) return true;
+    states[sum] = state;
+    e.set_next(state, b.add(e.tensor_node(state), e.convert(sum, DType::f64)));
+  }
+  if (!in_training()) return true;
+  std::vector<bool> needed(value + 1, false);
+  needed[value] = true;
+  for (NodeId id = value + 1; id-- > 0;) {
+    if (!needed[id] || states.contains(id)) continue;
+    for (const NodeId input : batch[id].inputs) needed[input] = true;
+  }
+  const Elaborator::Working reporting(e, *report_);
+  NodeMap map(value + 1, kNoNode);
+  for (NodeId id = 0; id <= value; ++id) {
+    if (!needed[id]) continue;
+    if (const auto state = states.find(id); state != states.end()) {
+      map[id] = e.convert(e.tensor_node(state->second), batch[id].type.dtype);
+      continue;
+    }
+    Node node = batch[id];
+    for (NodeId& input : node.inputs) input = map[input];
+    map[id] = report_->graph.add(std::move(node));
+  }
+  report_->graph.add_result(ResultKind::value, name, e.convert(map[value], DType::f64));
+  return true;
+}
+
 void TrainBlock::elaborate_metric(const ast::Term& term) {
   Elaborator& e = elaborator_;
   const Span span = term.value->span;
@@ -76,12 +167,17 @@ void TrainBlock::elaborate_metric(const ast::Term& term) {
   Builder& b = e.builder();
   const Shape shape = b.shape(*node);
   const bool per_sample = b.type(*node).per_sample;
-  const NodeId sum = per_sample ? e.convert(b.make(Op::batch_sum, {*node}), DType::f64)
-                                : b.mul(e.convert(*node, DType::f64), e.ones_in_batch(DType::f64));
+  const NodeId batch_sum = per_sample ? sum_over_batch(*node) : kNoNode;
+  const bool has_factors = per_sample && e.context()->graph[batch_sum].op != Op::batch_sum;
   const bool is_call_of_function = call != nullptr && std::holds_alternative<ast::Name>(call->callee->node);
   const std::string called = is_call_of_function ? std::get<ast::Name>(call->callee->node).name : std::string();
   add_metric(name, shape, called == "accuracy" ? e.tail_function() : name);
-  accumulate(name, sum, shape);
+  const auto mean = [&] { return b.div(batch_sum, e.ones_in_batch(b.type(*node).dtype)); };
+  if ((!per_sample || has_factors) && accumulate_sums(name, per_sample ? mean() : *node)) return;
+  accumulate(name,
+             per_sample ? e.convert(b.make(Op::batch_sum, {*node}), DType::f64)
+                        : b.mul(e.convert(*node, DType::f64), e.ones_in_batch(DType::f64)),
+             shape);
 }
 
 void TrainBlock::elaborate_stateful(const ast::Term& term, const std::string& name, const Value& callee,

@@ -55,6 +55,7 @@ std::optional<std::string> TrainBlock::resolve(const std::string& path, Span spa
 
 void TrainBlock::elaborate() {
   losses_.clear();
+  model_nodes_ = static_cast<NodeId>(elaborator_.context()->graph.size());
   metric_names_ = {"loss"};
   sample_weight_node_ = class_weight_node_ = kNoNode;
   objective_ = kNoNode;

@@ -96,6 +96,8 @@ class TrainBlock {
   std::string metric_name(const ast::Term& term);
   void report_stateful(const std::string& name, const Value& callee, const Arguments& arguments, Span span);
   void report_running(const std::string& name);
+  NodeId sum_over_batch(NodeId node);
+  bool accumulate_sums(const std::string& name, NodeId value);
 
   // optimizers.cpp
   void read_optimizer(const ast::Term& term);
@@ -142,6 +144,7 @@ class TrainBlock {
 
   std::vector<Loss> losses_;  // of the graph at work
   NodeId objective_ = kNoNode;
+  NodeId model_nodes_ = 0;  // of the graph at work: how many there are before the block's own
   std::vector<OptimizerTerm> optimizers_;
   std::set<std::string> metric_names_;  // of the graph at work
   std::vector<GradientSetting> weight_decay_, clip_norm_, clip_global_norm_, clip_value_;

@@ -15,6 +15,9 @@ import numpy as np
 from keras import constraints, layers, regularizers
 
 keras.config.set_floatx("float64")
+keras.config.set_dtype_policy("float64")
+# Keras narrows what comes of double precision to single: not here.
+keras.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
 OUT = pathlib.Path(__file__).resolve().parent.parent / "data" / "keras" / "layers_run.json"
 random = np.random.default_rng(20)
 cases = []
@@ -146,6 +149,36 @@ layer("Softmax", draw(3, 4, 5))
 layer("Softmax", draw(3, 4, 5), axis=1)
 layer("Softmax", draw(3, 4, 5), axis=(1, 2))
 layer("Softmax", draw(3, 4), {"mask": np.array([[True, False, True, True]] * 3)})
+
+for shape, axis in (((4, 5), -1), ((3, 4, 5), [1, 2]), ((2, 3, 4, 5), -2)):
+    layer("LayerNormalization", draw(*shape), axis=axis, rms_scaling=True)
+layer("LayerNormalization", draw(3, 4, 5), axis=[-2, -1])
+layer("LayerNormalization", draw(3, 4), center=False, scale=False)
+for shape, groups, axis in (((2, 6), 6, -1), ((2, 6, 3), 2, -2), ((2, 4, 2, 6), 3, -1)):
+    layer("GroupNormalization", draw(*shape), groups=groups, axis=axis)
+layer("GroupNormalization", draw(2, 5, 6), groups=3, center=False, scale=False)
+layer("RMSNormalization", draw(3, 4, 5), axis=-1, epsilon=0.01)
+for shape, axis in (((3, 4, 5), -2), ((3, 4, 5), [-1, -2]), ((3, 2, 2, 4), 3)):
+    layer("UnitNormalization", draw(*shape), axis=axis)
+for shape, axis in (((5, 2, 3), -2), ((3, 2, 2, 3), -3)):
+    layer("BatchNormalization", draw(*shape), {"training": True}, axis=axis, momentum=0.9, states=MOVING)
+layer("BatchNormalization", draw(6, 3), {"training": True}, center=False, scale=False, states=MOVING)
+for axis in (-2, [1, 2], [-1, 1]):
+    layer("Normalization", draw(3, 4, 2), adapt_to=2 * draw(9, 4, 2) - 1, axis=axis)
+layer("Normalization", draw(3, 4, 2), adapt_to=2 * draw(9, 4, 2) - 1, axis=-1, invert=True)
+layer("Flatten", draw(2, 3, 2, 2))
+layer("Reshape", draw(2, 3, 4), target_shape=[12])
+layer("Permute", draw(2, 3, 4), dims=[2, 1])
+layer("Rescaling", draw(2, 3, 4), scale=-2.0, offset=0.25)
+layer("Embedding", random.integers(0, 6, size=(3, 2, 2)), input_dim=6, output_dim=2)
+layer("Concatenate", [draw(2, 3, 4), draw(2, 3, 4)], axis=-2)
+layer("Dot", [draw(3, 2, 4), draw(3, 5, 4)], axes=-1)
+layer("Dot", [draw(3, 2, 4), draw(3, 4, 5)], axes=[-1, -2])
+layer("Softmax", draw(3, 4, 5), axis=-2)
+layer("Softmax", draw(2, 3, 4, 5), axis=-1)
+layer("PReLU", draw(4, 5, 3, 2), shared_axes=[1, 3])
+layer("ELU", draw(4, 5))
+layer("Dense", draw(2, 3, 4), units=2, activation="leaky_relu")
 
 kernel = draw(4, 3)
 for name, config in (("L1", {"l1": 0.3}), ("L2", {"l2": 0.3}), ("L1L2", {"l1": 0.2, "l2": 0.1}), ("L1L2", {"l1": 0.0, "l2": 0.1}),

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <set>
 
@@ -152,7 +153,7 @@ std::span<const Engine> engines_for(const Json& test, const Updates& updates) {
   return guarded && sure ? std::span<const Engine>(kOnlyF32) : std::span<const Engine>(kBoth);
 }
 
-Verdict check_metric(const Json& test) {
+Verdict check_metric(const Json& test, bool with_native) {
   if (test.contains("function") && test.at("args").empty()) return {"", kWithoutInputs};
   const std::string keras_name = test.at("metric").get<std::string>();
   if (test.at("config").value("axis", Json()) == 0) return {"", kAcrossSamples};
@@ -169,17 +170,67 @@ Verdict check_metric(const Json& test) {
         },
         engines);
   };
-  Verdict in_batches = verdict(updates.batch, engines_for(test, updates));
-  if (!in_batches.failure.empty() || !takes_weight(metric)) return in_batches;
   static constexpr Engine kEvaluator[] = {Engine::evaluator};
+  Verdict in_batches = verdict(updates.batch, with_native ? engines_for(test, updates) : kEvaluator);
+  if (!in_batches.failure.empty() || !takes_weight(metric)) return in_batches;
   return verdict(1, kEvaluator);
 }
 
-TEST(KerasConformance, Metrics) {
-  const Account account = run_cases(read_cases("metrics"), check_metric);
+void check_metrics(const std::string& name, bool with_native, int at_least) {
+  const Account account =
+      run_cases(read_cases(name), [&](const Json& test) { return check_metric(test, with_native); });
   std::cout << account.text();
   EXPECT_TRUE(account.failures.empty());
-  EXPECT_GE(account.passed, 149);
+  EXPECT_GE(account.passed, at_least);
+}
+
+TEST(KerasConformance, Metrics) { check_metrics("metrics", true, 149); }
+// Cases that keras_runs.py had Keras compute.
+TEST(KerasConformance, MetricsRunByKeras) { check_metrics("metrics_run", false, 484); }
+
+// What losses and metrics make of the whole batch, they make of the whole epoch on a metric line: however the rows are
+// cut into batches.
+TEST(KerasMetrics, SumsOverTheBatchAreSumsOverTheEpoch) {
+  const std::vector<double> y = {0.2, 0.5, 0.3, 0.7, 0.2, 0.1, 0.1, 0.1, 0.8, 0.4, 0.3, 0.3, 0.6, 0.3, 0.1};
+  const std::vector<double> t = {1, 0, 2, 2, 1};
+  double both = 0, of_y = 0, cross_entropy = 0, counted = 0, mean = 0;
+  for (std::size_t i = 0; i < t.size(); ++i) {
+    const double right = y[3 * i + static_cast<std::size_t>(t[i])];
+    both += right;
+    mean += y[3 * i] / 5;
+    for (std::size_t c = 0; c < 3; ++c) of_y += y[3 * i + c];
+    if (t[i] == 1) continue;
+    cross_entropy -= std::log(right);
+    ++counted;
+  }
+  const double alpha = 0.3, beta = 0.9;
+  const std::map<std::string, double> expected = {
+      {"dice", 1 - 2 * both / (5 + of_y + 1e-7)},
+      {"tversky", 1 - both / (both + alpha * (of_y - both) + beta * (5 - both) + 1e-7)},
+      {"sparse_categorical_crossentropy", cross_entropy / counted},
+      {"first", mean},
+      {"rows", 5},
+      {"sum", 5.0 / 3},
+  };
+  for (const std::int64_t batch : {1, 2, 3, 5}) {
+    const std::string text = fmt::format(
+        "model m {{\n  input y[3]\n  param unused = 0\n  output p = y + 0 * unused\n}}\ntrain {{\n  target t: i32\n  o "
+        "= one_hot(t, 3)\n"
+        "  loss sum(y)\n  metric dice(y, o)\n  metric tversky(y, o, alpha = 0.3, beta = 0.9)\n"
+        "  metric sparse_categorical_crossentropy(y, t, ignore_class = 1)\n  metric first = batch_mean(y[0])\n"
+        "  metric rows = batch_sum(1)\n  metric sum = batch_sum(sum(y)) / 3\n  optimizer sgd(lr = 0)\n  batch {}\n}}\n",
+        batch);
+    for (const Engine engine : {Engine::evaluator, Engine::native_f64}) {
+      const Result<std::unique_ptr<SmallModel>> model = compile_model(text, engine);
+      ASSERT_TRUE(model.has_value()) << model.error().front().message;
+      for (const bool trains : {true, false}) {
+        const Data data{{{"y", y}, {"t", t}}, 5};
+        ASSERT_TRUE((trains ? (*model)->train(data) : (*model)->evaluate(data)).has_value());
+        for (const auto& [name, value] : expected)
+          EXPECT_NEAR((*model)->metric(name)[0], value, 1e-12) << name << " in batches of " << batch;
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -244,7 +244,7 @@ const std::map<std::string, std::vector<LayerSample>> kLayerSamples = {
     {"time_distributed", {{"time_distributed(dense(2, tanh))"}}},
     {"multi_head_attention", {{"multi_head_attention(2, 3, causal = true)", "x, 2 * x, x * x"}}},
     {"batch_norm", {{"batch_norm"}, {"batch_norm(axis = 0)"}, {"batch_norm()", "x, mask = w[:, 0] > 0"}}},
-    {"layer_norm", {{"layer_norm"}, {"layer_norm(axis = [0, 1])"}}},
+    {"layer_norm", {{"layer_norm"}, {"layer_norm(axis = [0, 1])"}, {"layer_norm(rms_scaling = true)"}}},
     {"group_norm", {{"group_norm(2)"}, {"group_norm(-1, axis = 0)"}}},
     {"rms_norm", {{"rms_norm"}, {"rms_norm(axis = 0)"}}},
     {"dropout", {{"dropout(0.3)"}, {"dropout(0.3, noise_shape = [none, 1])"}}},
@@ -264,7 +264,7 @@ void check_layer(const LayerSample& sample, const std::string& import) {
   const std::string layer = sample.layer.find('(') == std::string::npos ? sample.layer + "()" : sample.layer;
   const Compiled compiled =
       compile(fmt::format("{}model m {{\n input u[4, 6]\n input w[4, 6]\n input i[3]: i32\n param p[4, 6] = "
-                          "uniform(-1, 1)\n x = u + p\n l = {}\n y = l({})\n output z = y\n}}\n"
+                          "glorot_uniform\n x = u + p\n l = {}\n y = l({})\n output z = y\n}}\n"
                           "train {{\n loss sum(tanh(y) * (1 + sum(w) * reshape(iota(prod(shape(y))), shape(y)))) + "
                           "0.1 * sum(p^2)\n optimizer sgd\n}}",
                           import, layer, sample.input),
