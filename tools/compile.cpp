@@ -44,8 +44,6 @@ Result<CodeFormat> format_of(const CompileOptions& options) {
   if (extension == ".wasm" && !is_wasm) return error(fmt::format("-o {}: a .wasm is made for `--target wasm32`", path));
   if (extension == ".so" && is_wasm)
     return error(fmt::format("-o {}: there are no shared libraries of WebAssembly; write a .wasm, .o or .a", path));
-  if (extension == ".wasm" && options.test)
-    return error("--test writes a C program, which needs a .o or .a; a .wasm is tested through its JavaScript");
   if (extension == ".o" || extension == ".so" || extension == ".wasm") return CodeFormat::object;
   if (extension == ".a") return CodeFormat::archive;
   if (extension == ".s") return CodeFormat::assembly;
@@ -133,18 +131,16 @@ std::vector<std::string> class_names(const Program& program, const Vocabularies&
   return {};
 }
 
-Result<std::string> test_of(const CompileOptions& options, const Inputs& inputs, const CompiledModel& compiled,
-                            const std::string& header) {
+Result<SelfTest> test_of(const CompileOptions& options, const Inputs& inputs, const CompiledModel& compiled) {
   const Program& program = inputs.program();
   SelfTestOptions test;
-  test.header = header;
   test.seed = options.seed.value_or(program.settings.seed);
   if (inputs.session != nullptr) {
     for (const TensorInfo& tensor : compiled.interface.tensors) {
       test.weights[tensor.name] = {tensor.type.shape, inputs.session->tensor(tensor.name).to_doubles()};
     }
   }
-  return self_test(program, compiled.interface, test);
+  return make_self_test(program, compiled.interface, test);
 }
 
 // What is written besides the code: the headers and the self-test, or the JavaScript of a .wasm.
@@ -159,7 +155,13 @@ Result<std::vector<TextFile>> texts_of(const CompileOptions& options, const Inpu
   if (options.output.ends_with(".wasm")) {
     fs::path path(options.output);
     JsModule module = js_module(compiled.interface, path.filename().string(), source);
-    files.push_back({"module", path.replace_extension(".mjs").string(), std::move(module.code)});
+    path.replace_extension(".mjs");
+    files.push_back({"module", path.string(), std::move(module.code)});
+    if (options.test) {
+      TARN_TRY(const SelfTest test, test_of(options, inputs, compiled));
+      files.push_back({"test", fs::path(path).replace_extension().string() + "_test.mjs",
+                       js_program_of(test, compiled.interface, path.filename().string())});
+    }
     files.push_back({"declarations", path.replace_extension(".d.mts").string(), std::move(module.declarations)});
     return files;
   }
@@ -169,8 +171,9 @@ Result<std::vector<TextFile>> texts_of(const CompileOptions& options, const Inpu
   files.push_back(
       {"cpp_header", fs::path(header).replace_extension(".hpp").string(), cpp_header(compiled.interface, name)});
   if (options.test) {
-    TARN_TRY(std::string text, test_of(options, inputs, compiled, name));
-    files.push_back({"test", fs::path(header).replace_extension().string() + "_test.c", std::move(text)});
+    TARN_TRY(const SelfTest test, test_of(options, inputs, compiled));
+    files.push_back({"test", fs::path(header).replace_extension().string() + "_test.c",
+                     c_program_of(test, compiled.interface, name)});
   }
   return files;
 }
@@ -260,7 +263,9 @@ void add_compile(CLI::App& app, Action& action) {
   command->add_option("--data", options->data, "PATH or NAME=PATH: a file of class names instead of the model's")
       ->allow_extra_args(false);
   command->add_option("--target", options->target, "triple of the machine to make code for; default: this one");
-  command->add_flag("--test", options->test, "also OUT_test.c: a program that checks the compiled model where it runs");
+  command->add_flag(
+      "--test", options->test,
+      "also OUT_test.c (for a .wasm OUT_test.mjs): a program that checks the compiled model where it runs");
   command->callback([&action, options] { action = [options] { return compile(*options); }; });
 }
 

@@ -1,10 +1,11 @@
-// The self-test of a compiled model: a C program with inputs and the outputs that the reference evaluator gives for
-// them, to be run on the machine that the model was compiled for.
+// The self-test of a compiled model: made-up samples and what the reference evaluator gives for them, as a program to
+// be run where the model is to run.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "codegen/model_interface.h"
 #include "ir/evaluator.h"
@@ -12,14 +13,32 @@
 namespace tarn {
 
 struct SelfTestOptions {
-  std::string header;  // what the program includes
   std::uint64_t seed = 0;
   // Built-in weights, by name; the initial ones are computed where the interface has a state.
   std::map<std::string, HostTensor, std::less<>> weights;
 };
 
-// C99 text that needs no library but <stdio.h>: predicts a few samples; where the interface has them, evaluates, trains
-// three steps and predicts again. Its exit status is 0 where all results agree with those of the reference evaluator.
-Result<std::string> self_test(const Program& program, const ModelInterface& interface, const SelfTestOptions& options);
+// Calls in their order, with what they give in double precision.
+struct SelfTest {
+  struct Call {
+    enum class Function : std::uint8_t { predict, evaluate, train_step } function = Function::predict;
+    std::string when;                               // "before training"
+    std::vector<std::vector<double>> outputs = {};  // of a prediction; empty where not all numbers are finite
+    double loss = 0;                                // of the others
+  };
+  std::uint64_t seed = 0;
+  std::int64_t samples = 1;
+  std::map<std::string, std::vector<double>, std::less<>> arrays;  // inputs and targets, by name
+  std::vector<Call> calls;
+};
+
+// Predicts a few samples; where the interface has them, evaluates, trains three steps and predicts again.
+Result<SelfTest> make_self_test(const Program& program, const ModelInterface& interface,
+                                const SelfTestOptions& options);
+
+// C99 text that includes `header` and needs no library but <stdio.h>, and a module for Node that imports `module`. The
+// exit status is 0 where all results agree.
+std::string c_program_of(const SelfTest& test, const ModelInterface& interface, const std::string& header);
+std::string js_program_of(const SelfTest& test, const ModelInterface& interface, const std::string& module);
 
 }  // namespace tarn

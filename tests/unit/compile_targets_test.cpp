@@ -124,6 +124,32 @@ TEST_F(CompileTargets, WebAssemblyGetsTheBitsOfTheCodeInMemoryWithTheSameVectors
   }
 }
 
+TEST_F(CompileTargets, TheSelfTestOfWebAssemblySeesWhatIsRightAndWhatIsNot) {
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"iris", ""},
+      {"deep", ""},
+      {"iris", "--precision f64"},
+      {"iris", fmt::format("--weights '{}'", trained_weights())}};
+  for (const auto& [model, arguments] : cases) {
+    SCOPED_TRACE(model + " " + arguments);
+    const Finished compiled =
+        tarn(fmt::format("compile '{}' -o m.wasm --prefix m --target wasm32 --test {}", path_of(model), arguments));
+    ASSERT_EQ(compiled.status, 0) << compiled.output;
+    if (!has_program("node")) GTEST_SKIP() << "node";
+    const Finished ran = in_folder("node m_test.mjs");
+    EXPECT_EQ(ran.status, 0) << ran.output;
+    EXPECT_THAT(ran.output, HasSubstr("checks passed"));
+    // The same with one number of the first prediction off by a hundredth.
+    std::string text = read_text(folder_ / "m_test.mjs");
+    const std::size_t number = text.find("[", text.find("when: \"before training\"")) + 1;
+    text.insert(number, "0.01 + ");
+    std::ofstream(folder_ / "m_test.mjs") << text;
+    const Finished failed = in_folder("node m_test.mjs");
+    EXPECT_EQ(failed.status, 1) << failed.output;
+    EXPECT_THAT(failed.output, HasSubstr("before training 0: "));
+  }
+}
+
 constexpr const char* kPage = R"(<!DOCTYPE html>
 <body><script type="module">
   import { arrays, batch, load } from "./m.mjs";

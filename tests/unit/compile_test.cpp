@@ -462,7 +462,6 @@ TEST_F(Compile, WrongUseIsAnError) {
       {fmt::format("compile '{}' -o iris.o --target toaster-unknown-none", iris), 1, "toaster"},
       {fmt::format("compile '{}' -o iris.wasm", iris), 1, "--target wasm32"},
       {fmt::format("compile '{}' -o iris.so --target wasm32", iris), 1, "no shared libraries"},
-      {fmt::format("compile '{}' -o iris.wasm --target wasm32 --test", iris), 1, "needs a .o or .a"},
       {fmt::format("compile '{}' -o iris.o --header iris.hpp", iris), 1, "--header"},
       {fmt::format("compile '{}' -o iris.o --weights '{}' --functions pack", iris, trained_weights()), 1,
        "needs a state"},
