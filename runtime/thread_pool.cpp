@@ -159,7 +159,7 @@ PoolLease::~PoolLease() {
 
 int useful_threads(const ProgramPlan& plan, int asked) {
   if (!is_shared(plan)) return 1;
-  return asked > 0 ? asked : available_cores();
+  return std::min(asked > 0 ? asked : available_cores(), kMostThreads);
 }
 
 }  // namespace tarn

@@ -193,6 +193,43 @@ TEST(Misuse, ValuesBeyondWhatAnInputMeansAreNoDanger) {
   EXPECT_THROW(session.predictor()(i.data(), y, 1), tarn::ArgumentError);
 }
 
+TEST(Misuse, IndicesOutsideOfTheirTableAreNamed) {
+  tarn::Session session(tarn::compile(R"(model m {
+    input  i[2]: i32
+    output y = i |> embedding(5, 3) |> flatten() |> dense(1)
+  }
+  train {
+    target t[1]
+    loss mean_squared_error(y, t)
+    optimizer sgd(lr = 0.1)
+    epochs 1
+    batch 2
+  })"));
+  const std::vector<float> t = {1, 2};
+  const auto before = floats(session.weight("dense_1.kernel"));
+  for (const std::int32_t wrong : {-1, 5, std::numeric_limits<std::int32_t>::min()}) {
+    const std::vector<std::int32_t> i = {4, 0, 1, wrong};
+    const std::string message = "'i' holds " + std::to_string(wrong) + "; its values must lie between 0 and 4";
+    const auto expect_refusal = [&](const auto& call) {
+      try {
+        call();
+        ADD_FAILURE() << "no error";
+      } catch (const tarn::ArgumentError& error) {
+        EXPECT_THAT(error.what(), HasSubstr(message));
+      }
+    };
+    expect_refusal([&] { session.predict({{"i", i}}); });
+    expect_refusal([&] { session.evaluate({{"i", i}, {"t", t}}); });
+    expect_refusal([&] { session.train_on_batch({{"i", i}, {"t", t}}); });
+    expect_refusal([&] { session.fit({{"i", i}, {"t", t}}); });
+    // A predictor does not look, and reads the table's first or last row instead.
+    float y[2];
+    session.predictor()(i.data(), y, 2);
+    EXPECT_TRUE(std::isfinite(y[0]) && std::isfinite(y[1]));
+  }
+  EXPECT_EQ(floats(session.weight("dense_1.kernel")), before);
+}
+
 struct CMisuse {
   const char* what;
   std::function<tarn_status()> call;

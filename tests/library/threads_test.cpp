@@ -124,6 +124,43 @@ TEST(Threads, PredictionsDuringTrainingSeeWholeEpochs) {
   EXPECT_EQ(predicted(session), expected.back());
 }
 
+// Layers so large that their kernels are shared among threads.
+constexpr const char* kLarge = R"(model large {
+  input  x[256]
+  output y = x |> dense(256, tanh) |> dense(256, tanh) |> dense(1)
+}
+train {
+  target t[1]
+  loss mean_squared_error(y, t)
+  optimizer adam(lr = 0.001)
+  epochs 2
+  batch 128
+})";
+
+TEST(Threads, SharedKernelsGiveTheSameWhoeverElsePredicts) {
+  constexpr std::size_t kSamples = 300;
+  std::vector<float> x(kSamples * 256), t(kSamples);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 31 % 97) / 97;
+  for (std::size_t i = 0; i < t.size(); ++i) t[i] = static_cast<float>(i % 7) / 7;
+  const tarn::Model model = tarn::compile(kLarge);
+  const auto trained = [&](int threads) {
+    tarn::Session session(model, {.seed = 4, .threads = threads});
+    std::atomic<bool> done{false};
+    std::vector<std::thread> others;
+    for (int id = 0; id < 2; ++id) {
+      others.emplace_back([&] {
+        while (!done) session.predict({{"x", x}});
+      });
+    }
+    session.fit({{"x", x}, {"t", t}});
+    done = true;
+    for (std::thread& other : others) other.join();
+    return floats(session.predict({{"x", x}})["y"]);
+  };
+  const std::vector<float> alone = trained(1);
+  for (const int threads : {2, 4}) EXPECT_EQ(trained(threads), alone) << threads << " threads";
+}
+
 TEST(Threads, ModelsCompileAndTrainInManyThreadsAsInOne) {
   const Samples samples(24);
   const auto trained = [&] {
