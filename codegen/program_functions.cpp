@@ -9,6 +9,7 @@
 
 #include "codegen/calls_in_parts.h"
 #include "codegen/contraction_kernels.h"
+#include "codegen/contraction_tiles.h"
 #include "codegen/kernel_calls.h"
 #include "codegen/loop_kernels.h"
 #include "codegen/loops.h"
@@ -479,17 +480,26 @@ llvm::Function* ProgramFunctionEmitter::gather_function(bool words) {
   const auto lanes = static_cast<unsigned>(words ? emission_.machine.target.vector_bytes / 4 : 1);
   llvm::Type* const vector = with_lanes(element, lanes);
   const llvm::Align align(words ? 4 : 1);
+  const auto address_of_row = [&](llvm::Value* row) {
+    llvm::Value* const place = b.CreateGEP(b.getInt32Ty(), function->getArg(2), row);
+    llvm::Value* const chosen = b.CreateZExt(b.CreateAlignedLoad(b.getInt32Ty(), place, llvm::Align(4)), i64);
+    return b.CreateGEP(element, source, b.CreateMul(chosen, length));
+  };
+  // Rows come from anywhere in memory: they are asked for while some thousand bytes before them are copied.
+  constexpr std::uint64_t kElementsAhead = 2048;
+  llvm::Value* const rows_ahead = b.CreateAdd(b.CreateUDiv(b.getInt64(kElementsAhead), length), b.getInt64(1));
+  llvm::Value* const last = b.CreateSub(function->getArg(3), b.getInt64(1));
   emit_loop(
       b, {b.getInt64(0), function->getArg(3)}, 1, {function->getArg(0)}, [&](llvm::Value* row, const Carried& at) {
-        llvm::Value* const chosen = b.CreateZExt(
-            b.CreateAlignedLoad(b.getInt32Ty(), b.CreateGEP(b.getInt32Ty(), function->getArg(2), row), llvm::Align(4)),
-            i64);
-        llvm::Value* const from = b.CreateGEP(element, source, b.CreateMul(chosen, length));
+        llvm::Value* const from = address_of_row(row);
+        llvm::Value* const ahead = b.CreateBinaryIntrinsic(llvm::Intrinsic::umin, b.CreateAdd(row, rows_ahead), last);
+        llvm::Value* const next = lanes == 1 ? nullptr : address_of_row(ahead);
         emit_vector_loop(
             emission_, b, {b.getInt64(0), length}, lanes, {},
             [&](llvm::Value* index, llvm::Value* mask, const Carried&) {
               llvm::Value *const read = b.CreateGEP(element, from, index), *const write =
                                                                                b.CreateGEP(element, at[0], index);
+              if (next != nullptr) emit_prefetch(b, b.CreateGEP(element, next, index));
               if (mask == nullptr) {
                 b.CreateAlignedStore(b.CreateAlignedLoad(vector, read, align), write, align);
               } else {
