@@ -15,6 +15,8 @@ namespace tarn {
 
 namespace {
 
+constexpr std::int64_t kLineBytes = 64;
+
 class ContractionEmitter {
  public:
   ContractionEmitter(KernelFunction& function, const ContractionKernel& kernel)
@@ -75,7 +77,11 @@ class ContractionEmitter {
                       unsigned tile_rows, llvm::Value* a, llvm::Value* count, const Sources& sources);
   llvm::Value* address_of(const Source& source, const ColumnTile& tile);
   void find_prefetched();
+  void start_fetch_list();
+  void set_fetched(std::int64_t position, llvm::Value* addresses);
   void emit_fetch_list(const Panel& panel, const ColumnTile& tile, llvm::Value* row);
+  llvm::Value* lines_from(llvm::Value* address, std::int64_t lines);
+  void emit_fetched_rows(const Panel& panel, const ColumnTile& tile, llvm::Value* row);
   void emit_streamed_rows();
   void emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows, llvm::Value* count);
   void clear_product(const Rows& rows);
@@ -113,6 +119,7 @@ class ContractionEmitter {
   llvm::Value *columns_ = nullptr, *inner_ = nullptr;
   Range row_range_, column_range_, outer_range_;  // this call's, also of batch axis number 0
   llvm::Value *product_ = nullptr, *packed_ = nullptr, *fetched_ = nullptr;
+  llvm::Value *next_count_ = nullptr, *next_rows_ = nullptr, *next_array_ = nullptr;  // of the next batch
   Nest nest_;
   BodyEmitter* epilogue_ = nullptr;
   llvm::Value *product_row_ = nullptr, *product_column_ = nullptr;  // first ones in the scratch
@@ -170,12 +177,7 @@ void ContractionEmitter::emit() {
   product_ = function_.scratch();
   fetched_ = byte_address(b_, product_, schedule_.product_bytes);
   packed_ = byte_address(b_, fetched_, schedule_.fetched_bytes);
-  if (!prefetched_.empty()) {
-    llvm::Value* const nothing = b_.CreateVectorSplat(8, b_.CreatePtrToInt(fetched_, b_.getInt64Ty()));
-    for (std::int64_t i = 0; i < kFetchedLines; i += 8) {
-      b_.CreateAlignedStore(nothing, byte_address(b_, fetched_, 8 * i), llvm::Align(8));
-    }
-  }
+  if (!prefetched_.empty()) start_fetch_list();
   epilogue.emit_level(-1);
   emit_batch(0, function_.address(kernel_.a, size_), function_.address(kernel_.b, size_));
 }
@@ -452,10 +454,28 @@ void ContractionEmitter::find_prefetched() {
   }
 }
 
+void ContractionEmitter::start_fetch_list() {
+  llvm::Value* const nothing = b_.CreateVectorSplat(8, b_.CreatePtrToInt(fetched_, b_.getInt64Ty()));
+  for (std::int64_t i = 0; i < kFetchedLines; i += 8) set_fetched(i, nothing);
+  const Buffer& buffer = function_.emission.plan.buffers[kernel_.a.buffer];
+  if (buffer.space != Space::input || !kernel_.inner.times_batch || !kernel_.batch.empty()) return;
+  // A product that sums over the samples of an input: the rows that the next batch will be gathered from.
+  const auto pointer = [&](llvm::Value* number) { return b_.CreateIntToPtr(number, function_.emission.pointer()); };
+  next_count_ = function_.frame_slot(kFrameNextCount);
+  llvm::Value* const some = b_.CreateICmpNE(next_count_, function_.integer(0));
+  next_rows_ = b_.CreateSelect(some, pointer(function_.frame_slot(kFrameNextRows)), function_.frame);
+  llvm::Value* const arrays = b_.CreateSelect(some, pointer(function_.frame_slot(kFrameArrays)), function_.frame);
+  llvm::Type* const type = function_.emission.pointer();
+  next_array_ = b_.CreateAlignedLoad(type, b_.CreateConstGEP1_64(type, arrays, buffer.index), llvm::Align(4));
+}
+
+void ContractionEmitter::set_fetched(std::int64_t position, llvm::Value* addresses) {
+  b_.CreateAlignedStore(addresses, byte_address(b_, fetched_, 8 * position), llvm::Align(8));
+}
+
 // The lines that the epilogue of the next tile wants: the tile to come asks for one of them at a time, which leaves
 // room for its own loads.
 void ContractionEmitter::emit_fetch_list(const Panel& panel, const ColumnTile& tile, llvm::Value* row) {
-  constexpr std::int64_t kLine = 64;
   llvm::Value *number = function_.integer(0), *next_row = b_.CreateAdd(row, function_.integer(schedule_.tile_rows));
   if (schedule_.tiles() > 1) {
     llvm::Value* const following = b_.CreateAdd(tile.number, function_.integer(1));
@@ -466,24 +486,54 @@ void ContractionEmitter::emit_fetch_list(const Panel& panel, const ColumnTile& t
   llvm::Value* const column = multiply_add(b_, number, schedule_.tile_columns(), panel.first);
   std::int64_t position = 0;
   for (const Access* access : prefetched_) {
-    const Buffer& buffer = function_.emission.plan.buffers[access->buffer];
-    const auto size = static_cast<std::int64_t>(size_of(buffer.dtype));
-    const std::int64_t lines = std::max<std::int64_t>(schedule_.tile_columns() * size / kLine, 1);
-    if (position + lines * schedule_.tile_rows > kFetchedLines) break;
+    const auto size = static_cast<std::int64_t>(size_of(function_.emission.plan.buffers[access->buffer].dtype));
+    const std::int64_t lines = std::max<std::int64_t>(schedule_.tile_columns() * size / kLineBytes, 1);
+    if (position + lines * schedule_.tile_rows > kFetchedLines - kFetchedOfNext) break;
     llvm::Value* const start = function_.address(*access, size);
     llvm::Value* const first = move(move(start, next_row, access->at.strides[0] * size), column, size);
-    std::vector<llvm::Constant*> steps;
-    for (std::int64_t line = 0; line < lines; ++line)
-      steps.push_back(b_.getInt64(static_cast<std::uint64_t>(line * kLine)));
-    const auto width = static_cast<unsigned>(lines);
-    llvm::Value* addresses = b_.CreateAdd(b_.CreateVectorSplat(width, b_.CreatePtrToInt(first, b_.getInt64Ty())),
-                                          llvm::ConstantVector::get(steps));
-    llvm::Value* const stride = b_.CreateVectorSplat(width, function_.integer(access->at.strides[0] * size));
+    llvm::Value* addresses = lines_from(first, lines);
+    llvm::Value* const stride =
+        b_.CreateVectorSplat(static_cast<unsigned>(lines), function_.integer(access->at.strides[0] * size));
     for (unsigned i = 0; i < schedule_.tile_rows; ++i) {
       if (i > 0) addresses = b_.CreateAdd(addresses, stride);
-      b_.CreateAlignedStore(addresses, byte_address(b_, fetched_, 8 * position), llvm::Align(8));
+      set_fetched(position, addresses);
       position += lines;
     }
+  }
+  if (next_count_ != nullptr) emit_fetched_rows(panel, tile, row);
+}
+
+// Addresses of cache lines that follow each other.
+llvm::Value* ContractionEmitter::lines_from(llvm::Value* address, std::int64_t lines) {
+  std::vector<llvm::Constant*> steps;
+  steps.reserve(static_cast<std::size_t>(lines));
+  for (std::int64_t line = 0; line < lines; ++line) {
+    steps.push_back(b_.getInt64(static_cast<std::uint64_t>(line * kLineBytes)));
+  }
+  llvm::Value* const first = b_.CreatePtrToInt(address, b_.getInt64Ty());
+  return b_.CreateAdd(b_.CreateVectorSplat(static_cast<unsigned>(lines), first), llvm::ConstantVector::get(steps));
+}
+
+// Every tile of the first panel fetches some lines of one row of the next batch.
+void ContractionEmitter::emit_fetched_rows(const Panel& panel, const ColumnTile& tile, llvm::Value* row) {
+  constexpr std::int64_t kVector = 8;
+  const std::int64_t row_bytes = a_inner_stride(), pieces = (row_bytes - 1) / (kFetchedOfNext * kLineBytes) + 1;
+  llvm::Value* const row_tile = b_.CreateUDiv(row, function_.integer(schedule_.tile_rows));
+  llvm::Value* const piece = b_.CreateAdd(b_.CreateMul(row_tile, function_.integer(schedule_.tiles())), tile.number);
+  llvm::Value* const sample = b_.CreateUDiv(piece, function_.integer(pieces));
+  llvm::Value* const any =
+      b_.CreateAnd(b_.CreateICmpULT(sample, next_count_), b_.CreateICmpEQ(panel.begin, function_.integer(0)));
+  llvm::Type* const i32 = b_.getInt32Ty();
+  llvm::Value* const place = b_.CreateGEP(i32, next_rows_, b_.CreateSelect(any, sample, function_.integer(0)));
+  llvm::Value* const chosen = b_.CreateZExt(b_.CreateAlignedLoad(i32, place, llvm::Align(4)), b_.getInt64Ty());
+  llvm::Value* const begin = b_.CreateSelect(any, move(next_array_, chosen, row_bytes), fetched_);
+  const auto number = [&](llvm::Value* address) { return b_.CreatePtrToInt(address, b_.getInt64Ty()); };
+  llvm::Value* const last = b_.CreateVectorSplat(kVector, number(byte_address(b_, begin, row_bytes - 1)));
+  llvm::Value* const in_row = b_.CreateURem(piece, function_.integer(pieces));
+  llvm::Value* const first = move(begin, in_row, kFetchedOfNext * kLineBytes);
+  for (std::int64_t i = 0; i < kFetchedOfNext; i += kVector) {
+    llvm::Value* const lines = lines_from(byte_address(b_, first, i * kLineBytes), kVector);
+    set_fetched(kFetchedLines - kFetchedOfNext + i, minimum(lines, last));
   }
 }
 
@@ -496,7 +546,7 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
     shape.last_lanes =
         static_cast<unsigned>(kernel_.columns.constant - (schedule_.tile_vectors - 1) * std::int64_t{schedule_.lanes});
   }
-  shape.fetches = tile_rows > 1 && !prefetched_.empty();
+  if (tile_rows > 1 && !prefetched_.empty()) shape.fetches = schedule_.fetches;
   llvm::Function* const tile_of_rest = tile_function(function_.emission, shape);
   llvm::Value *callee = tile_of_rest, *address = address_of(sources.rest, tile), *k_stride = sources.rest.k_stride;
   llvm::Value* packed = llvm::PoisonValue::get(function_.emission.pointer());
@@ -512,7 +562,7 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
   }
   llvm::Value* const product_row = move(product_, b_.CreateSub(row, rows.begin), schedule_.product_row * size_);
   llvm::Value* const product_tile = schedule_.tile_epilogue ? product_row : move(product_row, tile.begin, size_);
-  if (shape.fetches) emit_fetch_list(panel, tile, row);
+  if (shape.fetches > 0) emit_fetch_list(panel, tile, row);
   b_.CreateCall(
       tile_of_rest->getFunctionType(), callee,
       {move(a, row, row_stride()), function_.integer(row_stride()), function_.integer(a_inner_stride()), address,

@@ -111,7 +111,10 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
   schedule.tile_epilogue = !schedule.several_blocks && !one_column && extents.inner >= kLongSum &&
                            extents.rows * extents.columns >= kManyElements;
   if (schedule.tile_epilogue) {
-    if (kernel.batch.empty() && extents.rows * extents.columns >= kLarge) schedule.fetched_bytes = kFetchedLines * 8;
+    if (kernel.batch.empty() && extents.rows * extents.columns >= kLarge) {
+      schedule.fetched_bytes = kFetchedLines * 8;
+      schedule.fetches = extents.inner >= kFetchedLines ? 1 : extents.inner >= kFetchedLines / 2 ? 2 : 4;
+    }
     schedule.row_block = round_up(extents.rows, schedule.tile_rows);
     return;
   }

@@ -39,6 +39,7 @@ struct ContractionSchedule {
   bool several_blocks = false;   // k may be longer than that
   std::int64_t row_block = 1;    // a multiple of tile_rows
   bool tile_epilogue = false;    // the epilogue follows every tile, not every block of rows
+  unsigned fetches = 0;          // lines that a tile asks for with every k
   bool streams = false;          // up to kStreamedRows rows go through b without tiles
   // Bytes of scratch memory behind the arena: the product of a tile or a block of rows; where what the epilogue reads
   // is too much for caches, addresses of lines to fetch; the packed panel.
@@ -60,8 +61,9 @@ inline constexpr std::int64_t kPackingRows = 16;
 // Rows up to which a large b is streamed.
 inline constexpr std::int64_t kStreamedRows = 3;
 
-// Addresses of cache lines in a list for a tile to ask for, one with every k: a power of two, to go round in it.
-inline constexpr std::int64_t kFetchedLines = 128;
+// Addresses of cache lines in a list for a tile to ask for, a few with every k: a power of two, to go round in it. The
+// last ones are for rows of the next batch.
+inline constexpr std::int64_t kFetchedLines = 128, kFetchedOfNext = 32;
 
 // Scratch memory that the kernels of a plan need behind its arena; 64-byte aligned.
 std::int64_t scratch_bytes(const KernelPlan& plan, const Target& target);

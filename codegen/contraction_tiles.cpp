@@ -93,10 +93,12 @@ void emit_tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function
         b.CreateAlignedStore(b_vectors[j], byte_address(b, row, j * vector_bytes), align);
       }
     }
-    if (shape.fetches) {
+    for (unsigned i = 0; i < shape.fetches; ++i) {
+      llvm::Value* const number = b.CreateAdd(b.CreateMul(k, b.getInt64(shape.fetches)), b.getInt64(i));
       llvm::Value* const place =
-          b.CreateGEP(b.getInt64Ty(), function->getArg(9), b.CreateAnd(k, b.getInt64(kFetchedLines - 1)));
-      emit_prefetch(b, b.CreateIntToPtr(b.CreateAlignedLoad(b.getInt64Ty(), place, llvm::Align(8)), b.getPtrTy()));
+          b.CreateGEP(b.getInt64Ty(), function->getArg(9), b.CreateAnd(number, b.getInt64(kFetchedLines - 1)));
+      emit_prefetch(b, b.CreateIntToPtr(b.CreateAlignedLoad(b.getInt64Ty(), place, llvm::Align(8)), e.pointer()),
+                    /*soon=*/false);
     }
     for (unsigned row = 0; row < shape.rows; ++row) {
       llvm::Value* const address = row == 0 ? a_at : offset(b, a_at, offsets[row]);
@@ -218,16 +220,17 @@ void emit_dot(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function,
 
 }  // namespace
 
-void emit_prefetch(llvm::IRBuilderBase& builder, llvm::Value* address) {
-  // To read, to be kept in all caches, of data.
+void emit_prefetch(llvm::IRBuilderBase& builder, llvm::Value* address, bool soon) {
+  // To read, to be kept in all caches or all but the first, of data.
   builder.CreateIntrinsic(llvm::Intrinsic::prefetch, {address->getType()},
-                          {address, builder.getInt32(0), builder.getInt32(3), builder.getInt32(1)});
+                          {address, builder.getInt32(0), builder.getInt32(soon ? 3 : 2), builder.getInt32(1)});
 }
 
 llvm::Function* tile_function(const Emission& emission, const TileShape& shape) {
-  const std::string name = fmt::format("tile.{}.{}x{}x{}.{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors,
-                                       shape.lanes, shape.last_lanes, shape.accumulates ? ".accumulate" : "",
-                                       shape.packs ? ".pack" : "", shape.fetches ? ".fetch" : "");
+  const std::string name =
+      fmt::format("tile.{}.{}x{}x{}.{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
+                  shape.last_lanes, shape.accumulates ? ".accumulate" : "", shape.packs ? ".pack" : "",
+                  shape.fetches > 0 ? fmt::format(".fetch{}", shape.fetches) : "");
   if (llvm::Function* const known = emission.module.getFunction(name)) return known;
   llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
   llvm::Function* const function = make_internal_function(

@@ -11,7 +11,7 @@ struct TileShape {
   unsigned last_lanes = 1;  // lanes of the last vector of a row of b that may be read
   bool accumulates = false;
   bool packs = false;
-  bool fetches = false;
+  unsigned fetches = 0;  // lines asked for with every k
 };
 
 // void (a, a row stride, a k stride, b, b k stride, count, c, c row stride, packed, fetched): c[m, n] = (c[m, n] +) sum
@@ -40,7 +40,7 @@ llvm::Function* stream_function(const Emission& emission, DType dtype, unsigned 
 // column stride is one element.
 llvm::Function* pack_function(const Emission& emission, DType dtype, unsigned lanes, unsigned width, bool contiguous);
 
-// Asks for the cache line at an address, which need not be one that may be read.
-void emit_prefetch(llvm::IRBuilderBase& builder, llvm::Value* address);
+// Asks for the cache line at an address, which need not be one that may be read. `soon`: before much else is read.
+void emit_prefetch(llvm::IRBuilderBase& builder, llvm::Value* address, bool soon = true);
 
 }  // namespace tarn

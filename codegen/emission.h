@@ -21,7 +21,17 @@
 namespace tarn {
 
 // Slots of the frame, 8 bytes each; pointers to the rows of inputs, then of outputs, follow.
-enum FrameSlot : std::uint32_t { kFrameKey, kFrameStep, kFrameFirstSample, kFramePointers };
+// The slots from kFrameArrays to kFrameNextCount say which rows the next batch will be gathered from: the caller's
+// arrays, numbers of rows in them, and how many (0 where none are known).
+enum FrameSlot : std::uint32_t {
+  kFrameKey,
+  kFrameStep,
+  kFrameFirstSample,
+  kFrameArrays,
+  kFrameNextRows,
+  kFrameNextCount,
+  kFramePointers
+};
 
 struct Emission {
   const KernelPlan& plan;

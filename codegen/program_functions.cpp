@@ -108,6 +108,8 @@ class ProgramFunctionEmitter {
   void emit_guard(const FiniteGuard& guard);
   void set_frame(std::uint32_t slot, llvm::Value* value);
   void set_key_and_step(llvm::Value* first_sample);
+  // Where the batch after this one begins.
+  void set_next_rows(llvm::Value* position);
   llvm::Function* gather_function(bool words);
   // A part of what gather_function does: (order, target, source, unused, rows, unused, part, parts).
   llvm::Function* gather_in_parts_function(std::size_t input, std::uint64_t sample_bytes);
@@ -217,6 +219,16 @@ void ProgramFunctionEmitter::set_key_and_step(llvm::Value* first_sample) {
   set_frame(kFrameKey, key_);
   set_frame(kFrameStep, step);
   set_frame(kFrameFirstSample, first_sample);
+  set_frame(kFrameNextCount, b_.getInt64(0));
+}
+
+void ProgramFunctionEmitter::set_next_rows(llvm::Value* position) {
+  llvm::Value* const order = argument("order");
+  llvm::Value* const left = b_.CreateBinaryIntrinsic(llvm::Intrinsic::umin, b_.CreateSub(argument("rows"), position),
+                                                     b_.getInt64(static_cast<std::uint64_t>(emission_.plan.max_batch)));
+  set_frame(kFrameArrays, argument("arrays"));
+  set_frame(kFrameNextRows, b_.CreateGEP(b_.getInt32Ty(), order, position));
+  set_frame(kFrameNextCount, b_.CreateSelect(b_.CreateIsNull(order), b_.getInt64(0), left));
 }
 
 llvm::Value* ProgramFunctionEmitter::space_base(const Buffer& buffer) {
@@ -382,6 +394,7 @@ void ProgramFunctionEmitter::emit_batch(llvm::Value* position, llvm::Value* cont
   }
   set_key_and_step(first_sample);
   emit_inputs(position, count, control);
+  if (name_ == "train") set_next_rows(b_.CreateAdd(position, count));
   if (name_ == "predict") emit_outputs(position);
   emit_calls(count, control);
   llvm::Value* const done = byte_address(b_, control, kBatchesDone);
@@ -499,7 +512,7 @@ llvm::Function* ProgramFunctionEmitter::gather_function(bool words) {
             [&](llvm::Value* index, llvm::Value* mask, const Carried&) {
               llvm::Value *const read = b.CreateGEP(element, from, index), *const write =
                                                                                b.CreateGEP(element, at[0], index);
-              if (next != nullptr) emit_prefetch(b, b.CreateGEP(element, next, index));
+              if (next != nullptr) emit_prefetch(b, b.CreateGEP(element, next, index), /*soon=*/false);
               if (mask == nullptr) {
                 b.CreateAlignedStore(b.CreateAlignedLoad(vector, read, align), write, align);
               } else {
