@@ -71,6 +71,8 @@ def set_up(arguments):
     python = home / "venv/bin/python"
     failed = {}
     if not arguments.no_install:
+        # Without them the rows of Debian's peers say so.
+        subprocess.run(["bash", "-c", "source tools/set_up.sh && install_packages benchmarks"], cwd=ROOT)
         if not python.exists():
             subprocess.run([sys.executable, "-m", "venv", home / "venv"], check=True)
         for peer, packages in PACKAGES.items():
