@@ -141,6 +141,12 @@ void HeaderWriter::size_macros() {
   put("/* Bytes of workspace for any function, and for {}_predict alone. */\n", name());
   put("#define {}_WORKSPACE_BYTES {}\n", macro(), api_.workspace_bytes);
   put("#define {}_PREDICT_WORKSPACE_BYTES {}\n", macro(), api_.predict_workspace_bytes);
+  if (api_.has_train) {
+    put("/* Threads that {}_train_epoch can be shared among: `--threads` of the compiler, or 1 where that would not "
+        "pay. "
+        "*/\n#define {}_THREADS {}\n",
+        name(), macro(), api_.threads);
+  }
   if (!api_.has_train && !api_.has_evaluate) return;
   put("\n/* Numbers that `metrics` has room for:");
   for (const MetricInfo& metric : api_.metrics) {
@@ -186,16 +192,16 @@ typedef struct {0}_tensor_info {{
 /* Shared with whoever watches an epoch from another thread or a signal handler. Start from zeros: {0}_control c = {{0}}; */
 typedef struct {0}_control {{
   volatile int32_t stop;          /* set to 1: the epoch ends before its next batch */
-  int32_t reserved;               /* 0 */
+  int32_t threads;                /* that parallel_for has, at most {1}_THREADS; 0: it is not called */
   volatile uint64_t batches_done; /* set to 0 at the start, counted up after every batch */
-  uint64_t reserved_2;            /* 0 */
-  /* Calls body(argument, i) for every i below count, in any order, on any threads. May be NULL: this code runs on the
-   * thread of the caller, and does not call it. */
+  uint64_t reserved;              /* 0 */
+  /* Calls body(argument, i) for every i below count, in any order, on any threads, and returns when all have returned.
+   * NULL: all is done on the thread of the caller. The results are the same. */
   void (*parallel_for)(void* context, size_t count, void (*body)(void* argument, size_t i), void* argument);
   void* context;
 }} {0}_control;
 )",
-      name());
+      name(), macro());
 }
 
 std::string HeaderWriter::parameters(const std::vector<InterfaceArray>& arrays, bool written) const {

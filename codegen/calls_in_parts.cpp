@@ -52,7 +52,10 @@ llvm::Function* share_function(const Emission& emission) {
   const auto field = [&](llvm::Type* type, std::size_t offset) {
     return b.CreateLoad(type, byte_address(b, control, static_cast<std::int64_t>(offset)));
   };
-  llvm::Value* const threads = b.CreateSExt(field(b.getInt32Ty(), offsetof(Control, threads)), i64);
+  // There is scratch memory for no more.
+  llvm::Value* const threads = b.CreateBinaryIntrinsic(
+      llvm::Intrinsic::smin, b.CreateSExt(field(b.getInt32Ty(), offsetof(Control, threads)), i64),
+      b.getInt64(static_cast<std::uint64_t>(emission.machine.most_threads)));
   llvm::Value* const parallel_for = field(pointer, offsetof(Control, parallel_for));
   llvm::Value* const given = b.CreateAnd(b.CreateICmpSGT(threads, b.getInt64(1)), b.CreateIsNotNull(parallel_for));
   llvm::BasicBlock* const shared = llvm::BasicBlock::Create(emission.context(), "shared", function);

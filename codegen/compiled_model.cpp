@@ -89,8 +89,8 @@ class StackBound {
     std::uint64_t deepest = kRedZone;
     for (const llvm::Instruction& instruction : llvm::instructions(function)) {
       const auto* call = llvm::dyn_cast<llvm::CallInst>(&instruction);
-      if (call == nullptr || call->getCalledFunction() == nullptr) continue;
-      deepest = std::max(deepest, of(*call->getCalledFunction()));
+      if (call == nullptr) continue;
+      for (const llvm::Function* callee : callees_of(*call)) deepest = std::max(deepest, of(*callee));
     }
     const auto frame = frames_.bytes.find(&function);
     const std::uint64_t own = frame == frames_.bytes.end() ? 0 : frame->second;
@@ -98,6 +98,19 @@ class StackBound {
   }
 
  private:
+  // Where an address is called: all functions of that type whose addresses are taken. What a caller's parallel_for has
+  // on the stack is the caller's business.
+  static std::vector<const llvm::Function*> callees_of(const llvm::CallInst& call) {
+    if (call.getCalledFunction() != nullptr) return {call.getCalledFunction()};
+    std::vector<const llvm::Function*> callees;
+    for (const llvm::Function& function : *call.getModule()) {
+      if (function.getFunctionType() == call.getFunctionType() && function.hasAddressTaken()) {
+        callees.push_back(&function);
+      }
+    }
+    return callees;
+  }
+
   const FrameSizes& frames_;
   std::map<const llvm::Function*, std::uint64_t> bounds_;
 };
@@ -148,6 +161,9 @@ Result<Version> make_version(const Program& program, const CpuVersion& given, co
   std::erase_if(version.plan.plans, [&](const auto& entry) { return std::ranges::count(graphs, entry.first) == 0; });
   // Once more, for a workspace that only what is wanted needs.
   TARN_TRY(version.interface, model_interface(program, version.plan, version.machine.target, request));
+  if (version.machine.llvm->createDataLayout().getPointerSize() != 8 && request.threads > 1)
+    return error("--threads: only code for machines with pointers of 8 bytes is shared among threads");
+  version.machine.most_threads = version.interface.threads;
   return version;
 }
 

@@ -19,7 +19,8 @@ struct Machine {
   bool single_rest = false;
   bool fast_math = false;
   bool count_ticks = false;
-  bool shares_kernels = false;  // Control::parallel_for may be given
+  // Threads that Control::parallel_for may share kernels among; 1: no code for it is made.
+  int most_threads = 1;
 };
 
 // A fresh machine; not to be shared between threads. Fails where the triple or the CPU is unknown to this build.

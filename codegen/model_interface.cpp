@@ -267,10 +267,14 @@ class InterfaceMaker {
     api_.init_scratch = state_bytes(program_);
     api_.state_bytes = api_.init_scratch + (api_.has_init ? arena_of("init") : 0);
     api_.packed_bytes = packed_bytes();
+    const auto train = plan_.plans.find("train");
+    if (api_.has_train && train != plan_.plans.end() && is_shared(train->second)) api_.threads = request_.threads;
     api_.predict_workspace_bytes = std::max(arena_of("predict"), kInterfaceAlignment);
     api_.workspace_bytes = api_.predict_workspace_bytes;
     if (!api_.has_train && !api_.has_evaluate && !api_.has_adapt) return;
-    api_.metric_values = aligned(workspace_layout(program_, plan_, target_).bytes);
+    const WorkspaceLayout layout = workspace_layout(program_, plan_, target_);
+    const auto others = static_cast<std::uint64_t>(api_.threads - 1);
+    api_.metric_values = aligned(layout.bytes + others * layout.scratch);
     const auto values = static_cast<std::uint64_t>(api_.metric_count + 1);
     api_.workspace_bytes = std::max(api_.workspace_bytes, api_.metric_values + aligned(values * sizeof(double)));
   }

@@ -37,6 +37,7 @@ struct ModelInterface {
   bool is_baked = false;    // weights are constants of the code: predict takes no state
   DType real = DType::f32;  // of losses and metrics
   std::int64_t batch = 1;
+  int threads = 1;  // that training can be shared among
   std::uint64_t state_bytes = 0;
   // Where the temporaries of init lie: behind the tensors of the state, since init is given no workspace.
   std::uint64_t init_scratch = 0;
@@ -64,6 +65,7 @@ struct InterfaceRequest {
   std::vector<std::string> functions;  // of interface_functions(); empty: all that the program has
   std::vector<std::string> class_names;
   bool bake_weights = false;
+  int threads = 1;  // to share training among, where it is worth it
 };
 
 // Errors: a prefix that is no identifier, functions that do not exist or that the program has no graph for, functions

@@ -90,7 +90,7 @@ class JitProgram : public NativeProgram {
       if (const std::optional<std::string> object = options_.store->find(key)) return load_object(*object);
     }
     TARN_TRY(Machine machine, make_machine(options_));
-    machine.shares_kernels = true;
+    machine.most_threads = kMostThreads;
     const Unit unit = make_unit(program_, plan_, names, machine, options_, /*readable=*/false);
     const llvm::SmallVector<char, 0> object = emit_code(*unit.module, machine);
     if (!key.empty()) options_.store->keep(key, {object.data(), object.size()});
@@ -145,7 +145,7 @@ Result<Machine> machine_for(const ProgramPlan& plan, const std::string& function
     return error(fmt::format("the program has no function '{}'", function));
   }
   TARN_TRY(Machine machine, make_machine(options));
-  machine.shares_kernels = true;
+  machine.most_threads = kMostThreads;
   return machine;
 }
 

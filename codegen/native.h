@@ -43,6 +43,9 @@ struct Control {
   std::uint64_t* kernel_ticks = nullptr;
 };
 
+// The most threads that code in memory can be shared among.
+inline constexpr int kMostThreads = 1024;
+
 enum class Outcome : std::int32_t {
   done = 0,
   stopped = 1,     // by Control::stop; batches_done tells after how many

@@ -72,7 +72,7 @@ class ProgramFunctionEmitter {
     const bool runs_once = name == "init" || name == "report";
     emission_.optimize = !runs_once || points(emission_.plan) > kManyPoints;
     emission_.small = runs_once && machine.single_rest && points(emission_.plan) <= kFewPoints;
-    emission_.splits = !runs_once && machine.shares_kernels;
+    emission_.splits = !runs_once && machine.most_threads > 1;
     emission_.other_scratch = layout_.bytes;
     emission_.scratch_bytes = layout_.scratch;
     shapes_ =

@@ -334,11 +334,13 @@ std::optional<Split> split_of(const Kernel& kernel) {
   return std::nullopt;
 }
 
+bool is_shared(const KernelPlan& plan) {
+  return std::any_of(plan.kernels.begin(), plan.kernels.end(),
+                     [](const Kernel& kernel) { return split_of(kernel).has_value(); });
+}
+
 bool is_shared(const ProgramPlan& plan) {
-  return std::any_of(plan.plans.begin(), plan.plans.end(), [](const auto& named) {
-    return std::any_of(named.second.kernels.begin(), named.second.kernels.end(),
-                       [](const Kernel& kernel) { return split_of(kernel).has_value(); });
-  });
+  return std::any_of(plan.plans.begin(), plan.plans.end(), [](const auto& named) { return is_shared(named.second); });
 }
 
 Status verify(const KernelPlan& plan) { return Verifier(plan).run(); }

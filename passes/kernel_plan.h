@@ -195,7 +195,8 @@ struct ProgramPlan {
 
 // How threads share a kernel, whatever it is.
 std::optional<Split> split_of(const Kernel& kernel);
-// Whether threads share any kernel of any plan.
+// Whether threads share any kernel.
+bool is_shared(const KernelPlan& plan);
 bool is_shared(const ProgramPlan& plan);
 
 Status verify(const KernelPlan& plan);

@@ -76,8 +76,6 @@ class PoolLease {
   Control& control_;
 };
 
-inline constexpr int kMostThreads = 1024;
-
 // Threads that a call of the plan's code can make use of: `asked`, or, for 0, as many as this process has cores, but no
 // more than kMostThreads; 1 where no kernel is worth sharing.
 int useful_threads(const ProgramPlan& plan, int asked);

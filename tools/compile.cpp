@@ -207,6 +207,7 @@ Status write_all(const CompileOptions& options, Console& console) {
   compile.interface.functions = options.functions;
   compile.interface.class_names = class_names(program, inputs.vocabularies);
   compile.interface.bake_weights = inputs.session != nullptr;
+  compile.interface.threads = std::max(options.threads, 1);
   if (inputs.session != nullptr) compile.weights = inputs.session->state();
   compile.source = fmt::format("tarn {} from {}", TARN_VERSION, fs::path(options.file).filename().string());
   std::vector<CpuVersion> versions;
@@ -248,6 +249,9 @@ void add_compile(CLI::App& app, Action& action) {
       "compile",
       "ahead of time: an object file, archive, shared library, assembly, LLVM IR or WebAssembly, with a C header");
   add_model_options(*command, *options);
+  options->threads = 1;
+  command->add_option("--threads", options->threads, "threads of the program's that training can be shared among")
+      ->check(CLI::Range(1, 1024));
   command
       ->add_option("-o,--output", options->output,
                    "OUT.o, OUT.a, OUT.so, OUT.s, OUT.ll or OUT.bc, with OUT.h and OUT.hpp; OUT.wasm with OUT.mjs")

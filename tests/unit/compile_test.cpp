@@ -6,10 +6,12 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <iterator>
 #include <set>
+#include <thread>
 
 #include "runtime/session.h"
 #include "runtime/weights.h"
@@ -408,6 +410,77 @@ TEST_F(Compile, TrainingWithRunningMeansEndsAsTheSessionEndsIt) {
   }
 }
 
+constexpr const char* kWideModel = R"(model wide {
+  input x[200]
+  output y = x |> dense(320, relu) |> dense(256, tanh) |> dense(1)
+}
+train {
+  target t[1]
+  loss mean_squared_error(y, t)
+  optimizer adam(lr = 0.001)
+  batch 128
+}
+)";
+
+// Parts from the last to the first, one after the other; then by as many threads as there are parts.
+TEST_F(Compile, TrainingThatThreadsOfTheCallerShareGivesTheSameBits) {
+  std::ofstream(folder_ / "wide.tarn") << kWideModel;
+  const Finished compiled = tarn("compile wide.tarn -o wide.so --threads 3");
+  ASSERT_EQ(compiled.status, 0) << compiled.output;
+  EXPECT_THAT(read_text(folder_ / "wide.h"), HasSubstr("#define WIDE_THREADS 3\n"));
+  const Library library(folder_ / "wide.so");
+  auto* init = library.find<void(void*, std::uint64_t)>("wide_init");
+  auto* epoch =
+      library
+          .find<float(void*, void*, const float*, const float*, const std::uint32_t*, std::size_t, float*, Control*)>(
+              "wide_train_epoch");
+  ASSERT_TRUE(init != nullptr && epoch != nullptr);
+  constexpr std::size_t kRows = 200;
+  std::vector<float> x(kRows * 200), t(kRows);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 37 % 101) / 101;
+  for (std::size_t i = 0; i < t.size(); ++i) t[i] = static_cast<float>(i % 9) / 9;
+  std::vector<std::uint32_t> order(kRows);
+  for (std::size_t i = 0; i < kRows; ++i) order[i] = static_cast<std::uint32_t>(i * 77 % kRows);
+  const std::size_t workspace_bytes = library.find<std::size_t()>("wide_workspace_bytes")();
+  using ParallelFor = void(void*, std::size_t, void (*)(void*, std::size_t), void*);
+  const auto trained = [&](int threads, ParallelFor* parallel_for) {
+    Bytes state(library.find<std::size_t()>("wide_state_bytes")());
+    constexpr std::size_t kGuard = 4096;
+    Bytes workspace(workspace_bytes + kGuard, std::byte{0x5A});
+    init(state.data(), 2);
+    std::size_t most = 0;
+    Control control;
+    control.threads = threads;
+    control.parallel_for = parallel_for;
+    control.context = &most;
+    epoch(state.data(), workspace.data(), x.data(), t.data(), order.data(), kRows, nullptr, &control);
+    EXPECT_EQ(most, parallel_for == nullptr ? 0U : static_cast<std::size_t>(std::min(threads, 3)));
+    const auto after = workspace.begin() + static_cast<std::ptrdiff_t>(workspace_bytes);
+    EXPECT_TRUE(std::all_of(after, workspace.end(), [](std::byte b) { return b == std::byte{0x5A}; }));
+    return state;
+  };
+  ParallelFor* const backwards = [](void* context, std::size_t count, void (*body)(void*, std::size_t),
+                                    void* argument) {
+    auto& most = *static_cast<std::size_t*>(context);
+    most = std::max(most, count);
+    while (count > 0) body(argument, --count);
+  };
+  ParallelFor* const at_once = [](void* context, std::size_t count, void (*body)(void*, std::size_t), void* argument) {
+    auto& most = *static_cast<std::size_t*>(context);
+    most = std::max(most, count);
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < count; ++i) threads.emplace_back(body, argument, i);
+  };
+  const Bytes alone = trained(0, nullptr);
+  EXPECT_EQ(trained(2, backwards), alone);
+  EXPECT_EQ(trained(3, backwards), alone);
+  EXPECT_EQ(trained(1000, backwards), alone) << "more than there is memory for";
+  EXPECT_EQ(trained(3, at_once), alone);
+  // Where nobody asked for threads there are none.
+  ASSERT_EQ(tarn("compile wide.tarn -o single.so --prefix wide").status, 0);
+  EXPECT_THAT(read_text(folder_ / "single.h"), HasSubstr("#define WIDE_THREADS 1\n"));
+}
+
 TEST_F(Compile, StepsThatCannotBeTakenChangeNothing) {
   ASSERT_EQ(tarn("compile deep.tarn -o deep.so").status, 0);
   const Library library(folder_ / "deep.so");
@@ -463,6 +536,7 @@ TEST_F(Compile, WrongUseIsAnError) {
       {fmt::format("compile '{}' -o iris.wasm", iris), 1, "--target wasm32"},
       {fmt::format("compile '{}' -o iris.so --target wasm32", iris), 1, "no shared libraries"},
       {fmt::format("compile '{}' -o iris.o --header iris.hpp", iris), 1, "--header"},
+      {fmt::format("compile '{}' -o iris.wasm --target wasm32 --threads 2", iris), 1, "pointers of 8 bytes"},
       {fmt::format("compile '{}' -o iris.o --weights '{}' --functions pack", iris, trained_weights()), 1,
        "needs a state"},
       {fmt::format("compile '{}' -o iris.o --weights '{}' --functions train", iris, trained_weights()), 1,
