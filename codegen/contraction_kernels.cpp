@@ -81,6 +81,7 @@ class ContractionEmitter {
   void set_fetched(std::int64_t position, llvm::Value* addresses);
   void emit_fetch_list(const Panel& panel, const ColumnTile& tile, llvm::Value* row);
   llvm::Value* lines_from(llvm::Value* address, std::int64_t lines);
+  std::pair<llvm::Value*, llvm::Value*> next_panel(const Panel& panel, const ColumnTile& tile, llvm::Value* row);
   void emit_fetched_rows(const Panel& panel, const ColumnTile& tile, llvm::Value* row);
   void emit_streamed_rows();
   void emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows, llvm::Value* count);
@@ -537,6 +538,27 @@ void ContractionEmitter::emit_fetched_rows(const Panel& panel, const ColumnTile&
   }
 }
 
+// The lines of the next panel of b that a tile asks for: address and stride. There are as many columns (or, where b is
+// contiguous along k, blocks) of k lines as the panel has lines; the last tiles of this panel take one each.
+std::pair<llvm::Value*, llvm::Value*> ContractionEmitter::next_panel(const Panel& panel, const ColumnTile& tile,
+                                                                     llvm::Value* row) {
+  llvm::Value *const height = function_.integer(schedule_.tile_rows), *const all = function_.integer(schedule_.tiles());
+  const auto tiles_in = [&](llvm::Value* rows) { return b_.CreateMul(b_.CreateUDiv(rows, height), all); };
+  const std::int64_t blocks = std::max<std::int64_t>(schedule_.panel * size_ / kLineBytes, 1);
+  llvm::Value* const done = b_.CreateAdd(tiles_in(b_.CreateSub(row, row_range_.begin)), tile.number);
+  llvm::Value* const total = tiles_in(b_.CreateSub(row_range_.end, row_range_.begin));
+  llvm::Value* const block = b_.CreateSub(b_.CreateAdd(done, function_.integer(blocks)), total);
+  llvm::Value* const next = b_.CreateAdd(panel.begin, function_.integer(schedule_.panel));
+  llvm::Value* const active =
+      b_.CreateAnd(b_.CreateICmpSGE(block, function_.integer(0)), b_.CreateICmpULT(next, column_range_.end));
+  const bool along_k = b_inner_stride() == size_;
+  llvm::Value* const stride = function_.integer(along_k ? kLineBytes : b_inner_stride());
+  llvm::Value* const step = along_k ? multiply_add(b_, inner_, kLineBytes, nullptr) : function_.integer(kLineBytes);
+  llvm::Value* const start = move(second_, next, column_stride());
+  llvm::Value* const address = b_.CreateGEP(b_.getInt8Ty(), start, b_.CreateMul(block, step));
+  return {b_.CreateSelect(active, address, product_), b_.CreateSelect(active, stride, function_.integer(0))};
+}
+
 void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& tile, const Rows& rows, llvm::Value* row,
                                         unsigned tile_rows, llvm::Value* a, llvm::Value* count,
                                         const Sources& sources) {
@@ -547,6 +569,7 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
         static_cast<unsigned>(kernel_.columns.constant - (schedule_.tile_vectors - 1) * std::int64_t{schedule_.lanes});
   }
   if (tile_rows > 1 && !prefetched_.empty()) shape.fetches = schedule_.fetches;
+  shape.ahead = tile_rows > 1 && schedule_.fetches_panels;
   llvm::Function* const tile_of_rest = tile_function(function_.emission, shape);
   llvm::Value *callee = tile_of_rest, *address = address_of(sources.rest, tile), *k_stride = sources.rest.k_stride;
   llvm::Value* packed = llvm::PoisonValue::get(function_.emission.pointer());
@@ -563,10 +586,13 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
   llvm::Value* const product_row = move(product_, b_.CreateSub(row, rows.begin), schedule_.product_row * size_);
   llvm::Value* const product_tile = schedule_.tile_epilogue ? product_row : move(product_row, tile.begin, size_);
   if (shape.fetches > 0) emit_fetch_list(panel, tile, row);
-  b_.CreateCall(
-      tile_of_rest->getFunctionType(), callee,
-      {move(a, row, row_stride()), function_.integer(row_stride()), function_.integer(a_inner_stride()), address,
-       k_stride, count, product_tile, function_.integer(schedule_.product_row * size_), packed, fetched_});
+  std::pair<llvm::Value*, llvm::Value*> ahead = {llvm::PoisonValue::get(function_.emission.pointer()),
+                                                 llvm::PoisonValue::get(function_.emission.i64())};
+  if (shape.ahead) ahead = next_panel(panel, tile, row);
+  b_.CreateCall(tile_of_rest->getFunctionType(), callee,
+                {move(a, row, row_stride()), function_.integer(row_stride()), function_.integer(a_inner_stride()),
+                 address, k_stride, count, product_tile, function_.integer(schedule_.product_row * size_), packed,
+                 fetched_, ahead.first, ahead.second});
 }
 
 void ContractionEmitter::emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows,

@@ -115,6 +115,8 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
       schedule.fetched_bytes = kFetchedLines * 8;
       schedule.fetches = extents.inner >= kFetchedLines ? 1 : extents.inner >= kFetchedLines / 2 ? 2 : 4;
     }
+    schedule.fetches_panels = schedule.packing != ContractionSchedule::Packing::never && kernel.batch.empty() &&
+                              !kernel.columns.times_batch && schedule.panel < extents.columns;
     schedule.row_block = round_up(extents.rows, schedule.tile_rows);
     return;
   }

@@ -40,6 +40,7 @@ struct ContractionSchedule {
   std::int64_t row_block = 1;    // a multiple of tile_rows
   bool tile_epilogue = false;    // the epilogue follows every tile, not every block of rows
   unsigned fetches = 0;          // lines that a tile asks for with every k
+  bool fetches_panels = false;   // tiles fetch the next panel of b
   bool streams = false;          // up to kStreamedRows rows go through b without tiles
   // Bytes of scratch memory behind the arena: the product of a tile or a block of rows; where what the epilogue reads
   // is too much for caches, addresses of lines to fetch; the packed panel.

@@ -93,6 +93,9 @@ void emit_tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function
         b.CreateAlignedStore(b_vectors[j], byte_address(b, row, j * vector_bytes), align);
       }
     }
+    if (shape.ahead) {
+      emit_prefetch(b, offset(b, function->getArg(10), b.CreateMul(k, function->getArg(11))), /*soon=*/false);
+    }
     for (unsigned i = 0; i < shape.fetches; ++i) {
       llvm::Value* const number = b.CreateAdd(b.CreateMul(k, b.getInt64(shape.fetches)), b.getInt64(i));
       llvm::Value* const place =
@@ -228,15 +231,16 @@ void emit_prefetch(llvm::IRBuilderBase& builder, llvm::Value* address, bool soon
 
 llvm::Function* tile_function(const Emission& emission, const TileShape& shape) {
   const std::string name =
-      fmt::format("tile.{}.{}x{}x{}.{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
+      fmt::format("tile.{}.{}x{}x{}.{}{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
                   shape.last_lanes, shape.accumulates ? ".accumulate" : "", shape.packs ? ".pack" : "",
-                  shape.fetches > 0 ? fmt::format(".fetch{}", shape.fetches) : "");
+                  shape.fetches > 0 ? fmt::format(".fetch{}", shape.fetches) : "", shape.ahead ? ".ahead" : "");
   if (llvm::Function* const known = emission.module.getFunction(name)) return known;
   llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
-  llvm::Function* const function = make_internal_function(
-      emission, name, llvm::Type::getVoidTy(emission.context()),
-      {pointer, i64, i64, pointer, i64, i64, pointer, i64, pointer, pointer},
-      {"a", "a_row_stride", "a_k_stride", "b", "b_k_stride", "count", "c", "c_row_stride", "packed", "fetched"});
+  llvm::Function* const function =
+      make_internal_function(emission, name, llvm::Type::getVoidTy(emission.context()),
+                             {pointer, i64, i64, pointer, i64, i64, pointer, i64, pointer, pointer, pointer, i64},
+                             {"a", "a_row_stride", "a_k_stride", "b", "b_k_stride", "count", "c", "c_row_stride",
+                              "packed", "list", "ahead", "ahead_stride"});
   llvm::IRBuilder<> builder(&function->getEntryBlock());
   builder.setFastMathFlags(math_flags(emission));
   emit_tile(emission, builder, function, shape);

@@ -11,13 +11,15 @@ struct TileShape {
   unsigned last_lanes = 1;  // lanes of the last vector of a row of b that may be read
   bool accumulates = false;
   bool packs = false;
-  unsigned fetches = 0;  // lines asked for with every k
+  unsigned fetches = 0;  // lines of a list asked for with every k
+  bool ahead = false;    // a line asked for with every k, at a constant distance
 };
 
-// void (a, a row stride, a k stride, b, b k stride, count, c, c row stride, packed, fetched): c[m, n] = (c[m, n] +) sum
-// over k < count of a[m, k] * b[k, n], for `rows` rows and vectors * lanes columns. Strides in bytes; rows of b and c
-// are contiguous; count >= 1. One that packs leaves what it read of b behind for the tiles that follow: row behind row,
-// with zeros in lanes that were not read. One that fetches asks for the kFetchedLines cache lines of a list as it goes.
+// void (a, a row stride, a k stride, b, b k stride, count, c, c row stride, packed, list, ahead, ahead stride): c[m, n]
+// = (c[m, n] +) sum over k < count of a[m, k] * b[k, n], for `rows` rows and vectors * lanes columns. Strides in bytes;
+// rows of b and c are contiguous; count >= 1. One that packs leaves what it read of b behind for the tiles that follow:
+// row behind row, with zeros in lanes that were not read. One that fetches asks for the kFetchedLines cache lines of a
+// list as it goes.
 llvm::Function* tile_function(const Emission& emission, const TileShape& shape);
 
 struct DotShape {
