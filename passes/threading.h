@@ -5,9 +5,9 @@
 
 namespace tarn {
 
-// Nanoseconds of work from which on a second thread pays: ten times a hand-over to a thread that is awake and its
-// answer, about one microsecond each on two cores of one socket.
-inline constexpr double kSharedNanoseconds = 20'000;
+// Nanoseconds of work from which on a second thread pays: some hand-overs to a thread that is awake, with its answer.
+// One takes between 0.2 and 1 microsecond on two cores of one socket (measured with runtime/thread_pool.h).
+inline constexpr double kSharedNanoseconds = 3'000;
 
 // What is worth sharing; tests share whatever can be.
 struct SharingLimits {
