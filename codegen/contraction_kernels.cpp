@@ -77,6 +77,11 @@ class ContractionEmitter {
                       unsigned tile_rows, llvm::Value* a, llvm::Value* count, const Sources& sources);
   llvm::Value* address_of(const Source& source, const ColumnTile& tile);
   void find_prefetched();
+  void emit_left_copy(llvm::Value* row);
+  // The number of a row among those that are copied at a time.
+  llvm::Value* left_row(llvm::Value* row) {
+    return b_.CreateURem(b_.CreateSub(row, row_range_.begin), function_.integer(schedule_.left_rows));
+  }
   void start_fetch_list();
   void set_fetched(std::int64_t position, llvm::Value* addresses);
   void emit_fetch_list(const Panel& panel, const ColumnTile& tile, llvm::Value* row);
@@ -119,7 +124,7 @@ class ContractionEmitter {
   llvm::Value *a_ = nullptr, *second_ = nullptr;  // of the current batch
   llvm::Value *columns_ = nullptr, *inner_ = nullptr;
   Range row_range_, column_range_, outer_range_;  // this call's, also of batch axis number 0
-  llvm::Value *product_ = nullptr, *packed_ = nullptr, *fetched_ = nullptr;
+  llvm::Value *product_ = nullptr, *packed_ = nullptr, *fetched_ = nullptr, *left_ = nullptr;
   llvm::Value *next_count_ = nullptr, *next_rows_ = nullptr, *next_array_ = nullptr;  // of the next batch
   Nest nest_;
   BodyEmitter* epilogue_ = nullptr;
@@ -177,7 +182,8 @@ void ContractionEmitter::emit() {
   find_shares();
   product_ = function_.scratch();
   fetched_ = byte_address(b_, product_, schedule_.product_bytes);
-  packed_ = byte_address(b_, fetched_, schedule_.fetched_bytes);
+  left_ = byte_address(b_, fetched_, schedule_.fetched_bytes);
+  packed_ = byte_address(b_, left_, schedule_.left_bytes);
   if (!prefetched_.empty()) start_fetch_list();
   epilogue.emit_level(-1);
   emit_batch(0, function_.address(kernel_.a, size_), function_.address(kernel_.b, size_));
@@ -404,6 +410,18 @@ void ContractionEmitter::emit_tiles(const Panel& panel, const Rows& rows, llvm::
   });
 }
 
+// Copies the rows of a that the next tiles will read, k behind k.
+void ContractionEmitter::emit_left_copy(llvm::Value* row) {
+  const auto width = static_cast<unsigned>(schedule_.left_width());
+  llvm::Function* const pack = pack_function(function_.emission, kernel_.dtype, schedule_.lanes, width, true);
+  emit_if(b_, b_.CreateICmpEQ(left_row(row), function_.integer(0)), {}, [&](const Carried&) {
+    llvm::Value* const rows = minimum(b_.CreateSub(row_range_.end, row), function_.integer(schedule_.left_rows));
+    b_.CreateCall(pack, {move(a_, row, row_stride()), function_.integer(a_inner_stride()), function_.integer(size_),
+                         inner_, rows, left_});
+    return Carried{};
+  });
+}
+
 // Tile after tile, each followed by its epilogue, which runs while the next tile begins.
 void ContractionEmitter::emit_finished_tiles(const Panel& panel, const Rows& rows, const Sources& sources) {
   const unsigned height = schedule_.tile_rows;
@@ -411,6 +429,7 @@ void ContractionEmitter::emit_finished_tiles(const Panel& panel, const Rows& row
   emit_loop(b_, {rows.begin, rows.end, row_range_.count}, height, {}, [&](llvm::Value* row, const Carried&) {
     Rows block{row, b_.CreateAdd(row, function_.integer(height))};
     if (!divides) block.end = minimum(block.end, rows.end);
+    if (schedule_.left_rows > 0) emit_left_copy(row);
     llvm::Value* const whole = b_.CreateICmpEQ(b_.CreateSub(block.end, row), function_.integer(height));
     emit_column_tiles(panel, [&](const ColumnTile& tile) {
       const auto call = [&](llvm::Value* first, unsigned count) {
@@ -589,10 +608,12 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
   std::pair<llvm::Value*, llvm::Value*> ahead = {llvm::PoisonValue::get(function_.emission.pointer()),
                                                  llvm::PoisonValue::get(function_.emission.i64())};
   if (shape.ahead) ahead = next_panel(panel, tile, row);
+  const bool copied = schedule_.left_rows > 0;
+  llvm::Value* const a_row = copied ? move(left_, left_row(row), size_) : move(a, row, row_stride());
+  llvm::Value* const a_k = function_.integer(copied ? schedule_.left_width() * size_ : a_inner_stride());
   b_.CreateCall(tile_of_rest->getFunctionType(), callee,
-                {move(a, row, row_stride()), function_.integer(row_stride()), function_.integer(a_inner_stride()),
-                 address, k_stride, count, product_tile, function_.integer(schedule_.product_row * size_), packed,
-                 fetched_, ahead.first, ahead.second});
+                {a_row, function_.integer(row_stride()), a_k, address, k_stride, count, product_tile,
+                 function_.integer(schedule_.product_row * size_), packed, fetched_, ahead.first, ahead.second});
 }
 
 void ContractionEmitter::emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows,

@@ -2,7 +2,7 @@
 //
 //   (few rows: for every row: product[row, :] = a * b by streaming rows of b; epilogue over the row; done)
 //   for every panel of columns
-//     (one block of k: the first row of tiles packs the panel of b)
+//     (one block of k: the first row of tiles packs the panel of b; the last ones fetch the next panel)
 //     for every tile of rows, of columns:
 //       product[rows, columns] = a * b      registers hold the tile
 //       epilogue over the tile, whose operands were fetched while the tile before was computed
@@ -40,12 +40,16 @@ struct ContractionSchedule {
   std::int64_t row_block = 1;    // a multiple of tile_rows
   bool tile_epilogue = false;    // the epilogue follows every tile, not every block of rows
   unsigned fetches = 0;          // lines that a tile asks for with every k
-  bool fetches_panels = false;   // tiles fetch the next panel of b
-  bool streams = false;          // up to kStreamedRows rows go through b without tiles
+  // Rows of a that are copied at a time, where they are contiguous and so far apart along k that caches have no room
+  // for a row of tiles; 0: none.
+  std::int64_t left_rows = 0;
+  bool fetches_panels = false;  // tiles fetch the next panel of b
+  bool streams = false;         // up to kStreamedRows rows go through b without tiles
   // Bytes of scratch memory behind the arena: the product of a tile or a block of rows; where what the epilogue reads
-  // is too much for caches, addresses of lines to fetch; the packed panel.
-  std::int64_t product_bytes = 0, fetched_bytes = 0, packed_bytes = 0;
+  // is too much for caches, addresses of lines to fetch; copied rows of a; the packed panel.
+  std::int64_t product_bytes = 0, fetched_bytes = 0, left_bytes = 0, packed_bytes = 0;
 
+  std::int64_t left_width() const { return (left_rows + lanes - 1) / lanes * lanes; }
   std::int64_t tile_columns() const { return dot ? tile_vectors : std::int64_t{tile_vectors} * lanes; }
   // Tiles of a whole panel; the last is moved back where they do not fit.
   std::int64_t tiles() const { return (panel + tile_columns() - 1) / tile_columns(); }

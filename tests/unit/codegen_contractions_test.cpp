@@ -141,6 +141,9 @@ TEST(CodegenContractions, LargeProducts) {
              {35, 333, 500, true, true, ContractionKernel::Form::columns, DType::f64},
              {131, 77, 900, true, true, ContractionKernel::Form::columns, DType::f64},
              {300, 128, 784, false, false, ContractionKernel::Form::columns, DType::f32},
+             // Rows of a transposed left operand a multiple of 4 KiB apart, which are copied first.
+             {1024, 300, 40, true, false, ContractionKernel::Form::columns, DType::f32},
+             {512, 150, 33, true, true, ContractionKernel::Form::columns, DType::f64},
              {200, 130, 300, false, true, ContractionKernel::Form::inner, DType::f32}});
 }
 
