@@ -166,7 +166,8 @@ std::optional<std::vector<Value>> Elaborator::match(const FunctionValue& functio
                                  [&](const ast::Parameter& p) { return p.name.name == named.name; });
     if (it == parameters.end()) {
       fail(named.name_span,
-           fmt::format("{} has no argument '{}'{}", name, named.name, did_you_mean(named.name, names_of(parameters))),
+           fmt::format("{} has no argument '{}'{}", name, named.name,
+                       proposal(named.name, names_of(parameters), WordPlace::argument)),
            "call", signature(function));
       good = false;
       continue;

@@ -191,8 +191,13 @@ class DataReader {
     }
     const std::int64_t wanted = element_count(input.type.shape);
     if (width != wanted) {
-      e_.fail(span, fmt::format("'{}' has the shape {}, and this gives {} number{} a row", input.name,
-                                to_string(input.type.shape), width, width == 1 ? "" : "s"));
+      const bool may_be_label =
+          width == 1 && input.role == InputRole::target && binding.encoding == DataBinding::Encoding::none;
+      e_.fail(span,
+              fmt::format(
+                  "'{}' has the shape {}, and this gives {} number{} a row{}", input.name, to_string(input.type.shape),
+                  width, width == 1 ? "" : "s",
+                  may_be_label ? fmt::format("; of a label one_hot({}) makes {}", e_.source_text(span), wanted) : ""));
     }
   }
 

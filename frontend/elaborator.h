@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "frontend/frontend.h"
+#include "frontend/keras_words.h"
 #include "frontend/scope.h"
 #include "frontend/values.h"
 #include "ir/builder.h"
@@ -116,6 +117,10 @@ class Elaborator {
   void warn(Span span, const std::string& message);
   // " - did you mean 'x'?", or "".
   static std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates);
+  // That, or what to write instead of a word of Keras.
+  static std::string proposal(std::string_view name, const std::vector<std::string>& candidates, WordPlace place);
+  // "; functions and layers go by name, without quotes: relu" for a string that is the name of something.
+  std::string without_quotes(const Value& value) const;
   // The piece of the source under a span.
   std::string source_text(Span span) const;
   std::string signature(const FunctionValue& function) const;
@@ -275,6 +280,9 @@ class Elaborator {
   bool takes_metric = false;                // the call at work is the one that a `metric` line makes
   std::map<std::string, int> metric_calls;  // inside it: how often a metric was applied at each path
 
+  bool lines_are_missing = false;  // of the main file: they could not be parsed, which was reported
+  bool in_train_block = false;     // it is being elaborated
+
   bool has_adapt = false;  // a layer has an `adapt` block
 
   // What the train block freezes, by the paths as they stand there, and the layers that asked for `frozen` and are not.
@@ -292,6 +300,7 @@ class Elaborator {
   Value hyper_parameter(const std::string& name, double value, Span span);
 
  private:
+  bool is_own(Span span) const;  // it stands in the main file, or in a --set
   Value evaluate_node(const ast::Expression& expression);
   Value evaluate_name(const ast::Name& name, Span span);
   Value evaluate_comprehension(const ast::Comprehension& comprehension, Span span);

@@ -45,8 +45,9 @@ void Elaborator::fail(Diagnostic diagnostic) {
   stopped_ = true;
 }
 
+bool Elaborator::is_own(Span span) const { return span.file == main_module->file || span.file >= first_own_file; }
+
 ErrorValue Elaborator::fail(Span span, const std::string& message, const std::string& what, const std::string& detail) {
-  const auto is_own = [this](Span s) { return s.file == main_module->file || s.file >= first_own_file; };
   const std::string place = what.empty() ? "here" : "in this " + what;
   Diagnostic diagnostic = error_at(span, message);
   if (is_own(span)) {
@@ -75,6 +76,7 @@ ErrorValue Elaborator::fail(Span span, const std::string& message, const std::st
 }
 
 void Elaborator::warn(Span span, const std::string& message) {
+  for (auto frame = frames.rbegin(); frame != frames.rend() && !is_own(span); ++frame) span = frame->call;
   if (reported_.insert({span.file, span.line, span.column, message}).second) {
     diagnostics.push_back(warning_at(span, message));
   }
@@ -82,25 +84,24 @@ void Elaborator::warn(Span span, const std::string& message) {
 
 std::string Elaborator::did_you_mean(std::string_view name, const std::vector<std::string>& candidates) {
   // What Keras calls otherwise is too far off for the edit distance.
-  static constexpr std::pair<std::string_view, std::string_view> kKerasNames[] = {
-      {"learning_rate", "lr"},
-      {"kernel_initializer", "kernel_init"},
-      {"bias_initializer", "bias_init"},
-      {"beta_initializer", "beta_init"},
-      {"gamma_initializer", "gamma_init"},
-      {"batch_size", "batch"},
-      {"nb_epoch", "epochs"},
-      {"clipnorm", "clip_norm"},
-      {"clipvalue", "clip_value"},
-      {"global_clipnorm", "clip_global_norm"},
-      {"restore_best_weights", "restore_best"},
-  };
-  std::optional<std::string> nearest;
-  for (const auto& [keras, ours] : kKerasNames) {
-    if (name == keras && std::find(candidates.begin(), candidates.end(), ours) != candidates.end()) nearest = ours;
-  }
-  if (!nearest) nearest = nearest_name(name, candidates);
+  std::string keras = name_for_keras(name, candidates);
+  const std::optional<std::string> nearest = keras.empty() ? nearest_name(name, candidates) : std::move(keras);
   return nearest ? fmt::format("; did you mean '{}'?", *nearest) : std::string();
+}
+
+std::string Elaborator::proposal(std::string_view name, const std::vector<std::string>& candidates, WordPlace place) {
+  const bool has_name = !name_for_keras(name, candidates).empty();
+  const std::string advice = has_name ? std::string() : advice_on_keras(name, place);
+  return advice.empty() ? did_you_mean(name, candidates) : advice;
+}
+
+std::string Elaborator::without_quotes(const Value& value) const {
+  const auto* text = value.get<std::string>();
+  if (text == nullptr || environment == nullptr) return "";
+  const std::vector<std::string> names = visible_names();
+  return std::find(names.begin(), names.end(), *text) == names.end()
+             ? did_you_mean(*text, names)
+             : fmt::format("; functions and layers go by name, without quotes: {}", *text);
 }
 
 std::string Elaborator::source_text(Span span) const {

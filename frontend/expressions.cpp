@@ -113,7 +113,18 @@ Value Elaborator::lookup(std::string_view name, Span span) {
     return elementwise(Op::floor_div, {count, integer(batches_per_update)}, span, "//");
   }
   if (const Builtin* builtin = find_builtin(name)) return builtin;
-  return fail(span, fmt::format("'{}' is not known{}", name, did_you_mean(name, visible_names())));
+  // What a line that could not be read would have declared is not missing.
+  if (lines_are_missing) return ErrorValue{};
+  const bool wants_target =
+      in_train_block && std::none_of(program.inputs.begin(), program.inputs.end(),
+                                     [](const InputInfo& i) { return i.role != InputRole::input; });
+  return fail(
+      span,
+      fmt::format(
+          "'{}' is not known{}", name,
+          wants_target
+              ? fmt::format("; the train block declares what the data bring besides the inputs: target {}[1]", name)
+              : proposal(name, visible_names(), WordPlace::expression)));
 }
 
 bool Elaborator::is_frozen() {

@@ -195,6 +195,7 @@ FrontendResult compile_text(const std::string& name, std::string text, const Fro
   std::vector<Override> overrides = parse_overrides(options, sources, result.diagnostics, first_override);
   Elaborator elaborator(options, sources, result.diagnostics);
   elaborator.main_module = main;
+  elaborator.lines_are_missing = has_errors(result.diagnostics);
   elaborator.first_own_file = first_override != 0 ? first_override : static_cast<FileId>(-1);
   override_constants(*main, overrides, elaborator.program);
   elaborate_program(elaborator, overrides);

@@ -22,8 +22,8 @@ void TrainBlock::read_optimizer(const ast::Term& term) {
   const FunctionValue* given = value.function();
   if (value.is_error()) return;
   if (given == nullptr || !given->is(ast::FunctionKind::optimizer)) {
-    e.fail(expression->span,
-           fmt::format("an optimizer is needed here, as sgd(lr = 0.1) is one, not {}", kind_of(value)));
+    e.fail(expression->span, fmt::format("an optimizer is needed here, as sgd(lr = 0.1) is one, not {}{}",
+                                         kind_of(value), e.without_quotes(value)));
     return;
   }
   for (const OptimizerTerm& other : optimizers_) {

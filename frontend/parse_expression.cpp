@@ -229,6 +229,8 @@ ExpressionPtr Parser::parse_primary() {
     case TokenKind::left_parenthesis: {
       take();
       ExpressionPtr inner = parse_expression();
+      if (is(TokenKind::comma))
+        fail_at(peek().span(file_), "expected ')', found ','; a list stands in square brackets: [3, 1]");
       expect_closing(first);
       return inner;
     }

@@ -1,5 +1,6 @@
 // The settings of a train block: counts, rates and callbacks.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <limits>
@@ -188,8 +189,8 @@ void TrainBlock::read_setting(const ast::Setting& setting) {
   } else if (key == "ema") {
     read_average(setting);
   } else if (key != "sample_weight" && key != "class_weight" && key != "accumulate") {
-    e.fail(setting.key.span,
-           fmt::format("'{}' is not a key of train{}", key, Elaborator::did_you_mean(key, line_beginnings())));
+    e.fail(setting.key.span, fmt::format("'{}' is not a key of train{}", key,
+                                         Elaborator::proposal(key, line_beginnings(), WordPlace::setting)));
   }
 }
 
@@ -329,8 +330,13 @@ void TrainBlock::check_monitor(const std::string& monitor, Span span) {
     names.push_back("val_" + metric.name);
   }
   if (std::find(names.begin(), names.end(), monitor) != names.end()) return;
-  elaborator_.fail(span,
-                   fmt::format("nothing is reported as '{}'{}", monitor, Elaborator::did_you_mean(monitor, names)));
+  // "val_acc" is what Keras 2 calls "val_accuracy".
+  const auto begins = [&](const std::string& name) { return name.starts_with(monitor); };
+  const auto longer = std::find_if(names.begin(), names.end(), begins);
+  std::string meant =
+      longer == names.end() ? Elaborator::did_you_mean(monitor, names) : fmt::format("; did you mean '{}'?", *longer);
+  if (meant.empty()) meant = fmt::format("; there are {}", fmt::join(names, ", "));
+  elaborator_.fail(span, fmt::format("nothing is reported as '{}'{}", monitor, meant));
 }
 
 }  // namespace tarn::elaboration

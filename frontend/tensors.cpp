@@ -9,6 +9,22 @@
 
 namespace tarn::elaboration {
 
+namespace {
+
+// "; with its arguments it is one: mse(y, t)" for a function that stands for what it gives.
+std::string call_of(const Value& value) {
+  const FunctionValue* function = value.function();
+  if (function == nullptr || function->declaration == nullptr || function->declaration->parameter_lists.empty())
+    return "";
+  std::string arguments;
+  for (const ast::Parameter& parameter : function->declaration->parameter_lists.back()) {
+    if (parameter.default_value == nullptr) arguments += (arguments.empty() ? "" : ", ") + parameter.name.name;
+  }
+  return fmt::format("; its arguments make it one: {}({})", function->declaration->name.name, arguments);
+}
+
+}  // namespace
+
 LocationId Elaborator::location_of(Span span) {
   Location location;
   location.span = span;
@@ -46,7 +62,8 @@ std::optional<NodeId> Elaborator::to_node(const Value& value, std::optional<DTyp
   }
   if (!is_numeric(value)) {
     const bool of_tensors = value.is<ListValue>() && !value.get<ListValue>()->several;
-    fail(span, fmt::format("a tensor is needed here, not {}", kind_of(value)), "",
+    fail(span,
+         fmt::format("a tensor is needed here, not {}{}{}", kind_of(value), without_quotes(value), call_of(value)), "",
          of_tensors ? "stack(list) makes a tensor of a list of tensors" : "");
     return std::nullopt;
   }

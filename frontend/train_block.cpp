@@ -60,6 +60,7 @@ void TrainBlock::elaborate() {
   sample_weight_node_ = class_weight_node_ = kNoNode;
   objective_ = kNoNode;
   const Elaborator::Names names(elaborator_, elaborator_.environment, elaborator_.main_module);
+  elaborator_.in_train_block = true;
   Body body{BodyKind::train, elaborator_.environment, "the train block", NoneValue{}, false};
   std::vector<const ast::Term*> metrics, losses;
   std::set<std::string> settings;
@@ -92,6 +93,7 @@ void TrainBlock::elaborate() {
   for (const ast::Term* term : metrics) elaborate_metric(*term);
   if (in_training() && objective_ != kNoNode && !has_errors(elaborator_.diagnostics)) update_parameters();
   elaborator_.batches_per_update = 1;
+  elaborator_.in_train_block = false;
   GraphContext& graph = *elaborator_.context();
   if (objective_ != kNoNode) graph.graph.add_result(ResultKind::loss, "loss", objective_);
   for (const std::string& name : graph.updated) graph.graph.add_result(ResultKind::store, name, graph.current.at(name));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "frontend/builtins.h"
 #include "frontend/elaborator.h"
 
 namespace tarn::elaboration {
@@ -362,6 +363,16 @@ void Elaborator::initialize(const std::string& name, const Type& type, const Val
   if (is_floating(type.dtype)) init_graph->float_type = type.dtype;
   Value value = initial;
   if (const auto* known = initial.get<TensorValue>(); known != nullptr && known->known) value = real(*known->known);
+  if (value.is<std::string>()) {
+    fail(span,
+         fmt::format(
+             "'{}' needs an initial value that is a function of its shape, a number or a literal array, not a string{}",
+             name, without_quotes(value)));
+    return;
+  }
+  if (const auto* builtin = value.get<const Builtin*>(); builtin != nullptr && (*builtin)->name == "random_normal")
+    warn(span,
+         fmt::format("'{}' starts with a standard deviation of 1: the RandomNormal of Keras is normal(0, 0.05)", name));
   const bool is_function = value.function() != nullptr || value.is<const Builtin*>();
   if (is_function) value = apply(value, {make_list(type.shape)}, span, &init_graph);
   if (value.is_error()) return;

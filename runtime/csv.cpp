@@ -2,6 +2,7 @@
 #include "runtime/csv.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -256,8 +257,13 @@ Result<std::size_t> Table::find_column(std::string_view column_name) const {
   const auto first = std::find(column_names_.begin(), column_names_.end(), column_name);
   if (first == column_names_.end()) {
     const auto nearest = nearest_name(column_name, column_names_);
+    constexpr std::ptrdiff_t kMostListed = 12;
+    const bool all = std::ssize(column_names_) <= kMostListed;
+    const auto end = all ? column_names_.end() : column_names_.begin() + kMostListed;
+    const std::string listed = fmt::format("{}{}", fmt::join(column_names_.begin(), end, ", "), all ? "" : ", …");
     return error_in_file(name_, fmt::format("has no column '{}'{}", column_name,
-                                            nearest ? fmt::format("; did you mean '{}'?", *nearest) : ""));
+                                            nearest ? fmt::format("; did you mean '{}'?", *nearest)
+                                                    : fmt::format("; it has {}", listed)));
   }
   if (std::find(first + 1, column_names_.end(), column_name) != column_names_.end()) {
     return error_in_file(name_, fmt::format("has more than one column '{}'", column_name));

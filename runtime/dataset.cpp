@@ -363,10 +363,10 @@ Rows Dataset::view() const {
   return view;
 }
 
-Result<Dataset> read_dataset(const Program& program, const std::string& folder, const DataRequest& request,
-                             Vocabularies& vocabularies) {
-  TARN_TRY(DataSource source, source_of(program, request));
-  replace_files(source, request.paths);
+namespace {
+
+Result<Dataset> read_source(const Program& program, const DataSource& source, const std::string& folder,
+                            const DataRequest& request, Vocabularies& vocabularies) {
   TARN_TRY(const std::vector<Column> columns, wanted_columns(program, source, request));
   if (source.format != "csv") {
     TARN_TRY(Dataset data, read_arrays(program, source, folder, columns));
@@ -381,6 +381,22 @@ Result<Dataset> read_dataset(const Program& program, const std::string& folder, 
   if (source.shuffle_rows)
     permute_rows(data, row_order(*source.shuffle_rows, 0, static_cast<std::uint32_t>(data.rows)));
   return data;
+}
+
+}  // namespace
+
+Result<Dataset> read_dataset(const Program& program, const std::string& folder, const DataRequest& request,
+                             Vocabularies& vocabularies) {
+  TARN_TRY(DataSource source, source_of(program, request));
+  replace_files(source, request.paths);
+  Result<Dataset> data = read_source(program, source, folder, request, vocabularies);
+  if (data || !request.paths.empty()) return data;
+  // The line that names the file is at fault, where nothing else is known to be.
+  Diagnostics errors = std::move(data).error();
+  for (Diagnostic& diagnostic : errors) {
+    if (!diagnostic.span) diagnostic.span = source.span;
+  }
+  return errors;
 }
 
 }  // namespace tarn

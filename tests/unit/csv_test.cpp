@@ -145,7 +145,8 @@ TEST(Csv, Columns) {
   EXPECT_EQ(*found, 1u);
   EXPECT_EQ(messages(table->find_column("petal_widht")),
             "x.csv: has no column 'petal_widht'; did you mean 'petal_width'?\n");
-  EXPECT_EQ(messages(table->find_column("entirely_other")), "x.csv: has no column 'entirely_other'\n");
+  EXPECT_EQ(messages(table->find_column("entirely_other")),
+            "x.csv: has no column 'entirely_other'; it has sepal_length, petal_width, x, x\n");
   EXPECT_EQ(messages(table->find_column("x")), "x.csv: has more than one column 'x'\n");
   EXPECT_NE(messages(parse("1,2\n")->find_column("a")).find("has no header"), std::string::npos);
 }

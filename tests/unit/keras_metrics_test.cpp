@@ -233,5 +233,27 @@ TEST(KerasMetrics, SumsOverTheBatchAreSumsOverTheEpoch) {
   }
 }
 
+// Keras 1 has the correlation of Matthews (1975) and F scores, here over the epoch. Predictions above 1/2 say yes.
+TEST(KerasMetrics, MatthewsCorrelationAndFScoresOfKeras1) {
+  const std::vector<double> y = {0.9, 0.2, 0.7, 0.6, 0.4, 0.1, 0.8, 0.3}, t = {1, 0, 1, 0, 1, 0, 1, 0};
+  const double tp = 3, fp = 1, missed = 1, tn = 3, precision = 0.75, recall = 0.75;
+  const std::map<std::string, double> expected = {
+      {"matthews_correlation",
+       (tp * tn - fp * missed) / std::sqrt((tp + fp) * (tp + missed) * (tn + fp) * (tn + missed))},
+      {"fmeasure", 2 * precision * recall / (precision + recall)},
+      {"half", 1.25 * precision * recall / (0.25 * precision + recall)},
+  };
+  const Result<std::unique_ptr<SmallModel>> model = compile_model(
+      "import keras1\nmodel m {\n  input y\n  param unused = 0\n  output p = y + 0 * unused\n}\ntrain {\n  target t\n  "
+      "loss y\n"
+      "  metric matthews_correlation(y, t)\n  metric fmeasure(y, t)\n  metric half = fbeta_score(y, t, beta = 0.5)\n  "
+      "optimizer sgd(lr = 0)\n"
+      "  batch 3\n}\n",
+      Engine::evaluator);
+  ASSERT_TRUE(model.has_value()) << model.error().front().message;
+  ASSERT_TRUE((*model)->evaluate({{{"y", y}, {"t", t}}, 8}).has_value());
+  for (const auto& [name, value] : expected) EXPECT_NEAR((*model)->metric(name)[0], value, 1e-12) << name;
+}
+
 }  // namespace
 }  // namespace tarn::conformance
