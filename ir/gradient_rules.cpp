@@ -30,7 +30,7 @@ std::optional<double> constant_value(Builder& b, NodeId id) {
 
 // A constant of any kind, or a broadcast of one.
 bool is_constant(Builder& b, NodeId id) {
-  if (b.node(id).op == Op::broadcast) id = b.node(id).inputs.front();
+  while (b.node(id).op == Op::broadcast) id = b.node(id).inputs.front();
   return b.node(id).op == Op::constant;
 }
 
@@ -148,7 +148,9 @@ Nodes minimum(Builder& b, NodeId y, NodeId g) {
   return {b.where(to_first, g, zero_like(b, g)), b.where(to_first, zero_like(b, g), g)};
 }
 Nodes maximum(Builder& b, NodeId y, NodeId g) {
-  const NodeId to_first = b.binary(Op::less_equal, operand(b, y, 1), operand(b, y, 0));
+  const NodeId first = operand(b, y, 0);
+  // x <= c where max(c, x) <= c: with the latter, as in relu, nobody needs x any more.
+  const NodeId to_first = b.binary(Op::less_equal, is_constant(b, first) ? y : operand(b, y, 1), first);
   return {b.where(to_first, g, zero_like(b, g)), b.where(to_first, zero_like(b, g), g)};
 }
 Nodes where(Builder& b, NodeId y, NodeId g) {
