@@ -6,6 +6,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <map>
 #include <mutex>
 
 #include "codegen/other_machines.h"
@@ -74,15 +75,25 @@ const llvm::StringMap<bool>& detected_features() {
   return features;
 }
 
-// This machine's features as LLVM's feature string, in a fixed order: the CPU's name alone says too much where a
-// hypervisor hides features.
-std::string host_feature_string() {
+// What this machine has beside its CPU's name, as LLVM's feature string in a fixed order: the name alone says too much
+// where a hypervisor hides features. Each entry costs time with every machine that is made, so there are no others.
+std::string find_host_features(const llvm::Target& backend, const std::string& triple) {
+  const std::unique_ptr<llvm::MCSubtargetInfo> named(backend.createMCSubtargetInfo(triple, host_cpu(), ""));
   std::vector<std::string> entries;
-  for (const auto& feature : detected_features()) {
-    entries.push_back((feature.second ? "+" : "-") + feature.first().str());
+  for (const llvm::SubtargetFeatureKV& feature : named->getAllProcessorFeatures()) {
+    const auto detected = detected_features().find(feature.Key);
+    if (detected == detected_features().end()) continue;
+    const bool has = detected->second;
+    if (has != named->getFeatureBits().test(feature.Value))
+      entries.push_back((has ? "+" : "-") + std::string(feature.Key));
   }
   std::sort(entries.begin(), entries.end());
   return fmt::format("{}", fmt::join(entries, ","));
+}
+
+const std::string& host_feature_string(const llvm::Target& backend, const std::string& triple) {
+  static const std::string features = find_host_features(backend, triple);
+  return features;
 }
 
 bool has(const llvm::MCSubtargetInfo& subtarget, const char* features) { return subtarget.checkFeatures(features); }
@@ -143,7 +154,7 @@ Result<Machine> make_machine(const CodegenOptions& options) {
                     triple));
   }
   std::string cpu = native ? host_cpu() : options.cpu;
-  std::string features = native ? host_feature_string() : "";
+  std::string features = native ? host_feature_string(*backend, triple) : "";
   if (cpu.empty()) {
     cpu = microcontroller_of(parsed);
     if (cpu.empty() && foreign != nullptr) {
@@ -174,8 +185,16 @@ Result<Machine> make_machine(const CodegenOptions& options) {
   return machine;
 }
 
+// Remembered: making a machine takes a good part of a millisecond, and this is asked several times on the way to code.
 Result<Target> target_of(const CodegenOptions& options) {
+  static std::mutex mutex;
+  static std::map<std::vector<std::string>, Target> known;
+  const std::scoped_lock lock(mutex);
+  const std::vector<std::string> key = {options.triple, options.cpu, options.features};
+  const auto found = known.find(key);
+  if (found != known.end()) return Target(found->second);
   TARN_TRY(const Machine machine, make_machine(options));
+  known.emplace(key, machine.target);
   return Target(machine.target);
 }
 

@@ -46,8 +46,9 @@ Result<std::string> read_text(const std::string& path, Span span) {
 class Loader {
  public:
   Loader(Sources& sources, Diagnostics& diagnostics) : sources_(sources), diagnostics_(diagnostics) {
-    for (PreludeFile& file : load_prelude(sources)) {
-      Module& module = add(file.tree);
+    const std::vector<PreludeFile> files = load_prelude(sources);
+    for (const PreludeFile& file : files) {
+      Module& module = add(file);
       if (file.module.empty()) {
         common_.push_back(&module);
       } else {
@@ -55,7 +56,12 @@ class Loader {
       }
     }
     // Modules of the prelude may import each other.
-    for (const auto& module : modules_) waiting_.push_back(module.get());
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      for (const PreludeStatement& statement : *files[i].statements) {
+        if (statement.word == "import") see(*modules_[i], parse_prelude(files[i].id, statement, sources));
+      }
+      see_common(*modules_[i]);
+    }
   }
 
   // The module of a text; its imports are loaded too.
@@ -74,16 +80,19 @@ class Loader {
     while (!waiting_.empty()) {
       Module* module = waiting_.back();
       waiting_.pop_back();
-      for (const ast::Statement& statement : module->tree->statements) {
-        const auto* import = std::get_if<ast::Import>(&statement.node);
-        Module* imported = import != nullptr ? find(*import, *module) : nullptr;
-        if (imported != nullptr && imported != module) module->visible.push_back(imported);
-      }
-      module->visible.insert(module->visible.end(), common_.begin(), common_.end());
+      for (const ast::Statement& statement : module->tree->statements) see(*module, statement);
+      see_common(*module);
     }
   }
 
  private:
+  void see(Module& module, const ast::Statement& statement) {
+    const auto* import = std::get_if<ast::Import>(&statement.node);
+    Module* imported = import != nullptr ? find(*import, module) : nullptr;
+    if (imported != nullptr && imported != &module) module.visible.push_back(imported);
+  }
+  void see_common(Module& module) { module.visible.insert(module.visible.end(), common_.begin(), common_.end()); }
+
   Module* find(const ast::Import& import, const Module& importer) {
     if (!import.is_file) {
       if (const auto it = named_.find(import.name); it != named_.end()) return it->second;
@@ -115,26 +124,31 @@ class Loader {
     module.file = tree->id;
     module.tree = std::move(tree);
     for (const ast::Statement& statement : module.tree->statements) {
-      if (const auto* function = std::get_if<ast::Function>(&statement.node)) {
-        FunctionValue value;
-        value.declaration = function;
-        value.module = &module;
-        Declaration declaration;
-        declaration.function = function;
-        declaration.value = std::make_shared<const FunctionValue>(std::move(value));
-        declare(module, function->name, std::move(declaration));
-      } else if (const auto* constant = std::get_if<ast::Const>(&statement.node)) {
-        Declaration declaration;
-        declaration.constant = constant;
-        declare(module, constant->name, std::move(declaration));
-      }
+      Declaration declaration;
+      declaration.module = &module;
+      if (!declaration.take(statement)) continue;
+      declare(module, declaration.function != nullptr ? declaration.function->name : declaration.constant->name,
+              std::move(declaration));
+    }
+    return module;
+  }
+
+  // A file of the prelude, of which nothing is read yet.
+  Module& add(const PreludeFile& file) {
+    modules_.push_back(std::make_unique<Module>());
+    Module& module = *modules_.back();
+    module.file = file.id;
+    for (const PreludeStatement& statement : *file.statements) {
+      if (statement.word == "import") continue;
+      Declaration& declaration = module.declarations[statement.name];
+      declaration.module = &module;
+      declaration.unread = &statement;
+      declaration.sources = &sources_;
     }
     return module;
   }
 
   void declare(Module& module, const ast::Identifier& name, Declaration declaration) {
-    declaration.module = &module;
-    declaration.span = name.span;
     const auto [it, is_new] = module.declarations.emplace(name.name, std::move(declaration));
     if (is_new) return;
     diagnostics_.push_back(
@@ -236,7 +250,8 @@ std::vector<PreludeName> prelude_names() {
   const FrontendOptions options;
   const Elaborator elaborator(options, sources, diagnostics);
   for (const PreludeFile& file : load_prelude(sources)) {
-    for (const ast::Statement& statement : file.tree->statements) {
+    for (const PreludeStatement& unread : *file.statements) {
+      const ast::Statement& statement = parse_prelude(file.id, unread, sources);
       const std::string comment = comment_above(sources, statement.span.file, statement.span.line);
       if (const auto* function = std::get_if<ast::Function>(&statement.node)) {
         FunctionValue value;

@@ -134,7 +134,8 @@ std::size_t code_point_size(std::string_view text) {
 
 class Lexer {
  public:
-  Lexer(FileId file, std::string_view text) : file_(file), text_(text) {}
+  Lexer(FileId file, std::string_view text, const SourcePart& part)
+      : file_(file), text_(text.substr(0, part.end)), at_(part.begin), line_(part.line) {}
 
   Lexed run() {
     if (text_.size() > kMaxSourceBytes) {
@@ -142,7 +143,7 @@ class Lexer {
           {file_, 1, 1, 1}, fmt::format("the file has {} bytes; at most {} are read", text_.size(), kMaxSourceBytes)));
       text_ = {};
     }
-    if (text_.starts_with("\xEF\xBB\xBF")) at_ = 3;
+    if (at_ == 0 && text_.starts_with("\xEF\xBB\xBF")) at_ = 3;
     while (at_ < text_.size() && !stopped_) next();
     if (!interpolations_.empty()) unterminated_string();
     end_file();
@@ -477,9 +478,9 @@ class Lexer {
 
   FileId file_;
   std::string_view text_;
+  std::size_t at_;
+  std::uint32_t line_;
   Lexed out_;
-  std::size_t at_ = 0;
-  std::uint32_t line_ = 1;
   std::uint32_t column_ = 1;
   std::size_t start_ = 0;
   std::uint32_t start_column_ = 1;
@@ -491,7 +492,9 @@ class Lexer {
 
 }  // namespace
 
-Lexed lex(FileId file, const Sources& sources) { return Lexer(file, sources.text(file)).run(); }
+Lexed lex(FileId file, const Sources& sources, const SourcePart& part) {
+  return Lexer(file, sources.text(file), part).run();
+}
 
 std::string decode_string_part(std::string_view part) {
   std::string text;

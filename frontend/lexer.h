@@ -29,7 +29,12 @@ struct Lexed {
   Diagnostics diagnostics;      // in the order of the source, not more than a hundred
 };
 
-Lexed lex(FileId file, const Sources& sources);
+// A piece of a file, which begins a line.
+struct SourcePart {
+  std::size_t begin = 0, end = std::string_view::npos;  // bytes
+  std::uint32_t line = 1;
+};
+Lexed lex(FileId file, const Sources& sources, const SourcePart& part = {});
 
 // The text that a part of a string stands for: `part` is the source of a string token, with its delimiters; escapes,
 // `{{` and `}}` are resolved.

@@ -46,8 +46,8 @@ std::vector<std::uint32_t> find_last_on_line(const std::vector<Token>& tokens) {
 
 }  // namespace
 
-Parser::Parser(FileId file, const Sources& sources) : file_(file), source_(sources.text(file)) {
-  Lexed lexed = lex(file, sources);
+Parser::Parser(FileId file, const Sources& sources, const SourcePart& part) : file_(file), source_(sources.text(file)) {
+  Lexed lexed = lex(file, sources, part);
   tokens_ = std::move(lexed.tokens);
   lexical_ = std::move(lexed.diagnostics);
   matching_ = pair_brackets(tokens_);
@@ -218,7 +218,9 @@ Diagnostics Parser::merged_diagnostics() {
   return all;
 }
 
-ParseResult parse(FileId file, const Sources& sources) { return Parser(file, sources).parse_file(); }
+ParseResult parse(FileId file, const Sources& sources, const SourcePart& part) {
+  return Parser(file, sources, part).parse_file();
+}
 
 Result<ast::ExpressionPtr> parse_expression(FileId file, const Sources& sources) {
   return Parser(file, sources).parse_only_expression();

@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "frontend/ast.h"
+#include "frontend/lexer.h"
 #include "ir/diagnostics.h"
 
 namespace tarn {
@@ -20,8 +21,8 @@ struct ParseResult {
   Diagnostics diagnostics;          // in the order of the source
 };
 
-// Parses a whole file. `file` must be known to `sources`.
-ParseResult parse(FileId file, const Sources& sources);
+// Parses a whole file, or the statements of a part. `file` must be known to `sources`.
+ParseResult parse(FileId file, const Sources& sources, const SourcePart& part = {});
 
 // Parses a text that is one expression, as in `--set lr=0.1 * 2`.
 Result<ast::ExpressionPtr> parse_expression(FileId file, const Sources& sources);

@@ -22,7 +22,7 @@ namespace tarn {
 
 class Parser {
  public:
-  Parser(FileId file, const Sources& sources);
+  Parser(FileId file, const Sources& sources, const SourcePart& part = {});
 
   ParseResult parse_file();
   Result<ast::ExpressionPtr> parse_only_expression();

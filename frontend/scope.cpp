@@ -22,10 +22,39 @@ void Environment::collect(std::vector<std::string>& names) const {
   }
 }
 
+bool Declaration::take(const ast::Statement& statement) {
+  if (const auto* const declared = std::get_if<ast::Function>(&statement.node)) {
+    FunctionValue made;
+    made.declaration = function = declared;
+    made.module = module;
+    value = std::make_shared<const FunctionValue>(std::move(made));
+    span = declared->name.span;
+    return true;
+  }
+  constant = std::get_if<ast::Const>(&statement.node);
+  if (constant != nullptr) span = constant->name.span;
+  return constant != nullptr;
+}
+
+namespace {
+
+Declaration* find_in(Module& module, std::string_view name) {
+  const auto it = module.declarations.find(name);
+  if (it == module.declarations.end()) return nullptr;
+  Declaration& declaration = it->second;
+  if (declaration.unread != nullptr) {
+    declaration.take(parse_prelude(module.file, *declaration.unread, *declaration.sources));
+    declaration.unread = nullptr;
+  }
+  return &declaration;
+}
+
+}  // namespace
+
 Declaration* Module::find(std::string_view name) {
-  if (const auto it = declarations.find(name); it != declarations.end()) return &it->second;
+  if (Declaration* const own = find_in(*this, name)) return own;
   for (Module* module : visible) {
-    if (const auto it = module->declarations.find(name); it != module->declarations.end()) return &it->second;
+    if (Declaration* const seen = find_in(*module, name)) return seen;
   }
   return nullptr;
 }

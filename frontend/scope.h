@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "frontend/prelude.h"
 #include "frontend/values.h"
 
 namespace tarn::elaboration {
@@ -64,6 +65,11 @@ struct Declaration {
   Span span;
   enum class State : std::uint8_t { untouched, underway, done } state = State::untouched;
   Value value;
+  const PreludeStatement* unread = nullptr;  // where the above is to come from
+  const Sources* sources = nullptr;
+
+  // Takes what the statement declares; false where that is nothing with a name.
+  bool take(const ast::Statement& statement);
 };
 
 struct Module {
@@ -73,7 +79,7 @@ struct Module {
   // Modules whose declarations are seen here, first ones first; the prelude is the last of every file's.
   std::vector<Module*> visible;
 
-  // The declaration of this module, or of one that it imports.
+  // The declaration of this module, or of one that it imports, read.
   Declaration* find(std::string_view name);
 };
 

@@ -239,7 +239,16 @@ Array Array::converted(ArrayType target) const {
   return result;
 }
 
+Array Array::of_bytes(ArrayType type, std::vector<std::int64_t> shape, Bytes bytes, std::size_t skipped) {
+  const std::optional<std::int64_t> wanted = byte_count(type, shape);
+  TARN_CHECK(wanted && std::cmp_equal(*wanted, bytes.size() - skipped), "as many bytes as the shape takes");
+  std::memmove(bytes.data(), bytes.data() + skipped, bytes.size() - skipped);
+  bytes.resize(bytes.size() - skipped);
+  return {type, std::move(shape), std::move(bytes)};
+}
+
 void Array::swap_byte_order() {
+  if (size_of(type) == 1) return;
   const auto width = static_cast<std::ptrdiff_t>(size_of(type));
   for (auto element = data.begin(); element != data.end(); element += width) std::reverse(element, element + width);
 }

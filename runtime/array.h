@@ -177,6 +177,10 @@ struct Array {
   // zero and held within the range of the type, NaN to 0; towards bool, whether it differs from 0.
   Array converted(ArrayType target) const;
 
+  // An array of the bytes behind the first `skipped`, in place: large ones are not held twice. The shape must take all
+  // of them.
+  static Array of_bytes(ArrayType type, std::vector<std::int64_t> shape, Bytes bytes, std::size_t skipped);
+
   // Between big and little endian, in place.
   void swap_byte_order();
 

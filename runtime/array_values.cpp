@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace tarn {
 
@@ -97,6 +98,18 @@ Result<Bytes> input_values(const Array& array, const std::vector<std::uint32_t>&
     }
   }
   return bytes;
+}
+
+Result<Bytes> input_values(Array array, const InputInfo& input, double scale, std::string_view where) {
+  if (array.type == ArrayType::f32 && input.type.dtype == DType::f32) {
+    if (scale != 1) {
+      for (float& value : array.values<float>()) value = static_cast<float>(static_cast<double>(value) * scale);
+    }
+    return std::move(array.data);
+  }
+  std::vector<std::uint32_t> rows(array.shape.empty() ? 1 : static_cast<std::size_t>(array.shape.front()));
+  std::iota(rows.begin(), rows.end(), 0U);
+  return input_values(array, rows, input, scale, where);
 }
 
 Result<std::vector<std::int64_t>> classes_of(const Array& array, std::int64_t limit, std::string_view where) {

@@ -17,6 +17,8 @@ ArrayType array_type_of(DType dtype);
 // i32 and within the input's index limit; `where` is what errors call the source.
 Result<Bytes> input_values(const Array& array, const std::vector<std::uint32_t>& rows, const InputInfo& input,
                            double scale, std::string_view where);
+// All rows; floats stay where they are, so that they are not held twice.
+Result<Bytes> input_values(Array array, const InputInfo& input, double scale, std::string_view where);
 
 // Whole numbers in [0, limit), one a sample.
 Result<std::vector<std::int64_t>> classes_of(const Array& array, std::int64_t limit, std::string_view where);

@@ -279,8 +279,13 @@ Result<Dataset> read_table(const Program& program, const DataSource& source, con
   return data;
 }
 
+const std::string& array_name(const Column& column) {
+  return column.binding.array.empty() ? column.input->name : column.binding.array;
+}
+
+// The array of a column, which is one of `columns`.
 Result<Array> read_array(const DataSource& source, const std::string& folder, const Column& column,
-                         std::map<std::string, std::vector<NamedArray>>& archives) {
+                         const std::vector<Column>& columns, std::map<std::string, std::vector<NamedArray>>& archives) {
   const std::string& name = column.input->name;
   if (source.format == "npz") {
     const auto file = source.files.find("");
@@ -289,10 +294,11 @@ Result<Array> read_array(const DataSource& source, const std::string& folder, co
     if (!archives.contains(path)) {
       TARN_TRY(archives[path], read_npz(path));
     }
-    const std::string& wanted = column.binding.array.empty() ? name : column.binding.array;
+    const std::string& wanted = array_name(column);
+    const auto uses = std::ranges::count(columns, wanted, array_name);
     std::vector<std::string> names;
-    for (const NamedArray& member : archives[path]) {
-      if (member.name == wanted) return member.array;
+    for (NamedArray& member : archives[path]) {
+      if (member.name == wanted) return uses == 1 ? std::move(member.array) : member.array;
       names.push_back(member.name);
     }
     return error_at(column.binding.span,
@@ -312,7 +318,7 @@ Result<Dataset> read_arrays(const Program& program, const DataSource& source, co
   std::map<std::string, std::vector<NamedArray>> archives;
   const InputInfo* first = nullptr;
   for (const Column& column : columns) {
-    TARN_TRY(const Array array, read_array(source, folder, column, archives));
+    TARN_TRY(Array array, read_array(source, folder, column, columns, archives));
     const std::string& name = column.input->name;
     if (array.shape.empty())
       return error_at(column.binding.span, fmt::format("the array of '{}' has no axis of samples", name));
@@ -323,8 +329,6 @@ Result<Dataset> read_arrays(const Program& program, const DataSource& source, co
     }
     first = column.input;
     data.rows = count;
-    std::vector<std::uint32_t> rows(count);
-    for (std::uint32_t row = 0; row < count; ++row) rows[row] = row;
     const auto width = static_cast<std::int64_t>(static_cast<std::uint64_t>(array.elements()) / count);
     Bytes& values = data.arrays[static_cast<std::size_t>(column.input - program.inputs.data())];
     if (column.binding.encoding == DataBinding::Encoding::one_hot) {
@@ -335,7 +339,7 @@ Result<Dataset> read_arrays(const Program& program, const DataSource& source, co
       values = one_hot_values(classes, column.elements, *column.input);
     } else {
       TARN_RETURN_IF_ERROR(check_width(column, width, "numbers"));
-      TARN_TRY(values, input_values(array, rows, *column.input, column.binding.scale, name));
+      TARN_TRY(values, input_values(std::move(array), *column.input, column.binding.scale, name));
     }
   }
   return data;

@@ -33,7 +33,8 @@ std::optional<ArrayType> element_type(std::uint8_t code) {
 
 }  // namespace
 
-Result<Array> parse_idx(ByteView bytes, std::string_view name) {
+Result<Array> parse_idx(Bytes content, std::string_view name) {
+  ByteView bytes = content;
   if (bytes.size() < 4 || bytes[0] != std::byte{0} || bytes[1] != std::byte{0}) {
     return error_in_file(name, "is not an IDX file: it does not start with two zero bytes, a type and a rank");
   }
@@ -52,15 +53,17 @@ Result<Array> parse_idx(ByteView bytes, std::string_view name) {
   }
   bytes = bytes.subspan(4 * rank);
   TARN_RETURN_IF_ERROR(check_size(*type, shape, bytes.size(), name));
-  Array array = Array::unset(*type, std::move(shape));
-  std::copy(bytes.begin(), bytes.end(), array.data.begin());
+  const std::size_t header = content.size() - bytes.size();
+  Array array = Array::of_bytes(*type, std::move(shape), std::move(content), header);
   array.swap_byte_order();
   return array;
 }
 
+Result<Array> parse_idx(ByteView bytes, std::string_view name) { return parse_idx(copy_of(bytes), name); }
+
 Result<Array> read_idx(const std::string& path) {
-  TARN_TRY(const Bytes bytes, read_data_file(path));
-  return parse_idx(bytes, path);
+  TARN_TRY(Bytes bytes, read_data_file(path));
+  return parse_idx(std::move(bytes), path);
 }
 
 }  // namespace tarn

@@ -33,17 +33,22 @@ Result<Program> load_program(const std::string& path, const ModelOptions& option
 
 Result<std::shared_ptr<Model>> Model::compile(const std::string& path, const ModelOptions& options,
                                               const std::vector<std::string>& functions, Sources& sources) {
+  return compile(path, std::nullopt, options, [&](const Program&) { return functions; }, sources);
+}
+
+Result<std::shared_ptr<Model>> Model::compile(const std::string& path, const ModelOptions& options,
+                                              const Functions& functions, Sources& sources) {
   return compile(path, std::nullopt, options, functions, sources);
 }
 
 Result<std::shared_ptr<Model>> Model::compile_text(const std::string& name, std::string text,
                                                    const ModelOptions& options,
                                                    const std::vector<std::string>& functions, Sources& sources) {
-  return compile(name, std::move(text), options, functions, sources);
+  return compile(name, std::move(text), options, [&](const Program&) { return functions; }, sources);
 }
 
 Result<std::shared_ptr<Model>> Model::compile(const std::string& path, std::optional<std::string> text,
-                                              const ModelOptions& options, const std::vector<std::string>& functions,
+                                              const ModelOptions& options, const Functions& functions,
                                               Sources& sources) {
   const auto start = std::chrono::steady_clock::now();
   std::shared_ptr<Model> model(new Model);
@@ -59,7 +64,7 @@ Result<std::shared_ptr<Model>> Model::compile(const std::string& path, std::opti
   TARN_TRY(model->plan_, plan_program(model->program_, planning, context));
   model->warnings_.insert(model->warnings_.end(), context.warnings.begin(), context.warnings.end());
 
-  TARN_TRY(model->native_, compile_native(model->program_, model->plan_, options.codegen, functions));
+  TARN_TRY(model->native_, compile_native(model->program_, model->plan_, options.codegen, functions(model->program_)));
   model->compile_milliseconds_ =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   return model;

@@ -1,6 +1,7 @@
 // A compiled model: the program that the frontend made of a file, its kernel plans, and native code for this machine.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,6 +31,10 @@ class Model {
   // Warnings are left in warnings(); errors are the result.
   static Result<std::shared_ptr<Model>> compile(const std::string& path, const ModelOptions& options,
                                                 const std::vector<std::string>& functions, Sources& sources);
+  // The same where the program decides which functions those are.
+  using Functions = std::function<std::vector<std::string>(const Program&)>;
+  static Result<std::shared_ptr<Model>> compile(const std::string& path, const ModelOptions& options,
+                                                const Functions& functions, Sources& sources);
   // The same for a text, which diagnostics call `name`; imports and data are relative to the folder of that.
   static Result<std::shared_ptr<Model>> compile_text(const std::string& name, std::string text,
                                                      const ModelOptions& options,
@@ -47,7 +52,7 @@ class Model {
  private:
   Model() = default;
   static Result<std::shared_ptr<Model>> compile(const std::string& path, std::optional<std::string> text,
-                                                const ModelOptions& options, const std::vector<std::string>& functions,
+                                                const ModelOptions& options, const Functions& functions,
                                                 Sources& sources);
 
   Program program_;

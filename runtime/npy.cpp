@@ -240,7 +240,7 @@ bool is_npy(ByteView bytes) {
   return bytes.size() >= kMagic.size() && std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) == 0;
 }
 
-Result<Array> parse_npy(ByteView bytes, std::string_view name) {
+Result<Array> parse_npy(Bytes bytes, std::string_view name) {
   TARN_TRY(const HeaderBounds bounds, find_header(bytes, name));
   Header header;
   HeaderParser parser({reinterpret_cast<const char*>(bytes.data()) + bounds.begin, bounds.end - bounds.begin});
@@ -248,21 +248,21 @@ Result<Array> parse_npy(ByteView bytes, std::string_view name) {
   const std::optional<ElementFormat> format = element_format(header.description);
   if (!format) return unsupported_type(name, header.description);
 
-  const ByteView data = bytes.subspan(bounds.end);
+  const ByteView data = ByteView(bytes).subspan(bounds.end);
   TARN_RETURN_IF_ERROR(check_size(format->type, header.shape, data.size(), name));
-  Array array = Array::unset(format->type, std::move(header.shape));
-  if (header.fortran_order && array.shape.size() > 1) {
-    copy_transposed(data.data(), array);
-  } else {
-    std::copy(data.begin(), data.end(), array.data.begin());
-  }
+  const bool transposed = header.fortran_order && header.shape.size() > 1;
+  Array array = transposed ? Array::unset(format->type, std::move(header.shape))
+                           : Array::of_bytes(format->type, std::move(header.shape), std::move(bytes), bounds.end);
+  if (transposed) copy_transposed(data.data(), array);
   if (format->big_endian) array.swap_byte_order();
   return array;
 }
 
+Result<Array> parse_npy(ByteView bytes, std::string_view name) { return parse_npy(copy_of(bytes), name); }
+
 Result<Array> read_npy(const std::string& path) {
-  TARN_TRY(const Bytes bytes, read_data_file(path));
-  return parse_npy(bytes, path);
+  TARN_TRY(Bytes bytes, read_data_file(path));
+  return parse_npy(std::move(bytes), path);
 }
 
 std::string npy_header(const Array& array) {

@@ -16,6 +16,8 @@ namespace tarn {
 // Versions 1.0 to 3.0, C and Fortran order, little and big endian, the element types of ArrayType but bf16. Object
 // arrays (they are pickles, which run code), structured and other types are errors, as are missing and surplus bytes.
 // `name` is what errors call the file.
+// The first takes the bytes over, so that a large array is not held twice.
+Result<Array> parse_npy(Bytes bytes, std::string_view name = "npy");
 Result<Array> parse_npy(ByteView bytes, std::string_view name = "npy");
 // The same from a file, which may be compressed with gzip.
 Result<Array> read_npy(const std::string& path);

@@ -19,9 +19,9 @@ Result<std::vector<NamedArray>> parse_npz(ByteView bytes, std::string_view name)
     std::string_view array_name = member.name;
     const bool has_extension = array_name.ends_with(kExtension);
     if (has_extension) array_name.remove_suffix(kExtension.size());
-    TARN_TRY(const Bytes content, zip_content(bytes, member, name));
+    TARN_TRY(Bytes content, zip_content(bytes, member, name));
     if (!has_extension && !is_npy(content)) continue;
-    TARN_TRY(Array array, parse_npy(content, fmt::format("{}: '{}'", name, array_name)));
+    TARN_TRY(Array array, parse_npy(std::move(content), fmt::format("{}: '{}'", name, array_name)));
     arrays.push_back({std::string(array_name), std::move(array)});
   }
   return arrays;

@@ -47,12 +47,17 @@ struct TrainingData {
   Diagnostics warnings;
 };
 
+// On data of its own.
+bool validates(const TrainOptions& options, const Program& program) {
+  return !options.validation.empty() || has_data(program, "validation");
+}
+
 Result<TrainingData> read_training_data(const TrainOptions& options, const Model& model, Vocabularies& vocabularies) {
   const Program& program = model.program();
   TrainingData data;
   TARN_TRY(data.training, read_dataset(program, model.folder(), {"", data_paths(options), true}, vocabularies));
   data.training_rows = data.training.view();
-  if (!options.validation.empty() || has_data(program, "validation")) {
+  if (validates(options, program)) {
     DataRequest request{"validation", {}, true};
     if (!options.validation.empty()) request.paths[""] = options.validation;
     TARN_TRY(data.validation, read_dataset(program, model.folder(), request, vocabularies));
@@ -272,8 +277,12 @@ Result<std::shared_ptr<Model>> compile(const TrainOptions& options, Console& con
   TARN_TRY(ModelOptions chosen, model_options(options));
   if (options.epochs) chosen.overrides.emplace_back("epochs", fmt::format("{}", *options.epochs));
   if (options.batch) chosen.overrides.emplace_back("batch", fmt::format("{}", *options.batch));
-  TARN_TRY(std::shared_ptr<Model> model,
-           Model::compile(options.file, chosen, {"init", "train", "evaluate", "report"}, console.sources));
+  const auto functions = [&](const Program& program) {
+    std::vector<std::string> names = {"init", "train", "report"};
+    if (validates(options, program) || program.settings.validation_split > 0) names.emplace_back("evaluate");
+    return names;
+  };
+  TARN_TRY(std::shared_ptr<Model> model, Model::compile(options.file, chosen, functions, console.sources));
   console.report(model->warnings());
   if (!model->program().trainable) return error(fmt::format("'{}' has no `train` block", options.file));
   return model;
