@@ -36,8 +36,8 @@ Result<std::shared_ptr<Model>> Model::compile(const std::string& path, const Mod
   return compile(path, std::nullopt, options, [&](const Program&) { return functions; }, sources);
 }
 
-Result<std::shared_ptr<Model>> Model::compile(const std::string& path, const ModelOptions& options,
-                                              const Functions& functions, Sources& sources) {
+Result<std::shared_ptr<Model>> Model::compile_some(const std::string& path, const ModelOptions& options,
+                                                   const Functions& functions, Sources& sources) {
   return compile(path, std::nullopt, options, functions, sources);
 }
 

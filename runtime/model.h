@@ -33,8 +33,8 @@ class Model {
                                                 const std::vector<std::string>& functions, Sources& sources);
   // The same where the program decides which functions those are.
   using Functions = std::function<std::vector<std::string>(const Program&)>;
-  static Result<std::shared_ptr<Model>> compile(const std::string& path, const ModelOptions& options,
-                                                const Functions& functions, Sources& sources);
+  static Result<std::shared_ptr<Model>> compile_some(const std::string& path, const ModelOptions& options,
+                                                     const Functions& functions, Sources& sources);
   // The same for a text, which diagnostics call `name`; imports and data are relative to the folder of that.
   static Result<std::shared_ptr<Model>> compile_text(const std::string& name, std::string text,
                                                      const ModelOptions& options,

@@ -282,7 +282,7 @@ Result<std::shared_ptr<Model>> compile(const TrainOptions& options, Console& con
     if (validates(options, program) || program.settings.validation_split > 0) names.emplace_back("evaluate");
     return names;
   };
-  TARN_TRY(std::shared_ptr<Model> model, Model::compile(options.file, chosen, functions, console.sources));
+  TARN_TRY(std::shared_ptr<Model> model, Model::compile_some(options.file, chosen, functions, console.sources));
   console.report(model->warnings());
   if (!model->program().trainable) return error(fmt::format("'{}' has no `train` block", options.file));
   return model;
