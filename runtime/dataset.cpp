@@ -345,16 +345,26 @@ Result<Dataset> read_arrays(const Program& program, const DataSource& source, co
   return data;
 }
 
-// Puts the rows of every array into the order of the permutation.
+// Puts the rows of every array into the order of the permutation: row i is to be what row order[i] was. Cycle by cycle,
+// so that no array is held twice.
 void permute_rows(Dataset& data, const std::vector<std::uint32_t>& order) {
+  std::vector<std::byte> first;
   for (Bytes& array : data.arrays) {
     if (array.empty()) continue;
     const std::size_t bytes = array.size() / data.rows;
-    Bytes permuted;
-    permuted.resize(array.size());
-    for (std::size_t i = 0; i < order.size(); ++i)
-      std::memcpy(permuted.data() + i * bytes, array.data() + order[i] * bytes, bytes);
-    array = std::move(permuted);
+    const auto row = [&](std::size_t number) { return array.data() + number * bytes; };
+    std::vector<bool> done(order.size());
+    for (std::size_t start = 0; start < order.size(); ++start) {
+      if (done[start]) continue;
+      first.assign(row(start), row(start) + bytes);
+      std::size_t at = start;
+      for (; order[at] != start; at = order[at]) {
+        std::memcpy(row(at), row(order[at]), bytes);
+        done[at] = true;
+      }
+      std::memcpy(row(at), first.data(), bytes);
+      done[at] = true;
+    }
   }
 }
 

@@ -84,6 +84,14 @@ std::string deep_model(int layers) {
                     layers);
 }
 
+std::size_t code_size(const Planned& planned, const char* graph) {
+  CodegenOptions codegen;
+  codegen.cpu = "x86-64-v4";
+  const Result<std::string> text = print_llvm(planned.program, planned.plan, graph, codegen);
+  EXPECT_TRUE(text.has_value());
+  return text ? instructions(*text) : 0;
+}
+
 std::uint64_t firings(const Planned& planned) {
   return std::accumulate(planned.context.rule_hits.begin(), planned.context.rule_hits.end(), std::uint64_t{0},
                          [](std::uint64_t sum, const auto& rule) { return sum + rule.second; });
@@ -95,6 +103,10 @@ TEST(CompileCost, ThousandLayersAreTenTimesHundred) {
   const Planned hundred = plan_of_text(deep_model(100)), thousand = plan_of_text(deep_model(1000));
   for (const char* graph : {"init", "train", "evaluate", "predict"}) {
     EXPECT_LE(thousand.plan.plans.at(graph).kernels.size(), 11 * hundred.plan.plans.at(graph).kernels.size()) << graph;
+    // Equal layers share their code, and their calls are loops; what grows are stores of zeros into slots.
+    const std::size_t much = code_size(thousand, graph), little = code_size(hundred, graph);
+    EXPECT_LE(much, little + 900 * 12) << graph;
+    if (std::string_view(graph) != "init") EXPECT_LE(much, little + little / 4) << graph;
   }
   EXPECT_LE(firings(thousand), 11 * firings(hundred));
   EXPECT_LE(firings(hundred), 100 * 60U);

@@ -2,16 +2,25 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <malloc.h>
+
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
 #include <new>
 #include <numeric>
 
 #include "codegen/workspace.h"
+#include "frontend/frontend.h"
+#include "runtime/dataset.h"
+#include "runtime/npy.h"
 #include "runtime/session.h"
 
 namespace {
 std::atomic<std::uint64_t> allocations = 0;
+// Bytes of aligned blocks, which arrays are, and the most there ever were.
+std::atomic<std::uint64_t> array_bytes = 0, most_array_bytes = 0;
 }  // namespace
 
 // Every allocation of this program is counted. Generated code calls no function at all, which its loader checks. Both
@@ -27,9 +36,65 @@ std::atomic<std::uint64_t> allocations = 0;
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  const auto align = static_cast<std::size_t>(alignment);
+  void* const memory = std::aligned_alloc(align, (std::max<std::size_t>(bytes, 1) + align - 1) / align * align);
+  if (memory == nullptr) throw std::bad_alloc();
+  array_bytes += malloc_usable_size(memory);
+  most_array_bytes = std::max(most_array_bytes.load(), array_bytes.load());
+  return memory;
+}
+[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
+  array_bytes -= malloc_usable_size(memory);
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t alignment) noexcept {
+  operator delete(memory, alignment);
+}
 
 namespace tarn {
 namespace {
+
+// Floats, in the order of the file or another, are held once: while they are read too.
+TEST(Memory, DataAreHeldOnce) {
+  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "tarn_data_held_once";
+  std::filesystem::create_directories(folder);
+  constexpr std::int64_t kRows = 20'000, kWidth = 50;
+  std::vector<double> numbers(kRows * kWidth);
+  std::iota(numbers.begin(), numbers.end(), 0.0);
+  ASSERT_TRUE(write_npy((folder / "x.npy").string(), Array::from_doubles(ArrayType::f32, {kRows, kWidth}, numbers)));
+  numbers.resize(kRows);
+  ASSERT_TRUE(write_npy((folder / "t.npy").string(), Array::from_doubles(ArrayType::f32, {kRows, 1}, numbers)));
+  for (const bool shuffled : {false, true}) {
+    Sources sources;
+    const FrontendResult result =
+        compile_text("m.tarn",
+                     fmt::format("model m {{ input x[{}]\n output y = x |> dense(1) }}\ntrain {{ target t[1]\n loss "
+                                 "mse(y, t)\n optimizer sgd }}\ndata {{ npy x = \"x.npy\", t = \"t.npy\"\n {} }}\n",
+                                 kWidth, shuffled ? "shuffle_rows 3" : ""),
+                     {}, sources);
+    ASSERT_TRUE(result.program.has_value()) << format(result.diagnostics, sources);
+    Vocabularies vocabularies;
+    const std::uint64_t before = array_bytes;
+    most_array_bytes = before;
+    const auto data = read_dataset(*result.program, folder.string(), {}, vocabularies);
+    ASSERT_TRUE(data.has_value());
+    const std::uint64_t held = kRows * (kWidth + 1) * sizeof(float);
+    EXPECT_LE(most_array_bytes - before, held + held / 20);
+    EXPECT_GE(most_array_bytes - before, held);
+    // Rows stay whole, and none is lost.
+    const auto* const x = reinterpret_cast<const float*>(data->arrays[0].data());
+    const auto* const t = reinterpret_cast<const float*>(data->arrays[1].data());
+    double sum = 0;
+    for (std::int64_t row = 0; row < kRows; ++row) {
+      ASSERT_EQ(x[row * kWidth + 7], t[row] * kWidth + 7);
+      sum += t[row];
+    }
+    EXPECT_EQ(sum, kRows * (kRows - 1) / 2.0);
+    EXPECT_EQ(t[1] != 1, shuffled);
+  }
+  std::filesystem::remove_all(folder);
+}
 
 TEST(Memory, StepsAllocateNothing) {
   Sources sources;
