@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -38,15 +39,6 @@ Unit make_unit(const Program& program, const ProgramPlan& plan, const std::vecto
     TARN_CHECK(!broken, fmt::format("malformed LLVM IR: {}", text));
   }
   return unit;
-}
-
-// Functions that go into one module: what they share is made once. Training is as much code as all the others together,
-// so that a second core halves the time.
-std::vector<std::vector<std::string>> modules_of(const std::vector<std::string>& names) {
-  std::vector<std::vector<std::string>> modules(2);
-  for (const std::string& name : names) modules[name == "train" && available_cores() > 1 ? 1 : 0].push_back(name);
-  std::erase_if(modules, [](const auto& module) { return module.empty(); });
-  return modules;
 }
 
 // Compiles functions when they are asked for. Program and plan are copied: functions are compiled after compile_native
@@ -84,17 +76,61 @@ class JitProgram : public NativeProgram {
  private:
   using Code = Result<std::unique_ptr<LoadedCode>>;
 
+  using Object = llvm::SmallVector<char, 0>;
+
+  // Making the module is little of the work, so each part makes all of it.
+  Result<Object> compile_part(const std::vector<std::string>& names, std::size_t part, std::size_t parts) const {
+    TARN_TRY(Machine machine, make_machine(options_));
+    machine.most_threads = kMostThreads;
+    const Unit unit = make_unit(program_, plan_, names, machine, options_,
+                                /*readable=*/false);
+    keep_part(*unit.module, part, parts);
+    return emit_code(*unit.module, machine);
+  }
+
+  // As many parts as there are cores, but for the small gain of more than two.
+  Result<std::vector<Object>> compile_parts(const std::vector<std::string>& names) const {
+    std::vector<std::optional<Result<Object>>> results(available_cores() > 1 ? 2 : 1);
+    {
+      std::vector<std::jthread> threads;
+      for (std::size_t i = 1; i < results.size(); ++i) {
+        threads.emplace_back([&, i] { results[i] = compile_part(names, i, results.size()); });
+      }
+      results[0] = compile_part(names, 0, results.size());
+    }
+    std::vector<Object> objects;
+    for (std::optional<Result<Object>>& result : results) {
+      TARN_TRY(Object object, std::move(*result));
+      objects.push_back(std::move(object));
+    }
+    return objects;
+  }
+
+  // What is kept: the length of the first object in 8 bytes, the objects, each at a multiple of 8.
+  Code load_kept(llvm::StringRef kept) const {
+    std::uint64_t first = 0;
+    std::memcpy(&first, kept.data(), sizeof(first));
+    const llvm::StringRef objects = kept.substr(sizeof(first));
+    std::vector<llvm::StringRef> parts = {objects.substr(0, first)};
+    if (first < objects.size()) parts.push_back(objects.substr(first));
+    return load_objects(parts);
+  }
+
   Code compile_module(const std::vector<std::string>& names) const {
     const std::string key = options_.store == nullptr ? "" : code_key(program_, plan_, names, options_);
     if (!key.empty()) {
-      if (const std::optional<std::string> object = options_.store->find(key)) return load_object(*object);
+      if (const std::optional<std::string> kept = options_.store->find(key)) return load_kept(*kept);
     }
-    TARN_TRY(Machine machine, make_machine(options_));
-    machine.most_threads = kMostThreads;
-    const Unit unit = make_unit(program_, plan_, names, machine, options_, /*readable=*/false);
-    const llvm::SmallVector<char, 0> object = emit_code(*unit.module, machine);
-    if (!key.empty()) options_.store->keep(key, {object.data(), object.size()});
-    return load_object(llvm::StringRef(object.data(), object.size()));
+    TARN_TRY(const std::vector<Object> objects, compile_parts(names));
+    const auto padded = [](std::size_t bytes) { return (bytes + 7) / 8 * 8; };
+    const std::uint64_t first = padded(objects.front().size());
+    std::string all(reinterpret_cast<const char*>(&first), sizeof(first));
+    for (const Object& object : objects) {
+      all.append(object.data(), object.size());
+      all.resize(padded(all.size()));
+    }
+    if (!key.empty()) options_.store->keep(key, all);
+    return load_kept(all);
   }
 
   Status compile_locked(const std::vector<std::string>& names) {
@@ -102,20 +138,10 @@ class JitProgram : public NativeProgram {
     for (const std::string& name : names) {
       if (plan_.plans.count(name) != 0 && functions_.count(name) == 0) missing.push_back(name);
     }
-    const std::vector<std::vector<std::string>> modules = modules_of(missing);
-    std::vector<std::optional<Code>> codes(modules.size());
-    {
-      std::vector<std::jthread> threads;
-      for (std::size_t i = 1; i < modules.size(); ++i) {
-        threads.emplace_back([&, i] { codes[i] = compile_module(modules[i]); });
-      }
-      if (!modules.empty()) codes[0] = compile_module(modules[0]);
-    }
-    for (std::size_t i = 0; i < modules.size(); ++i) {
-      TARN_TRY(std::unique_ptr<LoadedCode> code, std::move(*codes[i]));
-      for (const std::string& name : modules[i]) functions_[name] = code->find(symbol_of(name));
-      code_.push_back(std::move(code));
-    }
+    if (missing.empty()) return Done{};
+    TARN_TRY(std::unique_ptr<LoadedCode> code, compile_module(missing));
+    for (const std::string& name : missing) functions_[name] = code->find(symbol_of(name));
+    code_.push_back(std::move(code));
     return Done{};
   }
 

@@ -4,8 +4,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/CodeGen/MachineModuleInfo.h"
 #include "llvm/CodeGen/Passes.h"
 #include "llvm/CodeGen/TargetPassConfig.h"
@@ -23,15 +26,19 @@ namespace tarn {
 namespace {
 
 // All sections of an object in one mapping, so that every section reaches every other by 32-bit displacements: code,
-// read-only data, data, each starting a page. Nothing is writable and executable at once.
+// read-only data, data, each starting a page; those of other objects are reached through the linker's table of
+// addresses. Nothing is writable and executable at once.
 class OneBlockMemory : public llvm::RuntimeDyld::MemoryManager {
  public:
   OneBlockMemory() = default;
   OneBlockMemory(const OneBlockMemory&) = delete;
   OneBlockMemory& operator=(const OneBlockMemory&) = delete;
   ~OneBlockMemory() override {
-    if (block_.base() != nullptr) llvm::sys::Memory::releaseMappedMemory(block_);
+    for (Block& block : blocks_) llvm::sys::Memory::releaseMappedMemory(block.memory);
   }
+
+  // The next object refers to so many functions of others. The linker does not announce their addresses.
+  void expect_addresses(std::size_t count) { address_bytes_ = count * sizeof(void*); }
 
   bool needsToReserveAllocationSpace() override { return true; }
   void reserveAllocationSpace(std::uintptr_t code, llvm::Align, std::uintptr_t read_only, llvm::Align,
@@ -39,38 +46,44 @@ class OneBlockMemory : public llvm::RuntimeDyld::MemoryManager {
     // Alignments are at most 64 bytes, well below a page; each section may waste up to that much.
     const std::size_t page = llvm::sys::Process::getPageSizeEstimate();
     const auto pages = [page](std::size_t bytes) { return (bytes + 4096 + page - 1) / page * page; };
-    const std::size_t sizes[3] = {pages(code), pages(read_only), pages(writable)};
+    const std::size_t sizes[3] = {pages(code), pages(read_only), pages(writable + address_bytes_)};
     std::error_code failure;
-    block_ = llvm::sys::Memory::allocateMappedMemory(sizes[0] + sizes[1] + sizes[2], nullptr,
-                                                     llvm::sys::Memory::MF_READ | llvm::sys::Memory::MF_WRITE, failure);
+    Block block;
+    block.memory = llvm::sys::Memory::allocateMappedMemory(
+        sizes[0] + sizes[1] + sizes[2], nullptr, llvm::sys::Memory::MF_READ | llvm::sys::Memory::MF_WRITE, failure);
+    reserved_ = !failure;
     if (failure) return;
-    std::uint8_t* next = static_cast<std::uint8_t*>(block_.base());
+    std::uint8_t* next = static_cast<std::uint8_t*>(block.memory.base());
     for (int i = 0; i < 3; ++i) {
-      areas_[i] = {next, next, next + sizes[i]};
+      block.areas[i] = {next, next, next + sizes[i]};
       next += sizes[i];
     }
+    blocks_.push_back(block);
   }
 
-  bool reserved() const { return block_.base() != nullptr; }
+  // Whether there was memory for the last object.
+  bool reserved() const { return reserved_; }
 
   std::uint8_t* allocateCodeSection(std::uintptr_t size, unsigned alignment, unsigned, llvm::StringRef) override {
-    return take(areas_[0], size, alignment);
+    return take(blocks_.back().areas[0], size, alignment);
   }
   std::uint8_t* allocateDataSection(std::uintptr_t size, unsigned alignment, unsigned, llvm::StringRef,
                                     bool read_only) override {
-    return take(areas_[read_only ? 1 : 2], size, alignment);
+    return take(blocks_.back().areas[read_only ? 1 : 2], size, alignment);
   }
   void registerEHFrames(std::uint8_t*, std::uint64_t, std::size_t) override {}
   void deregisterEHFrames() override {}
 
   bool finalizeMemory(std::string* message) override {
     const unsigned flags[2] = {llvm::sys::Memory::MF_READ | llvm::sys::Memory::MF_EXEC, llvm::sys::Memory::MF_READ};
-    for (int i = 0; i < 2; ++i) {
-      const Area& area = areas_[i];
-      const llvm::sys::MemoryBlock part(area.begin, static_cast<std::size_t>(area.end - area.begin));
-      if (const std::error_code failure = llvm::sys::Memory::protectMappedMemory(part, flags[i])) {
-        if (message != nullptr) *message = failure.message();
-        return true;
+    for (const Block& block : blocks_) {
+      for (int i = 0; i < 2; ++i) {
+        const Area& area = block.areas[i];
+        const llvm::sys::MemoryBlock part(area.begin, static_cast<std::size_t>(area.end - area.begin));
+        if (const std::error_code failure = llvm::sys::Memory::protectMappedMemory(part, flags[i])) {
+          if (message != nullptr) *message = failure.message();
+          return true;
+        }
       }
     }
     return false;
@@ -88,8 +101,13 @@ class OneBlockMemory : public llvm::RuntimeDyld::MemoryManager {
     return at;
   }
 
-  llvm::sys::MemoryBlock block_;
-  Area areas_[3];
+  struct Block {
+    llvm::sys::MemoryBlock memory;
+    Area areas[3];
+  };
+  std::vector<Block> blocks_;
+  std::size_t address_bytes_ = 0;
+  bool reserved_ = false;
 };
 
 class NoSymbols : public llvm::JITSymbolResolver {
@@ -104,17 +122,28 @@ class NoSymbols : public llvm::JITSymbolResolver {
 class RuntimeDyldCode : public LoadedCode {
  public:
   RuntimeDyldCode() : linker_(memory_, symbols_) {}
-  Status load(llvm::StringRef object) {
-    // The linker keeps no reference to the object file once it is loaded.
-    auto file = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(object, "tarn"));
-    if (!file) return error("generated code is no object file: " + llvm::toString(file.takeError()));
-    linker_.loadObject(**file);
-    if (!memory_.reserved()) return failure("no memory for generated code");
-    if (linker_.hasError()) return failure("generated code cannot be loaded: " + linker_.getErrorString().str());
+  Status load(llvm::ArrayRef<llvm::StringRef> objects) {
+    for (const llvm::StringRef object : objects) TARN_RETURN_IF_ERROR(load_one(object));
     linker_.resolveRelocations();
     if (linker_.hasError()) return failure("generated code cannot be linked: " + linker_.getErrorString().str());
     std::string message;
     if (memory_.finalizeMemory(&message)) return failure("the system gives no executable memory: " + message);
+    return Done{};
+  }
+  Status load_one(llvm::StringRef object) {
+    // The linker keeps no reference to the object file once it is loaded.
+    auto file = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(object, "tarn"));
+    if (!file) return error("generated code is no object file: " + llvm::toString(file.takeError()));
+    std::size_t undefined = 0;
+    for (const llvm::object::SymbolRef& symbol : (*file)->symbols()) {
+      llvm::Expected<std::uint32_t> flags = symbol.getFlags();
+      if (!flags) return error("generated code has a broken symbol: " + llvm::toString(flags.takeError()));
+      undefined += (*flags & llvm::object::SymbolRef::SF_Undefined) != 0 ? 1 : 0;
+    }
+    memory_.expect_addresses(undefined);
+    linker_.loadObject(**file);
+    if (!memory_.reserved()) return failure("no memory for generated code");
+    if (linker_.hasError()) return failure("generated code cannot be loaded: " + linker_.getErrorString().str());
     return Done{};
   }
   void* find(const std::string& symbol) const override {
@@ -171,9 +200,36 @@ llvm::SmallVector<char, 0> emit_code(llvm::Module& module, const Machine& machin
   return bytes;
 }
 
-Result<std::unique_ptr<LoadedCode>> load_object(llvm::StringRef object) {
+void keep_part(llvm::Module& module, std::size_t part, std::size_t parts) {
+  if (parts == 1) return;
+  struct Sized {
+    llvm::Function* function;
+    std::size_t size;
+  };
+  std::vector<Sized> functions;
+  for (llvm::Function& function : module) {
+    if (!function.isDeclaration()) functions.push_back({&function, function.getInstructionCount()});
+  }
+  // The longest first, each to the part that has least.
+  std::stable_sort(functions.begin(), functions.end(), [](const Sized& a, const Sized& b) { return a.size > b.size; });
+  std::vector<std::size_t> sizes(parts);
+  for (const Sized& sized : functions) {
+    const auto least = std::min_element(sizes.begin(), sizes.end());
+    *least += sized.size;
+    sized.function->setLinkage(llvm::GlobalValue::ExternalLinkage);
+    if (static_cast<std::size_t>(least - sizes.begin()) != part) sized.function->deleteBody();
+  }
+  for (llvm::Function& function : llvm::make_early_inc_range(module)) {
+    if (function.isDeclaration() && function.use_empty()) function.eraseFromParent();
+  }
+  for (llvm::GlobalVariable& global : llvm::make_early_inc_range(module.globals())) {
+    if (global.use_empty()) global.eraseFromParent();
+  }
+}
+
+Result<std::unique_ptr<LoadedCode>> load_objects(llvm::ArrayRef<llvm::StringRef> objects) {
   auto code = std::make_unique<RuntimeDyldCode>();
-  TARN_RETURN_IF_ERROR(code->load(object));
+  TARN_RETURN_IF_ERROR(code->load(objects));
   return std::unique_ptr<LoadedCode>(std::move(code));
 }
 

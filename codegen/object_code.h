@@ -6,6 +6,7 @@
 #include <string>
 
 #include "codegen/machine.h"
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/IR/Module.h"
@@ -15,7 +16,12 @@ namespace tarn {
 // An object file, or with `assembly` its text, of the module. Changes the module (code generation prepares it).
 llvm::SmallVector<char, 0> emit_code(llvm::Module& module, const Machine& machine, bool assembly = false);
 
-// An object file in executable memory, which it owns. Generated code calls nothing: an undefined symbol is a bug.
+// Leaves in the module the functions of one part of `parts`, and declarations of what these call elsewhere: the
+// parts of equal modules can be made at once and loaded together. Parts are about equally long.
+void keep_part(llvm::Module& module, std::size_t part, std::size_t parts);
+
+// Object files in executable memory, which it owns. Generated code calls nothing: a symbol that none of them defines
+// is a bug.
 class LoadedCode {
  public:
   virtual ~LoadedCode() = default;
@@ -24,6 +30,6 @@ class LoadedCode {
 };
 
 // Fails where the system gives no executable memory.
-Result<std::unique_ptr<LoadedCode>> load_object(llvm::StringRef object);
+Result<std::unique_ptr<LoadedCode>> load_objects(llvm::ArrayRef<llvm::StringRef> objects);
 
 }  // namespace tarn

@@ -109,6 +109,7 @@ class Grouper {
     if (is_short && terms <= kMaxUnrelatedTerms) return true;
     for (const UnitId id : set) {
       for (const Read& read : p_.units[id].reads) {
+        if (is_single(read.place)) continue;
         for (const UnitId other : g.units()) {
           const auto& reads = p_.units[other].reads;
           if (std::any_of(reads.begin(), reads.end(), [&](const Read& r) { return r.place == read.place; }))
@@ -117,6 +118,12 @@ class Grouper {
       }
     }
     return false;
+  }
+
+  // One element: reading it again costs nothing.
+  bool is_single(PlaceId place) const {
+    const Shape& shape = p_.shape(p_.places[place].node);
+    return std::all_of(shape.begin(), shape.end(), [](std::int64_t extent) { return extent == 1; });
   }
 
   // Where in the kernel the set can stand; none, and why it cannot.
