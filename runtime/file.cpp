@@ -12,6 +12,7 @@
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <system_error>
 #include <utility>
@@ -82,6 +83,12 @@ int write_all(int descriptor, std::span<const ByteView> parts) {
 std::string folder_of(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
+// Where symbolic links lead to from a file that exists.
+std::string target_of(const std::string& path) {
+  const std::unique_ptr<char, decltype(&std::free)> resolved(::realpath(path.c_str(), nullptr), &std::free);
+  return resolved ? resolved.get() : path;
 }
 
 // A new file beside `path`, which is removed again unless `keep` was called.
@@ -209,10 +216,32 @@ Status write_file(const std::string& path, std::span<const ByteView> parts) {
     // A file that may not be written is not to be replaced either, although its folder would allow it.
     if (::access(path.c_str(), W_OK) != 0) return system_error("write", path, errno);
     mode = status.st_mode;
-    const std::unique_ptr<char, decltype(&std::free)> resolved(::realpath(path.c_str(), nullptr), &std::free);
-    if (resolved) target = resolved.get();
+    target = target_of(path);
   }
   if (const int failure = replace_file(target, parts, mode); failure != 0) return system_error("write", path, failure);
+  return Done{};
+}
+
+Status can_be_written(const std::string& path) {
+  struct stat status{};
+  const bool exists = ::stat(path.c_str(), &status) == 0;
+  if (!exists && errno != ENOENT) return system_error("write", path, errno);
+  if (exists && S_ISDIR(status.st_mode)) return system_error("write", path, EISDIR);
+  if (exists && ::access(path.c_str(), W_OK) != 0) return system_error("write", path, errno);
+  // What is no regular file is written directly; any other is replaced, in its folder.
+  if (exists && !S_ISREG(status.st_mode)) return Done{};
+  if (::access(folder_of(exists ? target_of(path) : path).c_str(), W_OK | X_OK) != 0)
+    return system_error("write", path, errno);
+  return Done{};
+}
+
+Status folder_can_be_made(const std::string& path) {
+  // The nearest folder that is there must take a new one.
+  std::filesystem::path nearest = std::filesystem::path(path) / "";
+  while (::access(nearest.c_str(), W_OK | X_OK) != 0) {
+    if (errno != ENOENT || nearest == ".") return system_error("write", path, errno);
+    nearest = nearest.has_parent_path() ? nearest.parent_path() : ".";
+  }
   return Done{};
 }
 

@@ -31,6 +31,12 @@ Result<Bytes> read_file(const std::string& path, std::uint64_t limit = kFileLimi
 Status write_file(const std::string& path, std::span<const ByteView> parts);
 Status write_file(const std::string& path, std::string_view text);
 
+// Whether write_file could put a file there, as far as can be known without doing it: asked before long work, and of
+// all files before the first is written. Leaves nothing behind.
+Status can_be_written(const std::string& path);
+// The same of a folder that is made, with those above it, where it is missing.
+Status folder_can_be_made(const std::string& path);
+
 // "cannot write 'x/y.npz': No such file or directory", with `machine` set from the errno value. `action` is "read",
 // "write", ….
 Diagnostic system_error(std::string_view action, std::string_view path, int error_number);

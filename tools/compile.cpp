@@ -1,9 +1,7 @@
 // `tarn compile FILE -o OUT`: the model as an object file, library or assembly, with a C header.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -178,14 +176,6 @@ Result<std::vector<TextFile>> texts_of(const CompileOptions& options, const Inpu
   return files;
 }
 
-// Whether a file can be put there: asked of all before the first is written.
-Status can_be_written(const std::string& path) {
-  if (fs::is_directory(path)) return system_error("write", path, EISDIR);
-  const std::string folder = fs::path(path).parent_path().string();
-  if (access(folder.empty() ? "." : folder.c_str(), W_OK) != 0) return system_error("write", path, errno);
-  return Done{};
-}
-
 Status write_code(const CompileOptions& options, const CompiledModel& compiled) {
   if (options.output.ends_with(".so")) return link_shared_library(compiled.code, options.output, options.target);
   if (options.output.ends_with(".wasm")) {
@@ -215,6 +205,7 @@ Status write_all(const CompileOptions& options, Console& console) {
   TARN_TRY(const CompiledModel compiled, compile_model(program, versions, compile, format));
   TARN_TRY(const std::vector<TextFile> texts, texts_of(options, inputs, compiled, compile.source));
 
+  // Asked of all before the first is written.
   TARN_RETURN_IF_ERROR(can_be_written(options.output));
   for (const TextFile& file : texts) TARN_RETURN_IF_ERROR(can_be_written(file.path));
   TARN_RETURN_IF_ERROR(write_code(options, compiled));

@@ -137,6 +137,7 @@ class Run {
         tensorboard_(options.tensorboard) {}
 
   Status prepare() {
+    TARN_RETURN_IF_ERROR(results_can_be_written());
     TARN_RETURN_IF_ERROR(start_from_weights());
     TARN_TRY(data_, read_training_data(options_, model_, vocabularies_));
     TARN_RETURN_IF_ERROR(set_weighted_classes(session_, vocabularies_));
@@ -178,9 +179,8 @@ class Run {
           fmt::format("interrupted in epoch {}; go on with --resume {}", epochs_done() + 1, checkpoint_folder()));
       return kInterrupted;
     }
-    const std::string output = options_.output.empty() ? default_weights(options_.file) : options_.output;
-    if (!attempt(write_weights(output, session_, vocabularies_))) return console_.report(failures_);
-    announce_end(console_, session_, result_, epochs_done(), output);
+    if (!attempt(write_weights(output(), session_, vocabularies_))) return console_.report(failures_);
+    announce_end(console_, session_, result_, epochs_done(), output());
     return kDone;
   }
 
@@ -191,6 +191,24 @@ class Run {
   bool attempt(const Status& status) {
     if (!status) failures_.insert(failures_.end(), status.error().begin(), status.error().end());
     return status.has_value();
+  }
+
+  std::string output() const { return options_.output.empty() ? default_weights(options_.file) : options_.output; }
+
+  // Everything that this run is going to write.
+  Status results_can_be_written() const {
+    for (const std::string& file : {output(), options_.history, options_.report}) {
+      if (!file.empty()) TARN_RETURN_IF_ERROR(can_be_written(file));
+    }
+    std::vector<std::string> checkpoints;
+    if (!options_.checkpoint.empty()) checkpoints.push_back(options_.checkpoint);
+    for (const CheckpointSetting& setting : program().settings.checkpoints)
+      checkpoints.push_back(folder_of(setting, model_));
+    for (const std::string& folder : checkpoints) {
+      TARN_RETURN_IF_ERROR(folder_can_be_made(folder));
+      if (std::filesystem::exists(folder)) TARN_RETURN_IF_ERROR(can_be_written(checkpoint_path(folder)));
+    }
+    return options_.tensorboard.empty() ? Status(Done{}) : folder_can_be_made(options_.tensorboard);
   }
 
   // Where checkpoints go and come from: --checkpoint, else the first of the train block that is not of the best epoch

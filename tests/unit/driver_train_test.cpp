@@ -215,5 +215,40 @@ TEST_F(Driver, AHistoryIsThereWhenTrainingFails) {
   EXPECT_TRUE(exists("h.csv"));
 }
 
+TEST_F(Driver, WhatCannotBeWrittenIsSaidBeforeTraining) {
+  write("m.tarn", wine(""));
+  write("block.tarn", wine("  checkpoint(\"taken/deep\", every = 1)\n"));
+  write("taken", "a file, where a folder is needed");
+  fs::create_directory(folder_ / "folder");
+  fs::create_directories(folder_ / "full/checkpoint.safetensors");
+  const struct {
+    const char* arguments;
+    const char* message;
+  } cases[] = {
+      {"m.tarn -o no/such/w.safetensors", "cannot write 'no/such/w.safetensors': No such file or directory"},
+      {"m.tarn -o folder", "cannot write 'folder': Is a directory"},
+      {"m.tarn -o taken/w.npz", "cannot write 'taken/w.npz': Not a directory"},
+      {"m.tarn --history no/h.csv", "cannot write 'no/h.csv': No such file or directory"},
+      {"m.tarn --report folder", "cannot write 'folder': Is a directory"},
+      {"m.tarn --tensorboard taken", "cannot write 'taken': Not a directory"},
+      {"m.tarn --tensorboard taken/logs", "cannot write 'taken/logs': Not a directory"},
+      {"m.tarn --checkpoint taken/deep/er", "cannot write 'taken/deep/er': Not a directory"},
+      {"m.tarn --checkpoint full", "cannot write 'full/checkpoint.safetensors': Is a directory"},
+      {"block.tarn", "taken/deep': Not a directory"},
+  };
+  for (const auto& item : cases) {
+    SCOPED_TRACE(item.arguments);
+    const Outcome refused = tarn(fmt::format("train --epochs 2 {}", item.arguments));
+    EXPECT_EQ(refused.status, 1);
+    EXPECT_THAT(refused.err, HasSubstr(item.message));
+    EXPECT_THAT(refused.err, Not(HasSubstr("epoch")));
+    EXPECT_FALSE(exists("m.safetensors"));
+  }
+  // Devices are written to, and folders of logs and checkpoints are made.
+  const Outcome trained = tarn("train --epochs 2 m.tarn -o /dev/null --checkpoint new/c --tensorboard new/t");
+  EXPECT_EQ(trained.status, 0) << trained.err;
+  EXPECT_TRUE(exists("new/c/checkpoint.safetensors"));
+}
+
 }  // namespace
 }  // namespace tarn::driver_test

@@ -90,6 +90,36 @@ TEST(File, WhatCannotBeWritten) {
   EXPECT_TRUE(machine_failed(full.error()));
 }
 
+TEST(File, WhetherItCouldBeWrittenIsKnownBefore) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(write_file(folder.file("old"), "x"));
+  std::filesystem::create_symlink("old", folder.file("link"));
+  std::filesystem::create_symlink("nowhere", folder.file("dangling"));
+  for (const std::string& path :
+       {folder.file("old"), folder.file("link"), folder.file("dangling"), folder.file("new"), std::string("/dev/null")})
+    EXPECT_EQ(messages(can_be_written(path)), "") << path;
+  const auto refusal = [&](const std::string& path, const char* reason) {
+    EXPECT_EQ(messages(can_be_written(path)), fmt::format("cannot write '{}': {}\n", path, reason));
+    EXPECT_FALSE(write_file(path, "x")) << path;
+  };
+  refusal(folder.file("missing/new"), "No such file or directory");
+  refusal(folder.file("old/new"), "Not a directory");
+  refusal(folder.file(""), "Is a directory");
+  EXPECT_EQ(folder.names().size(), 3U) << "asking leaves nothing behind";
+
+  for (const char* path : {"", "made", "made/below/that"})
+    EXPECT_EQ(messages(folder_can_be_made(folder.file(path))), "") << path;
+  for (const char* path : {"old", "old/below", "old/below/that"}) {
+    EXPECT_EQ(messages(folder_can_be_made(folder.file(path))),
+              fmt::format("cannot write '{}': Not a directory\n", folder.file(path)));
+  }
+  if (::geteuid() != 0) {  // root writes everywhere
+    ASSERT_EQ(::chmod(folder.file("old").c_str(), 0400), 0);
+    refusal(folder.file("old"), "Permission denied");
+    EXPECT_FALSE(folder_can_be_made("/made"));
+  }
+}
+
 TEST(File, AFailureInTheMiddleLeavesTheOldFile) {
   const TemporaryFolder folder;
   const std::string path = folder.file("weights");
