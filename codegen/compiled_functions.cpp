@@ -24,10 +24,11 @@ enum CheckResult : std::uint32_t { kStateGood, kWrongSize, kWrongAlignment, kWro
 class InterfaceEmitter {
  public:
   InterfaceEmitter(llvm::Module& module, const Program& program, const ProgramPlan& plan, const Target& target,
-                   const ModelInterface& interface, std::string level)
+                   const ModelInterface& interface, std::span<const std::byte> weights, std::string level)
       : module_(module),
         program_(program),
         api_(interface),
+        weights_(weights),
         level_(std::move(level)),
         layout_(workspace_layout(program, plan, target)),
         b_(module.getContext()),
@@ -38,15 +39,14 @@ class InterfaceEmitter {
   void emit_size(const char* name, std::uint64_t bytes);
   // 0, or what is wrong with `bytes` bytes at `block`, a state or the start of one.
   void emit_check(const std::string& name, const std::string& block, std::uint64_t bytes);
-  void emit_init();
-  void emit_predict(const std::string& name, const std::string& block, std::span<const std::byte> weights);
+  void emit_init(const std::string& name);
+  void emit_predict(const std::string& name);
+  void emit_predict_packed(const std::string& name);
+  void emit_adapt(const std::string& name);
+  void emit_train_step(const std::string& name);
+  void emit_train_epoch(const std::string& name);
+  void emit_evaluate(const std::string& name);
   void emit_pack();
-  void copy_bytes(llvm::Value* from, llvm::Value* to, std::uint64_t bytes);  // a multiple of 4, not 0
-  void emit_predict_packed();
-  void emit_adapt();
-  void emit_train_step();
-  void emit_train_epoch();
-  void emit_evaluate();
   void emit_finish_training();
   void emit_tensors();
   void emit_class_names();
@@ -59,6 +59,8 @@ class InterfaceEmitter {
   llvm::Value* as_i64(llvm::Value* size) { return b_.CreateZExt(size, b_.getInt64Ty()); }
   llvm::Value* null() { return llvm::ConstantPointerNull::get(pointer_); }
   llvm::Value* nan() { return llvm::ConstantFP::getNaN(real_); }
+  void emit_predict_from(const std::string& name, const std::string& block);
+  void copy_bytes(llvm::Value* from, llvm::Value* to, std::uint64_t bytes);  // a multiple of 4, not 0
   void return_when(llvm::Value* condition, llvm::Value* result);
   void when(llvm::Value* condition, const std::function<void()>& action);
   llvm::Function* program_function(const char* name) { return module_.getFunction(symbol_of(name)); }
@@ -77,6 +79,7 @@ class InterfaceEmitter {
   llvm::Module& module_;
   const Program& program_;
   const ModelInterface& api_;
+  const std::span<const std::byte> weights_;  // the state of a baked model
   const std::string level_;  // of x86-64, if there are several: its functions are not the ones that are exported
   const WorkspaceLayout layout_;
   llvm::IRBuilder<> b_;
@@ -169,8 +172,8 @@ void InterfaceEmitter::emit_check(const std::string& name, const std::string& bl
   b_.CreateRet(b_.getInt32(kStateGood));
 }
 
-void InterfaceEmitter::emit_init() {
-  begin("init", b_.getVoidTy(), {{pointer_, "state"}, {b_.getInt64Ty(), "seed"}});
+void InterfaceEmitter::emit_init(const std::string& name) {
+  begin(name, b_.getVoidTy(), {{pointer_, "state"}, {b_.getInt64Ty(), "seed"}});
   llvm::Value* const state = argument("state");
   emit_loop(b_, {b_.getInt64(0), b_.getInt64(api_.state_bytes)}, 8, {}, [&](llvm::Value* at, const Carried&) {
     b_.CreateAlignedStore(b_.getInt64(0), b_.CreateGEP(b_.getInt8Ty(), state, at), llvm::Align(8));
@@ -186,8 +189,7 @@ void InterfaceEmitter::emit_init() {
   b_.CreateRetVoid();
 }
 
-void InterfaceEmitter::emit_predict(const std::string& name, const std::string& block,
-                                    std::span<const std::byte> weights) {
+void InterfaceEmitter::emit_predict_from(const std::string& name, const std::string& block) {
   Parameters parameters;
   if (api_.has_state()) parameters.emplace_back(pointer_, block);
   parameters.emplace_back(pointer_, "workspace");
@@ -197,7 +199,7 @@ void InterfaceEmitter::emit_predict(const std::string& name, const std::string& 
   begin(name, b_.getVoidTy(), parameters);
   llvm::Value* state = argument(block);
   if (!api_.has_state()) {
-    const llvm::StringRef bytes(reinterpret_cast<const char*>(weights.data()), weights.size());
+    const llvm::StringRef bytes(reinterpret_cast<const char*>(weights_.data()), weights_.size());
     state = constant(llvm::ConstantDataArray::getString(module_.getContext(), bytes, false), "weights",
                      kInterfaceAlignment);
   }
@@ -207,6 +209,8 @@ void InterfaceEmitter::emit_predict(const std::string& name, const std::string& 
                                               as_i64(argument("samples")), null()});
   b_.CreateRetVoid();
 }
+
+void InterfaceEmitter::emit_predict(const std::string& name) { emit_predict_from(name, "state"); }
 
 void InterfaceEmitter::copy_bytes(llvm::Value* from, llvm::Value* to, std::uint64_t bytes) {
   const std::uint64_t size = bytes % 8 == 0 ? 8 : 4;
@@ -242,20 +246,20 @@ void InterfaceEmitter::emit_pack() {
 }
 
 // A packed state is the start of a state, so that prediction is the same function for both.
-void InterfaceEmitter::emit_predict_packed() {
+void InterfaceEmitter::emit_predict_packed(const std::string& name) {
   if (llvm::Function* const predict = module_.getFunction(api_.prefix + "_predict")) {
     llvm::GlobalAlias::create(predict->getFunctionType(), 0, llvm::GlobalValue::ExternalLinkage,
-                              api_.prefix + "_predict_packed", predict, &module_);
+                              api_.prefix + "_" + name, predict, &module_);
   } else {
-    emit_predict("predict_packed", "packed", {});
+    emit_predict_from(name, "packed");
   }
 }
 
-void InterfaceEmitter::emit_adapt() {
+void InterfaceEmitter::emit_adapt(const std::string& name) {
   Parameters parameters{{pointer_, "state"}, {pointer_, "workspace"}};
   add(parameters, api_.inputs, pointer_);
   parameters.emplace_back(size_, "rows");
-  begin("adapt", b_.getVoidTy(), parameters);
+  begin(name, b_.getVoidTy(), parameters);
   llvm::Value* const arrays = pointers({&api_.inputs}, program_.inputs.size());
   b_.CreateCall(program_function("adapt"),
                 {argument("state"), argument("workspace"), arrays, null(), as_i64(argument("rows")), null()});
@@ -314,12 +318,12 @@ void InterfaceEmitter::count_epoch() {
   b_.CreateAlignedStore(b_.CreateFAdd(before, llvm::ConstantFP::get(b_.getDoubleTy(), 1)), address, llvm::Align(8));
 }
 
-void InterfaceEmitter::emit_train_step() {
+void InterfaceEmitter::emit_train_step(const std::string& name) {
   Parameters parameters{{pointer_, "state"}, {pointer_, "workspace"}};
   add(parameters, api_.inputs, pointer_);
   add(parameters, api_.targets, pointer_);
   parameters.emplace_back(size_, "samples");
-  begin("train_step", real_, parameters);
+  begin(name, real_, parameters);
   llvm::Value* const below = b_.CreateSub(argument("samples"), llvm::ConstantInt::get(size_, 1));
   llvm::Value* const batch = llvm::ConstantInt::get(size_, static_cast<std::uint64_t>(api_.batch));
   return_when(b_.CreateICmpUGE(below, batch), nan());
@@ -331,13 +335,13 @@ void InterfaceEmitter::emit_train_step() {
   b_.CreateRet(report());
 }
 
-void InterfaceEmitter::emit_train_epoch() {
+void InterfaceEmitter::emit_train_epoch(const std::string& name) {
   Parameters parameters{{pointer_, "state"}, {pointer_, "workspace"}};
   add(parameters, api_.inputs, pointer_);
   add(parameters, api_.targets, pointer_);
   parameters.insert(parameters.end(),
                     {{pointer_, "order"}, {size_, "rows"}, {pointer_, "metrics"}, {pointer_, "control"}});
-  begin("train_epoch", real_, parameters);
+  begin(name, real_, parameters);
   llvm::Value* const control = argument("control");
   when(b_.CreateIsNotNull(control), [&] { store_batches_done(b_, control, b_.getInt64(0)); });
   reset_accumulators();
@@ -354,12 +358,12 @@ void InterfaceEmitter::emit_train_epoch() {
   b_.CreateRet(loss);
 }
 
-void InterfaceEmitter::emit_evaluate() {
+void InterfaceEmitter::emit_evaluate(const std::string& name) {
   Parameters parameters{{pointer_, "state"}, {pointer_, "workspace"}};
   add(parameters, api_.inputs, pointer_);
   add(parameters, api_.targets, pointer_);
   parameters.insert(parameters.end(), {{size_, "samples"}, {pointer_, "metrics"}});
-  begin("evaluate", real_, parameters);
+  begin(name, real_, parameters);
   reset_accumulators();
   b_.CreateCall(program_function("evaluate"), {argument("state"), argument("workspace"), arrays_of_samples(), null(),
                                                as_i64(argument("samples")), null()});
@@ -424,6 +428,22 @@ void InterfaceEmitter::emit_class_names() {
   return_table(table, names.size(), "class_names");
 }
 
+// The functions that compute; predict_packed may be another name of predict, which therefore stands before it.
+struct CompiledFunction {
+  const char* name;
+  bool ModelInterface::* exists;
+  void (InterfaceEmitter::*emit)(const std::string& name);
+};
+constexpr CompiledFunction kCompiledFunctions[] = {
+    {"init", &ModelInterface::has_init, &InterfaceEmitter::emit_init},
+    {"predict", &ModelInterface::has_predict, &InterfaceEmitter::emit_predict},
+    {"predict_packed", &ModelInterface::has_pack, &InterfaceEmitter::emit_predict_packed},
+    {"adapt", &ModelInterface::has_adapt, &InterfaceEmitter::emit_adapt},
+    {"train_step", &ModelInterface::has_train, &InterfaceEmitter::emit_train_step},
+    {"train_epoch", &ModelInterface::has_train, &InterfaceEmitter::emit_train_epoch},
+    {"evaluate", &ModelInterface::has_evaluate, &InterfaceEmitter::emit_evaluate},
+};
+
 }  // namespace
 
 void emit_compiled_functions(llvm::Module& module, const Program& program, const ProgramPlan& plan,
@@ -438,19 +458,15 @@ void emit_compiled_functions(llvm::Module& module, const Program& program, const
     // is to stay.
     function.addFnAttr(llvm::Attribute::OptimizeForSize);
   }
-  InterfaceEmitter emitter(module, program, plan, target, interface, level);
-  if (interface.has_init) emitter.emit_init();
-  if (interface.has_predict) emitter.emit_predict("predict", "state", weights);
-  if (interface.has_pack) emitter.emit_predict_packed();
-  if (interface.has_adapt) emitter.emit_adapt();
-  if (interface.has_train) emitter.emit_train_step();
-  if (interface.has_train) emitter.emit_train_epoch();
-  if (interface.has_evaluate) emitter.emit_evaluate();
+  InterfaceEmitter emitter(module, program, plan, target, interface, weights, level);
+  for (const CompiledFunction& function : kCompiledFunctions) {
+    if (interface.*function.exists) (emitter.*function.emit)(function.name);
+  }
 }
 
 void emit_common_functions(llvm::Module& module, const Program& program, const ProgramPlan& plan, const Target& target,
                            const ModelInterface& interface) {
-  InterfaceEmitter emitter(module, program, plan, target, interface, "");
+  InterfaceEmitter emitter(module, program, plan, target, interface, {}, "");
   if (interface.has_state()) emitter.emit_size("state_bytes", interface.state_bytes);
   emitter.emit_size("workspace_bytes", interface.workspace_bytes);
   if (interface.has_pack) emitter.emit_size("packed_bytes", interface.packed_bytes);
@@ -464,16 +480,9 @@ void emit_common_functions(llvm::Module& module, const Program& program, const P
 
 std::vector<std::string> compiled_functions(const ModelInterface& interface) {
   std::vector<std::string> names;
-  const auto add = [&](bool exists, const char* name) {
-    if (exists) names.push_back(interface.prefix + "_" + name);
-  };
-  add(interface.has_init, "init");
-  add(interface.has_predict, "predict");
-  add(interface.has_pack, "predict_packed");
-  add(interface.has_adapt, "adapt");
-  add(interface.has_train, "train_step");
-  add(interface.has_train, "train_epoch");
-  add(interface.has_evaluate, "evaluate");
+  for (const CompiledFunction& function : kCompiledFunctions) {
+    if (interface.*function.exists) names.push_back(interface.prefix + "_" + function.name);
+  }
   return names;
 }
 

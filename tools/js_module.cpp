@@ -207,20 +207,6 @@ export class Model {
 }
 )";
 
-const char* type_name(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return "f32";
-    case DType::f64:
-      return "f64";
-    case DType::i32:
-      return "i32";
-    case DType::boolean:
-      return "bool";
-  }
-  return "";
-}
-
 const char* view_of(DType dtype) {
   switch (dtype) {
     case DType::f32:
@@ -235,16 +221,11 @@ const char* view_of(DType dtype) {
   return "";
 }
 
-const char* kind_name(TensorKind kind) {
-  constexpr const char* kNames[] = {"parameter", "state", "slot", "hyper", "counter", "metric"};
-  return kNames[static_cast<std::size_t>(kind)];
-}
-
 Json table_of(const std::vector<InterfaceArray>& arrays) {
   Json rows = Json::array();
   for (const InterfaceArray& array : arrays) {
     rows.push_back({{"name", array.name},
-                    {"type", type_name(array.type.dtype)},
+                    {"type", name_of(array.type.dtype)},
                     {"shape", array.type.shape},
                     {"size", array.elements}});
   }
@@ -301,8 +282,8 @@ std::string JsWriter::code() const {
   if (api_.has_state()) {
     for (const TensorInfo& tensor : api_.tensors) {
       tensors.push_back({{"name", tensor.name},
-                         {"kind", kind_name(tensor.kind)},
-                         {"type", type_name(tensor.type.dtype)},
+                         {"kind", name_of(tensor.kind)},
+                         {"type", name_of(tensor.type.dtype)},
                          {"shape", tensor.type.shape},
                          {"offset", tensor.offset},
                          {"length", element_count(tensor.type.shape)}});
@@ -312,7 +293,7 @@ std::string JsWriter::code() const {
   constant("stateBytes", api_.has_state() ? api_.state_bytes : 0, true);
   constant("workspaceBytes", api_.workspace_bytes);
   constant("metricCount", trains ? api_.metric_count : 0);
-  constant("real", type_name(api_.real));
+  constant("real", name_of(api_.real));
   constant("prefix", api_.prefix);
   constant("file", wasm_);
   text += fmt::format("const layout = {}n;\n", api_.layout);
