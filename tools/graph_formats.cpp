@@ -3,14 +3,11 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
-extern char** environ;
+#include "runtime/file.h"
+#include "tools/process.h"
 
 namespace tarn {
 
@@ -114,37 +111,13 @@ nlohmann::ordered_json graph_json(const Graph& graph, const std::string& name, c
 }
 
 Result<std::string> svg_of(const std::string& dot) {
-  char input[] = "/tmp/tarn-graph-XXXXXX";
-  const int file = mkstemp(input);
-  if (file < 0) return error("cannot make a temporary file for Graphviz");
-  const bool written = write(file, dot.data(), dot.size()) == static_cast<ssize_t>(dot.size());
-  close(file);
-  std::string svg;
-  int ends[2];
-  if (!written || pipe(ends) != 0) {
-    unlink(input);
-    return error("cannot hand the graph to Graphviz");
-  }
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  posix_spawn_file_actions_addclose(&actions, ends[0]);
-  const char* arguments[] = {"dot", "-Tsvg", input, nullptr};
-  pid_t process = 0;
-  const bool started = posix_spawnp(&process, "dot", &actions, nullptr, const_cast<char**>(arguments), environ) == 0;
-  posix_spawn_file_actions_destroy(&actions);
-  close(ends[1]);
-  int status = -1;
-  if (started) {
-    char buffer[65536];
-    for (ssize_t n = 0; (n = read(ends[0], buffer, sizeof(buffer))) > 0;)
-      svg.append(buffer, static_cast<std::size_t>(n));
-    waitpid(process, &status, 0);
-  }
-  close(ends[0]);
-  unlink(input);
-  if (!started || status != 0) return error("--format svg needs Graphviz: apt-get install graphviz");
-  return svg;
+  TARN_TRY(const TemporaryFolder folder, TemporaryFolder::make());
+  const std::string graph = folder.file("graph.dot"), drawing = folder.file("graph.svg");
+  TARN_RETURN_IF_ERROR(write_file(graph, dot));
+  if (run_program({"dot", "-Tsvg", "-o", drawing, graph}) != 0)
+    return error("--format svg needs Graphviz: apt-get install graphviz");
+  TARN_TRY(const Bytes svg, read_file(drawing));
+  return std::string(reinterpret_cast<const char*>(svg.data()), svg.size());
 }
 
 }  // namespace tarn

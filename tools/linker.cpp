@@ -2,57 +2,18 @@
 #include "tools/linker.h"
 
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "runtime/file.h"
-
-extern char** environ;
+#include "tools/process.h"
 
 namespace tarn {
 
 namespace {
-
-// A folder that is removed with what is in it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() : path_((std::filesystem::temp_directory_path() / "tarn-XXXXXX").string()) {
-    if (mkdtemp(path_.data()) == nullptr) path_.clear();
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
-// The exit status of a program found on PATH; nothing where there is no such program.
-std::optional<int> run(const std::vector<std::string>& words) {
-  std::vector<char*> arguments;
-  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-  pid_t process = 0;
-  if (posix_spawnp(&process, arguments.front(), nullptr, nullptr, arguments.data(), environ) != 0) return std::nullopt;
-  int status = 0;
-  while (waitpid(process, &status, 0) < 0 && errno == EINTR) continue;
-  // Some C libraries report a missing program so.
-  constexpr int kNotFound = 127;
-  if (WIFEXITED(status) && WEXITSTATUS(status) == kNotFound) return std::nullopt;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-}
 
 // A program by the names that it may have, and what it is to be told besides where the object and the result are.
 struct Linker {
@@ -64,10 +25,8 @@ struct Linker {
 // none.
 Status link(std::string_view object, const std::string& path, const std::vector<Linker>& linkers, std::string_view kind,
             std::string_view instead) {
-  const TemporaryFolder folder;
-  if (folder.path().empty()) return system_error("write", std::filesystem::temp_directory_path().string(), errno);
-  const std::string object_path = folder.path() + "/model.o";
-  const std::string linked_path = folder.path() + "/linked";
+  TARN_TRY(const TemporaryFolder folder, TemporaryFolder::make());
+  const std::string object_path = folder.file("model.o"), linked_path = folder.file("linked");
   TARN_RETURN_IF_ERROR(write_file(object_path, object));
   std::vector<std::string> missing;
   for (const Linker& linker : linkers) {
@@ -77,7 +36,7 @@ Status link(std::string_view object, const std::string& path, const std::vector<
       words.push_back(object_path);
       words.insert(words.end(), linker.after.begin(), linker.after.end());
       missing.push_back(name);
-      const std::optional<int> status = run(words);
+      const std::optional<int> status = run_program(words);
       if (!status) continue;
       if (*status != 0) return error(fmt::format("cannot write '{}': the linker '{}' failed", path, name));
       TARN_TRY(const Bytes linked, read_file(linked_path));
