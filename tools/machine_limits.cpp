@@ -3,55 +3,22 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
-#include "runtime/array.h"
+#include "tools/lone_kernel.h"
 
 namespace tarn {
 
 namespace {
 
-Value load(BufferId buffer, std::vector<std::int64_t> strides) {
-  Value value;
-  value.kind = Value::Kind::load;
-  value.access.buffer = buffer;
-  value.access.at.strides = std::move(strides);
-  return value;
-}
-
-Store store(ValueId value, BufferId buffer, std::vector<std::int64_t> strides) {
-  Store result;
-  result.value = value;
-  result.access.buffer = buffer;
-  result.access.at.strides = std::move(strides);
-  return result;
-}
-
 // Seconds of one run of the kernel on tensors of so many floats: the best of a few.
 Result<double> best_seconds(KernelBody body, const std::vector<std::int64_t>& tensors, const CodegenOptions& options) {
-  Program program;
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    TensorInfo tensor;
-    tensor.name = std::string(1, static_cast<char>('a' + i));
-    tensor.type.shape = {tensors[i]};
-    program.tensors.push_back(tensor);
-  }
-  assign_offsets(program);
-  ProgramPlan plans;
-  KernelPlan& plan = plans.plans["adapt"];
-  for (const TensorInfo& tensor : program.tensors) {
-    plan.buffers.push_back({tensor.name, Space::state, 0, tensor.offset, DType::f32, tensor.type.shape, {1}});
-  }
-  plan.kernels.push_back({"limit", std::move(body), 0});
-  TARN_TRY(const std::unique_ptr<NativeProgram> native, compile_native(program, plans, options, {"adapt"}));
-  Bytes state(state_bytes(program), std::byte{0}),
-      workspace(std::max<std::uint64_t>(native->workspace_bytes(), 64), std::byte{0});
-  const AdaptFunction run = native->adapt();
-  const void* const none[] = {nullptr};
+  TARN_TRY(LoneKernel kernel, LoneKernel::compile(std::move(body), tensors, options));
   constexpr double kSeconds = 0.05;
   double best = 1e9, total = 0;
   while (total < kSeconds) {
     const auto start = std::chrono::steady_clock::now();
-    run(state.data(), workspace.data(), none, nullptr, 1, nullptr);
+    kernel.run();
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     best = std::min(best, seconds);
     total += seconds;
@@ -65,12 +32,12 @@ Result<double> measure_flops(const CodegenOptions& options) {
   kernel.rows = {kRows, false};
   kernel.columns = {kColumns, false};
   kernel.inner = {kInner, false};
-  kernel.a = load(0, {kInner, 1}).access;
-  kernel.b = load(1, {kColumns, 1}).access;
+  kernel.a = load_from(0, {kInner, 1}).access;
+  kernel.b = load_from(1, {kColumns, 1}).access;
   Value product;
   product.kind = Value::Kind::product;
   kernel.epilogue.values = {product};
-  kernel.epilogue.stores = {store(0, 2, {kColumns, 1})};
+  kernel.epilogue.stores = {store_to(2, 0, {kColumns, 1})};
   TARN_TRY(const double seconds, best_seconds(kernel, {kRows * kInner, kInner * kColumns, kRows * kColumns}, options));
   return 2.0 * kRows * kColumns * kInner / seconds;
 }
@@ -82,13 +49,13 @@ Result<double> measure_bandwidth(std::int64_t bytes, const CodegenOptions& optio
   kernel.axes = {{repeats, false}, {count, false}};
   kernel.reduced = {false, true};
   kernel.vector_axis = 1;
-  kernel.body.values = {load(0, {0, 1})};
+  kernel.body.values = {load_from(0, {0, 1})};
   Reduction sum;
   kernel.reductions = {sum};
   Value whole;
   whole.kind = Value::Kind::reduced;
   kernel.tail.values = {whole};
-  kernel.tail.stores = {store(0, 1, {1, 0})};
+  kernel.tail.stores = {store_to(1, 0, {1, 0})};
   TARN_TRY(const double seconds, best_seconds(kernel, {count, repeats}, options));
   return static_cast<double>(bytes * repeats) / seconds;
 }

@@ -245,18 +245,15 @@ def print_row(title, results, note=""):
     if isinstance(own, str):
         print(f"{title}\n    Tarn: {own}")
         return
-    median = statistics.median(own)
-    spread = (max(own) - min(own)) / median * 100
-    print(f"{title}\n    {'Tarn':<18} {seconds_text(median):>10}  spread {spread:3.0f} %  {note}")
+    print(title)
     for peer, values in results.items():
-        if peer == "tarn":
-            continue
         if isinstance(values, str):
             print(f"    {TITLES[peer]:<18} {values.splitlines()[0][:60] if values else '-'}")
             continue
-        other = statistics.median(values)
-        spread = (max(values) - min(values)) / other * 100
-        print(f"    {TITLES[peer]:<18} {seconds_text(other):>10}  spread {spread:3.0f} %  {other / median:8.2f} x")
+        median = statistics.median(values)
+        spread = (max(values) - min(values)) / median * 100
+        remark = note if peer == "tarn" else f"{median / statistics.median(own):8.2f} x"
+        print(f"    {TITLES[peer]:<18} {seconds_text(median):>10}  spread {spread:3.0f} %  {remark}")
     sys.stdout.flush()
 
 
