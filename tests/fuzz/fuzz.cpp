@@ -1,18 +1,40 @@
-// libFuzzer's entry to one row of the table of targets, named when this is compiled; see README.md for how to run it.
+// libFuzzer's entry to the table of targets: the first argument, --target=NAME, says to which row. See README.md.
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "tests/fuzz/targets.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
-  static const tarn::fuzz::Target& target = [&]() -> const tarn::fuzz::Target& {
+namespace {
+
+const tarn::fuzz::Target* chosen = nullptr;
+
+[[noreturn]] void explain() {
+  std::string names;
+  for (const tarn::fuzz::Target& row : tarn::fuzz::targets()) names += std::string(" ") + row.name;
+  std::fprintf(stderr, "usage: tarn_fuzz --target=NAME [what libFuzzer takes], where NAME is one of%s\n",
+               names.c_str());
+  std::exit(2);
+}
+
+}  // namespace
+
+// libFuzzer passes over options that begin with two dashes.
+extern "C" int LLVMFuzzerInitialize(int* count, char*** words) {
+  constexpr std::string_view kOption = "--target=";
+  for (int i = 1; i < *count; ++i) {
+    const std::string_view word = (*words)[i];
+    if (!word.starts_with(kOption)) continue;
     for (const tarn::fuzz::Target& row : tarn::fuzz::targets()) {
-      if (std::string_view(row.name) == TARN_FUZZ_TARGET) return row;
+      if (word.substr(kOption.size()) == row.name) chosen = &row;
     }
-    std::fputs("no such target: " TARN_FUZZ_TARGET "\n", stderr);
-    std::abort();
-  }();
-  target.run(tarn::ByteView(reinterpret_cast<const std::byte*>(data), size));
+  }
+  if (chosen == nullptr) explain();
+  return 0;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
+  chosen->run(tarn::ByteView(reinterpret_cast<const std::byte*>(data), size));
   return 0;
 }
