@@ -110,5 +110,6 @@ void add_weights(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_fmt(CLI::App& app, Action& action);
 void add_cache(CLI::App& app, Action& action);
+void add_prelude(CLI::App& app, Action& action);
 
 }  // namespace tarn

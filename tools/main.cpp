@@ -37,7 +37,7 @@ int run(int argc, char** argv) {
   tarn::Action action;
   for (auto add :
        {tarn::add_train, tarn::add_eval, tarn::add_predict, tarn::add_compile, tarn::add_check, tarn::add_show,
-        tarn::add_summary, tarn::add_weights, tarn::add_bench, tarn::add_fmt, tarn::add_cache}) {
+        tarn::add_summary, tarn::add_weights, tarn::add_bench, tarn::add_fmt, tarn::add_cache, tarn::add_prelude}) {
     add(app, action);
   }
   try {

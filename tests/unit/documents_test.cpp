@@ -155,8 +155,10 @@ TEST(Documents, LanguagePageHasTheLimitsOfTheCode) {
 }
 
 TEST(Documents, PreludePageIsUpToDate) {
-  const std::string command = fmt::format("python3 '{}/tools/prelude_page.py' --check", TARN_SOURCE_DIR);
-  EXPECT_EQ(std::system(command.c_str()), 0) << "run tools/prelude_page.py";
+  const std::string command =
+      fmt::format("'{}' prelude --markdown | cmp - '{}/docs/prelude.md'", TARN_BINARY, TARN_SOURCE_DIR);
+  EXPECT_EQ(std::system(command.c_str()), 0)
+      << "build/release/bin/tarn prelude --markdown >docs/prelude.md writes it anew";
 }
 
 // Links to files of the repository lead somewhere.

@@ -242,6 +242,18 @@ TEST_F(Driver, FastMathAndOnlyItChangesRoundings) {
   EXPECT_THAT(fast.out, HasSubstr("= mul("));
 }
 
+TEST_F(Driver, DescribesWhatThePreludeHas) {
+  const Outcome described = tarn("prelude relu6 mse");
+  EXPECT_EQ(described.status, 0) << described.err;
+  EXPECT_THAT(described.out, HasSubstr("fn relu6(x)   # prelude/activations.tarn\n  "));
+  EXPECT_THAT(described.out, HasSubstr("fn mse(y, t)   # prelude/losses.tarn\n  Mean of (y - t)^2."));
+  EXPECT_THAT(tarn("prelude einsum").out, HasSubstr("builtin einsum("));
+  EXPECT_THAT(tarn("prelude").out, HasSubstr("\nlayer      dense\n"));
+  const Outcome unknown = tarn("prelude dens");
+  EXPECT_EQ(unknown.status, 1);
+  EXPECT_THAT(unknown.err, HasSubstr("the prelude has no 'dens'; did you mean 'dense'?"));
+}
+
 // Kernels share the time of the whole; what they do is what the plan says.
 TEST_F(Driver, BenchTimesEveryKernel) {
   const Outcome outcome = tarn("bench sums.tarn --kernels --json --seconds 0.01 --samples 3");
