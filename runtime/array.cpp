@@ -151,7 +151,7 @@ void* allocate_aligned(std::size_t bytes) {
   return block;
 }
 
-void release_aligned(void* block, std::size_t bytes) { ::operator delete(block, alignment_for(bytes)); }
+void release_aligned(void* block, std::size_t bytes) { ::operator delete(block, bytes, alignment_for(bytes)); }
 
 std::string_view name_of(ArrayType type) { return kTypes[static_cast<std::size_t>(type)].name; }
 

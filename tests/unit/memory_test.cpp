@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -40,16 +38,15 @@ std::atomic<std::uint64_t> array_bytes = 0, most_array_bytes = 0;
   const auto align = static_cast<std::size_t>(alignment);
   void* const memory = std::aligned_alloc(align, (std::max<std::size_t>(bytes, 1) + align - 1) / align * align);
   if (memory == nullptr) throw std::bad_alloc();
-  array_bytes += malloc_usable_size(memory);
+  array_bytes += bytes;
   most_array_bytes = std::max(most_array_bytes.load(), array_bytes.load());
   return memory;
 }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
-  array_bytes -= malloc_usable_size(memory);
+// Arrays are freed with their size.
+[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t bytes, std::align_val_t) noexcept {
+  array_bytes -= bytes;
   std::free(memory);
-}
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t alignment) noexcept {
-  operator delete(memory, alignment);
 }
 
 namespace tarn {
