@@ -68,8 +68,8 @@ TEST(ThreadPool, DoesWithoutWorkersThatAreAlwaysLate) {
         },
         &task);
   }
-  // Every loss is followed by a pause of 16 tasks at least, unless the caller itself was late, on a busy machine, and so
-  // did well to share; without pauses nearly every task has a late part.
+  // Every loss is followed by a pause of 16 tasks at least, unless the caller itself was late, on a busy machine, and
+  // so did well to share; without pauses nearly every task has a late part.
   EXPECT_LE(task.late, kTasks / 4);
 }
 

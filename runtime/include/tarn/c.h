@@ -244,8 +244,8 @@ TARN_API tarn_status tarn_session_classes(tarn_session* session, const char* inp
 TARN_API tarn_status tarn_session_initialize(tarn_session* session, uint64_t seed);
 
 /* Weights: safetensors, or npz where the path ends in ".npz". Predictions that run while `load` swaps the weights use
- * either the old ones or the new ones. Behind `load`, and where a state with an `adapt` block was written, training does
- * not fit such states to its data. */
+ * either the old ones or the new ones. Behind `load`, and where a state with an `adapt` block was written, training
+ * does not fit such states to its data. */
 TARN_API tarn_status tarn_session_save(tarn_session* session, const char* path);
 TARN_API tarn_status tarn_session_load(tarn_session* session, const char* path);
 /* All that a resumed run needs to give the bits of an uninterrupted one. */

@@ -33,7 +33,7 @@ std::vector<vec_t> make_rows(std::size_t count, std::size_t width) {
 // The library has no hinge loss: its mean squared error costs as much.
 double case_a() {
   network<sequential> net;
-  net << fully_connected_layer(5, 20) << tanh_layer() << fully_connected_layer(20, 1) << tanh_layer();
+  net << fully_connected_layer<activation::tan_h>(5, 20) << fully_connected_layer<activation::tan_h>(20, 1);
   const std::vector<vec_t> x = make_rows(200, 5);
   std::vector<vec_t> t;
   for (const vec_t& row : x) t.push_back({row[0] + row[1] + row[2] + row[3] + row[4] > 2.5F ? 1.F : -1.F});
@@ -43,7 +43,7 @@ double case_a() {
 
 double case_b() {
   network<sequential> net;
-  net << fully_connected_layer(4, 6) << relu_layer() << fully_connected_layer(6, 3) << softmax_layer();
+  net << fully_connected_layer<activation::relu>(4, 6) << fully_connected_layer<activation::softmax>(6, 3);
   const std::vector<vec_t> x = make_rows(50, 4);
   std::vector<vec_t> t;
   for (const vec_t& row : x) t.push_back({row[0] > row[1] ? 1.F : 0.F, row[0] > row[1] ? 0.F : 1.F, 0.F});
