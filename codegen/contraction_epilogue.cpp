@@ -1,0 +1,108 @@
+// Epilogues of contractions: loops over rows and columns of a block of the product.
+#include "codegen/contraction_epilogue.h"
+
+#include <algorithm>
+
+#include "codegen/loops.h"
+
+namespace tarn {
+
+ContractionEpilogue::ContractionEpilogue(const Contraction& contraction)
+    : whole_(contraction),
+      function_(contraction.function),
+      b_(contraction.builder),
+      kernel_(contraction.kernel),
+      schedule_(contraction.schedule),
+      nest_(nest_of(contraction)),
+      body_(function_, kernel_.epilogue, nest_,
+            analyze(kernel_.epilogue, nest_, {}, nest_.depth - 1, nest_.lanes > 1)) {
+  body_.result = [this](const Value&) { return load_product(); };
+}
+
+Nest ContractionEpilogue::nest_of(const Contraction& contraction) {
+  Nest nest;
+  const std::size_t axes = contraction.batch_axes + 2;
+  nest.level_of_axis.resize(axes);
+  for (std::size_t axis = 0; axis < axes; ++axis) nest.level_of_axis[axis] = static_cast<int>(axis);
+  nest.depth = static_cast<int>(axes);
+  nest.index.resize(axes);
+  nest.vector_axis = static_cast<int>(contraction.one_column() ? contraction.batch_axes : contraction.batch_axes + 1);
+  const BodyAnalysis analysis = analyze(contraction.kernel.epilogue, nest, {}, nest.depth - 1, true);
+  const unsigned lanes =
+      lanes_for({&contraction.kernel.epilogue}, {&analysis}, contraction.function.emission.machine.target.vector_bytes);
+  const Extent& along = contraction.one_column() ? contraction.kernel.rows : contraction.kernel.columns;
+  const ContractionSchedule& schedule = contraction.schedule;
+  const std::int64_t columns = schedule.tile_epilogue ? schedule.tile_columns() : schedule.panel;
+  const std::int64_t most = contraction.one_column() ? schedule.row_block : columns;
+  nest.lanes = fitting_lanes(along.times_batch ? most : std::min(most, along.constant), lanes,
+                             contraction.function.emission.machine.target);
+  if (nest.lanes == 1 || !allows_lanes(contraction.kernel.epilogue, analysis, nest.vector_axis)) {
+    nest.lanes = 1;
+    nest.vector_axis = -1;
+  }
+  return nest;
+}
+
+void ContractionEpilogue::start() { body_.emit_level(-1); }
+
+void ContractionEpilogue::enter_batch(std::size_t axis, llvm::Value* index) {
+  nest_.index[axis] = index;
+  body_.emit_level(static_cast<int>(axis));
+}
+
+Range ContractionEpilogue::columns_of(std::int64_t block, llvm::Value* begin, llvm::Value* end) const {
+  return block_of(kernel_.columns, block, whole_.batch_axes + 1, begin, end);
+}
+
+llvm::Value* ContractionEpilogue::load_product() {
+  llvm::Value* const row = b_.CreateSub(nest_.index[whole_.batch_axes], product_row_);
+  llvm::Value* const column = b_.CreateSub(nest_.index[whole_.batch_axes + 1], product_column_);
+  llvm::Value* const address =
+      whole_.move(whole_.move(whole_.product, row, schedule_.product_row * whole_.size), column, whole_.size);
+  // Lanes beyond the end read what else is in the scratch memory, which is larger than the product by a vector.
+  llvm::Type* const type = with_lanes(function_.emission.value_type(kernel_.dtype), nest_.lanes);
+  return b_.CreateAlignedLoad(type, address, llvm::Align(size_of(kernel_.dtype)));
+}
+
+unsigned ContractionEpilogue::lanes_along(std::size_t axis) const {
+  return nest_.vector_axis == static_cast<int>(axis) ? nest_.lanes : 1U;
+}
+
+// What is known of a range of `block` indices out of an extent, or of the rest of it.
+Range ContractionEpilogue::block_of(const Extent& extent, std::int64_t block, std::size_t axis, llvm::Value* begin,
+                                    llvm::Value* end) const {
+  Range range{begin, end};
+  if (!extent.times_batch && (extent.constant <= block || extent.constant % block == 0)) {
+    range.count = std::min(extent.constant, block);
+  }
+  const std::int64_t lanes = lanes_along(axis);
+  if (extent.constant % lanes == 0 && block % lanes == 0) range.multiple = lanes;
+  return range;
+}
+
+void ContractionEpilogue::emit(llvm::Value* first_column, const Range& columns, const Rows& rows) {
+  product_row_ = rows.begin;
+  product_column_ = first_column;
+  const std::size_t row_axis = whole_.batch_axes, column_axis = whole_.batch_axes + 1;
+  const std::int64_t height = schedule_.tile_epilogue ? schedule_.tile_rows : schedule_.row_block;
+  Range row_range = block_of(kernel_.rows, height, row_axis, rows.begin, rows.end);
+  // A share may end within a block, but not within a tile.
+  if (whole_.rows.count == 0 && !schedule_.tile_epilogue) row_range.count = 0;
+  const auto lanes = [&](std::size_t axis) { return lanes_along(axis); };
+  emit_vector_loop(function_.emission, b_, row_range, lanes(row_axis), {},
+                   [&](llvm::Value* row, llvm::Value* row_mask, const Carried&) {
+                     nest_.index[row_axis] = row;
+                     if (lanes(row_axis) > 1) nest_.mask = row_mask;
+                     body_.emit_level(static_cast<int>(row_axis));
+                     return emit_vector_loop(function_.emission, b_, columns, lanes(column_axis), {},
+                                             [&](llvm::Value* column, llvm::Value* mask, const Carried&) {
+                                               nest_.index[column_axis] = column;
+                                               if (lanes(column_axis) > 1) nest_.mask = mask;
+                                               body_.emit_level(static_cast<int>(column_axis));
+                                               body_.emit_stores();
+                                               return Carried{};
+                                             });
+                   });
+}
+
+}  // namespace tarn

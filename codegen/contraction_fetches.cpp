@@ -1,0 +1,139 @@
+// Which cache lines every tile of a contraction asks for.
+#include "codegen/contraction_fetches.h"
+
+#include <algorithm>
+
+namespace tarn {
+
+namespace {
+
+constexpr std::int64_t kLineBytes = 64;
+
+}  // namespace
+
+ContractionFetches::ContractionFetches(const Contraction& contraction)
+    : whole_(contraction),
+      function_(contraction.function),
+      b_(contraction.builder),
+      kernel_(contraction.kernel),
+      schedule_(contraction.schedule) {
+  find_prefetched();
+}
+
+// Matrices of the epilogue that are too large for caches to still hold them from the last time, such as weights and
+// slots in an update: they can be on their way while the product is computed.
+void ContractionFetches::find_prefetched() {
+  if (schedule_.fetched_bytes == 0) return;
+  for (const Value& value : kernel_.epilogue.values) {
+    const Access& access = value.access;
+    if (value.kind != Value::Kind::load || access.row != kNoValue) continue;
+    if (access.at.strides[0] != 0 && access.at.strides[1] == 1) prefetched_.push_back(&access);
+  }
+}
+
+void ContractionFetches::start() {
+  llvm::Value* const nothing = b_.CreateVectorSplat(8, b_.CreatePtrToInt(whole_.fetched, b_.getInt64Ty()));
+  for (std::int64_t i = 0; i < kFetchedLines; i += 8) set_fetched(i, nothing);
+  const Buffer& buffer = function_.emission.plan.buffers[kernel_.a.buffer];
+  if (buffer.space != Space::input || !kernel_.inner.times_batch || !kernel_.batch.empty()) return;
+  // A product that sums over the samples of an input: the rows that the next batch will be gathered from.
+  const auto pointer = [&](llvm::Value* number) { return b_.CreateIntToPtr(number, function_.emission.pointer()); };
+  next_count_ = function_.frame_slot(kFrameNextCount);
+  llvm::Value* const some = b_.CreateICmpNE(next_count_, function_.integer(0));
+  next_rows_ = b_.CreateSelect(some, pointer(function_.frame_slot(kFrameNextRows)), function_.frame);
+  llvm::Value* const arrays = b_.CreateSelect(some, pointer(function_.frame_slot(kFrameArrays)), function_.frame);
+  llvm::Type* const type = function_.emission.pointer();
+  next_array_ = b_.CreateAlignedLoad(type, b_.CreateConstGEP1_64(type, arrays, buffer.index), llvm::Align(4));
+}
+
+void ContractionFetches::set_fetched(std::int64_t position, llvm::Value* addresses) {
+  b_.CreateAlignedStore(addresses, byte_address(b_, whole_.fetched, 8 * position), llvm::Align(8));
+}
+
+// The lines that the epilogue of the next tile wants: the tile to come asks for one of them at a time, which leaves
+// room for its own loads.
+void ContractionFetches::emit_list(const Panel& panel, const ColumnTile& tile, llvm::Value* row) {
+  llvm::Value *number = function_.integer(0), *next_row = b_.CreateAdd(row, function_.integer(schedule_.tile_rows));
+  if (schedule_.tiles() > 1) {
+    llvm::Value* const following = b_.CreateAdd(tile.number, function_.integer(1));
+    llvm::Value* const last = b_.CreateICmpUGE(following, function_.integer(schedule_.tiles()));
+    number = b_.CreateSelect(last, number, following);
+    next_row = b_.CreateSelect(last, next_row, row);
+  }
+  llvm::Value* const column = multiply_add(b_, number, schedule_.tile_columns(), panel.first);
+  std::int64_t position = 0;
+  for (const Access* access : prefetched_) {
+    const auto size = static_cast<std::int64_t>(size_of(function_.emission.plan.buffers[access->buffer].dtype));
+    const std::int64_t lines = std::max<std::int64_t>(schedule_.tile_columns() * size / kLineBytes, 1);
+    if (position + lines * schedule_.tile_rows > kFetchedLines - kFetchedOfNext) break;
+    llvm::Value* const start = function_.address(*access, size);
+    llvm::Value* const first = whole_.move(whole_.move(start, next_row, access->at.strides[0] * size), column, size);
+    llvm::Value* addresses = lines_from(first, lines);
+    llvm::Value* const stride =
+        b_.CreateVectorSplat(static_cast<unsigned>(lines), function_.integer(access->at.strides[0] * size));
+    for (unsigned i = 0; i < schedule_.tile_rows; ++i) {
+      if (i > 0) addresses = b_.CreateAdd(addresses, stride);
+      set_fetched(position, addresses);
+      position += lines;
+    }
+  }
+  if (next_count_ != nullptr) emit_next_batch(panel, tile, row);
+}
+
+// Addresses of cache lines that follow each other.
+llvm::Value* ContractionFetches::lines_from(llvm::Value* address, std::int64_t lines) {
+  std::vector<llvm::Constant*> steps;
+  steps.reserve(static_cast<std::size_t>(lines));
+  for (std::int64_t line = 0; line < lines; ++line) {
+    steps.push_back(b_.getInt64(static_cast<std::uint64_t>(line * kLineBytes)));
+  }
+  llvm::Value* const first = b_.CreatePtrToInt(address, b_.getInt64Ty());
+  return b_.CreateAdd(b_.CreateVectorSplat(static_cast<unsigned>(lines), first), llvm::ConstantVector::get(steps));
+}
+
+// Every tile of the first panel fetches some lines of one row of the next batch.
+void ContractionFetches::emit_next_batch(const Panel& panel, const ColumnTile& tile, llvm::Value* row) {
+  constexpr std::int64_t kVector = 8;
+  const std::int64_t row_bytes = whole_.a_inner_stride(), pieces = (row_bytes - 1) / (kFetchedOfNext * kLineBytes) + 1;
+  llvm::Value* const row_tile = b_.CreateUDiv(row, function_.integer(schedule_.tile_rows));
+  llvm::Value* const piece = b_.CreateAdd(b_.CreateMul(row_tile, function_.integer(schedule_.tiles())), tile.number);
+  llvm::Value* const sample = b_.CreateUDiv(piece, function_.integer(pieces));
+  llvm::Value* const any =
+      b_.CreateAnd(b_.CreateICmpULT(sample, next_count_), b_.CreateICmpEQ(panel.begin, function_.integer(0)));
+  llvm::Type* const i32 = b_.getInt32Ty();
+  llvm::Value* const place = b_.CreateGEP(i32, next_rows_, b_.CreateSelect(any, sample, function_.integer(0)));
+  llvm::Value* const chosen = b_.CreateZExt(b_.CreateAlignedLoad(i32, place, llvm::Align(4)), b_.getInt64Ty());
+  llvm::Value* const begin = b_.CreateSelect(any, whole_.move(next_array_, chosen, row_bytes), whole_.fetched);
+  const auto number = [&](llvm::Value* address) { return b_.CreatePtrToInt(address, b_.getInt64Ty()); };
+  llvm::Value* const last = b_.CreateVectorSplat(kVector, number(byte_address(b_, begin, row_bytes - 1)));
+  llvm::Value* const in_row = b_.CreateURem(piece, function_.integer(pieces));
+  llvm::Value* const first = whole_.move(begin, in_row, kFetchedOfNext * kLineBytes);
+  for (std::int64_t i = 0; i < kFetchedOfNext; i += kVector) {
+    llvm::Value* const lines = lines_from(byte_address(b_, first, i * kLineBytes), kVector);
+    set_fetched(kFetchedLines - kFetchedOfNext + i, whole_.minimum(lines, last));
+  }
+}
+
+// There are as many columns (or, where b is contiguous along k, blocks) of k lines as the panel has lines; the last
+// tiles of this panel take one each.
+std::pair<llvm::Value*, llvm::Value*> ContractionFetches::next_panel(const Panel& panel, const ColumnTile& tile,
+                                                                     llvm::Value* row) {
+  llvm::Value *const height = function_.integer(schedule_.tile_rows), *const all = function_.integer(schedule_.tiles());
+  const auto tiles_in = [&](llvm::Value* rows) { return b_.CreateMul(b_.CreateUDiv(rows, height), all); };
+  const std::int64_t blocks = std::max<std::int64_t>(schedule_.panel * whole_.size / kLineBytes, 1);
+  llvm::Value* const done = b_.CreateAdd(tiles_in(b_.CreateSub(row, whole_.rows.begin)), tile.number);
+  llvm::Value* const total = tiles_in(b_.CreateSub(whole_.rows.end, whole_.rows.begin));
+  llvm::Value* const block = b_.CreateSub(b_.CreateAdd(done, function_.integer(blocks)), total);
+  llvm::Value* const next = b_.CreateAdd(panel.begin, function_.integer(schedule_.panel));
+  llvm::Value* const active =
+      b_.CreateAnd(b_.CreateICmpSGE(block, function_.integer(0)), b_.CreateICmpULT(next, whole_.columns.end));
+  const bool along_k = whole_.b_inner_stride() == whole_.size;
+  llvm::Value* const stride = function_.integer(along_k ? kLineBytes : whole_.b_inner_stride());
+  llvm::Value* const step =
+      along_k ? multiply_add(b_, whole_.inner, kLineBytes, nullptr) : function_.integer(kLineBytes);
+  llvm::Value* const start = whole_.move(whole_.b, next, whole_.column_stride());
+  llvm::Value* const address = b_.CreateGEP(b_.getInt8Ty(), start, b_.CreateMul(block, step));
+  return {b_.CreateSelect(active, address, whole_.product), b_.CreateSelect(active, stride, function_.integer(0))};
+}
+
+}  // namespace tarn
