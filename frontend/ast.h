@@ -26,6 +26,14 @@ namespace tarn::ast {
 inline constexpr int kMaxNesting = 200;
 inline constexpr int kMaxDepth = 1000;
 
+// A visitor of the kinds of a node: one function for each.
+template <class... Functions>
+struct Overload : Functions... {
+  using Functions::operator()...;
+};
+template <class... Functions>
+Overload(Functions...) -> Overload<Functions...>;
+
 struct Expression;
 struct Statement;
 using ExpressionPtr = std::unique_ptr<Expression>;

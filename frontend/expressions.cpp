@@ -10,13 +10,6 @@ namespace tarn::elaboration {
 
 namespace {
 
-template <class... Functions>
-struct Overload : Functions... {
-  using Functions::operator()...;
-};
-template <class... Functions>
-Overload(Functions...) -> Overload<Functions...>;
-
 constexpr double kPi = 3.14159265358979323846;
 
 // A hyper-parameter where a compile-time value is needed stands for the number that was given.
@@ -60,7 +53,7 @@ Value Elaborator::evaluate(const ast::Expression& expression) {
 Value Elaborator::evaluate_node(const ast::Expression& expression) {
   const Span span = expression.span;
   return std::visit(
-      Overload{
+      ast::Overload{
           [&](const ast::Number& n) -> Value { return NumberValue{n.value, n.is_integer}; },
           [&](const ast::Boolean& b) -> Value { return b.value; },
           [&](const ast::None&) -> Value { return NoneValue{}; },

@@ -7,13 +7,6 @@ namespace tarn::elaboration {
 
 namespace {
 
-template <class... Functions>
-struct Overload : Functions... {
-  using Functions::operator()...;
-};
-template <class... Functions>
-Overload(Functions...) -> Overload<Functions...>;
-
 // Ends a body in which something went wrong whose consequences are unknown: further errors would only confuse. The
 // statements of a model and of a train block are looked at all the same.
 void give_up(Body& body) {
@@ -42,7 +35,7 @@ void Elaborator::execute(const ast::Statement& statement, Body& body) {
     fail(span, fmt::format("{} may stand only in {}, not in {}", what, where, body.owner));
   };
   std::visit(
-      Overload{
+      ast::Overload{
           [&](const ast::Variable& v) { declare(v, body, span); },
           [&](const ast::Output& o) { execute_output(o, body, span); },
           [&](const ast::Assignment& a) { assign(a.targets, evaluate(*a.value), a.value->span, body); },
