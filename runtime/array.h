@@ -58,6 +58,7 @@ using Bytes = std::vector<std::byte, AlignedAllocator<std::byte>>;
 using ByteView = std::span<const std::byte>;
 
 inline ByteView view_of(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
+inline std::string_view text_of(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 inline Bytes copy_of(ByteView bytes) { return Bytes(bytes.begin(), bytes.end()); }
 
 // Element types of files. f16 and bf16 are only read; Array::converted makes numbers of them that can be computed with.

@@ -60,7 +60,7 @@ class CsvParser {
   }
 
   std::optional<Diagnostic> check_text() const {
-    const std::string_view text(reinterpret_cast<const char*>(table_.text_.data()), table_.text_.size());
+    const std::string_view text = text_of(table_.text_);
     const auto line_of = [&](std::size_t position) {
       return 1 + static_cast<std::uint64_t>(
                      std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(position), '\n'));
@@ -240,7 +240,7 @@ std::string_view Table::cell(std::size_t row, std::size_t column) const {
   TARN_CHECK(row < rows_.size() && column < column_count_, "cell of a table");
   const std::uint32_t* const ends = cell_ends_.data() + row * column_count_;
   const std::uint32_t begin = column == 0 ? 0 : ends[column - 1] + 1;
-  return {reinterpret_cast<const char*>(text_.data()) + rows_[row].begin + begin, ends[column] - begin};
+  return text_of(text_).substr(rows_[row].begin + begin, ends[column] - begin);
 }
 
 std::string Table::column_label(std::size_t column) const {

@@ -243,7 +243,7 @@ bool is_npy(ByteView bytes) {
 Result<Array> parse_npy(Bytes bytes, std::string_view name) {
   TARN_TRY(const HeaderBounds bounds, find_header(bytes, name));
   Header header;
-  HeaderParser parser({reinterpret_cast<const char*>(bytes.data()) + bounds.begin, bounds.end - bounds.begin});
+  HeaderParser parser(text_of(bytes).substr(bounds.begin, bounds.end - bounds.begin));
   if (!parser.parse(header)) return error_in_file(name, "its .npy header " + parser.problem());
   const std::optional<ElementFormat> format = element_format(header.description);
   if (!format) return unsupported_type(name, header.description);

@@ -223,7 +223,7 @@ Result<Parts> split(ByteView bytes, std::string_view name) {
     return error_in_file(name,
                          fmt::format("is cut off: its header should have {} bytes, {} are there", length, rest.size()));
   }
-  return Parts{{reinterpret_cast<const char*>(rest.data()), static_cast<std::size_t>(length)}, rest.subspan(length)};
+  return Parts{text_of(rest.first(length)), rest.subspan(length)};
 }
 
 // The element type and whether the offsets fit type and shape.

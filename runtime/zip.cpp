@@ -163,7 +163,7 @@ Result<std::vector<ZipMember>> zip_members(ByteView archive, std::string_view na
     if (!inside(offset + kCentralHeaderSize, tail, records.size())) return damaged();
     ZipMember member;
     const ByteView name_bytes = records.subspan(offset + kCentralHeaderSize, name_size);
-    member.name.assign(reinterpret_cast<const char*>(name_bytes.data()), name_bytes.size());
+    member.name = text_of(name_bytes);
     member.method = read_at<std::uint16_t>(records, offset + 10);
     member.checksum = read_at<std::uint32_t>(records, offset + 16);
     member.compressed_size = read_at<std::uint32_t>(records, offset + 20);

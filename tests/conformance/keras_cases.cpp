@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <fstream>
+
+#include "tests/support/files.h"
 
 namespace tarn::conformance {
 
@@ -47,9 +48,7 @@ void flatten(const Json& json, std::size_t depth, Array& array) {
 }  // namespace
 
 Json read_cases(const std::string& name) {
-  std::ifstream file(std::string(TARN_SOURCE_DIR) + "/tests/data/keras/" + name + ".json");
-  TARN_CHECK(file.good(), "no tests/data/keras/" + name + ".json");
-  return Json::parse(file);
+  return Json::parse(test::read_text(test::source_folder() / "tests/data/keras" / (name + ".json")));
 }
 
 Array array_of(const Json& json) {

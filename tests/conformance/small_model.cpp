@@ -1,17 +1,13 @@
 // See small_model.h.
 #include "tests/conformance/small_model.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
 
 #include "frontend/frontend.h"
 #include "ir/evaluator.h"
 #include "passes/pipeline.h"
 #include "runtime/session.h"
+#include "tests/support/files.h"
 
 namespace tarn::conformance {
 
@@ -110,34 +106,18 @@ class Evaluated : public SmallModel {
   Values tensors_, report_;
 };
 
-// A file that lives as long as this; models are compiled from files.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const std::string& text) {
-    static int count = 0;
-    const auto folder = std::filesystem::temp_directory_path();
-    path_ = (folder / ("tarn_case_" + std::to_string(getpid()) + "_" + std::to_string(count++) + ".tarn")).string();
-    std::ofstream(path_) << text;
-  }
-  ~TemporaryFile() { std::remove(path_.c_str()); }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 class Native : public SmallModel {
  public:
   explicit Native(std::shared_ptr<Model> model) : session_(std::move(model), 0) {}
 
   static Result<std::unique_ptr<SmallModel>> compile(const std::string& text, DType float_type) {
-    const TemporaryFile file(text);
+    const test::TemporaryFolder folder;
+    const std::string path = folder.file("case.tarn");
+    test::write_text(path, text);
     Sources sources;
     ModelOptions options;
     options.float_type = float_type;
-    Result<std::shared_ptr<Model>> model = Model::compile(file.path(), options, {}, sources);
+    Result<std::shared_ptr<Model>> model = Model::compile(path, options, {}, sources);
     if (!model) return failure(format(model.error(), sources));
     return std::unique_ptr<SmallModel>(std::make_unique<Native>(*model));
   }

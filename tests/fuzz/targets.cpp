@@ -15,8 +15,6 @@
 namespace tarn::fuzz {
 namespace {
 
-std::string text_of(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
-
 void expect_sound(const Array& array) {
   TARN_CHECK(byte_count(array.type, array.shape) == static_cast<std::int64_t>(array.data.size()),
              "an array of another size than its shape");
@@ -29,7 +27,7 @@ void model(ByteView bytes) {
   options.limits.list_length = 10'000;
   options.limits.nodes = 5'000;
   Sources sources;
-  FrontendResult result = compile_text("fuzz.tarn", text_of(bytes), options, sources);
+  FrontendResult result = compile_text("fuzz.tarn", std::string(text_of(bytes)), options, sources);
   static_cast<void>(tarn::format(result.diagnostics, sources));
   TARN_CHECK(result.program.has_value() != has_errors(result.diagnostics), "no program and no error");
   if (!result.program) return;
@@ -43,7 +41,7 @@ void model(ByteView bytes) {
 // Formatting gives a text whose formatting is itself.
 void format(ByteView bytes) {
   Sources sources;
-  const auto once = format_source(sources.add("fuzz.tarn", text_of(bytes)), sources);
+  const auto once = format_source(sources.add("fuzz.tarn", std::string(text_of(bytes))), sources);
   if (!once) return;
   const auto twice = format_source(sources.add("formatted.tarn", *once), sources);
   TARN_CHECK(twice.has_value() && *twice == *once, "formatting is not idempotent");
@@ -51,7 +49,7 @@ void format(ByteView bytes) {
 
 void graph(ByteView bytes) {
   Sources sources;
-  const auto parsed = parse_graph(text_of(bytes), "fuzz.txt", sources);
+  const auto parsed = parse_graph(std::string(text_of(bytes)), "fuzz.txt", sources);
   if (!parsed) return;
   const std::string text = print(parsed->graph, parsed->name, sources);
   const auto again = parse_graph(text, "again.txt", sources);

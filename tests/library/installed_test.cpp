@@ -1,12 +1,10 @@
 // What a new user does: install to a prefix, build the examples against it, and run every block of the documents.
 #include <gmock/gmock.h>
-#include <sys/wait.h>
-
-#include <cstdio>
-#include <fstream>
 #include <regex>
 #include <sstream>
 
+#include "../support/markdown.h"
+#include "../support/process.h"
 #include "models.h"
 
 namespace library_test {
@@ -15,56 +13,37 @@ namespace {
 using testing::ContainsRegex;
 using testing::HasSubstr;
 
-struct Finished {
-  int status = -1;
-  std::string output;  // both streams
-};
-
-std::string text_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file.good()) << path;
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-void write(const fs::path& path, const std::string& text) {
-  fs::create_directories(path.parent_path());
-  std::ofstream(path, std::ios::binary) << text;
-}
+using tarn::test::CodeBlock;
+using tarn::test::Finished;
+using tarn::test::read_text;
+using tarn::test::write_text;
 
 // A home of its own, with Tarn in ~/tarn, and a checkout's files that the documents speak of.
 class Installed : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    home_ = std::make_unique<Folder>();
+    home_ = std::make_unique<TemporaryFolder>();
     const Finished installed =
-        in(home_->path(), std::string("cmake --install '") + TARN_BUILD_DIR + "' --prefix ~/tarn");
+        in(home_->path(), "cmake --install '" + tarn::test::build_folder().string() + "' --prefix ~/tarn");
     ASSERT_EQ(installed.status, 0) << installed.output;
   }
   static void TearDownTestSuite() { home_.reset(); }
 
   // Runs a script of bash in the folder, as somebody who has set up nothing but where Tarn is.
   static Finished in(const fs::path& folder, const std::string& script) {
-    write(home_->path() / "script.sh",
-          "set -e\ncd '" + folder.string() + "'\nexport HOME='" + home_->path().string() +
-              "'\nexport CMAKE_PREFIX_PATH=~/tarn PKG_CONFIG_PATH=~/tarn/lib/pkgconfig LD_LIBRARY_PATH=~/tarn/lib\n"
-              "unset CXXFLAGS CFLAGS LDFLAGS\n" +
-              script);
-    Finished result;
-    const std::string command = "bash '" + (*home_ / "script.sh") + "' 2>&1 </dev/null";
-    std::FILE* const pipe = popen(command.c_str(), "r");
-    if (pipe == nullptr) return result;
-    for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) result.output += static_cast<char>(c);
-    const int status = pclose(pipe);
-    result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    return result;
+    write_text(
+        home_->path() / "script.sh",
+        "set -e\ncd '" + folder.string() + "'\nexport HOME='" + home_->path().string() +
+            "'\nexport CMAKE_PREFIX_PATH=~/tarn PKG_CONFIG_PATH=~/tarn/lib/pkgconfig LD_LIBRARY_PATH=~/tarn/lib\n"
+            "unset CXXFLAGS CFLAGS LDFLAGS\n" +
+            script);
+    return tarn::test::run("bash '" + home_->file("script.sh") + "'");
   }
 
-  static std::unique_ptr<Folder> home_;
+  static std::unique_ptr<TemporaryFolder> home_;
 };
 
-std::unique_ptr<Folder> Installed::home_;
+std::unique_ptr<TemporaryFolder> Installed::home_;
 
 TEST_F(Installed, TheExampleBuildsWithBothLibrariesAndWithPkgConfig) {
   const fs::path folder = home_->path() / "embed_jit";
@@ -93,7 +72,7 @@ TEST_F(Installed, TheExampleBuildsWithBothLibrariesAndWithPkgConfig) {
 TEST_F(Installed, TheLibrariesExportTheCApiAndNothingElse) {
   const Finished shared = in(home_->path(), "nm -D --defined-only --format=just-symbols tarn/lib/libtarn.so\n");
   const Finished in_archive = in(home_->path(), "nm -g --defined-only --format=just-symbols tarn/lib/libtarn.a\n");
-  const std::string header = text_of(home_->path() / "tarn/include/tarn/c.h");
+  const std::string header = read_text(home_->path() / "tarn/include/tarn/c.h");
   for (const std::string& output : {shared.output, in_archive.output}) {
     std::istringstream lines(output);
     std::size_t count = 0;
@@ -113,71 +92,46 @@ TEST_F(Installed, TheLibrariesExportTheCApiAndNothingElse) {
 TEST_F(Installed, HeadersAreClean) {
   for (const auto& entry : fs::directory_iterator(home_->path() / "tarn/include/tarn")) {
     const std::string name = entry.path().filename().string();
-    const std::string text = text_of(entry.path());
+    const std::string text = read_text(entry.path());
     EXPECT_EQ(text.find("llvm"), std::string::npos) << name;
     EXPECT_EQ(text.find("fmt/"), std::string::npos) << name;
   }
   // tarn.h includes all others.
-  write(home_->path() / "header.cpp", "#include <tarn/tarn.h>\nint main() {}\n");
+  write_text(home_->path() / "header.cpp", "#include <tarn/tarn.h>\nint main() {}\n");
   for (const std::string compiler : {"g++", "clang++-19"}) {
     const Finished built = in(home_->path(), "command -v " + compiler + " || exit 0\n" + compiler +
                                                  " -std=c++20 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror "
                                                  "-fsyntax-only $(pkg-config --cflags tarn) header.cpp\n");
     EXPECT_EQ(built.status, 0) << built.output;
   }
-  write(home_->path() / "header.c", "#include <tarn/c.h>\nint main(void) { return 0; }\n");
+  write_text(home_->path() / "header.c", "#include <tarn/c.h>\nint main(void) { return 0; }\n");
   const Finished in_c = in(
       home_->path(), "cc -std=c99 -Wall -Wextra -Wpedantic -Wconversion -Werror $(pkg-config --cflags tarn) header.c");
   EXPECT_EQ(in_c.status, 0) << in_c.output;
 }
 
 TEST_F(Installed, PythonUsesTheCApi) {
-  const Finished finished = in(
-      home_->path(), std::string("python3 '") + TARN_SOURCE_DIR + "/tests/library/session_ctypes.py' libtarn.so.0\n");
+  const Finished finished = in(home_->path(), "python3 '" + tarn::test::source_folder().string() +
+                                                  "/tests/library/session_ctypes.py' libtarn.so.0\n");
   EXPECT_EQ(finished.status, 0) << finished.output;
   EXPECT_THAT(finished.output, HasSubstr("trained in"));
-}
-
-// A fenced block of a Markdown file.
-struct Block {
-  std::string language, place, text;
-};
-
-std::vector<Block> blocks_of(const fs::path& path) {
-  std::istringstream lines(text_of(path));
-  std::vector<Block> blocks;
-  bool inside = false;
-  int number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
-    if (line.starts_with("```")) {
-      inside = !inside;
-      if (inside) blocks.push_back({line.substr(3), path.filename().string() + ":" + std::to_string(number), ""});
-    } else if (inside) {
-      blocks.back().text += line + '\n';
-    }
-  }
-  return blocks;
 }
 
 // Shell blocks run one after the other in a folder that looks like a checkout which is built. C and C++ blocks begin
 // with a comment that names their file and says how to build and run it.
 TEST_F(Installed, EveryBlockOfTheDocumentsRuns) {
-  const fs::path root(TARN_SOURCE_DIR);
-  std::vector<fs::path> documents = {root / "README.md"};
-  for (const auto& entry : fs::directory_iterator(root / "docs")) documents.push_back(entry.path());
   const std::regex heading(R"(^(?:/\*|//) (\S+): (.*?)(?: \*/)?\n)");
   int shell = 0, programs = 0;
-  for (const fs::path& document : documents) {
+  for (const fs::path& document : tarn::test::documents()) {
     const fs::path folder = home_->path() / document.stem();
     fs::create_directories(folder / "build");
-    fs::copy(root / "examples", folder / "examples", fs::copy_options::recursive);
-    fs::create_directory_symlink(TARN_BUILD_DIR, folder / "build/release");
-    write(folder / "tools/tarn", std::string("#!/bin/sh\nexec '") + TARN_BINARY + "' \"$@\"\n");
+    fs::copy(tarn::test::source_folder() / "examples", folder / "examples", fs::copy_options::recursive);
+    fs::create_directory_symlink(tarn::test::build_folder(), folder / "build/release");
+    write_text(folder / "tools/tarn", "#!/bin/sh\nexec '" + tarn::test::driver() + "' \"$@\"\n");
     // The suite is what is running.
-    write(folder / "tools/test", "#!/bin/sh\n");
+    write_text(folder / "tools/test", "#!/bin/sh\n");
     for (const char* const tool : {"tarn", "test"}) fs::permissions(folder / "tools" / tool, fs::perms::owner_all);
-    for (const Block& block : blocks_of(document)) {
+    for (const CodeBlock& block : tarn::test::code_blocks(document)) {
       SCOPED_TRACE(block.place);
       if (block.language == "sh") {
         ++shell;
@@ -187,7 +141,7 @@ TEST_F(Installed, EveryBlockOfTheDocumentsRuns) {
         ++programs;
         std::smatch match;
         ASSERT_TRUE(std::regex_search(block.text, match, heading)) << "the block does not say how it is built";
-        write(folder / match[1].str(), block.text);
+        write_text(folder / match[1].str(), block.text);
         const Finished finished = in(folder, match[2].str() + "\n");
         EXPECT_EQ(finished.status, 0) << finished.output;
       }
@@ -198,12 +152,12 @@ TEST_F(Installed, EveryBlockOfTheDocumentsRuns) {
 }
 
 TEST_F(Installed, TheProgramAtTheTopOfTheHeaderLearns) {
-  std::istringstream header(text_of(home_->path() / "tarn/include/tarn/tarn.h"));
+  std::istringstream header(read_text(home_->path() / "tarn/include/tarn/tarn.h"));
   std::string program;
   for (std::string line; std::getline(header, line) && line.starts_with("//");) {
     if (line.starts_with("//   ")) program += line.substr(5) + '\n';
   }
-  write(home_->path() / "program.cpp", program);
+  write_text(home_->path() / "program.cpp", program);
   const Finished finished =
       in(home_->path(),
          "c++ -std=c++20 -Wall -Wextra program.cpp $(pkg-config --cflags --libs tarn) -o program && ./program\n");

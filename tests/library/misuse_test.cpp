@@ -125,19 +125,19 @@ TEST(Misuse, InCppIsAnArgumentError) {
 }
 
 TEST(Misuse, WrongFilesAreDataErrorsAndChangeNothing) {
-  const Folder folder;
+  const TemporaryFolder folder;
   tarn::Session session(tarn::compile(kLinear), {.seed = 5}), other(tarn::compile(kDeep));
-  other.save(folder / "other.safetensors");
-  other.checkpoint(folder / "other.checkpoint");
-  session.save(folder / "weights.safetensors");
-  std::ofstream(folder / "garbage") << "no weights at all";
+  other.save(folder.file("other.safetensors"));
+  other.checkpoint(folder.file("other.checkpoint"));
+  session.save(folder.file("weights.safetensors"));
+  std::ofstream(folder.file("garbage")) << "no weights at all";
   // A counter with a shape, which weight files need not have.
   const std::string header = R"({"dense_1.bias":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
                              R"("dense_1.kernel":{"dtype":"F32","shape":[2,1],"data_offsets":[4,12]},)"
                              R"("step":{"dtype":"F64","shape":[2],"data_offsets":[12,28]}})";
   std::string bytes(8, '\0');
   bytes[0] = static_cast<char>(header.size());
-  std::ofstream(folder / "counter", std::ios::binary) << bytes << header << std::string(28, '\0');
+  std::ofstream(folder.file("counter"), std::ios::binary) << bytes << header << std::string(28, '\0');
   const auto before = session.weights();
   const struct {
     const char *file, *message;
@@ -155,16 +155,16 @@ TEST(Misuse, WrongFilesAreDataErrorsAndChangeNothing) {
   for (const auto& item : cases) {
     SCOPED_TRACE(std::string(item.file) + (item.resume ? " as a checkpoint" : " as weights"));
     try {
-      item.resume ? session.resume(folder / item.file) : session.load(folder / item.file);
+      item.resume ? session.resume(folder.file(item.file)) : session.load(folder.file(item.file));
       ADD_FAILURE() << "no error";
     } catch (const tarn::DataError& error) {
       EXPECT_THAT(error.what(), HasSubstr(item.message));
     }
   }
-  EXPECT_THROW(session.save(folder / "no/such/folder.safetensors"), tarn::DataError);
+  EXPECT_THROW(session.save(folder.file("no/such/folder.safetensors")), tarn::DataError);
   EXPECT_THROW(session.fit_file_data(), tarn::DataError);
   for (const auto& [name, tensor] : before) EXPECT_EQ(floats(session.weights().at(name)), floats(tensor));
-  EXPECT_THROW(tarn::compile_file(folder / "missing.tarn"), tarn::CompileError);
+  EXPECT_THROW(tarn::compile_file(folder.file("missing.tarn")), tarn::CompileError);
 }
 
 TEST(Misuse, AModelWithoutATrainBlockPredictsOnly) {

@@ -2,15 +2,19 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <tarn/tarn.h>
 
 #include <filesystem>
 #include <string>
+#include <vector>
+
+#include "../support/files.h"
 
 namespace library_test {
 
 namespace fs = std::filesystem;
+using tarn::test::example;
+using tarn::test::TemporaryFolder;
 
 // A linear model whose steps can be worked out by hand: y = x k + b, mean squared error, gradient descent.
 inline constexpr const char* kLinear = R"(model linear {
@@ -41,26 +45,6 @@ train {
   batch  8
 }
 )";
-
-inline std::string example(const std::string& name) { return std::string(TARN_SOURCE_DIR) + "/examples/" + name; }
-
-// A folder that goes with the test.
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "tarn-library-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path_ = name;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { fs::remove_all(path_); }
-  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 // Rows for kDeep: numbers without a pattern, and classes in turn.
 struct Samples {

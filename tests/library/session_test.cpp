@@ -50,7 +50,7 @@ TEST(Library, OneStepIsTheOneWorkedOutByHand) {
 
 // Keras fits a Normalization layer by `adapt` and leaves its statistics alone from then on.
 TEST(Library, GivenStatisticsAreNotFittedAgain) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const tarn::Model model = tarn::compile(
       "model m { input x[1]; n = normalization; output y = x |> n |> dense(1) }\n"
       "train { target t[1]; loss mse(y, t); optimizer sgd(lr = 0) }\n");
@@ -61,9 +61,9 @@ TEST(Library, GivenStatisticsAreNotFittedAgain) {
   };
   tarn::Session first(model);
   EXPECT_EQ(mean_after(first, near), 2);
-  first.save(folder / "near.safetensors");
+  first.save(folder.file("near.safetensors"));
   tarn::Session loaded(model);
-  loaded.load(folder / "near.safetensors");
+  loaded.load(folder.file("near.safetensors"));
   EXPECT_EQ(mean_after(loaded, far), 2);
   tarn::Session written(model);
   written.weight("n.fitted_mean") = {5};
@@ -91,9 +91,9 @@ TEST(Library, EvaluatesAndNamesItsMetrics) {
 }
 
 TEST(Library, FitOnTheDataOfTheFileIsWhatTheDriverDoes) {
-  const Folder folder;
-  const std::string command = std::string("'") + TARN_BINARY + "' train '" + example("iris.tarn") +
-                              "' --epochs 20 --quiet -o '" + folder / "driver.safetensors" + "' >/dev/null";
+  const TemporaryFolder folder;
+  const std::string command = "'" + tarn::test::driver() + "' train '" + example("iris.tarn") +
+                              "' --epochs 20 --quiet -o '" + folder.file("driver.safetensors") + "' >/dev/null";
   ASSERT_EQ(std::system(command.c_str()), 0);
   const tarn::Model model = tarn::compile_file(example("iris.tarn"));
   tarn::Session session(model), expected(model);
@@ -101,7 +101,7 @@ TEST(Library, FitOnTheDataOfTheFileIsWhatTheDriverDoes) {
   EXPECT_EQ(history.epochs.size(), 20U);
   EXPECT_TRUE(history.last().validation.has_value());
   EXPECT_TRUE(expected.classes("t").empty());
-  expected.load(folder / "driver.safetensors");
+  expected.load(folder.file("driver.safetensors"));
   EXPECT_THAT(session.classes("t"), testing::UnorderedElementsAre("setosa", "versicolor", "virginica"));
   EXPECT_EQ(expected.classes("t"), session.classes("t"));
   EXPECT_TRUE(session.classes("x").empty());
@@ -111,15 +111,15 @@ TEST(Library, FitOnTheDataOfTheFileIsWhatTheDriverDoes) {
 }
 
 TEST(Library, WeightsGoThroughFilesOfBothKinds) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const tarn::Model model = tarn::compile(kDeep);
   const tarn::Session first(model, {.seed = 3});
   for (const char* const name : {"w.safetensors", "w.npz"}) {
     tarn::Session second(model, {.seed = 4});
     const Samples samples(5);
     const auto before = floats(second.predict({{"x", samples.x}})["y"]);
-    first.save(folder / name);
-    second.load(folder / name);
+    first.save(folder.file(name));
+    second.load(folder.file(name));
     const auto after = floats(second.predict({{"x", samples.x}})["y"]);
     EXPECT_NE(before, after);
     EXPECT_EQ(after, floats(first.predict({{"x", samples.x}})["y"]));
@@ -127,14 +127,14 @@ TEST(Library, WeightsGoThroughFilesOfBothKinds) {
 }
 
 TEST(Library, AResumedRunGivesTheBitsOfAnUninterruptedOne) {
-  const Folder folder;
+  const TemporaryFolder folder;
   const tarn::Model model = tarn::compile(kDeep);
   const Samples samples(21);
   tarn::Session whole(model, {.seed = 3}), first(model, {.seed = 3}), second(model, {.seed = 99});
   whole.fit(samples.training(), {.epochs = 6});
   first.fit(samples.training(), {.epochs = 2});
-  first.checkpoint(folder / "c.safetensors");
-  second.resume(folder / "c.safetensors");
+  first.checkpoint(folder.file("c.safetensors"));
+  second.resume(folder.file("c.safetensors"));
   const tarn::History rest = second.fit(samples.training(), {.until_epoch = 6});
   EXPECT_EQ(rest.epochs.size(), 4U);
   EXPECT_EQ(rest.epochs.front().epoch, 3);

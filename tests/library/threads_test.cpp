@@ -22,7 +22,7 @@ std::size_t predictions() {
 
 // Weights of two seeds in files, and what they predict.
 struct TwoWeights {
-  Folder folder;
+  TemporaryFolder folder;
   tarn::Model model = tarn::compile(kDeep);
   Samples samples{kRows};
   std::vector<float> expected[2];
@@ -34,7 +34,7 @@ struct TwoWeights {
       expected[i] = floats(session.predict({{"x", samples.x}})["y"]);
     }
   }
-  std::string file(unsigned which) const { return folder / ("w" + std::to_string(which) + ".safetensors"); }
+  std::string file(unsigned which) const { return folder.file("w" + std::to_string(which) + ".safetensors"); }
   bool is_expected(const std::vector<float>& y) const { return y == expected[0] || y == expected[1]; }
 };
 

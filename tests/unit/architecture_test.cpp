@@ -2,12 +2,15 @@
 // only in codegen.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <regex>
 #include <set>
 #include <string>
+
+#include "tests/support/files.h"
 
 namespace tarn {
 namespace {
@@ -30,7 +33,7 @@ TEST(Architecture, EveryIncludePointsDown) {
   const std::regex include(R"rx(^\s*#\s*include\s*[<"]([^/>"]+)/)rx");
   std::size_t files = 0;
   for (const auto& [folder, allowed] : allowed_includes()) {
-    for (const auto& entry : fs::recursive_directory_iterator(fs::path(TARN_SOURCE_DIR) / folder)) {
+    for (const auto& entry : fs::recursive_directory_iterator(test::source_folder() / folder)) {
       const fs::path extension = entry.path().extension();
       if (extension != ".cpp" && extension != ".h" && extension != ".def") continue;
       ++files;
@@ -54,13 +57,26 @@ TEST(Architecture, OpsAreListedOnce) {
   std::size_t lists = 0;
   const std::regex last_row(R"rx(^OPERATION\(grad,)rx");
   for (const auto& [folder, unused] : allowed_includes()) {
-    for (const auto& entry : fs::recursive_directory_iterator(fs::path(TARN_SOURCE_DIR) / folder)) {
+    for (const auto& entry : fs::recursive_directory_iterator(test::source_folder() / folder)) {
       if (!entry.is_regular_file()) continue;
       std::ifstream file(entry.path());
       for (std::string line; std::getline(file, line);) lists += std::regex_search(line, last_row) ? 1 : 0;
     }
   }
   EXPECT_EQ(lists, 1U);
+}
+
+// A file that one can read in a sitting.
+TEST(Architecture, FilesAreShort) {
+  constexpr std::ptrdiff_t kMostLines = 700;
+  const std::set<std::string> extensions = {".cpp", ".h", ".def", ".tarn", ".py", ".c", ".mjs"};
+  for (const char* const folder : {"codegen", "examples", "frontend", "ir", "passes", "runtime", "tests", "tools"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(test::source_folder() / folder)) {
+      if (!extensions.contains(entry.path().extension().string())) continue;
+      const std::string text = test::read_text(entry.path());
+      EXPECT_LE(std::ranges::count(text, '\n'), kMostLines) << entry.path();
+    }
+  }
 }
 
 }  // namespace

@@ -7,11 +7,10 @@
 
 #include "frontend/frontend.h"
 #include "runtime/model.h"
+#include "tests/support/files.h"
 
 namespace tarn {
 namespace {
-
-std::string example(const std::string& name) { return fmt::format("{}/examples/{}", TARN_SOURCE_DIR, name); }
 
 struct Planned {
   Program program;
@@ -63,7 +62,7 @@ TEST(CompileCost, SmallModelsStaySmall) {
   for (const Case& row : {Case{"sums.tarn", 2160}, Case{"iris.tarn", 2560}}) {
     Sources sources;
     Diagnostics warnings;
-    const Planned planned = plan_of(load_program(example(row.file), {}, sources, warnings), *target);
+    const Planned planned = plan_of(load_program(test::example(row.file), {}, sources, warnings), *target);
     std::size_t count = 0;
     for (const char* function : {"init", "train", "evaluate", "report"}) {
       const Result<std::string> text = print_llvm(planned.program, planned.plan, function, codegen);

@@ -49,8 +49,9 @@ TEST_F(CompileTargets, OneObjectRunsTheCodeForTheCpuThatItMeets) {
   ASSERT_EQ(compiled.status, 0) << compiled.output;
   EXPECT_EQ(in_folder("nm --undefined-only m.o").output, "");
   EXPECT_EQ(in_folder("nm --defined-only m.o | grep -v ' [Ti] m_'").output, "");
-  const Finished built = in_folder(fmt::format(
-      "cc -std=c99 -I. -static '{}/tests/data/compiled_model.c' m.o -o program && ./program results", TARN_SOURCE_DIR));
+  const Finished built = in_folder(
+      fmt::format("cc -std=c99 -I. -static '{}/tests/data/compiled_model.c' m.o -o program && ./program results",
+                  test::source_folder().string()));
   ASSERT_EQ(built.status, 0) << built.output;
   if (!has_program("qemu-x86_64-static")) GTEST_SKIP() << "qemu-x86_64-static";
   for (const auto& [cpu, level] : {std::pair("Nehalem", "x86-64"), std::pair("Haswell", "x86-64-v3")}) {
@@ -99,7 +100,7 @@ TEST_F(CompileTargets, SelfTestsPassOnAnEmulatedMicrocontroller) {
         "arm-none-eabi-gcc -std=gnu99 -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 --specs=rdimon.specs "
         "-T '{0}/memory.ld' '{0}/start.c' m_test.c m.o -lm -o program && "
         "timeout 100 qemu-system-arm -M mps2-an386 -nographic -semihosting -kernel program",
-        fmt::format("{}/tests/data/cortex_m4", TARN_SOURCE_DIR)));
+        fmt::format("{}/tests/data/cortex_m4", test::source_folder().string())));
     EXPECT_EQ(built.status, 0) << built.output;
     EXPECT_THAT(built.output, HasSubstr("checks passed"));
   }
@@ -112,8 +113,8 @@ TEST_F(CompileTargets, WebAssemblyGetsTheBitsOfTheCodeInMemoryWithTheSameVectors
     const Finished compiled = tarn(fmt::format("compile '{}' -o m.wasm --prefix m --target wasm32", path_of(model)));
     ASSERT_EQ(compiled.status, 0) << compiled.output;
     if (!has_program("node")) GTEST_SKIP() << "node";
-    fs::copy_file(fmt::format("{}/tests/data/compiled_model.mjs", TARN_SOURCE_DIR), folder_ / "program.mjs",
-                  fs::copy_options::overwrite_existing);
+    fs::copy_file(fmt::format("{}/tests/data/compiled_model.mjs", test::source_folder().string()),
+                  folder_ / "program.mjs", fs::copy_options::overwrite_existing);
     const Finished ran = in_folder("node program.mjs results");
     ASSERT_EQ(ran.status, 0) << ran.output;
     const std::string expected = bytes_of_code_in_memory(path_of(model), "x86-64");

@@ -89,7 +89,7 @@ TEST_F(Compile, ACProgramGetsTheBitsOfTheCodeInMemory) {
     const Finished built = in_folder(fmt::format(
         "cc -std=c99 -Wall -Wextra -Wpedantic -Werror -I. '{}/tests/data/compiled_model.c' m.o -o program && ./program "
         "results",
-        TARN_SOURCE_DIR));
+        test::source_folder().string()));
     ASSERT_EQ(built.status, 0) << built.output;
     const std::string expected = bytes_of_code_in_memory(path_of(model), cpu);
     const std::string actual = read_text(folder_ / "results");
@@ -208,7 +208,7 @@ TEST_F(Compile, TheClassOfTheCppHeaderOwnsAndChecks) {
   const Finished built = in_folder(fmt::format(
       "c++ -std=c++20 -Wall -Wextra -Wpedantic -Wconversion -Werror -I. '{}/tests/data/compiled_model.cpp' m.o -o "
       "program && ./program",
-      TARN_SOURCE_DIR));
+      test::source_folder().string()));
   EXPECT_EQ(built.status, 0) << built.output;
 }
 
@@ -562,7 +562,7 @@ TEST_F(Compile, WrongUseIsAnError) {
   EXPECT_EQ(half.status, 1);
   EXPECT_THAT(half.output, HasSubstr("cannot write 'half.hpp'"));
   EXPECT_FALSE(fs::exists(folder_ / "half.o") || fs::exists(folder_ / "half.h"));
-  const Finished unlinked = in_folder(fmt::format("PATH=/nowhere '{}' compile '{}' -o iris.so", TARN_BINARY, iris));
+  const Finished unlinked = in_folder(fmt::format("PATH=/nowhere '{}' compile '{}' -o iris.so", test::driver(), iris));
   EXPECT_EQ(unlinked.status, 1);
   EXPECT_THAT(unlinked.output, HasSubstr("needs a linker"));
 }
@@ -574,15 +574,15 @@ TEST_F(Compile, TheExamplesOfEmbeddingBuildAndRun) {
     fs::create_directories((folder_ / "examples" / name).parent_path());
     fs::copy_file(example(name), folder_ / "examples" / name);
   }
-  const Finished in_c = in_folder(fmt::format("cd examples/embed_c && make TARN='{}' && ./flowers", TARN_BINARY));
+  const Finished in_c = in_folder(fmt::format("cd examples/embed_c && make TARN='{}' && ./flowers", test::driver()));
   EXPECT_EQ(in_c.status, 0) << in_c.output;
   EXPECT_THAT(in_c.output, testing::ContainsRegex("150 flowers: loss 0[.]0.*accuracy 0[.]9"));
   const Finished in_cpp = in_folder(fmt::format(
       "cd examples/embed_cpp && cmake -B build -DTARN='{}' && cmake --build build && build/flower 5.1 3.5 1.4 0.2",
-      TARN_BINARY));
+      test::driver()));
   EXPECT_EQ(in_cpp.status, 0) << in_cpp.output;
   EXPECT_THAT(in_cpp.output, HasSubstr("setosa 0.9"));
-  const Finished in_web = in_folder(fmt::format("cd examples/web && make TARN='{}' && ls", TARN_BINARY));
+  const Finished in_web = in_folder(fmt::format("cd examples/web && make TARN='{}' && ls", test::driver()));
   EXPECT_EQ(in_web.status, 0) << in_web.output;
   EXPECT_THAT(in_web.output, testing::AllOf(HasSubstr("sums.wasm"), HasSubstr("sums.mjs"), HasSubstr("sums.d.mts")));
 }

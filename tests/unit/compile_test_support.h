@@ -3,43 +3,23 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <string>
+
+#include "tests/support/files.h"
+#include "tests/support/process.h"
 
 namespace tarn {
 
 namespace fs = std::filesystem;
 
-struct Finished {
-  int status = -1;
-  std::string output;  // both streams
-};
-
-inline Finished run(const std::string& command) {
-  Finished result;
-  std::FILE* pipe = popen(fmt::format("{{ {} ; }} 2>&1 </dev/null", command).c_str(), "r");
-  if (pipe == nullptr) return result;
-  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) result.output += static_cast<char>(c);
-  const int status = pclose(pipe);
-  result.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return result;
-}
-
-inline std::string read_text(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-inline std::string example(const std::string& name) { return fmt::format("{}/examples/{}", TARN_SOURCE_DIR, name); }
+using test::example;
+using test::Finished;
+using test::read_text;
+using test::run;
 
 // Random draws in training, states of layers, slots, and an output that is no multiple of a vector.
 inline constexpr const char* kDeepModel = R"(model deep {
@@ -68,20 +48,16 @@ inline constexpr const char* kMathModel = R"(model math {
 
 class Compile : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "tarn-compile-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    std::ofstream(folder_ / "deep.tarn") << kDeepModel;
-    std::ofstream(folder_ / "math.tarn") << kMathModel;
+  Compile() {
+    test::write_text(folder_ / "deep.tarn", kDeepModel);
+    test::write_text(folder_ / "math.tarn", kMathModel);
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   Finished in_folder(const std::string& command) const {
     return run(fmt::format("cd '{}' && {}", folder_.string(), command));
   }
   Finished tarn(const std::string& arguments) const {
-    return in_folder(fmt::format("'{}' {}", TARN_BINARY, arguments));
+    return in_folder(fmt::format("'{}' {}", test::driver(), arguments));
   }
   std::uint64_t size_of(const std::string& name) const { return fs::file_size(folder_ / name); }
   std::string path_of(const std::string& model) const {
@@ -97,7 +73,8 @@ class Compile : public testing::Test {
     return (folder_ / "trained.safetensors").string();
   }
 
-  fs::path folder_;
+  const test::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 // The bytes that tests/data/compiled_model.c writes, by the code in memory for that CPU (empty: this one).

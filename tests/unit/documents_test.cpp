@@ -2,11 +2,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <regex>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -15,59 +12,29 @@
 #include "frontend/frontend.h"
 #include "frontend/lexer.h"
 #include "frontend/parser.h"
+#include "tests/support/files.h"
+#include "tests/support/markdown.h"
+#include "tests/support/process.h"
 
 namespace tarn {
 namespace {
 
 namespace fs = std::filesystem;
+using test::code_blocks;
+using test::CodeBlock;
+using test::documents;
+using test::read_text;
+using test::source_folder;
 
-// A fenced block of a Markdown file.
-struct Example {
-  std::string language;  // "tarn": a whole file; "tarn-fragment": a part of one
-  std::string place;     // "docs/language.md:12"
-  std::string text;
-};
-
-std::string text_of(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file.good()) << path;
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-std::vector<Example> examples_of(const fs::path& path) {
-  std::istringstream lines(text_of(path));
-  std::vector<Example> examples;
-  bool inside = false;
-  int number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
-    if (line.starts_with("```")) {
-      inside = !inside;
-      if (inside) {
-        const std::string place = fmt::format("{}:{}", fs::relative(path, TARN_SOURCE_DIR).string(), number + 1);
-        examples.push_back({line.substr(3), place, ""});
-      }
-    } else if (inside) {
-      examples.back().text += line + '\n';
-    }
-  }
-  EXPECT_FALSE(inside) << path << ": a block without an end";
-  return examples;
-}
-
-std::vector<Example> all_examples() {
-  const fs::path root(TARN_SOURCE_DIR);
-  std::vector<Example> examples = examples_of(root / "README.md");
-  for (const auto& entry : fs::directory_iterator(root / "docs")) {
-    if (entry.path().extension() != ".md") continue;
-    for (Example& example : examples_of(entry.path())) examples.push_back(std::move(example));
+std::vector<CodeBlock> all_examples() {
+  std::vector<CodeBlock> examples;
+  for (const fs::path& page : documents()) {
+    for (CodeBlock& example : code_blocks(page)) examples.push_back(std::move(example));
   }
   return examples;
 }
 
-std::string language_page() { return text_of(fs::path(TARN_SOURCE_DIR) / "docs/language.md"); }
+std::string language_page() { return read_text(source_folder() / "docs/language.md"); }
 
 bool parses(const std::string& text) {
   Sources sources;
@@ -76,7 +43,7 @@ bool parses(const std::string& text) {
 
 TEST(Documents, WholeExamplesCompileWithoutWarnings) {
   int count = 0;
-  for (const Example& example : all_examples()) {
+  for (const CodeBlock& example : all_examples()) {
     if (example.language != "tarn") continue;
     ++count;
     Sources sources;
@@ -89,7 +56,7 @@ TEST(Documents, WholeExamplesCompileWithoutWarnings) {
 
 TEST(Documents, FragmentsParse) {
   int count = 0;
-  for (const Example& example : all_examples()) {
+  for (const CodeBlock& example : all_examples()) {
     if (example.language != "tarn-fragment") continue;
     ++count;
     EXPECT_TRUE(parses(example.text) || parses("model m {\n" + example.text + "}\n") ||
@@ -100,7 +67,7 @@ TEST(Documents, FragmentsParse) {
 }
 
 TEST(Documents, ExamplesOfTheLanguagePageAreFormatted) {
-  for (const Example& example : examples_of(fs::path(TARN_SOURCE_DIR) / "docs/language.md")) {
+  for (const CodeBlock& example : code_blocks(source_folder() / "docs/language.md")) {
     if (!example.language.starts_with("tarn")) continue;
     Sources sources;
     const Result<std::string> formatted = format_source(sources.add(example.place, example.text), sources);
@@ -155,20 +122,17 @@ TEST(Documents, LanguagePageHasTheLimitsOfTheCode) {
 }
 
 TEST(Documents, PreludePageIsUpToDate) {
-  const std::string command =
-      fmt::format("'{}' prelude --markdown | cmp - '{}/docs/prelude.md'", TARN_BINARY, TARN_SOURCE_DIR);
-  EXPECT_EQ(std::system(command.c_str()), 0)
+  const test::Finished page = test::run(fmt::format("'{}' prelude --markdown", test::driver()));
+  ASSERT_EQ(page.status, 0) << page.output;
+  EXPECT_EQ(page.output, read_text(source_folder() / "docs/prelude.md"))
       << "build/release/bin/tarn prelude --markdown >docs/prelude.md writes it anew";
 }
 
 // Links to files of the repository lead somewhere.
 TEST(Documents, LinksLeadSomewhere) {
-  const fs::path root(TARN_SOURCE_DIR);
   const std::regex link(R"(\]\(([^)#:]+)(#[^)]*)?\))");
-  std::vector<fs::path> documents = {root / "README.md"};
-  for (const auto& entry : fs::directory_iterator(root / "docs")) documents.push_back(entry.path());
-  for (const fs::path& document : documents) {
-    const std::string text = text_of(document);
+  for (const fs::path& document : documents()) {
+    const std::string text = read_text(document);
     for (std::sregex_iterator at(text.begin(), text.end(), link), end; at != end; ++at) {
       EXPECT_TRUE(fs::exists(document.parent_path() / (*at)[1].str())) << document << ": " << (*at)[1];
     }

@@ -3,16 +3,16 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include "tests/support/files.h"
+#include "tests/support/process.h"
 
 namespace tarn::driver_test {
 
@@ -24,41 +24,30 @@ struct Outcome {
   std::string out, err;
 };
 
-inline std::string read_text(const fs::path& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
+using test::read_text;
 
 // A folder of its own for each test, with the examples in it.
 class Driver : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "tarn-driver-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    for (const auto& entry : fs::directory_iterator(fs::path(TARN_SOURCE_DIR) / "examples")) {
+  Driver() {
+    for (const auto& entry : fs::directory_iterator(test::source_folder() / "examples")) {
       const fs::path& path = entry.path();
       if (path.extension() == ".tarn" || path.extension() == ".csv") fs::copy_file(path, folder_ / path.filename());
     }
-    fs::create_directory_symlink(fs::path(TARN_SOURCE_DIR) / "examples/data", folder_ / "data");
+    fs::create_directory_symlink(test::example("data"), folder_ / "data");
   }
-  void TearDown() override { fs::remove_all(folder_); }
 
   Outcome tarn(const std::string& arguments) const {
-    const std::string command = fmt::format(
-        "cd '{0}' && export TARN='{1}' XDG_CACHE_HOME='{0}/cache' && {{ '{1}' {2}; }} >stdout.txt 2>stderr.txt "
-        "</dev/null",
-        folder_.string(), TARN_BINARY, arguments);
-    const int status = std::system(command.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_text(folder_ / "stdout.txt"),
-            read_text(folder_ / "stderr.txt")};
+    const test::Finished finished = test::run(fmt::format(
+        "cd '{0}' && export TARN='{1}' XDG_CACHE_HOME='{0}/cache' && {{ '{1}' {2}; }} >stdout.txt 2>stderr.txt",
+        folder_.string(), test::driver(), arguments));
+    return {finished.status, read_text(folder_ / "stdout.txt"), read_text(folder_ / "stderr.txt")};
   }
-  void write(const std::string& name, const std::string& text) const { std::ofstream(folder_ / name) << text; }
+  void write(const std::string& name, const std::string& text) const { test::write_text(folder_ / name, text); }
   bool exists(const std::string& name) const { return fs::exists(folder_ / name); }
 
-  fs::path folder_;
+  const test::TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 inline std::vector<json> events(const std::string& text) {

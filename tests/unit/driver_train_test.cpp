@@ -94,7 +94,7 @@ TEST_F(Driver, TheTrainBlockWritesCheckpoints) {
 
 TEST_F(Driver, ClassWeightsGoByLabelAsByNumber) {
   // The classes are numbered in the order of their first appearance, which the first row says.
-  std::ifstream table(std::string(TARN_SOURCE_DIR) + "/examples/data/wine.csv");
+  std::ifstream table(test::example("data/wine.csv"));
   std::string line;
   std::getline(table, line);
   std::getline(table, line);

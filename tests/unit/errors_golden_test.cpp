@@ -4,23 +4,15 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <regex>
-#include <sstream>
 
 #include "frontend/frontend.h"
+#include "tests/support/files.h"
 
 namespace tarn {
 namespace {
 
-const std::filesystem::path kFolder = std::filesystem::path(TARN_SOURCE_DIR) / "tests/golden/errors";
-
-std::string read(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
+const std::filesystem::path kFolder = test::source_folder() / "tests/golden/errors";
 
 // Line numbers of the prelude are left out: they change with every line that is added to it.
 std::string without_prelude_lines(const std::string& text) {
@@ -48,8 +40,8 @@ TEST(ErrorsGolden, EveryFileSaysWhatIsExpected) {
     const std::string messages = messages_of(entry.path());
     std::filesystem::path expected = entry.path();
     expected.replace_extension(".txt");
-    if (std::getenv("TARN_UPDATE_GOLDEN") != nullptr) std::ofstream(expected, std::ios::binary) << messages;
-    EXPECT_EQ(messages, read(expected));
+    if (std::getenv("TARN_UPDATE_GOLDEN") != nullptr) test::write_text(expected, messages);
+    EXPECT_EQ(messages, test::read_text(expected));
     EXPECT_FALSE(messages.empty());
   }
   EXPECT_GE(count, 20);

@@ -14,12 +14,9 @@
 #include "runtime/array_values.h"
 #include "runtime/dataset.h"
 #include "runtime/training.h"
+#include "tests/support/files.h"
 
 namespace tarn {
-
-inline std::string example(const std::string& name) {
-  return std::string(TARN_SOURCE_DIR) + "/examples/" + name + ".tarn";
-}
 
 // One of the shipped examples, compiled, with a session on it.
 struct Trial {
@@ -33,7 +30,7 @@ struct Trial {
     ModelOptions options;
     options.overrides = std::move(overrides);
     options.float_type = float_type;
-    Result<std::shared_ptr<Model>> compiled = Model::compile(example(name), options, {"init"}, sources);
+    Result<std::shared_ptr<Model>> compiled = Model::compile(test::example(name + ".tarn"), options, {"init"}, sources);
     if (!compiled) throw std::runtime_error(format(compiled.error(), sources));
     model = *compiled;
     session = std::make_unique<Session>(model, seed);

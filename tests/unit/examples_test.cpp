@@ -17,7 +17,7 @@ namespace {
 // the evaluator seconds, and whose layers are those of the others.
 std::vector<std::string> all_examples() {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(TARN_SOURCE_DIR) + "/examples")) {
+  for (const auto& entry : std::filesystem::directory_iterator(test::source_folder() / "examples")) {
     const std::string stem = entry.path().stem().string();
     const bool is_model = entry.path().extension() == ".tarn" && !stem.ends_with("_weights");
     if (is_model && stem != "fashion_mnist") names.push_back(stem);

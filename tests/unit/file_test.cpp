@@ -13,10 +13,9 @@
 namespace tarn {
 namespace {
 
+using test::TemporaryFolder;
 using testing::load;
 using testing::messages;
-using testing::TemporaryFolder;
-using testing::text_of;
 
 TEST(File, WhatCannotBeRead) {
   const TemporaryFolder folder;

@@ -5,12 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <random>
 #include <sstream>
 #include <string>
 
 #include "frontend/parser.h"
+#include "tests/support/files.h"
 
 namespace tarn {
 namespace {
@@ -26,15 +26,7 @@ std::string dumped(const std::string& text) {
   return ast::dump(*parse(sources.add("test.tarn", text), sources).file);
 }
 
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file.good()) << path;
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-std::string tour() { return text_of(std::filesystem::path(TARN_SOURCE_DIR) / "tests/golden/syntax/tour.tarn"); }
+std::string tour() { return test::read_text(test::source_folder() / "tests/golden/syntax/tour.tarn"); }
 
 // The words of every line, one space between them.
 std::string words_of(const std::string& text) {
@@ -194,10 +186,10 @@ TEST(FormatSource, KeepsContinuationsBelowTokens) {
 
 TEST(FormatSource, ExamplesAreFormatted) {
   int files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(TARN_SOURCE_DIR) / "examples")) {
+  for (const auto& entry : std::filesystem::directory_iterator(test::source_folder() / "examples")) {
     if (entry.path().extension() != ".tarn") continue;
     ++files;
-    const std::string text = text_of(entry.path());
+    const std::string text = test::read_text(entry.path());
     EXPECT_EQ(formatted(text), text) << entry.path();
   }
   EXPECT_GE(files, 10);

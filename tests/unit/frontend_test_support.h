@@ -19,6 +19,13 @@ struct Compiled {
   std::string messages() const { return format(result.diagnostics, sources); }
 };
 
+// Options for numbers of type f64.
+inline FrontendOptions double_precision() {
+  FrontendOptions options;
+  options.float_type = DType::f64;
+  return options;
+}
+
 Compiled compile(const std::string& text, const FrontendOptions& options = {});
 
 using Values = std::map<std::string, HostTensor, std::less<>>;

@@ -47,7 +47,7 @@ void damage(Bytes& bytes, std::mt19937& random) {
 
 // The files that a row names, and what fuzzing found for it earlier.
 std::vector<Bytes> examples_of(const fuzz::Target& target) {
-  const std::filesystem::path top(TARN_SOURCE_DIR);
+  const std::filesystem::path top = test::source_folder();
   const std::filesystem::path corpus = top / "tests" / "fuzz" / "corpus" / target.name;
   std::vector<std::string> paths;
   if (std::filesystem::is_directory(corpus)) {

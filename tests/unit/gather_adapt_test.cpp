@@ -1,18 +1,16 @@
 // gather, cumsum, grad and `adapt`, from the text of a model to numbers of the reference evaluator and of native code.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <numeric>
 
 #include "frontend_test_support.h"
 #include "runtime/dataset.h"
 #include "runtime/gradient_check.h"
 #include "tests/conformance/keras_cases.h"
+#include "tests/support/files.h"
 
 namespace tarn::conformance {
 namespace {
@@ -96,17 +94,16 @@ TEST(Gather, LimitsInputsThatAreIndices) {
 
 // Labels of a column are numbered where they are names; numbers beyond the table are an error.
 TEST(Gather, ColumnsOfLabelsAreIndices) {
-  const auto folder = std::filesystem::temp_directory_path() / fmt::format("tarn_labels_{}", getpid());
-  std::filesystem::create_directories(folder);
+  const test::TemporaryFolder folder;
   const auto read = [&](const std::string& rows) {
-    std::ofstream(folder / "d.csv") << "k,t\n" << rows;
+    test::write_text(folder.file("d.csv"), "k,t\n" + rows);
     const auto compiled = frontend_test::compile(
         "model m { input k: i32; output y = k |> embedding(3, 2) |> dense(1) }\n"
         "train { target t[1]; loss mse(y, t); optimizer sgd }\n"
         "data { csv \"d.csv\"; k = ordinal(column(\"k\")); t = column(\"t\") }");
     EXPECT_TRUE(compiled.result.program) << compiled.messages();
     Vocabularies vocabularies;
-    return read_dataset(compiled.program(), folder.string(), {"", {}, true}, vocabularies);
+    return read_dataset(compiled.program(), folder.path().string(), {"", {}, true}, vocabularies);
   };
   const auto names = read("red,1\ngreen,2\nred,3\nblue,4\n");
   ASSERT_TRUE(names.has_value()) << names.error().front().message;
@@ -116,7 +113,6 @@ TEST(Gather, ColumnsOfLabelsAreIndices) {
   EXPECT_TRUE(read("2,1\n0,2\n").has_value());
   EXPECT_FALSE(read("red,1\ngreen,2\nblue,3\nblack,4\n").has_value()) << "four names for three rows";
   EXPECT_FALSE(read("2,1\n3,2\n").has_value()) << "the table has no row 3";
-  std::filesystem::remove_all(folder);
 }
 
 TEST(Cumsum, AddsUpAlongAnAxis) {

@@ -11,7 +11,6 @@ namespace {
 
 using testing::bytes_of;
 using testing::messages;
-using testing::text_of;
 
 Bytes compress(std::string_view text, int window_bits) {
   z_stream stream{};
@@ -90,7 +89,7 @@ TEST(Gzip, RawStreamsMustGiveExactlyTheStatedSize) {
 }
 
 TEST(Gzip, FilesAreRecognisedByTheirFirstBytes) {
-  const testing::TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   const std::string path = folder.file("data.csv");
   ASSERT_TRUE(write_file(path, text_of(gzip("a,b"))));
   Result<Bytes> inflated = read_data_file(path);

@@ -39,7 +39,7 @@ void expect_near(const std::vector<double>& values, const std::vector<double>& e
 }
 
 TEST_F(Driver, TrainsAsKerasDoes) {
-  const json cases = json::parse(read_text(fs::path(TARN_SOURCE_DIR) / "tests/data/keras/fits_run.json"));
+  const json cases = json::parse(read_text(test::source_folder() / "tests/data/keras/fits_run.json"));
   ASSERT_GE(cases.size(), 37U);
   for (const json& run : cases) {
     SCOPED_TRACE(run["test"].get<std::string>());

@@ -2,14 +2,12 @@
 // (tests/conformance/optimizer_trajectories.py): the loss before each step, and the weights after the last.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 
 #include "runtime/training.h"
 #include "tests/conformance/keras_cases.h"
+#include "tests/support/files.h"
 
 namespace tarn::conformance {
 namespace {
@@ -66,11 +64,11 @@ TEST(KerasTrajectories, LossesAndWeightsOfTwoHundredSteps) {
 // The weight goes 2, 1, 0 by a gradient of 1; its average is 2, 0.9 · 2 + 0.1 · 1 = 1.9, 0.9 · 1.9 = 1.71, and is what
 // training leaves.
 TEST(KerasTrajectories, AveragesBecomeTheWeightsAtTheEnd) {
-  const std::string path = ::testing::TempDir() + "tarn_averages_" + std::to_string(getpid()) + ".tarn";
-  std::ofstream(path) << gradient_model({}, "3", "  optimizer sgd(lr = 1)\n  ema 0.9\n");
+  const test::TemporaryFolder folder;
+  const std::string path = folder.file("averages.tarn");
+  test::write_text(path, gradient_model({}, "3", "  optimizer sgd(lr = 1)\n  ema 0.9\n"));
   Sources sources;
   const Result<std::shared_ptr<Model>> model = Model::compile(path, {}, {}, sources);
-  std::filesystem::remove(path);
   ASSERT_TRUE(model.has_value()) << format(model.error(), sources);
   Session session(*model, 0);
   const float gradient = 1;

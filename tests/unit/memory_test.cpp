@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <filesystem>
 #include <new>
 #include <numeric>
 
@@ -14,6 +13,7 @@
 #include "runtime/dataset.h"
 #include "runtime/npy.h"
 #include "runtime/session.h"
+#include "tests/support/files.h"
 
 namespace {
 std::atomic<std::uint64_t> allocations = 0;
@@ -54,14 +54,13 @@ namespace {
 
 // Floats, in the order of the file or another, are held once: while they are read too.
 TEST(Memory, DataAreHeldOnce) {
-  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "tarn_data_held_once";
-  std::filesystem::create_directories(folder);
+  const test::TemporaryFolder folder;
   constexpr std::int64_t kRows = 20'000, kWidth = 50;
   std::vector<double> numbers(kRows * kWidth);
   std::iota(numbers.begin(), numbers.end(), 0.0);
-  ASSERT_TRUE(write_npy((folder / "x.npy").string(), Array::from_doubles(ArrayType::f32, {kRows, kWidth}, numbers)));
+  ASSERT_TRUE(write_npy(folder.file("x.npy"), Array::from_doubles(ArrayType::f32, {kRows, kWidth}, numbers)));
   numbers.resize(kRows);
-  ASSERT_TRUE(write_npy((folder / "t.npy").string(), Array::from_doubles(ArrayType::f32, {kRows, 1}, numbers)));
+  ASSERT_TRUE(write_npy(folder.file("t.npy"), Array::from_doubles(ArrayType::f32, {kRows, 1}, numbers)));
   for (const bool shuffled : {false, true}) {
     Sources sources;
     const FrontendResult result =
@@ -74,7 +73,7 @@ TEST(Memory, DataAreHeldOnce) {
     Vocabularies vocabularies;
     const std::uint64_t before = array_bytes;
     most_array_bytes = before;
-    const auto data = read_dataset(*result.program, folder.string(), {}, vocabularies);
+    const auto data = read_dataset(*result.program, folder.path().string(), {}, vocabularies);
     ASSERT_TRUE(data.has_value());
     const std::uint64_t held = kRows * (kWidth + 1) * sizeof(float);
     EXPECT_LE(most_array_bytes - before, held + held / 20);
@@ -90,13 +89,11 @@ TEST(Memory, DataAreHeldOnce) {
     EXPECT_EQ(sum, kRows * (kRows - 1) / 2.0);
     EXPECT_EQ(t[1] != 1, shuffled);
   }
-  std::filesystem::remove_all(folder);
 }
 
 TEST(Memory, StepsAllocateNothing) {
   Sources sources;
-  auto model = Model::compile(fmt::format("{}/examples/iris.tarn", TARN_SOURCE_DIR), {},
-                              {"init", "train", "evaluate", "report"}, sources);
+  auto model = Model::compile(test::example("iris.tarn"), {}, {"init", "train", "evaluate", "report"}, sources);
   ASSERT_TRUE(model.has_value());
   Session session(*model, 7);
   constexpr std::size_t kRows = 1000;
@@ -120,7 +117,7 @@ TEST(Memory, StepsAllocateNothing) {
 // The two blocks that a session has are those that `summary` announces.
 TEST(Memory, SummaryKnowsTheBlocksOfASession) {
   Sources sources;
-  auto model = Model::compile(fmt::format("{}/examples/iris.tarn", TARN_SOURCE_DIR), {}, {"init"}, sources);
+  auto model = Model::compile(test::example("iris.tarn"), {}, {"init"}, sources);
   ASSERT_TRUE(model.has_value());
   const Program& program = (*model)->program();
   const Session session(*model, 7);

@@ -15,7 +15,6 @@ using testing::data_folder;
 using testing::load;
 using testing::load_json;
 using testing::messages;
-using testing::text_of;
 
 const std::map<std::string, ArrayType>& types_of_numpy() {
   static const std::map<std::string, ArrayType> types = {
@@ -55,7 +54,7 @@ TEST(Npy, ReadsWhatNumpyWrites) {
 
 TEST(Npy, WritesTheBytesThatNumpyWrites) {
   const auto folder = data_folder("npy/written");
-  const testing::TemporaryFolder output;
+  const test::TemporaryFolder output;
   for (const std::string name : {"little_f2.npy", "little_f4.npy", "little_f8.npy", "little_i1.npy", "little_i2.npy",
                                  "little_i4.npy", "little_i8.npy", "little_u1.npy", "little_u2.npy", "little_u4.npy",
                                  "little_u8.npy", "bool.npy", "scalar.npy", "empty.npy"}) {

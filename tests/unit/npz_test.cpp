@@ -17,7 +17,7 @@ using testing::load;
 using testing::messages;
 
 TEST(Npz, ReadsWhatItWrites) {
-  const testing::TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   std::vector<NamedArray> arrays;
   arrays.push_back({"dense_1.kernel", Array::from_doubles(ArrayType::f32, {2, 2}, std::vector<double>{1, -2, 3.5, 4})});
   arrays.push_back({"größe", Array::from_doubles(ArrayType::i64, {}, std::vector<double>{-7})});
@@ -36,9 +36,7 @@ TEST(Npz, ReadsWhatItWrites) {
 }
 
 // Positions in an archive, by the signatures of APPNOTE.TXT 4.3.
-std::size_t position_of(const Bytes& archive, std::string_view signature) {
-  return testing::text_of(archive).find(signature);
-}
+std::size_t position_of(const Bytes& archive, std::string_view signature) { return text_of(archive).find(signature); }
 std::size_t central(const Bytes& archive) { return position_of(archive, "PK\x01\x02"); }
 std::size_t end_record(const Bytes& archive) { return position_of(archive, "PK\x05\x06"); }
 
@@ -74,7 +72,7 @@ TEST(Npz, LiesAreFound) {
       {"name not UTF-8", [](Bytes& a) { patch<std::uint8_t>(a, central(a) + 46, 0xFF); }, "not UTF-8"},
       {"same name twice",
        [](Bytes& a) {
-         const std::size_t second = testing::text_of(a).find("PK\x01\x02", central(a) + 1);
+         const std::size_t second = text_of(a).find("PK\x01\x02", central(a) + 1);
          patch<std::uint16_t>(a, second + 28, 0);
          patch<std::uint16_t>(a, second + 30, 8);
          patch<std::uint16_t>(a, central(a) + 28, 0);
@@ -111,7 +109,7 @@ TEST(Npz, MembersThatShareTheirBytesAreRefused) {
   while (entry != std::string::npos) {
     patch<std::uint32_t>(archive, entry + 20, size);
     patch<std::uint32_t>(archive, entry + 24, size);
-    entry = testing::text_of(archive).find("PK\x01\x02", entry + 1);
+    entry = text_of(archive).find("PK\x01\x02", entry + 1);
   }
   EXPECT_NE(messages(parse_npz(archive, "x.npz")).find("take more bytes than it has"), std::string::npos);
 }

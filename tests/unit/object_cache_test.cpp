@@ -7,10 +7,10 @@
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <thread>
 #include <vector>
+
+#include "tests/support/files.h"
 
 namespace tarn {
 namespace {
@@ -21,26 +21,11 @@ std::string key_of(char digit) { return std::string(64, digit); }
 
 class ObjectCacheTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "tarn-cache-XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    root_ = name;
-    folder_ = name + "/below/tarn";
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
   std::string entry(char digit) const { return folder_ + "/" + key_of(digit) + ".o"; }
-  static std::string read(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-  }
-  static void write(const std::string& path, const std::string& bytes) {
-    std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
-  }
+  static void write(const std::string& path, const std::string& bytes) { test::write_text(path, bytes); }
 
-  std::string root_, folder_;
+  const test::TemporaryFolder root_;
+  const std::string folder_ = root_.file("below/tarn");
 };
 
 TEST_F(ObjectCacheTest, WhatIsKeptComesBack) {
@@ -60,7 +45,7 @@ TEST_F(ObjectCacheTest, WhatIsKeptComesBack) {
 TEST_F(ObjectCacheTest, DamagedEntriesAreNotThere) {
   const auto cache = open_object_cache(folder_);
   cache->keep(key_of('a'), "some machine code");
-  const std::string good = read(entry('a'));
+  const std::string good = test::read_text(entry('a'));
   for (std::size_t i = 0; i < good.size(); ++i) {
     std::string bad = good;
     bad[i] = static_cast<char>(bad[i] ^ 0x10);
@@ -89,10 +74,10 @@ TEST_F(ObjectCacheTest, FoldersThatOthersCanWriteToAreNotUsed) {
   fs::permissions(folder_, fs::perms::owner_all);
   EXPECT_EQ(cache->find(key_of('a')), "code");
   // Neither through a link to a folder, nor an entry that is a link.
-  fs::create_symlink(folder_, root_ + "/link");
-  EXPECT_EQ(open_object_cache(root_ + "/link")->find(key_of('a')), std::nullopt);
-  fs::rename(entry('a'), root_ + "/elsewhere");
-  fs::create_symlink(root_ + "/elsewhere", entry('a'));
+  fs::create_symlink(folder_, root_.file("link"));
+  EXPECT_EQ(open_object_cache(root_.file("link"))->find(key_of('a')), std::nullopt);
+  fs::rename(entry('a'), root_.file("elsewhere"));
+  fs::create_symlink(root_.file("elsewhere"), entry('a'));
   EXPECT_EQ(cache->find(key_of('a')), std::nullopt);
 }
 
@@ -121,7 +106,7 @@ TEST_F(ObjectCacheTest, ClearingRemovesEntriesAndNothingElse) {
   EXPECT_EQ(clear_object_cache(folder_).entries, 3U);
   EXPECT_EQ(object_cache_use(folder_).entries, 0U);
   EXPECT_TRUE(fs::exists(folder_ + "/notes.txt"));
-  EXPECT_EQ(clear_object_cache(root_ + "/none").entries, 0U);
+  EXPECT_EQ(clear_object_cache(root_.file("none")).entries, 0U);
 }
 
 // Each reader gets a whole entry of one of the writers, or nothing.

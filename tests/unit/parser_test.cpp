@@ -5,22 +5,14 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <random>
-#include <sstream>
 #include <string>
 #include <vector>
 
+#include "tests/support/files.h"
+
 namespace tarn {
 namespace {
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(std::string(TARN_SOURCE_DIR) + "/" + path, std::ios::binary);
-  EXPECT_TRUE(file.good()) << path;
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 struct Parsed {
   Sources sources;
@@ -437,7 +429,7 @@ TEST(Parser, LimitsTheDepthOfTheTree) {
 }
 
 TEST(Parser, ReadsTheTour) {
-  const Parsed parsed = parse_text(read_file("tests/golden/syntax/tour.tarn"));
+  const Parsed parsed = parse_text(test::read_text(test::source_folder() / "tests/golden/syntax/tour.tarn"));
   EXPECT_EQ(format(parsed.result.diagnostics, parsed.sources), "");
   EXPECT_EQ(parsed.result.file->statements.size(), 18u);
 }
@@ -458,7 +450,7 @@ void check_any_text(const std::string& text) {
 }
 
 TEST(ParserFuzz, Truncations) {
-  const std::string text = read_file("tests/golden/syntax/tour.tarn");
+  const std::string text = test::read_text(test::source_folder() / "tests/golden/syntax/tour.tarn");
   for (std::size_t size = 0; size < text.size(); ++size) {
     ASSERT_NO_FATAL_FAILURE(check_any_text(text.substr(0, size))) << size;
     ASSERT_NO_FATAL_FAILURE(check_any_text(text.substr(size))) << size;
@@ -540,7 +532,7 @@ TEST(ParserFuzz, TokenSoup) {
 }
 
 TEST(ParserFuzz, Mutations) {
-  const std::string original = read_file("tests/golden/syntax/tour.tarn");
+  const std::string original = test::read_text(test::source_folder() / "tests/golden/syntax/tour.tarn");
   const unsigned seed = std::random_device()();
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937 random(seed);

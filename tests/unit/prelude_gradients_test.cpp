@@ -19,12 +19,6 @@ namespace {
 
 using namespace frontend_test;
 
-FrontendOptions double_precision() {
-  FrontendOptions options;
-  options.float_type = DType::f64;
-  return options;
-}
-
 std::vector<PreludeName> definitions(const std::string& kind, const std::string& file_prefix) {
   std::vector<PreludeName> found;
   for (PreludeName& name : prelude_names()) {

@@ -13,12 +13,6 @@ namespace {
 
 using namespace frontend_test;
 
-FrontendOptions double_precision() {
-  FrontendOptions options;
-  options.float_type = DType::f64;
-  return options;
-}
-
 // ---------------------------------------------------------------- activations
 
 struct ActivationCase {

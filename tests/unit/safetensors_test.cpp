@@ -50,7 +50,7 @@ TEST(Safetensors, ValuesOfTheVectors) {
 
 TEST(Safetensors, WritesTheBytesThatTheReferenceWrites) {
   const auto folder = data_folder("safetensors");
-  const testing::TemporaryFolder output;
+  const test::TemporaryFolder output;
   for (const std::string name : {"ok_f32_1x2x3.safetensors", "ok_f32_forced_alignment.safetensors",
                                  "ok_empty.safetensors", "ok_empty_metadata.safetensors"}) {
     const auto file = read_safetensors((folder / name).string());
@@ -61,7 +61,7 @@ TEST(Safetensors, WritesTheBytesThatTheReferenceWrites) {
 }
 
 TEST(Safetensors, TensorsAreAlignedWhateverTheirOrder) {
-  const testing::TemporaryFolder folder;
+  const test::TemporaryFolder folder;
   const std::string path = folder.file("mixed.safetensors");
   std::vector<NamedArray> tensors;
   tensors.push_back({"bytes", Array::from_doubles(ArrayType::u8, {3}, std::vector<double>{1, 2, 3})});
@@ -75,7 +75,7 @@ TEST(Safetensors, TensorsAreAlignedWhateverTheirOrder) {
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), 8);
   EXPECT_EQ(length % 8, 0u);
-  const auto header = nlohmann::json::parse(testing::text_of(bytes).substr(8, length));
+  const auto header = nlohmann::json::parse(text_of(bytes).substr(8, length));
   for (const NamedArray& tensor : tensors) {
     EXPECT_EQ(header.at(tensor.name).at("data_offsets")[0].get<std::size_t>() % size_of(tensor.array.type), 0u)
         << tensor.name;

@@ -17,6 +17,7 @@
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Module.h"
 #include "llvm/IR/Operator.h"
+#include "tests/support/files.h"
 #include "tests/vector_math_harness.h"
 
 namespace tarn {
@@ -81,7 +82,7 @@ struct Row {
 };
 
 std::vector<Row> read_numpy_rows(const std::string& name) {
-  std::ifstream file(std::string(TARN_SOURCE_DIR) + "/tests/data/ulp/umath-validation-set-" + name + ".csv");
+  std::ifstream file(test::source_folder() / "tests/data/ulp" / ("umath-validation-set-" + name + ".csv"));
   std::vector<Row> rows;
   for (std::string line; std::getline(file, line);) {
     std::istringstream fields(line);
