@@ -22,6 +22,11 @@ Rows Rows::slice(const Program& program, std::uint64_t begin, std::uint64_t end)
 void start_metrics(const Program& program, Bytes& workspace) {
   for (const TensorInfo& tensor : program.tensors) {
     if (tensor.kind != TensorKind::metric) continue;
+    if (tensor.initial == 0) {
+      // Zeros of all types are bytes of 0. Small models begin an epoch every few microseconds.
+      std::memset(workspace.data() + tensor.offset, 0, sample_bytes(tensor.type));
+      continue;
+    }
     const Array start = Array::from_doubles(
         array_type_of(tensor.type.dtype), tensor.type.shape,
         std::vector<double>(static_cast<std::size_t>(element_count(tensor.type.shape)), tensor.initial));
