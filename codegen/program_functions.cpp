@@ -2,21 +2,20 @@
 #include "codegen/program_functions.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
 #include <deque>
 #include <utility>
 
 #include "codegen/calls_in_parts.h"
 #include "codegen/contraction_kernels.h"
 #include "codegen/contraction_tiles.h"
+#include "codegen/gather.h"
 #include "codegen/kernel_calls.h"
 #include "codegen/loop_kernels.h"
 #include "codegen/loops.h"
 #include "codegen/native.h"
 #include "codegen/random_numbers.h"
 #include "llvm/IR/Constants.h"
-#include "passes/threading.h"
+#include "passes/access.h"
 
 namespace tarn {
 
@@ -42,9 +41,7 @@ double points(const KernelPlan& plan) {
   double sum = 0;
   for (const Kernel& kernel : plan.kernels) {
     double product = 1;
-    const auto times = [&](const Extent& extent) {
-      product *= static_cast<double>(extent.constant * (extent.times_batch ? plan.max_batch : 1));
-    };
+    const auto times = [&](const Extent& extent) { product *= static_cast<double>(largest(extent, plan.max_batch)); };
     if (const auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
       for (const Extent& extent : loop->axes) times(extent);
     } else if (const auto* contraction = std::get_if<ContractionKernel>(&kernel.body)) {
@@ -110,9 +107,6 @@ class ProgramFunctionEmitter {
   void set_key_and_step(llvm::Value* first_sample);
   // Where the batch after this one begins.
   void set_next_rows(llvm::Value* position);
-  llvm::Function* gather_function(bool words);
-  // A part of what gather_function does: (order, target, source, unused, rows, unused, part, parts).
-  llvm::Function* gather_in_parts_function(std::size_t input, std::uint64_t sample_bytes);
   llvm::Value* space_base(const Buffer& buffer);
   std::vector<bool> used(Space space, std::size_t count) const;
   void return_when(llvm::Value* condition, Outcome outcome);
@@ -431,39 +425,15 @@ void ProgramFunctionEmitter::emit_inputs(llvm::Value* position, llvm::Value* cou
   if (name_ == "predict") return;
   llvm::Value* const order = argument("order");
   emit_if(b_, b_.CreateIsNotNull(order), {}, [&](const Carried&) {
-    llvm::Value* const rows = b_.CreateGEP(b_.getInt32Ty(), order, position);
+    llvm::Value* const order_rows = b_.CreateGEP(b_.getInt32Ty(), order, position);
     each([&](std::size_t i, llvm::Value* array, std::uint64_t bytes) {
       llvm::Value* const target = byte_address(b_, workspace_, static_cast<std::int64_t>(layout_.gathered[i]));
-      const bool words = bytes % 4 == 0;
-      // Every byte is read and written.
-      const double share =
-          kSharedNanoseconds * kBytesPerNanosecond / (2 * static_cast<double>(std::max<std::uint64_t>(bytes, 1)));
-      const auto from = static_cast<std::int64_t>(std::ceil(share));
-      if (emission_.splits && from <= emission_.plan.max_batch) {
-        emit_call_in_parts(emission_, b_, gather_in_parts_function(i, bytes), {rows, target, array, array, array},
-                           count, from, control);
-      } else if (bytes != 0) {
-        b_.CreateCall(gather_function(words), {target, array, rows, count, b_.getInt64(words ? bytes / 4 : bytes)});
-      }
+      emit_gather(emission_, b_, name_ + ".gather " + program_.inputs[i].name, bytes, {order_rows, target, array},
+                  count, control);
       set_frame(static_cast<std::uint32_t>(kFramePointers + i), target);
     });
     return Carried{};
   });
-}
-
-llvm::Function* ProgramFunctionEmitter::gather_in_parts_function(std::size_t input, std::uint64_t sample_bytes) {
-  KernelFunction function(emission_, name_ + ".gather " + program_.inputs[input].name, nullptr, /*in_parts=*/true);
-  llvm::Value *const order = function.state, *const target = function.accumulators, *const source = function.arena;
-  llvm::IRBuilder<>& b = function.builder;
-  const Range rows = function.share_of({function.integer(0), function.batch}, 1);
-  const bool words = sample_bytes % 4 == 0;
-  const auto bytes = static_cast<std::int64_t>(sample_bytes);
-  b.CreateCall(gather_function(words),
-               {element_address(b, b.getInt8Ty(), target, multiply_add(b, rows.begin, bytes, nullptr)), source,
-                b.CreateGEP(b.getInt32Ty(), order, rows.begin), b.CreateSub(rows.end, rows.begin),
-                function.integer(words ? bytes / 4 : bytes)});
-  function.finish();
-  return function.function;
 }
 
 void ProgramFunctionEmitter::emit_outputs(llvm::Value* position) {
@@ -476,55 +446,6 @@ void ProgramFunctionEmitter::emit_outputs(llvm::Value* position) {
     set_frame(static_cast<std::uint32_t>(kFramePointers + program_.inputs.size() + i),
               element_address(b_, b_.getInt8Ty(), array, multiply_add(b_, position, bytes, nullptr)));
   }
-}
-
-// void (target, source, order, rows, length): rows of `length` 4-byte words (or bytes) in the given order, behind each
-// other.
-llvm::Function* ProgramFunctionEmitter::gather_function(bool words) {
-  const char* const name = words ? "gather_words" : "gather_bytes";
-  if (llvm::Function* const known = module_.getFunction(name)) return known;
-  llvm::Type *const pointer = emission_.pointer(), *const i64 = emission_.i64();
-  llvm::Function* const function =
-      make_internal_function(emission_, name, b_.getVoidTy(), {pointer, pointer, pointer, i64, i64},
-                             {"target", "source", "order", "rows", "length"});
-  llvm::IRBuilder<> b(&function->getEntryBlock());
-  llvm::Value *const source = function->getArg(1), *const length = function->getArg(4);
-  llvm::Type* const element = words ? b.getInt32Ty() : b.getInt8Ty();
-  const auto lanes = static_cast<unsigned>(words ? emission_.machine.target.vector_bytes / 4 : 1);
-  llvm::Type* const vector = with_lanes(element, lanes);
-  const llvm::Align align(words ? 4 : 1);
-  const auto address_of_row = [&](llvm::Value* row) {
-    llvm::Value* const place = b.CreateGEP(b.getInt32Ty(), function->getArg(2), row);
-    llvm::Value* const chosen = b.CreateZExt(b.CreateAlignedLoad(b.getInt32Ty(), place, llvm::Align(4)), i64);
-    return b.CreateGEP(element, source, b.CreateMul(chosen, length));
-  };
-  // Rows come from anywhere in memory: they are asked for while some thousand bytes before them are copied.
-  constexpr std::uint64_t kElementsAhead = 2048;
-  llvm::Value* const rows_ahead = b.CreateAdd(b.CreateUDiv(b.getInt64(kElementsAhead), length), b.getInt64(1));
-  llvm::Value* const last = b.CreateSub(function->getArg(3), b.getInt64(1));
-  emit_loop(
-      b, {b.getInt64(0), function->getArg(3)}, 1, {function->getArg(0)}, [&](llvm::Value* row, const Carried& at) {
-        llvm::Value* const from = address_of_row(row);
-        llvm::Value* const ahead = b.CreateBinaryIntrinsic(llvm::Intrinsic::umin, b.CreateAdd(row, rows_ahead), last);
-        llvm::Value* const next = lanes == 1 ? nullptr : address_of_row(ahead);
-        emit_vector_loop(
-            emission_, b, {b.getInt64(0), length}, lanes, {},
-            [&](llvm::Value* index, llvm::Value* mask, const Carried&) {
-              llvm::Value *const read = b.CreateGEP(element, from, index), *const write =
-                                                                               b.CreateGEP(element, at[0], index);
-              if (next != nullptr) emit_prefetch(b, b.CreateGEP(element, next, index), /*soon=*/false);
-              if (mask == nullptr) {
-                b.CreateAlignedStore(b.CreateAlignedLoad(vector, read, align), write, align);
-              } else {
-                llvm::Value* const zero = llvm::Constant::getNullValue(vector);
-                b.CreateMaskedStore(b.CreateMaskedLoad(vector, read, align, mask, zero), write, align, mask);
-              }
-              return Carried{};
-            });
-        return Carried{b.CreateGEP(element, at[0], length)};
-      });
-  b.CreateRetVoid();
-  return function;
 }
 
 void ProgramFunctionEmitter::emit() {

@@ -11,6 +11,8 @@ namespace tarn {
 
 namespace {
 
+// Bytes that one core moves in a nanosecond where they come from memory that is shared with others.
+constexpr double kBytesPerNanosecond = 20;
 // FLOPs of a core in a nanosecond: of an elementwise body as of a product, since bytes decide about the former.
 constexpr double kFlopsPerNanosecond = 100;
 double nanoseconds(const KernelCost& cost) {
@@ -90,6 +92,10 @@ class Splitter {
 };
 
 }  // namespace
+
+std::int64_t samples_worth_sharing(double bytes) {
+  return static_cast<std::int64_t>(std::ceil(kSharedNanoseconds * kBytesPerNanosecond / bytes));
+}
 
 void split_among_threads(KernelPlan& plan, const SharingLimits& limits) { Splitter(plan, limits).run(); }
 

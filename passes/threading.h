@@ -24,7 +24,7 @@ struct SharingLimits {
 // only; a part computes the points that are its own exactly as the whole kernel would, so that no bit depends on it.
 void split_among_threads(KernelPlan& plan, const SharingLimits& limits = {});
 
-// Bytes that one core moves in a nanosecond where they come from memory that is shared with others.
-inline constexpr double kBytesPerNanosecond = 20;
+// From how many samples on threads share a copy that moves so many bytes for each.
+std::int64_t samples_worth_sharing(double bytes);
 
 }  // namespace tarn

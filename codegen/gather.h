@@ -1,0 +1,20 @@
+// Rows of an array in a given order, copied behind each other.
+#pragma once
+
+#include <string>
+
+#include "codegen/emission.h"
+
+namespace tarn {
+
+// Addresses: the numbers of the rows (i32), where they go, and the array that they are rows of.
+struct GatheredRows {
+  llvm::Value *order, *target, *source;
+};
+
+// Gathers `count` rows of so many bytes, shared among the threads of `control` where that pays. `name`: of the function
+// that does a part.
+void emit_gather(Emission& emission, llvm::IRBuilder<>& builder, const std::string& name, std::uint64_t row_bytes,
+                 const GatheredRows& rows, llvm::Value* count, llvm::Value* control);
+
+}  // namespace tarn
