@@ -17,24 +17,26 @@ class BatchSums {
 
   // The sums and batch sizes that the node combines; none where it is made of anything else but constants.
   std::vector<NodeId> combined_in(NodeId node) const {
-    std::vector<bool> needed(node + 1, false);
+    const std::vector<bool> needed = graph_.reachable_from(node, [this](NodeId id) { return is_sum(id); });
     std::vector<NodeId> sums;
-    needed[node] = true;
     for (NodeId id = node + 1; id-- > 0;) {
       if (!needed[id]) continue;
       const Node& n = graph_[id];
-      if (n.op == Op::batch_size || (n.op == Op::batch_sum && id >= first_)) {
-        sums.push_back(id);
-        continue;
-      }
       const bool is_fixed = n.op == Op::constant || n.op == Op::iota;
-      if (!is_fixed && (n.inputs.empty() || id < first_)) return {};
-      for (const NodeId input : n.inputs) needed[input] = true;
+      if (is_sum(id)) {
+        sums.push_back(id);
+      } else if (!is_fixed && (n.inputs.empty() || id < first_)) {
+        return {};
+      }
     }
     return sums;
   }
 
  private:
+  bool is_sum(NodeId id) const {
+    return graph_[id].op == Op::batch_size || (graph_[id].op == Op::batch_sum && id >= first_);
+  }
+
   const Graph& graph_;
   NodeId first_;
 };
@@ -121,12 +123,7 @@ bool TrainBlock::accumulate_sums(const std::string& name, NodeId value) {
     e.set_next(state, b.add(e.tensor_node(state), e.convert(sum, DType::f64)));
   }
   if (!in_training()) return true;
-  std::vector<bool> needed(value + 1, false);
-  needed[value] = true;
-  for (NodeId id = value + 1; id-- > 0;) {
-    if (!needed[id] || states.contains(id)) continue;
-    for (const NodeId input : batch[id].inputs) needed[input] = true;
-  }
+  const std::vector<bool> needed = batch.reachable_from(value, [&](NodeId id) { return states.contains(id); });
   const Elaborator::Working reporting(e, *report_);
   NodeMap map(value + 1, kNoNode);
   for (NodeId id = 0; id <= value; ++id) {
@@ -214,8 +211,7 @@ void TrainBlock::report_stateful(const std::string& name, const Value& callee, c
   const std::optional<NodeId> node = value.is_error() ? std::nullopt : e.to_floating(value, span);
   if (!node) return;
   const Graph& graph = report_->graph;
-  std::vector<bool> needed(*node + 1, false);
-  needed[*node] = true;
+  const std::vector<bool> needed = graph.reachable_from(*node);
   for (NodeId id = *node + 1; id-- > 0;) {
     if (!needed[id]) continue;
     if (graph[id].op == Op::input || graph[id].op == Op::batch_size || graph[id].op == Op::batch_sum) {
@@ -223,7 +219,6 @@ void TrainBlock::report_stateful(const std::string& name, const Value& callee, c
              "it is evaluated at the end of the epoch, when the batches are gone");
       return;
     }
-    for (const NodeId input : graph[id].inputs) needed[input] = true;
   }
   e.locate(span);
   const NodeId result = e.convert(*node, DType::f64);

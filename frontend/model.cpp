@@ -107,12 +107,9 @@ void check_adapted(Elaborator& e, const Graph& graph) {
   std::set<std::string> stored;
   for (const GraphResult& r : graph.results()) stored.insert(r.name);
   for (const GraphResult& r : graph.results()) {
-    std::vector<bool> needed(r.node + 1, false);
-    needed[r.node] = true;
+    const std::vector<bool> needed = graph.reachable_from(r.node);
     for (NodeId id = r.node + 1; id-- > 0;) {
-      if (!needed[id]) continue;
-      for (const NodeId input : graph[id].inputs) needed[input] = true;
-      if (graph[id].op != Op::tensor) continue;
+      if (!needed[id] || graph[id].op != Op::tensor) continue;
       const std::string& name = graph[id].attributes.text(Key::name);
       if (!stored.contains(name) || owner_of(name) == owner_of(r.name)) continue;
       e.fail(e.find_tensor(r.name)->declared,

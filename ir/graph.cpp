@@ -94,6 +94,16 @@ std::vector<bool> Graph::reachable() const {
   return needed;
 }
 
+std::vector<bool> Graph::reachable_from(NodeId node, const std::function<bool(NodeId)>& ends) const {
+  std::vector<bool> needed(node + 1);
+  needed[node] = true;
+  for (NodeId id = node + 1; id-- > 0;) {
+    if (!needed[id] || (ends && ends(id))) continue;
+    for (const NodeId input : nodes_[id].inputs) needed[input] = true;
+  }
+  return needed;
+}
+
 std::vector<std::uint32_t> Graph::use_counts() const {
   const std::vector<bool> needed = reachable();
   std::vector<std::uint32_t> counts(nodes_.size());

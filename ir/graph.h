@@ -6,6 +6,7 @@
 // result nodes exist; per_sample types and kBatch never stand in one graph.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -93,6 +94,9 @@ class Graph {
 
   // For every node, whether a result needs it.
   std::vector<bool> reachable() const;
+  // For every node up to this one, whether this one needs it, itself among them. What is needed only by nodes for which
+  // `ends` says so does not count.
+  std::vector<bool> reachable_from(NodeId node, const std::function<bool(NodeId)>& ends = {}) const;
   // For every node, how many uses it has by reachable nodes and results.
   std::vector<std::uint32_t> use_counts() const;
 
