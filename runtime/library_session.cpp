@@ -108,9 +108,7 @@ struct LibrarySession::TrainingData {
 LibrarySession::LibrarySession(std::shared_ptr<const LibraryModel> model, std::uint64_t seed, int threads)
     : model_(std::move(model)),
       session_(model_->model, seed, threads),
-      served_([this] { return session_.state().data(); }, served_bytes(*model_->model),
-              static_cast<std::size_t>(std::max<std::uint64_t>(
-                  model_->model->native().workspace_bytes(useful_threads(model_->model->plan(), threads)), 64))) {}
+      served_([this] { return session_.state().data(); }, served_bytes(*model_->model), session_.workspace_bytes()) {}
 
 bool LibrarySession::is_adapted(const std::string& name) const {
   const auto adapt = program().graphs.find("adapt");

@@ -31,6 +31,19 @@ Result<Program> load_program(const std::string& path, const ModelOptions& option
   return load(path, std::nullopt, options, sources, warnings);
 }
 
+Result<ProgramPlan> plan_program(const Program& program, const ModelOptions& options, Sources& sources,
+                                 Diagnostics& warnings) {
+  PlanOptions planning;
+  TARN_TRY(planning.target, target_of(options.codegen));
+  planning.fuse = options.fuse;
+  PassContext context;
+  context.options = options.passes;
+  context.sources = &sources;
+  TARN_TRY(ProgramPlan plan, plan_program(program, planning, context));
+  warnings.insert(warnings.end(), context.warnings.begin(), context.warnings.end());
+  return plan;
+}
+
 Result<std::shared_ptr<Model>> Model::compile(const std::string& path, const ModelOptions& options,
                                               const std::vector<std::string>& functions, Sources& sources) {
   return compile(path, std::nullopt, options, [&](const Program&) { return functions; }, sources);
@@ -55,15 +68,7 @@ Result<std::shared_ptr<Model>> Model::compile(const std::string& path, std::opti
   model->folder_ = std::filesystem::path(path).parent_path().string();
   TARN_TRY(model->program_, load(path, std::move(text), options, sources, model->warnings_));
 
-  PlanOptions planning;
-  TARN_TRY(planning.target, target_of(options.codegen));
-  planning.fuse = options.fuse;
-  PassContext context;
-  context.options = options.passes;
-  context.sources = &sources;
-  TARN_TRY(model->plan_, plan_program(model->program_, planning, context));
-  model->warnings_.insert(model->warnings_.end(), context.warnings.begin(), context.warnings.end());
-
+  TARN_TRY(model->plan_, plan_program(model->program_, options, sources, model->warnings_));
   TARN_TRY(model->native_, compile_native(model->program_, model->plan_, options.codegen, functions(model->program_)));
   model->compile_milliseconds_ =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();

@@ -52,11 +52,16 @@ MetricValues read_metrics(const Model& model, Bytes& workspace) {
 }
 
 Session::Session(std::shared_ptr<Model> model, std::uint64_t seed, int threads) : model_(std::move(model)) {
-  const int useful = useful_threads(model_->plan(), threads);
-  if (useful > 1) pool_ = std::make_unique<ThreadPool>(useful);
+  if (const int useful = useful_threads(model_->plan(), threads); useful > 1) {
+    pool_ = std::make_unique<ThreadPool>(useful);
+  }
   state_.resize(state_bytes(program()));
-  workspace_.resize(std::max<std::uint64_t>(model_->native().workspace_bytes(useful), 64));
+  workspace_.resize(workspace_bytes());
   initialize(seed);
+}
+
+std::size_t Session::workspace_bytes() const {
+  return std::max<std::size_t>(model_->native().workspace_bytes(threads()), 64);
 }
 
 std::uint64_t Session::seed() const {

@@ -50,6 +50,9 @@ class Session {
   std::uint64_t seed() const;
   // Threads for calls of native code on behalf of this session; null where there is one only.
   ThreadPool* pool() const { return pool_.get(); }
+  int threads() const { return pool_ == nullptr ? 1 : pool_->threads(); }
+  // Of a workspace for calls that use the pool; never 0, so that it has an address.
+  std::size_t workspace_bytes() const;
 
   // Draws the initial weights again, from `seed`; slots and counters start anew.
   void initialize(std::uint64_t seed);

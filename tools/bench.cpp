@@ -150,7 +150,7 @@ Measured measure_prediction(const BenchOptions& options, Session& session, std::
   control.kernel_ticks = ticks.data();
   const PredictFunction predict = session.model().native().predict();
   const PoolLease lease(session.pool(), control);
-  Bytes workspace(std::max<std::uint64_t>(session.model().native().workspace_bytes(std::max(control.threads, 1)), 64));
+  Bytes workspace(session.workspace_bytes());
   const std::uint64_t repeats = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(1e6 / result.cost.flops));
   const double batches = static_cast<double>((samples + result.rows - 1) / result.rows * repeats);
   measure(
@@ -257,7 +257,7 @@ int bench(const BenchOptions& options) {
     if (!measured) return console.report(measured.error());
     limits = std::move(*measured);
     print_limits(console, *limits);
-    if (session.pool() != nullptr) limits = limits->of_cores(session.pool()->threads());
+    limits = limits->of_cores(session.threads());
   }
   const auto show = [&](const Measured& measured) {
     print_measured(console, measured);

@@ -53,17 +53,15 @@ Result<std::string> text_of_stage(const ShowOptions& options, Console& console) 
     for (const auto& [known, unused] : program.graphs) names += (names.empty() ? "" : ", ") + known;
     return error(fmt::format("the program has no graph '{}'; it has {}", name, names));
   }
-  PassContext context;
-  context.options = chosen.passes;
-  context.sources = &console.sources;
   if (options.stage == "graph" || options.stage == "gradients" || options.stage == "optimized") {
+    PassContext context;
+    context.options = chosen.passes;
+    context.sources = &console.sources;
     TARN_TRY(const Graph shown, graph_at(options.stage, graph->second, context));
     return formatted(shown, options, name, console.sources);
   }
   if (options.format != "text") return error(fmt::format("stage '{}' is shown as text only", options.stage));
-  PlanOptions planning;
-  TARN_TRY(planning.target, target_of(chosen.codegen));
-  TARN_TRY(const ProgramPlan plan, plan_program(program, planning, context));
+  TARN_TRY(const ProgramPlan plan, plan_program(program, chosen, console.sources, warnings));
   if (options.stage == "fused") return print(plan.plans.at(name));
   if (options.stage == "memory") return print_memory(plan.plans.at(name));
   return options.stage == "llvm" ? print_llvm(program, plan, name, chosen.codegen)

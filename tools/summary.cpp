@@ -91,14 +91,9 @@ int summary(const CommonOptions& options) {
   Result<Program> program = load_program(options.file, *chosen, console.sources, warnings);
   if (!program) return console.report(program.error());
   console.report(warnings);
-  PlanOptions planning;
   Result<Target> target = target_of(chosen->codegen);
   if (!target) return console.report(target.error());
-  planning.target = *target;
-  PassContext context;
-  context.options = chosen->passes;
-  context.sources = &console.sources;
-  Result<ProgramPlan> plan = plan_program(*program, planning, context);
+  Result<ProgramPlan> plan = plan_program(*program, *chosen, console.sources, warnings);
   if (!plan) return console.report(plan.error());
   const Totals totals = totals_of(*program, *plan, *target);
   if (console.json()) {

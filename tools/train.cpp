@@ -136,6 +136,8 @@ class Run {
         history_(model->program()),
         tensorboard_(options.tensorboard) {}
 
+  int threads() const { return session_.threads(); }
+
   Status prepare() {
     TARN_RETURN_IF_ERROR(results_can_be_written());
     TARN_RETURN_IF_ERROR(start_from_weights());
@@ -312,7 +314,7 @@ int train(const TrainOptions& options) {
   if (!model) return console.report(model.error());
   Run run(options, console, *model);
   if (Status prepared = run.prepare(); !prepared) return console.report(prepared.error());
-  announce(console, **model, useful_threads((*model)->plan(), options.threads));
+  announce(console, **model, run.threads());
   run.train();
   return run.finish();
 }
