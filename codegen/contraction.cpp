@@ -32,7 +32,7 @@ void Contraction::find_shares() {
   if (kernel.split->axis < batch_axes) {
     outer = function.share_of(outer, 1);
   } else if (kernel.split->axis == batch_axes) {
-    rows = function.share_of(rows, one_column() ? schedule.row_block : schedule.tile_rows);
+    rows = function.share_of(rows, kernel.one_column() ? schedule.row_block : schedule.tile_rows);
   } else {
     columns = function.share_of(columns, schedule.panel);
   }

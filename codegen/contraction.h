@@ -52,7 +52,6 @@ struct Contraction {
   std::int64_t a_inner_stride() const { return a_stride(batch_axes + 1); }
   std::int64_t b_inner_stride() const { return b_stride(batch_axes); }
   std::int64_t column_stride() const { return b_stride(batch_axes + 1); }
-  bool one_column() const { return !kernel.columns.times_batch && kernel.columns.constant == 1; }
   // address + index * bytes
   llvm::Value* move(llvm::Value* address, llvm::Value* index, std::int64_t bytes) const {
     llvm::Value* const distance = multiply_add(builder, index, bytes, nullptr);

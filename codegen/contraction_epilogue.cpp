@@ -26,14 +26,15 @@ Nest ContractionEpilogue::nest_of(const Contraction& contraction) {
   for (std::size_t axis = 0; axis < axes; ++axis) nest.level_of_axis[axis] = static_cast<int>(axis);
   nest.depth = static_cast<int>(axes);
   nest.index.resize(axes);
-  nest.vector_axis = static_cast<int>(contraction.one_column() ? contraction.batch_axes : contraction.batch_axes + 1);
+  nest.vector_axis =
+      static_cast<int>(contraction.kernel.one_column() ? contraction.batch_axes : contraction.batch_axes + 1);
   const BodyAnalysis analysis = analyze(contraction.kernel.epilogue, nest, {}, nest.depth - 1, true);
   const unsigned lanes =
       lanes_for({&contraction.kernel.epilogue}, {&analysis}, contraction.function.emission.machine.target.vector_bytes);
-  const Extent& along = contraction.one_column() ? contraction.kernel.rows : contraction.kernel.columns;
+  const Extent& along = contraction.kernel.one_column() ? contraction.kernel.rows : contraction.kernel.columns;
   const ContractionSchedule& schedule = contraction.schedule;
   const std::int64_t columns = schedule.tile_epilogue ? schedule.tile_columns() : schedule.panel;
-  const std::int64_t most = contraction.one_column() ? schedule.row_block : columns;
+  const std::int64_t most = contraction.kernel.one_column() ? schedule.row_block : columns;
   nest.lanes = fitting_lanes(along.times_batch ? most : std::min(most, along.constant), lanes,
                              contraction.function.emission.machine.target);
   if (nest.lanes == 1 || !allows_lanes(contraction.kernel.epilogue, analysis, nest.vector_axis)) {

@@ -1,9 +1,8 @@
 // What the tiles of a contraction fetch ahead of its use, so that it is on its way while a product is computed:
 //
-//   the list       addresses of kFetchedLines cache lines in scratch memory, of which a tile asks for a few with every
-//   k:
-//                  what the epilogue of the tile after it reads, then some lines of a row of the next batch
-//   the next panel of b, one line with every k
+//   the list        of addresses of kFetchedLines cache lines, in scratch memory: a tile asks for a few with every k.
+//                   They are what the epilogue of the tile after it reads, then some lines of a row of the next batch.
+//   the next panel  of b: one line with every k.
 //
 // Fetching changes no value, and an address need not be one that may be read: what has nothing to fetch asks for lines
 // of the scratch memory.

@@ -30,7 +30,7 @@ ContractionOperands::Source ContractionOperands::emit_pack(const Panel& panel, l
                                                            llvm::Value* count) {
   const std::int64_t width = schedule_.tile_columns();
   llvm::Value* const tile_stride = multiply_add(b_, count, width * whole_.size, nullptr);
-  const bool contiguous = whole_.column_stride() == whole_.size || whole_.one_column();
+  const bool contiguous = whole_.column_stride() == whole_.size || kernel_.one_column();
   whole_.emit_column_tiles(panel, [&](const ColumnTile& tile) {
     llvm::Value* const from = whole_.move(source, tile.begin, whole_.column_stride());
     llvm::Value* const to = b_.CreateGEP(b_.getInt8Ty(), whole_.packed, b_.CreateMul(tile.number, tile_stride));

@@ -5,6 +5,8 @@
 #include <bit>
 #include <limits>
 
+#include "passes/access.h"
+
 namespace tarn {
 
 namespace {
@@ -15,10 +17,6 @@ std::int64_t round_up(std::int64_t a, std::int64_t b) { return divide_up(a, b) *
 struct Extents {
   std::int64_t rows, columns, inner;
 };
-
-std::int64_t largest(const Extent& extent, std::int64_t max_batch) {
-  return std::max<std::int64_t>(extent.constant * (extent.times_batch ? max_batch : 1), 1);
-}
 
 }  // namespace
 
@@ -87,7 +85,7 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
   const bool shares_columns = kernel.split && kernel.split->axis == axes + 1;
   const std::int64_t shares = !shares_columns ? 1 : extents.columns >= 4 * kSplitVectors ? 4 : 2;
   choose_tile(schedule, {extents.rows, divide_up(extents.columns, shares), extents.inner}, target);
-  const bool contiguous = kernel.b.at.strides[axes + 1] == 1 || (extents.columns == 1 && !kernel.columns.times_batch);
+  const bool contiguous = kernel.b.at.strides[axes + 1] == 1 || kernel.one_column();
   constexpr std::int64_t kLargePanel = 64 * 1024;
   if (!contiguous || kernel.columns.times_batch) {
     schedule.packing = ContractionSchedule::Packing::always;
@@ -107,8 +105,7 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
   choose_panel(schedule, extents, kernel.columns.times_batch, shares, size);
   // Where there is little to compute, it is the code that counts.
   constexpr std::int64_t kManyElements = 4096, kLongSum = 32, kLarge = 64 * 1024;
-  const bool one_column = extents.columns == 1 && !kernel.columns.times_batch;
-  schedule.tile_epilogue = !schedule.several_blocks && !one_column && extents.inner >= kLongSum &&
+  schedule.tile_epilogue = !schedule.several_blocks && !kernel.one_column() && extents.inner >= kLongSum &&
                            extents.rows * extents.columns >= kManyElements;
   if (schedule.tile_epilogue) {
     if (kernel.batch.empty() && extents.rows * extents.columns >= kLarge) {
@@ -155,8 +152,8 @@ void schedule_dots(ContractionSchedule& schedule, const ContractionKernel& kerne
 }  // namespace
 
 ContractionSchedule schedule_of(const ContractionKernel& kernel, std::int64_t max_batch, const Target& target) {
-  const Extents extents = {largest(kernel.rows, max_batch), largest(kernel.columns, max_batch),
-                           largest(kernel.inner, max_batch)};
+  const auto most = [&](const Extent& extent) { return std::max<std::int64_t>(largest(extent, max_batch), 1); };
+  const Extents extents = {most(kernel.rows), most(kernel.columns), most(kernel.inner)};
   const auto size = static_cast<std::int64_t>(size_of(kernel.dtype));
   ContractionSchedule schedule;
   schedule.lanes = static_cast<unsigned>(target.vector_bytes / size);

@@ -12,6 +12,7 @@
 #include "codegen/loops.h"
 #include "codegen/reductions.h"
 #include "codegen/transpose.h"
+#include "passes/access.h"
 
 namespace tarn {
 
@@ -145,7 +146,7 @@ void LoopKernelEmitter::choose_accumulators() {
   if (kept_ == order_.size() || !kernel_.body.stores.empty()) return;
   const Extent& extent = kernel_.axes[order_.back()];
   const std::int64_t step = is_vector(order_.back()) ? nest_.lanes : 1;
-  const std::int64_t count = extent.constant * (extent.times_batch ? function_.emission.plan.max_batch : 1);
+  const std::int64_t count = largest(extent, function_.emission.plan.max_batch);
   const bool sums = std::none_of(reductions_.begin(), reductions_.end(),
                                  [](const ReductionEmitter& reduction) { return reduction.finds_index(); });
   if (sums && count >= step * kMinimumSteps && kernel_.body.values.size() <= kMaximumBody) {

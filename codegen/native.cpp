@@ -26,6 +26,13 @@ struct Unit {
   std::unique_ptr<llvm::Module> module;
 };
 
+// For code in memory, which threads may share.
+Result<Machine> this_machine(const CodegenOptions& options) {
+  TARN_TRY(Machine machine, make_machine(options));
+  machine.most_threads = kMostThreads;
+  return machine;
+}
+
 Unit make_unit(const Program& program, const ProgramPlan& plan, const std::vector<std::string>& names,
                const Machine& machine, const CodegenOptions& options, bool readable) {
   Unit unit;
@@ -80,10 +87,8 @@ class JitProgram : public NativeProgram {
 
   // Making the module is little of the work, so each part makes all of it.
   Result<Object> compile_part(const std::vector<std::string>& names, std::size_t part, std::size_t parts) const {
-    TARN_TRY(Machine machine, make_machine(options_));
-    machine.most_threads = kMostThreads;
-    const Unit unit = make_unit(program_, plan_, names, machine, options_,
-                                /*readable=*/false);
+    TARN_TRY(const Machine machine, this_machine(options_));
+    const Unit unit = make_unit(program_, plan_, names, machine, options_, /*readable=*/false);
     keep_part(*unit.module, part, parts);
     return emit_code(*unit.module, machine);
   }
@@ -170,9 +175,7 @@ Result<Machine> machine_for(const ProgramPlan& plan, const std::string& function
   if (plan.plans.find(function) == plan.plans.end()) {
     return error(fmt::format("the program has no function '{}'", function));
   }
-  TARN_TRY(Machine machine, make_machine(options));
-  machine.most_threads = kMostThreads;
-  return machine;
+  return this_machine(options);
 }
 
 }  // namespace

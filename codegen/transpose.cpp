@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "codegen/loops.h"
+#include "passes/access.h"
 
 namespace tarn {
 
@@ -52,9 +53,7 @@ std::optional<CopyAxes> axes_of_copy(const LoopKernel& kernel, std::int64_t max_
   if (!plain || store.accumulate || value.dtype == DType::boolean) return std::nullopt;
   constexpr double kWorthIt = 4096;
   double count = 1;
-  for (const Extent& extent : kernel.axes) {
-    count *= static_cast<double>(extent.constant * (extent.times_batch ? max_batch : 1));
-  }
+  for (const Extent& extent : kernel.axes) count *= static_cast<double>(largest(extent, max_batch));
   if (count < kWorthIt) return std::nullopt;
   for (std::size_t i = 0; i < kernel.axes.size(); ++i) {
     for (std::size_t j = 0; j < kernel.axes.size(); ++j) {

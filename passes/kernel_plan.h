@@ -151,6 +151,8 @@ struct ContractionKernel {
   bool often_few_rows = false;
   Body epilogue;  // axes: batch…, rows, columns
   std::optional<Split> split;
+
+  bool one_column() const { return !columns.times_batch && columns.constant == 1; }
 };
 
 // The step ends here, with nothing of the state written yet, where the scalar in the buffer is not finite.
