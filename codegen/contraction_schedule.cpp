@@ -28,16 +28,35 @@ unsigned fitting_lanes(std::int64_t count, unsigned most, const Target& target) 
 
 namespace {
 
-// Cycles of a call of all tiles of one shape, from the number of vector instructions: one multiply-add and two loads a
-// cycle, a chain of additions no faster than one in four cycles; and the price of compiling the tile, which matters for
-// products that take less time in all of training. A thousand steps are assumed.
-double cost_of_tile(const Extents& extents, unsigned rows, unsigned vectors, unsigned lanes) {
+// Registers of a tile: its sums, a row of b, an element of a in all lanes, and where products and sums are two
+// instructions, the product.
+unsigned registers_of_tile(unsigned rows, unsigned vectors, const Target& target) {
+  const unsigned product = !target.has_fma && vectors > 1 ? 1 : 0;
+  return rows * vectors + vectors + 1 + product;
+}
+
+// Cycles of one k in a tile: two multiply-adds a cycle, one where vectors have 64 bytes; two loads; and chains of
+// additions no faster than one in four cycles, a little more where two begin in each: eight chains are just enough for
+// that. Where products and sums are two instructions, copies and spreading an element over the lanes are more, and it
+// is the number of instructions that counts.
+double cycles_of_step(unsigned rows, unsigned vectors, const Target& target) {
+  constexpr double kDecoded = 5, kOfLoop = 6;
+  const bool twice = target.vector_bytes < 64;
+  const double operations = rows * vectors;
+  const double instructions = target.has_fma ? 0 : 3 * operations + rows + vectors + kOfLoop;
+  return std::max({twice ? operations / 2 : operations, (rows + vectors) / 2.0, instructions / kDecoded,
+                   twice ? 4.5 : 4.0}) +
+         0.5;
+}
+
+// Cycles of a call of all tiles of one shape, and the price of compiling the tile, which matters for products that take
+// less time in all of training. A thousand steps are assumed.
+double cost_of_tile(const Extents& extents, unsigned rows, unsigned vectors, unsigned lanes, const Target& target) {
   constexpr double kSteps = 1000, kCompileCyclesPerOperation = 120'000;
   const double operations = rows * vectors;
-  const double per_step = std::max({operations, (rows + vectors) / 2.0, 4.0}) + 0.5;
-  const double per_tile = per_step * static_cast<double>(extents.inner) + 2 * operations + 12;
-  const double single = std::max({1.0 * vectors, (1.0 + vectors) / 2, 4.0}) + 0.5;
-  const double per_row = single * static_cast<double>(extents.inner) + 2.0 * vectors + 12;
+  const auto inner = static_cast<double>(extents.inner);
+  const double per_tile = cycles_of_step(rows, vectors, target) * inner + 2 * operations + 12;
+  const double per_row = cycles_of_step(1, vectors, target) * inner + 2.0 * vectors + 12;
   const auto panels = static_cast<double>(divide_up(extents.columns, std::int64_t{vectors} * lanes));
   const auto full = static_cast<double>(extents.rows / rows);
   const auto rest = static_cast<double>(extents.rows % rows);
@@ -54,8 +73,8 @@ void choose_tile(ContractionSchedule& schedule, const Extents& extents, const Ta
   const auto max_rows = static_cast<unsigned>(std::min<std::int64_t>(extents.rows, 14));
   for (unsigned vectors = one_tile ? max_vectors : 1; vectors <= max_vectors; ++vectors) {
     for (unsigned rows = 1; rows <= max_rows; ++rows) {
-      if (rows * vectors + vectors + 1 > registers) break;
-      const double cost = cost_of_tile(extents, rows, vectors, schedule.lanes);
+      if (registers_of_tile(rows, vectors, target) > registers) break;
+      const double cost = cost_of_tile(extents, rows, vectors, schedule.lanes, target);
       if (cost >= best) continue;
       best = cost;
       schedule.tile_rows = rows;

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <regex>
 #include <string>
+#include <utility>
 
 #include "tests/unit/compile_test_support.h"
 
@@ -61,6 +63,42 @@ TEST_F(CompileTargets, OneObjectRunsTheCodeForTheCpuThatItMeets) {
     const std::string actual = read_text(folder_ / "results");
     ASSERT_GE(actual.size(), expected.size());
     EXPECT_TRUE(std::equal(expected.begin(), expected.end(), actual.begin())) << cpu;
+  }
+}
+
+// Sums, a row of b and what else a tile holds fit the registers of every machine: none goes to the stack on the way.
+TEST_F(CompileTargets, TilesOfProductsStayInRegisters) {
+  test::write_text(folder_ / "products.tarn",
+                   "model products { input x[96]\n  output y = x |> dense(50, relu) |> dense(208, tanh) |> dense(300, "
+                   "relu) |> dense(10, softmax) }\n"
+                   "train { target t[10]\n  loss categorical_crossentropy(y, t)\n  optimizer sgd\n  batch 64 }\n");
+  const std::string x86 = R"(%[xyz]mm\d+.*\(%rsp|\(%rsp.*%[xyz]mm\d)", arm = R"(\b(ldr|str|ldp|stp)\s+q.*\[sp)";
+  const std::pair<std::string, std::string> machines[] = {{"--cpu x86-64", x86},
+                                                          {"--cpu x86-64-v2", x86},
+                                                          {"--cpu x86-64-v3", x86},
+                                                          {"--cpu x86-64-v4", x86},
+                                                          {"--target aarch64-linux-gnu", arm}};
+  for (const auto& [machine, spill] : machines) {
+    SCOPED_TRACE(machine);
+    for (const char* precision : {"f32", "f64"}) {
+      const Finished compiled =
+          tarn(fmt::format("compile products.tarn -o m.s --precision {} --functions train {}", precision, machine));
+      ASSERT_EQ(compiled.status, 0) << compiled.output;
+      std::istringstream assembly(read_text(folder_ / "m.s"));
+      const std::regex label(R"(^(\.L(tile|dot)\.[^:]*):)"), spills(spill);
+      std::size_t tiles = 0;
+      std::string of;
+      for (std::string line; std::getline(assembly, line);) {
+        if (line.find(".size") != std::string::npos) of.clear();
+        std::smatch found;
+        if (std::regex_search(line, found, label)) {
+          of = found[1];
+          ++tiles;
+        }
+        EXPECT_FALSE(!of.empty() && std::regex_search(line, spills)) << of << ": " << line;
+      }
+      EXPECT_GE(tiles, 4U);
+    }
   }
 }
 
