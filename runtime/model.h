@@ -31,7 +31,7 @@ class Model {
   // Warnings are left in warnings(); errors are the result.
   static Result<std::shared_ptr<Model>> compile(const std::string& path, const ModelOptions& options,
                                                 const std::vector<std::string>& functions, Sources& sources);
-  // The same where the program decides which functions those are.
+  // The same where the program decides which functions those are: asked once, when nothing but native code is missing.
   using Functions = std::function<std::vector<std::string>(const Program&)>;
   static Result<std::shared_ptr<Model>> compile_some(const std::string& path, const ModelOptions& options,
                                                      const Functions& functions, Sources& sources);

@@ -163,7 +163,7 @@ FitResult fit(Session& session, const Rows& training, const Rows* validation, co
     if (options.shuffle) {
       order = row_order(session.seed(), static_cast<std::uint64_t>(epoch), static_cast<std::uint32_t>(training.count));
     }
-    const Bytes before = options.undo_interrupted ? session.state() : Bytes();
+    Bytes before = options.undo_interrupted ? session.state() : Bytes();
     EpochReport report{epoch + 1, options.epochs, {}, std::nullopt, 0};
     const Outcome outcome = session.train(training, options.shuffle ? order.data() : nullptr, report.training);
     result.steps += session.batches_done();
@@ -188,6 +188,7 @@ FitResult fit(Session& session, const Rows& training, const Rows* validation, co
       }
       report.validation = std::move(values);
     }
+    before = {};  // what follows may copy weights
     report.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     result.seconds += report.seconds;
     session.set_scalar("epoch", static_cast<double>(epoch + 1));

@@ -3,9 +3,11 @@
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "codegen/workspace.h"
+#include "runtime/thread_pool.h"
 #include "tools/command.h"
 
 namespace tarn {
@@ -19,7 +21,24 @@ struct Totals {
   double flops = 0, bytes = 0;             // of one prediction, a sample
   std::uint64_t parameters_and_slots = 0,
                 workspace = 0;  // bytes of a training step (of prediction, where nothing trains)
+  std::uint64_t peak = 0;       // bytes that `tarn train` may have at once, beside the data
 };
+
+// The program itself and the compiler's own data, which grow with the kernels; the state, and the copy to which an
+// interrupted epoch goes back or that is being written; the workspace with the scratch memory of other threads; and
+// where the best weights are kept, those and their successors.
+std::uint64_t peak_of_training(const Program& program, const ProgramPlan& plan, const WorkspaceLayout& layout) {
+  constexpr std::uint64_t kProcess = 48ULL << 20, kKernel = 96ULL << 10;
+  const auto threads = static_cast<std::uint64_t>(useful_threads(plan, 0));
+  std::uint64_t peak = kProcess + kKernel * plan.plans.at("train").kernels.size();
+  peak += 2 * state_bytes(program) + layout.bytes + (threads - 1) * layout.scratch;
+  const std::optional<EarlyStopping>& stopping = program.settings.early_stopping;
+  for (const TensorInfo& tensor : program.tensors) {
+    const bool kept = tensor.kind == TensorKind::parameter || tensor.kind == TensorKind::state;
+    if (kept && stopping && stopping->restore_best) peak += 2 * sample_bytes(tensor.type);
+  }
+  return peak;
+}
 
 Totals totals_of(const Program& program, const ProgramPlan& plan, const Target& target) {
   Totals totals;
@@ -35,7 +54,9 @@ Totals totals_of(const Program& program, const ProgramPlan& plan, const Target& 
     totals.bytes += cost.bytes / static_cast<double>(predict.max_batch);
   }
   totals.parameters_and_slots = state_bytes(program);
-  totals.workspace = workspace_layout(program, plan, target).bytes;
+  const WorkspaceLayout layout = workspace_layout(program, plan, target);
+  totals.workspace = layout.bytes;
+  if (program.trainable) totals.peak = peak_of_training(program, plan, layout);
   return totals;
 }
 
@@ -63,6 +84,7 @@ void print_json(const Console& console, const Program& program, const Totals& to
   object["bytes_per_sample"] = totals.bytes;
   object["state_bytes"] = totals.parameters_and_slots;
   object["workspace_bytes"] = totals.workspace;
+  if (program.trainable) object["peak_bytes"] = totals.peak;
   console.event(object);
 }
 
@@ -81,6 +103,9 @@ void print_text(const Program& program, const Totals& totals) {
   fmt::print("prediction: {:.0f} FLOPs and {:.0f} bytes a sample\n", totals.flops, totals.bytes);
   fmt::print("memory of a {}: {} bytes of state, {} bytes of workspace\n",
              program.trainable ? "training step" : "prediction", totals.parameters_and_slots, totals.workspace);
+  if (!program.trainable) return;
+  fmt::print("memory of training: at most {:.0f} MiB beside the data\n",
+             std::ceil(static_cast<double>(totals.peak) / (1 << 20)));
 }
 
 int summary(const CommonOptions& options) {

@@ -8,12 +8,13 @@
 
 #include "runtime/file.h"
 #include "runtime/training.h"
-#include "runtime/validation_split.h"
 #include "tools/command.h"
 #include "tools/history.h"
 #include "tools/interrupt.h"
+#include "tools/process_memory.h"
 #include "tools/progress.h"
 #include "tools/tensorboard.h"
+#include "tools/training_data.h"
 
 namespace tarn {
 
@@ -35,41 +36,39 @@ std::string checkpoint_path(const std::string& directory) {
 }
 
 // The folder of a `checkpoint` of the train block, which is relative to the model file.
-std::string folder_of(const CheckpointSetting& setting, const Model& model) {
+std::string folder_of(const CheckpointSetting& setting, const std::string& folder) {
   const std::filesystem::path path(setting.path);
-  return path.is_absolute() ? setting.path : (std::filesystem::path(model.folder()) / path).string();
+  return path.is_absolute() ? setting.path : (std::filesystem::path(folder) / path).string();
 }
 
-struct TrainingData {
-  Dataset training;
-  std::optional<Dataset> validation;
-  Rows training_rows, validation_rows;
-  Diagnostics warnings;
-};
-
-// On data of its own.
-bool validates(const TrainOptions& options, const Program& program) {
-  return !options.validation.empty() || has_data(program, "validation");
+std::string output_of(const TrainOptions& options) {
+  return options.output.empty() ? default_weights(options.file) : options.output;
 }
 
-Result<TrainingData> read_training_data(const TrainOptions& options, const Model& model, Vocabularies& vocabularies) {
-  const Program& program = model.program();
-  TrainingData data;
-  TARN_TRY(data.training, read_dataset(program, model.folder(), {"", data_paths(options), true}, vocabularies));
-  data.training_rows = data.training.view();
-  if (validates(options, program)) {
-    DataRequest request{"validation", {}, true};
-    if (!options.validation.empty()) request.paths[""] = options.validation;
-    TARN_TRY(data.validation, read_dataset(program, model.folder(), request, vocabularies));
-    data.validation_rows = data.validation->view();
-  } else if (program.settings.validation_split > 0) {
-    TARN_TRY(ValidationSplit split, split_for_validation(program, data.training, vocabularies));
-    data.training_rows = std::move(split.training);
-    data.validation_rows = std::move(split.validation);
-    data.warnings = std::move(split.warnings);
+// Everything that a run is going to write.
+Status results_can_be_written(const TrainOptions& options, const Program& program, const std::string& folder) {
+  for (const std::string& file : {output_of(options), options.history, options.report}) {
+    if (!file.empty()) TARN_RETURN_IF_ERROR(can_be_written(file));
   }
-  return data;
+  std::vector<std::string> checkpoints;
+  if (!options.checkpoint.empty()) checkpoints.push_back(options.checkpoint);
+  for (const CheckpointSetting& setting : program.settings.checkpoints)
+    checkpoints.push_back(folder_of(setting, folder));
+  for (const std::string& checkpoint : checkpoints) {
+    TARN_RETURN_IF_ERROR(folder_can_be_made(checkpoint));
+    if (std::filesystem::exists(checkpoint)) TARN_RETURN_IF_ERROR(can_be_written(checkpoint_path(checkpoint)));
+  }
+  return options.tensorboard.empty() ? Status(Done{}) : folder_can_be_made(options.tensorboard);
 }
+
+TrainingDataRequest data_request(const TrainOptions& options) { return {data_paths(options), options.validation, {}}; }
+
+// A model and the data for it, which may still be on their way: what is wrong with them is said when all else is known
+// to be right.
+struct Compiled {
+  std::shared_ptr<Model> model;
+  std::future<Result<TrainingData>> data;
+};
 
 void add_losses(Json& object, const Program& program, const EpochReport& report) {
   object["loss"] = json_number(report.training.loss(), false);
@@ -111,6 +110,7 @@ void announce_end(const Console& console, const Session& session, const FitResul
     if (result.last) add_losses(object, program, *result.last);
     object["seconds"] = result.seconds;
     object["steps_per_second"] = rate;
+    object["memory_bytes"] = most_resident_bytes();
     object["weights"] = weights;
     console.event(object);
     return;
@@ -128,21 +128,23 @@ void announce_end(const Console& console, const Session& session, const FitResul
 // One run: what it works on and what it leaves behind.
 class Run {
  public:
-  Run(const TrainOptions& options, Console& console, const std::shared_ptr<Model>& model)
+  Run(const TrainOptions& options, Console& console, Compiled compiled)
       : options_(options),
         console_(console),
-        model_(*model),
-        session_(model, options.seed.value_or(model->program().settings.seed), options.threads),
-        history_(model->program()),
+        model_(*compiled.model),
+        session_(compiled.model, options.seed.value_or(model_.program().settings.seed), options.threads),
+        reading_(std::move(compiled.data)),
+        history_(model_.program()),
         tensorboard_(options.tensorboard) {}
 
   int threads() const { return session_.threads(); }
 
   Status prepare() {
-    TARN_RETURN_IF_ERROR(results_can_be_written());
-    TARN_RETURN_IF_ERROR(start_from_weights());
-    TARN_TRY(data_, read_training_data(options_, model_, vocabularies_));
-    TARN_RETURN_IF_ERROR(set_weighted_classes(session_, vocabularies_));
+    TARN_RETURN_IF_ERROR(results_can_be_written(options_, program(), model_.folder()));
+    TrainingDataRequest request = data_request(options_);
+    TARN_RETURN_IF_ERROR(start_from_weights(request.vocabularies));
+    TARN_TRY(data_, reading_.valid() ? reading_.get() : read_training_data(request, program(), model_.folder()));
+    TARN_RETURN_IF_ERROR(set_weighted_classes(session_, data_.vocabularies));
     console_.report(data_.warnings);
     warn_about_monitors();
     return Done{};
@@ -158,7 +160,7 @@ class Run {
     options.adapt = options_.weights.empty();  // given weights bring their fitted states
     options.memory = &memory_;
     options.on_checkpoint = [&](const CheckpointSetting& setting) {
-      return attempt(save_checkpoint(folder_of(setting, model_)));
+      return attempt(save_checkpoint(folder_of(setting, model_.folder())));
     };
     options.on_epoch = [&](const EpochReport& report) { return after_epoch(report, progress); };
     options.before_end = [&] {
@@ -181,8 +183,8 @@ class Run {
           fmt::format("interrupted in epoch {}; go on with --resume {}", epochs_done() + 1, checkpoint_folder()));
       return kInterrupted;
     }
-    if (!attempt(write_weights(output(), session_, vocabularies_))) return console_.report(failures_);
-    announce_end(console_, session_, result_, epochs_done(), output());
+    if (!attempt(write_weights(output_of(options_), session_, data_.vocabularies))) return console_.report(failures_);
+    announce_end(console_, session_, result_, epochs_done(), output_of(options_));
     return kDone;
   }
 
@@ -195,30 +197,12 @@ class Run {
     return status.has_value();
   }
 
-  std::string output() const { return options_.output.empty() ? default_weights(options_.file) : options_.output; }
-
-  // Everything that this run is going to write.
-  Status results_can_be_written() const {
-    for (const std::string& file : {output(), options_.history, options_.report}) {
-      if (!file.empty()) TARN_RETURN_IF_ERROR(can_be_written(file));
-    }
-    std::vector<std::string> checkpoints;
-    if (!options_.checkpoint.empty()) checkpoints.push_back(options_.checkpoint);
-    for (const CheckpointSetting& setting : program().settings.checkpoints)
-      checkpoints.push_back(folder_of(setting, model_));
-    for (const std::string& folder : checkpoints) {
-      TARN_RETURN_IF_ERROR(folder_can_be_made(folder));
-      if (std::filesystem::exists(folder)) TARN_RETURN_IF_ERROR(can_be_written(checkpoint_path(folder)));
-    }
-    return options_.tensorboard.empty() ? Status(Done{}) : folder_can_be_made(options_.tensorboard);
-  }
-
   // Where checkpoints go and come from: --checkpoint, else the first of the train block that is not of the best epoch
   // alone, else a folder beside the model file, which only an interrupted run makes.
   std::string checkpoint_folder() const {
     if (!options_.checkpoint.empty()) return options_.checkpoint;
     for (const CheckpointSetting& setting : program().settings.checkpoints) {
-      if (!setting.best) return folder_of(setting, model_);
+      if (!setting.best) return folder_of(setting, model_.folder());
     }
     return std::filesystem::path(options_.file).replace_extension(".checkpoint").string();
   }
@@ -227,14 +211,15 @@ class Run {
     std::error_code failed;
     std::filesystem::create_directories(folder, failed);
     if (failed) return system_error("create", folder, failed.value());
-    return write_checkpoint(checkpoint_path(folder), session_, vocabularies_, memory_);
+    return write_checkpoint(checkpoint_path(folder), session_, data_.vocabularies, memory_);
   }
 
-  Status start_from_weights() {
+  // `vocabularies`: the classes that the weights know.
+  Status start_from_weights(Vocabularies& vocabularies) {
     if (!options_.weights.empty()) {
       TARN_TRY(const WeightsFile weights, read_weights(options_.weights));
       TARN_RETURN_IF_ERROR(apply_weights(session_, weights, options_.weights));
-      vocabularies_ = weights.vocabularies;
+      vocabularies = weights.vocabularies;
     }
     if (!options_.resume) return Done{};
     const std::string folder = options_.resume->empty() ? checkpoint_folder() : *options_.resume;
@@ -284,7 +269,7 @@ class Run {
   Console& console_;
   const Model& model_;
   Session session_;
-  Vocabularies vocabularies_;
+  std::future<Result<TrainingData>> reading_;
   TrainingData data_;
   TrainingMemory memory_;
   History history_;
@@ -293,28 +278,39 @@ class Run {
   Diagnostics failures_;
 };
 
-Result<std::shared_ptr<Model>> compile(const TrainOptions& options, Console& console) {
+Result<Compiled> compile(const TrainOptions& options, Console& console) {
   TARN_TRY(ModelOptions chosen, model_options(options));
   if (options.epochs) chosen.overrides.emplace_back("epochs", fmt::format("{}", *options.epochs));
   if (options.batch) chosen.overrides.emplace_back("batch", fmt::format("{}", *options.batch));
+  const TrainingDataRequest request = data_request(options);
+  const std::string folder = std::filesystem::path(options.file).parent_path().string();
+  Compiled compiled;
+  // Asked when nothing but native code is missing.
   const auto functions = [&](const Program& program) {
+    // Given weights are read before data, whose classes they know; and what cannot be written needs no data.
+    if (program.trainable && options.weights.empty() && !options.resume &&
+        results_can_be_written(options, program, folder)) {
+      compiled.data = start_reading(request, program, folder);
+    }
     std::vector<std::string> names = {"init", "train", "report"};
-    if (validates(options, program) || program.settings.validation_split > 0) names.emplace_back("evaluate");
+    if (has_validation_data(request, program) || program.settings.validation_split > 0) names.emplace_back("evaluate");
     return names;
   };
-  TARN_TRY(std::shared_ptr<Model> model, Model::compile_some(options.file, chosen, functions, console.sources));
-  console.report(model->warnings());
-  if (!model->program().trainable) return error(fmt::format("'{}' has no `train` block", options.file));
-  return model;
+  TARN_TRY(compiled.model, Model::compile_some(options.file, chosen, functions, console.sources));
+  console.report(compiled.model->warnings());
+  if (!compiled.model->program().trainable) return error(fmt::format("'{}' has no `train` block", options.file));
+  return compiled;
 }
 
 int train(const TrainOptions& options) {
   Console console(options);
-  const Result<std::shared_ptr<Model>> model = compile(options, console);
-  if (!model) return console.report(model.error());
-  Run run(options, console, *model);
+  Result<Compiled> compiled = compile(options, console);
+  if (!compiled) return console.report(compiled.error());
+  release_compiler_memory();
+  const std::shared_ptr<Model> model = compiled->model;
+  Run run(options, console, std::move(*compiled));
   if (Status prepared = run.prepare(); !prepared) return console.report(prepared.error());
-  announce(console, **model, run.threads());
+  announce(console, *model, run.threads());
   run.train();
   return run.finish();
 }

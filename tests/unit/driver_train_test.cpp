@@ -3,7 +3,9 @@
 
 #include <bit>
 #include <cstring>
+#include <utility>
 
+#include "runtime/npy.h"
 #include "tests/unit/driver_fixture.h"
 
 namespace tarn::driver_test {
@@ -37,6 +39,55 @@ std::vector<std::string> epochs_in(const std::string& csv) {
   std::getline(text, line);
   while (std::getline(text, line)) lines.push_back(line.substr(0, line.rfind(',')));
   return lines;
+}
+
+// Sanitizers have memory of their own.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
+TEST_F(Driver, TrainingStaysWithinThePeakThatSummaryStates) {
+  if (kSanitized) return;
+  constexpr std::int64_t kRows = 1000, kWidth = 4096;
+  const auto zeros = [&](const char* name, std::int64_t width) {
+    ASSERT_TRUE(write_npy((folder_ / name).string(), Array::zeros(ArrayType::f32, {kRows, width})));
+  };
+  zeros("x.npy", kWidth);
+  zeros("t.npy", 1);
+  // Most of the one is data, of the other weights, which are copied where the best are kept.
+  const std::pair<const char*, const char*> cases[] = {
+      {"dense(8, relu)", ""}, {"dense(800, relu)", "  validation_split 0.1\n  early_stopping(restore_best = true)\n"}};
+  for (const auto& [layer, setting] : cases) {
+    write("m.tarn", fmt::format("model m {{\n  input x[{}]\n  output y = x |> {} |> dense(1)\n}}\ntrain {{\n  target "
+                                "t[1]\n  loss mse(y, t)\n  optimizer sgd\n  epochs 2\n  batch 250\n{}}}\n"
+                                "data {{ npy x = \"x.npy\", t = \"t.npy\" }}\n",
+                                kWidth, layer, setting));
+    const auto peak = events(tarn("summary m.tarn --json").out).back()["peak_bytes"].get<std::int64_t>();
+    for (const char* options : {"--no-cache", ""}) {
+      const Outcome trained = tarn(fmt::format("train m.tarn --json {}", options));
+      ASSERT_EQ(trained.status, 0) << trained.err;
+      const auto most = events(trained.out).back()["memory_bytes"].get<std::int64_t>();
+      constexpr std::int64_t kData = kRows * (kWidth + 1) * 4;
+      EXPECT_LE(most, peak + kData) << layer << " " << options;
+      EXPECT_GE(most, kData);
+    }
+  }
+}
+
+// Data are read while code is made, but nobody waits for data that no run will need.
+TEST_F(Driver, WhatIsWrongBesideTheDataIsSaidBeforeTheyAreThere) {
+  write("m.tarn",
+        "model m { input x[1]\n output y = x |> dense(1) }\ntrain { target t[1]\n loss mse(y, t)\n "
+        "optimizer sgd }\ndata { csv \"never.csv\"\n x = column(0)\n t = column(1) }\n");
+  ASSERT_EQ(test::run(fmt::format("mkfifo '{}'", (folder_ / "never.csv").string())).status, 0);
+  for (const char* wrong :
+       {"-o missing/w.safetensors", "--cpu nonsense", "--resume missing", "--weights missing.npz"}) {
+    const Outcome outcome = tarn(fmt::format("train m.tarn {}", wrong));
+    EXPECT_EQ(outcome.status, 1) << wrong;
+    EXPECT_THAT(outcome.err, HasSubstr(std::string(wrong).substr(std::string(wrong).find(' ') + 1)));
+  }
 }
 
 TEST_F(Driver, EverythingThatTrainingRemembersIsInACheckpoint) {
