@@ -26,6 +26,12 @@ bool moves(const Linear& linear, int axis) {
          linear.strides[static_cast<std::size_t>(axis)] != 0;
 }
 
+// Whether the number is that of the member that comes first in the body.
+bool is_first(const RowGroup& group, std::size_t number) {
+  return std::all_of(group.members.begin(), group.members.end(),
+                     [&](const auto& member) { return number <= member.second; });
+}
+
 std::vector<ValueId> operands_of(const Value& value) {
   if (value.kind == Value::Kind::operation) return value.operands;
   if (value.kind == Value::Kind::load && value.access.row != kNoValue) return {value.access.row};
@@ -126,6 +132,32 @@ BodyEmitter::BodyEmitter(KernelFunction& kernel, const Body& body, Nest& nest, B
   }
   for (const Store& store : body.stores) add_linear(store.access.at);
   sums_.assign(static_cast<std::size_t>(nest.depth) + 1, std::vector<llvm::Value*>(strides_.size(), nullptr));
+  find_groups();
+}
+
+void BodyEmitter::find_groups() {
+  if (!kernel_.emission.machine.cheap_masks || nest_.lanes < 2) return;
+  const auto fits = [&](DType dtype) {
+    const auto bytes = static_cast<std::int64_t>(size_of(dtype) * nest_.lanes);
+    return dtype != DType::boolean && bytes <= kernel_.emission.machine.target.vector_bytes;
+  };
+  std::vector<const Access*> loads(body_.values.size(), nullptr), stores(body_.stores.size(), nullptr);
+  for (std::size_t i = 0; i < loads.size(); ++i) {
+    const Value& value = body_.values[i];
+    if (analysis_.needed[i] && value.kind == Value::Kind::load && fits(value.dtype)) loads[i] = &value.access;
+  }
+  for (std::size_t i = 0; i < stores.size(); ++i) {
+    const Store& store = body_.stores[i];
+    if (!store.accumulate && fits(body_.values[store.value].dtype)) stores[i] = &store.access;
+  }
+  load_groups_ = row_groups(loads, nest_.vector_axis, nest_.lanes);
+  store_groups_ = row_groups(stores, nest_.vector_axis, nest_.lanes);
+  for (const RowGroup& group : load_groups_) {
+    for (const auto& [distance, id] : group.members) group_of_load_[id] = &group;
+  }
+  for (const RowGroup& group : store_groups_) {
+    for (const auto& [distance, number] : group.members) group_of_store_[number] = &group;
+  }
 }
 
 void BodyEmitter::add_linear(const Linear& linear) {
@@ -135,8 +167,12 @@ void BodyEmitter::add_linear(const Linear& linear) {
 void BodyEmitter::emit_level(int level) {
   if (level >= 0) update_sums(level);
   for (std::size_t i = 0; i < body_.values.size(); ++i) {
-    if (analysis_.needed[i] && analysis_.level[i] == level) {
+    if (!analysis_.needed[i] || analysis_.level[i] != level) continue;
+    const auto group = group_of_load_.find(static_cast<std::uint32_t>(i));
+    if (group == group_of_load_.end()) {
       values_[i] = emit_value(body_.values[i], analysis_.varying[i]);
+    } else if (is_first(*group->second, i)) {
+      emit_load_group(*group->second);
     }
   }
 }
@@ -158,7 +194,14 @@ void BodyEmitter::update_sums(int level) {
 }
 
 void BodyEmitter::emit_stores() {
-  for (const Store& store : body_.stores) emit_store(store);
+  for (std::size_t i = 0; i < body_.stores.size(); ++i) {
+    const auto group = group_of_store_.find(static_cast<std::uint32_t>(i));
+    if (group == group_of_store_.end()) {
+      emit_store(body_.stores[i]);
+    } else if (is_first(*group->second, i)) {
+      emit_store_group(*group->second);
+    }
+  }
 }
 
 llvm::Value* BodyEmitter::vector(ValueId id) { return widen(builder_, values_[id], nest_.lanes); }
@@ -330,6 +373,27 @@ void BodyEmitter::emit_store(const Store& store) {
   } else {
     builder_.CreateMaskedStore(value, address.first, align, nest_.mask);
   }
+}
+
+RowAddresses BodyEmitter::rows_of(const Access& access, DType dtype) {
+  const auto size = static_cast<std::int64_t>(size_of(dtype));
+  return {address_of(access, dtype).first, vector_stride(access.at) * size, nest_.mask};
+}
+
+void BodyEmitter::emit_load_group(const RowGroup& group) {
+  const Value& first = body_.values[group.members.begin()->second];
+  llvm::Type* const element = kernel_.emission.memory_type(first.dtype);
+  const std::vector<llvm::Value*> columns =
+      emit_load_rows(builder_, element, nest_.lanes, rows_of(first.access, first.dtype), group.columns());
+  for (const auto& [distance, id] : group.members) values_[id] = columns[distance];
+}
+
+void BodyEmitter::emit_store_group(const RowGroup& group) {
+  const Store& first = body_.stores[group.members.begin()->second];
+  std::vector<llvm::Value*> columns(nest_.lanes, nullptr);
+  for (const auto& [distance, number] : group.members) columns[distance] = vector(body_.stores[number].value);
+  emit_store_rows(builder_, std::move(columns), rows_of(first.access, body_.values[first.value].dtype),
+                  group.columns());
 }
 
 }  // namespace tarn

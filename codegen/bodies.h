@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "codegen/emission.h"
+#include "codegen/row_groups.h"
 
 namespace tarn {
 
@@ -63,6 +64,10 @@ class BodyEmitter {
   llvm::Value* emit_draw(const Value& value, bool varying);
   llvm::Value* emit_load(const Access& access, DType dtype);
   void emit_store(const Store& store);
+  void find_groups();
+  void emit_load_group(const RowGroup& group);
+  void emit_store_group(const RowGroup& group);
+  RowAddresses rows_of(const Access& access, DType dtype);
   void update_sums(int level);
 
   struct Address;
@@ -79,6 +84,9 @@ class BodyEmitter {
   Nest& nest_;
   BodyAnalysis analysis_;
   std::vector<llvm::Value*> values_;
+  // Loads and stores of elements of a row; by load and by store, which group's it is, else nullptr.
+  std::vector<RowGroup> load_groups_, store_groups_;
+  std::map<std::uint32_t, const RowGroup*> group_of_load_, group_of_store_;
   // The distinct strides in the body, and by level (-1 first) the sum of strides * indices down to that level; nullptr
   // for 0.
   std::vector<std::vector<std::int64_t>> strides_;

@@ -13,28 +13,6 @@ namespace tarn {
 
 namespace {
 
-// Transposes a square of vectors in place: in each stage, squares of half the size change places across the diagonal
-// (Eklundh, "A fast computer method for matrix transposing", 1972).
-void transpose_registers(llvm::IRBuilder<>& b, std::vector<llvm::Value*>& rows) {
-  const int size = static_cast<int>(rows.size());
-  for (int half = size / 2; half > 0; half /= 2) {
-    std::vector<int> upper(rows.size()), lower(rows.size());
-    for (int lane = 0; lane < size; ++lane) {
-      const bool second = (lane & half) != 0;
-      upper[static_cast<std::size_t>(lane)] = second ? size + lane - half : lane;
-      lower[static_cast<std::size_t>(lane)] = second ? size + lane : lane + half;
-    }
-    for (int row = 0; row < size; ++row) {
-      if ((row & half) != 0) continue;
-      llvm::Value*& first = rows[static_cast<std::size_t>(row)];
-      llvm::Value*& second = rows[static_cast<std::size_t>(row + half)];
-      llvm::Value* const changed = b.CreateShuffleVector(first, second, upper);
-      second = b.CreateShuffleVector(first, second, lower);
-      first = changed;
-    }
-  }
-}
-
 llvm::Value* offset(llvm::IRBuilderBase& b, llvm::Value* base, llvm::Value* index, llvm::Value* bytes) {
   return b.CreateGEP(b.getInt8Ty(), base, b.CreateMul(index, bytes));
 }
@@ -67,6 +45,36 @@ std::optional<CopyAxes> axes_of_copy(const LoopKernel& kernel, std::int64_t max_
 
 }  // namespace
 
+// In each stage, squares of half the size change places across the diagonal (Eklundh, "A fast computer method for
+// matrix transposing", 1972). A row of a stage's result is made of the two rows of its input that differ in the stage's
+// bit.
+void transpose_registers(llvm::IRBuilderBase& builder, std::vector<llvm::Value*>& rows, std::size_t needed) {
+  const std::size_t size = rows.size();
+  std::vector<std::vector<bool>> wanted{std::vector<bool>(size, false)};  // by stage, the last one first
+  std::fill_n(wanted[0].begin(), needed, true);
+  for (std::size_t half = 1; 2 * half < size; half *= 2) {
+    std::vector<bool> before(size, false);
+    for (std::size_t row = 0; row < size; ++row) before[row] = wanted.back()[row] || wanted.back()[row ^ half];
+    wanted.push_back(std::move(before));
+  }
+  for (std::size_t half = size / 2; half > 0; half /= 2, wanted.pop_back()) {
+    std::vector<llvm::Value*> next(size, nullptr);
+    for (std::size_t row = 0; row < size; ++row) {
+      llvm::Value *first = rows[row & ~half], *second = rows[row | half];
+      if (!wanted.back()[row] || (first == nullptr && second == nullptr)) continue;
+      llvm::Value* const nothing = llvm::PoisonValue::get((first == nullptr ? second : first)->getType());
+      std::vector<int> lanes(size);
+      for (std::size_t lane = 0; lane < size; ++lane) {
+        const std::size_t source = (lane & half) != 0 ? size : 0;
+        lanes[lane] = static_cast<int>(source + ((lane & ~half) | (row & half)));
+      }
+      next[row] =
+          builder.CreateShuffleVector(first == nullptr ? nothing : first, second == nullptr ? nothing : second, lanes);
+    }
+    rows = std::move(next);
+  }
+}
+
 llvm::Function* transpose_function(const Emission& emission, std::size_t element_bytes) {
   const std::string name = fmt::format("transpose.{}", element_bytes);
   if (llvm::Function* const known = emission.module.getFunction(name)) return known;
@@ -93,7 +101,7 @@ llvm::Function* transpose_function(const Emission& emission, std::size_t element
     for (unsigned i = 0; i < size; ++i) {
       rows.push_back(b.CreateAlignedLoad(vector, offset(b, source, b.getInt64(i), from_stride), align));
     }
-    transpose_registers(b, rows);
+    transpose_registers(b, rows, rows.size());
     for (unsigned i = 0; i < size; ++i)
       b.CreateAlignedStore(rows[i], offset(b, target, b.getInt64(i), to_stride), align);
   };

@@ -13,6 +13,10 @@ inline constexpr std::int64_t kTransposeBlock = 8;
 // least kTransposeBlock.
 llvm::Function* transpose_function(const Emission& emission, std::size_t element_bytes);
 
+// Transposes a square of vectors, one a row, in place; nullptr stands for a row whose elements do not matter. Only the
+// first `needed` rows of the result are made.
+void transpose_registers(llvm::IRBuilderBase& builder, std::vector<llvm::Value*>& rows, std::size_t needed);
+
 // Whether the kernel only copies elements between two axes that are contiguous on one side each, enough of them to be
 // worth the function; then emits it.
 bool emit_transposing_copy(KernelFunction& function, const LoopKernel& kernel);

@@ -54,14 +54,21 @@ class Emitter {
   // What a body delivers, by demands on its expression.
   struct Delivery {
     UnitId unit;
+    Coordinates at;
     std::size_t value;
     std::size_t row = SIZE_MAX;
   };
+  using Deliveries = std::vector<Delivery>;
 
-  Delivery demand(Expression& expression, UnitId id) const {
+  void demand(Expression& expression, UnitId id, Deliveries& deliveries) const {
+    for (Coordinates& at : points_of(p_, p_.units[id])) {
+      deliveries.push_back(demand(expression, id, std::move(at)));
+    }
+  }
+
+  Delivery demand(Expression& expression, UnitId id, const Coordinates& at) const {
     const Unit& unit = p_.units[id];
-    const Coordinates at = own_point(p_.shape(unit.node));
-    Delivery delivery{id, 0};
+    Delivery delivery{id, at, 0};
     delivery.value = unit.fill ? expression.demand_constant(*unit.fill, p_.graph[unit.node].type.dtype)
                                : expression.demand({unit.node, false, at});
     if (unit.row_node != kNoNode) {
@@ -74,11 +81,16 @@ class Emitter {
 
   void define(Expression& expression, const std::vector<UnitId>& units) const {
     for (const UnitId id : units) {
-      if (p_.units[id].defines && !p_.units[id].fill) expression.define(p_.units[id].node);
+      const Unit& unit = p_.units[id];
+      if (unit.by_rows) {
+        expression.define_row(unit.node, p_.rows.along(unit.node));
+      } else if (unit.defines && !unit.fill) {
+        expression.define(unit.node);
+      }
     }
   }
 
-  Body body_of(const Expression& expression, const std::vector<Delivery>& deliveries, std::size_t axes) {
+  Body body_of(const Expression& expression, const Deliveries& deliveries, std::size_t axes) {
     Body body;
     for (const Term& term : expression.terms()) {
       Value value = term.value;
@@ -88,13 +100,12 @@ class Emitter {
     }
     for (const Delivery& delivery : deliveries) {
       const Unit& unit = p_.units[delivery.unit];
-      const Coordinates at = own_point(p_.shape(unit.node));
       for (const Destination& target : unit.targets) {
         if (!is_needed(target)) continue;
         Store store;
         store.value = as_stored(body, expression.term_of(delivery.value), p_.plan.buffers[target.buffer].dtype);
         store.access.buffer = target.buffer;
-        store.access.at = dot(target.strides, at, target.offset, axes);
+        store.access.at = dot(target.strides, delivery.at, target.offset, axes);
         if (delivery.row != SIZE_MAX) {
           store.access.row = expression.term_of(delivery.row);
           store.access.row_stride = unit.row_stride;
@@ -151,9 +162,8 @@ class Emitter {
     }
     Expression main(p_.leaves, p_.space(g.axes));
     define(main, g.main);
-    std::vector<Delivery> deliveries;
-    deliveries.reserve(g.main.size());
-    for (const UnitId id : g.main) deliveries.push_back(demand(main, id));
+    Deliveries deliveries;
+    for (const UnitId id : g.main) demand(main, id, deliveries);
     std::vector<std::size_t> summands;
     for (const UnitId id : g.reductions) {
       const NodeId operand = p_.graph[p_.units[id].node].inputs[0];
@@ -188,14 +198,14 @@ class Emitter {
       tail.give(p_.units[g.reductions[i]].node, std::move(value));
     }
     define(tail, g.tail);
-    std::vector<Delivery> deliveries;
+    Deliveries deliveries;
     for (const UnitId id : g.reductions) {
       const auto& targets = p_.units[id].targets;
       if (std::any_of(targets.begin(), targets.end(), [&](const Destination& t) { return is_needed(t); })) {
-        deliveries.push_back(demand(tail, id));
+        demand(tail, id, deliveries);
       }
     }
-    for (const UnitId id : g.tail) deliveries.push_back(demand(tail, id));
+    for (const UnitId id : g.tail) demand(tail, id, deliveries);
     tail.resolve();
     Body body = body_of(tail, deliveries, kept.size());
     for_each_linear(body, [&](Linear& linear) {
@@ -228,11 +238,11 @@ class Emitter {
     product.dtype = kernel.dtype;
     epilogue.give(unit.node, std::move(product));
     define(epilogue, g.tail);
-    std::vector<Delivery> deliveries;
+    Deliveries deliveries;
     const bool stored = std::any_of(unit.targets.begin(), unit.targets.end(),
                                     [&](const Destination& target) { return is_needed(target); });
-    if (stored) deliveries.push_back(demand(epilogue, *g.contraction));
-    for (const UnitId id : g.tail) deliveries.push_back(demand(epilogue, id));
+    if (stored) demand(epilogue, *g.contraction, deliveries);
+    for (const UnitId id : g.tail) demand(epilogue, id, deliveries);
     epilogue.resolve();
     kernel.epilogue = body_of(epilogue, deliveries, unit.axes.size());
     for_each_linear(kernel.epilogue, [&](Linear& linear) {

@@ -2,7 +2,10 @@
 #include "passes/expression.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
+
+#include "passes/short_rows.h"
 
 namespace tarn {
 namespace {
@@ -106,8 +109,11 @@ View view_of(NodeId node, const Leaves& leaves, std::int64_t max_batch) {
 }
 
 bool Expression::is_defined_at(const Point& point) const {
-  return !point.flat && defined_.contains(point.node) && is_own_point(point.at, leaves_.graph[point.node].type.shape) &&
-         axes_of(leaves_.graph[point.node].type.shape).size() == space_.axes.size();
+  const auto along = along_.find(point.node);
+  const Shape& shape = leaves_.graph[point.node].type.shape;
+  if (along != along_.end() && is_row_point(point.at, shape, along->second, space_.axes.size())) return !point.flat;
+  return !point.flat && defined_.contains(point.node) && is_own_point(point.at, shape) &&
+         axes_of(shape).size() == space_.axes.size();
 }
 
 std::uint32_t Expression::term_at(Point point) {
@@ -151,11 +157,12 @@ void Expression::resolve() {
     pending_.erase(pending_.begin());
     for (const Pending& pending : points) resolve(pending);
   }
-  // Operands have smaller ids than their users, so the order of ids is an order of computation.
+  // Operands have smaller ids than their users, so the order of ids is an order of computation. Within a chain, terms
+  // were made for the last element first.
   std::vector<std::uint32_t> order(terms_.size());
   std::iota(order.begin(), order.end(), 0U);
   std::sort(order.begin(), order.end(),
-            [&](std::uint32_t a, std::uint32_t b) { return std::pair(nodes_[a], a) < std::pair(nodes_[b], b); });
+            [&](std::uint32_t a, std::uint32_t b) { return std::pair(nodes_[a], b) < std::pair(nodes_[b], a); });
   position_.resize(terms_.size());
   std::vector<Term> sorted;
   for (const std::uint32_t term : order) {
@@ -185,6 +192,9 @@ void Expression::resolve(const Pending& pending) {
     return;
   }
   if (leaves_.contains(point.node) && !defined) return resolve_load(pending);
+  if (defined && along_.contains(point.node) && info(node.op).op_class == OpClass::reduction) {
+    return resolve_chain(pending, node);
+  }
   const bool free_source = info(node.op).op_class == OpClass::source && node.op != Op::iota &&
                            node.op != Op::random_uniform && node.op != Op::random_normal;
   if (point.flat && !free_source) {
@@ -231,6 +241,64 @@ void Expression::resolve(const Pending& pending) {
   value.kind = Value::Kind::operation;
   value.op = node.op;
   value.operands = std::move(operands);
+}
+
+// ((x0 + x1) + x2) + …; for argmax, the index of the best so far goes along with it, from index 0 of nothing.
+void Expression::resolve_chain(const Pending& pending, const Node& node) {
+  const NodeId id = pending.point.node, input = node.inputs[0];
+  const Shape& shape = leaves_.graph[input].type.shape;
+  const auto& axes = node.attributes.integers(Key::axes);
+  const std::size_t count = space_.axes.size();
+  std::vector<bool> along(shape.size(), false);
+  for (const std::int64_t axis : axes) along[static_cast<std::size_t>(axis)] = true;
+  std::vector<ValueId> elements;
+  for (Coordinates& at : row_points(shape, along)) {
+    const Coordinates own = with_reduced_axes(pending.point.at, axes, shape.size(), count);
+    for (std::size_t i = 0; i < at.size(); ++i) at[i] = along[i] ? at[i] : own[i];
+    elements.push_back(term_at({input, false, std::move(at)}));
+  }
+  const auto add = [&](Value::Kind kind, DType dtype) {
+    const auto term = static_cast<std::uint32_t>(terms_.size());
+    terms_.emplace_back().value.kind = kind;
+    terms_.back().value.dtype = dtype;
+    nodes_.push_back(id);
+    return term;
+  };
+  const auto set = [&](std::uint32_t term, Op op, std::vector<ValueId> operands) {
+    terms_[term].value.op = op;
+    terms_[term].value.operands = std::move(operands);
+  };
+  const DType dtype = leaves_.graph[input].type.dtype;
+  using Kind = Value::Kind;
+  std::uint32_t result = pending.term;
+  terms_[result].value.kind = Kind::operation;
+  if (node.op != Op::argmax && node.op != Op::argmin) {
+    const Op op = node.op == Op::reduce_sum    ? Op::add
+                  : node.op == Op::reduce_prod ? Op::mul
+                  : node.op == Op::reduce_max  ? Op::maximum
+                                               : Op::minimum;
+    for (std::size_t i = elements.size() - 1; i > 0; --i) {
+      const std::uint32_t before = i == 1 ? elements[0] : add(Kind::operation, dtype);
+      set(result, op, {before, elements[i]});
+      result = before;
+    }
+    return;
+  }
+  const bool largest = node.op == Op::argmax;
+  std::uint32_t best = kNoValue;
+  for (std::size_t i = elements.size(); i-- > 0;) {
+    const std::uint32_t better = add(Kind::operation, DType::boolean), number = add(Kind::constant, DType::i32);
+    terms_[number].value.number = static_cast<double>(i);
+    const bool first = i == 0;
+    const std::uint32_t best_before = add(first ? Kind::constant : Kind::operation, dtype);
+    const std::uint32_t index_before = add(first ? Kind::constant : Kind::operation, DType::i32);
+    if (first) terms_[best_before].value.number = (largest ? -1 : 1) * std::numeric_limits<double>::infinity();
+    set(better, Op::less, largest ? std::vector{best_before, elements[i]} : std::vector{elements[i], best_before});
+    set(result, Op::where, {better, number, index_before});
+    if (best != kNoValue) set(best, Op::where, {better, elements[i], best_before});
+    best = best_before;
+    result = index_before;
+  }
 }
 
 void Expression::resolve_random(const Pending& pending, const Node& node) {

@@ -61,6 +61,12 @@ class Expression {
 
   // The materialized node is computed here: at its own point it is resolved, not loaded.
   void define(NodeId node) { defined_[node] = std::nullopt; }
+  // The same for a node whose rows are computed here, as short_rows.h says: it is resolved at every element of the own
+  // point's row; a reduction along the row is a chain over its elements.
+  void define_row(NodeId node, const std::vector<bool>& along) {
+    define(node);
+    along_[node] = along;
+  }
   // At its own point, the node has this value (the product of a contraction, the result of a reduction).
   void give(NodeId node, Value value) { defined_[node] = std::move(value); }
   // With more terms than this, nodes are cut off and listed in missing().
@@ -87,12 +93,14 @@ class Expression {
   bool is_defined_at(const Point& point) const;
   void resolve(const Pending& pending);
   void resolve_load(const Pending& pending);
+  void resolve_chain(const Pending& pending, const Node& node);
   void resolve_gather(const Pending& pending, const Node& node);
   void resolve_random(const Pending& pending, const Node& node);
 
   const Leaves& leaves_;
   IterationSpace space_;
   std::map<NodeId, std::optional<Value>> defined_;
+  std::map<NodeId, std::vector<bool>> along_;  // of nodes defined by rows
   std::size_t limit_ = SIZE_MAX;
   std::map<NodeId, std::vector<Pending>, std::greater<>> pending_;
   std::vector<Term> terms_;

@@ -133,7 +133,7 @@ class Grouper {
     if (g.is_guard || first.kind == Unit::Kind::contraction) return Section::none;
     std::size_t terms = g.terms;
     for (const UnitId id : set) {
-      if (!is_simple(id)) return Section::none;
+      if (!is_simple(id) || (g.contraction && p_.units[id].by_rows)) return Section::none;
       terms += p_.units[id].terms;
     }
     for (const UnitId id : g.units()) {

@@ -77,6 +77,7 @@ class Chooser {
     continues_.assign(graph_.size(), false);
     owner_.assign(graph_.size(), kNoNode);
     forced_.assign(graph_.size(), false);
+    is_of_batch_.assign(graph_.size(), false);
     for (NodeId id = 0; id < graph_.size(); ++id) {
       const Node& node = graph_[id];
       const OpClass op_class = info(node.op).op_class;
@@ -87,8 +88,10 @@ class Chooser {
       const bool computes =
           op_class == OpClass::elementwise || node.op == Op::random_uniform || node.op == Op::random_normal;
       cost_[id] = computes ? cost_of(node.op) : 0;
+      is_of_batch_[id] = node.op == Op::batch_size || node.op == Op::constant || op_class == OpClass::elementwise;
       for (const NodeId input : node.inputs) {
         cost_[id] = std::min(cost_[id] + cost_[input], 1000);
+        is_of_batch_[id] = is_of_batch_[id] && is_of_batch_[input];
         const OpClass input_class = info(graph_[input].op).op_class;
         const bool heavy = input_class == OpClass::contraction || input_class == OpClass::reduction;
         if (op_class == OpClass::elementwise && uses_[input] == 1 && (heavy || continues_[input])) {
@@ -115,7 +118,8 @@ class Chooser {
         for (const NodeId input : node.inputs) forced_[origin(input)] = true;
       } else if (node.op == Op::gather) {
         forced_[origin(node.inputs[0])] = true;
-      } else if (node.op == Op::broadcast && repeats(node) && cost_[node.inputs[0]] > 0) {
+      } else if (node.op == Op::broadcast && repeats(node) && cost_[node.inputs[0]] > 0 &&
+                 !is_of_batch_[node.inputs[0]]) {
         forced_[origin(node.inputs[0])] = true;
       }
     }
@@ -178,6 +182,8 @@ class Chooser {
   std::vector<std::uint32_t> uses_;
   std::vector<int> cost_;
   std::vector<bool> continues_, forced_;
+  // Depends on nothing but N: a kernel computes it before its loops.
+  std::vector<bool> is_of_batch_;
   // The one materialized node whose kernel uses a node; kMany.
   std::vector<NodeId> owner_;
 };

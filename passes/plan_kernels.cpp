@@ -151,6 +151,35 @@ class ContractionRewriter {
   Builder builder_;
 };
 
+// The graph with sums over whole arrays of short rows taken along the rows first, so that the kernel that computes the
+// rows adds them up as well.
+Graph with_rows_summed_first(const Graph& graph, const ShortRows& rows) {
+  Graph result(graph.locations());
+  Builder builder(result);
+  std::vector<NodeId> map(graph.size(), kNoNode);
+  const std::vector<bool> reachable = graph.reachable();
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    if (!reachable[id]) continue;
+    Node node = graph[id];
+    for (NodeId& input : node.inputs) input = map[input];
+    const Axes first = rows.inner_axes(id);
+    if (first.empty()) {
+      map[id] = result.add(std::move(node));
+      continue;
+    }
+    builder.set_location(node.location);
+    Axes second;
+    for (const std::int64_t axis : node.attributes.integers(Key::axes)) {
+      if (std::find(first.begin(), first.end(), axis) != first.end()) continue;
+      second.push_back(axis -
+                       std::count_if(first.begin(), first.end(), [&](std::int64_t gone) { return gone < axis; }));
+    }
+    map[id] = builder.sum(builder.sum(node.inputs[0], first), second);
+  }
+  for (const GraphResult& r : graph.results()) result.add_result(r.kind, r.name, map[r.node]);
+  return result;
+}
+
 // Buffers that no kernel and no result names are left out.
 void drop_unused_buffers(KernelPlan& plan) {
   std::vector<BufferId> renamed(plan.buffers.size(), kNone);
@@ -184,7 +213,8 @@ void drop_unused_buffers(KernelPlan& plan) {
   plan.buffers = std::move(buffers);
 }
 
-KernelPlan plan_prepared(const Graph& graph, const Program& program, const PlanOptions& options) {
+KernelPlan plan_prepared(const Graph& unprepared, const Program& program, const PlanOptions& options) {
+  const Graph graph = with_rows_summed_first(unprepared, ShortRows(unprepared, options));
   Planning planning(graph, program, options);
   make_units(planning);
   group_units(planning, make_schedule(planning));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "passes/materialize.h"
+#include "passes/short_rows.h"
 
 namespace tarn {
 
@@ -39,7 +40,8 @@ struct Destination {
   bool in_state = false;   // state or accumulators
 };
 
-// A read of a place; by its own point means: the unit's point reads the same element of a node with the same axes.
+// A read of a place; by its own point means: the unit's point reads the same element of a node with the same axes, or
+// elements of the same row of a node that is computed by rows.
 struct Read {
   PlaceId place = 0;
   bool own_point = false;
@@ -66,6 +68,8 @@ struct Unit {
   bool defines = true;
   PlaceId copy_of = kNone;     // copies the element of this place, whatever the node is
   std::optional<double> fill;  // stores this number instead
+  // Its points are rows: it computes all elements of a row of the node (passes/short_rows.h).
+  bool by_rows = false;
   // scatter_add: stores add up, at the row that the node says.
   NodeId row_node = kNoNode;
   std::size_t row_axis = 0;
@@ -106,6 +110,7 @@ struct Planning {
   const PlanOptions& options;
   std::int64_t max_batch;
   Leaves leaves;
+  ShortRows rows;
 
   std::vector<PlaceId> place_of;  // by node; kNone
   std::vector<Place> places;
@@ -124,6 +129,9 @@ struct Planning {
   BufferId add_arena_buffer(NodeId node, std::string name);
   IterationSpace space(std::vector<Extent> axes) const { return {std::move(axes), max_batch}; }
 };
+
+// The points of a unit's node that a point of the unit computes.
+std::vector<Coordinates> points_of(const Planning& planning, const Unit& unit);
 
 // The element of a place that a leaf point is.
 Linear linear_at(const Place& place, const Point& leaf, std::size_t axes);

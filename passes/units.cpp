@@ -93,6 +93,7 @@ class UnitMaker {
     if (is_assembled(node.op)) return assemble(id, place);
     Unit unit = loop(id);
     unit.targets.push_back(target_of(place));
+    if (p_.rows.contains(id) && add_by_rows(unit)) return;
     if (node.op == Op::contract) unit.kind = Unit::Kind::contraction;
     if (info(node.op).op_class == OpClass::reduction && !reduces_nothing(graph_, id)) {
       unit.kind = Unit::Kind::reduction;
@@ -106,6 +107,33 @@ class UnitMaker {
       }
     }
     add(std::move(unit));
+  }
+
+  // The unit with rows for points, where all that it reads can be addressed so; else nothing is added.
+  bool add_by_rows(Unit unit) {
+    const bool reduces = info(graph_[unit.node].op).op_class == OpClass::reduction;
+    const NodeId whole = reduces ? graph_[unit.node].inputs[0] : unit.node;
+    unit.by_rows = true;
+    unit.axes = axes_across(p_.shape(whole), p_.rows.along(unit.node));
+    unit.reduced.assign(unit.axes.size(), false);
+    constexpr std::size_t kMostTerms = 400;
+    const Expression expression = expression_of(unit);
+    if (!expression.missing().empty() || expression.terms().size() > kMostTerms) return false;
+    add(std::move(unit));
+    return true;
+  }
+
+  // What a loop unit computes.
+  Expression expression_of(const Unit& unit) const {
+    Expression expression(p_.leaves, p_.space(unit.axes));
+    if (unit.by_rows) {
+      expression.define_row(unit.node, p_.rows.along(unit.node));
+    } else if (unit.defines) {
+      expression.define(unit.node);
+    }
+    for (Coordinates& at : points_of(p_, unit)) expression.demand({unit.node, false, std::move(at)});
+    expression.resolve();
+    return expression;
   }
 
   // Stores of the operand into a part of the place.
@@ -197,6 +225,7 @@ class UnitMaker {
       }
       return;
     }
+    if (unit.by_rows) return find_reads(unit, expression_of(unit));
     Expression expression(p_.leaves, p_.space(unit.axes));
     const NodeId value = unit.kind == Unit::Kind::reduction ? graph_[unit.node].inputs[0] : unit.node;
     if (unit.kind == Unit::Kind::loop && unit.defines) expression.define(unit.node);
@@ -208,6 +237,10 @@ class UnitMaker {
       expression.demand({unit.row_node, false, Coordinates(first, first + rank)});
     }
     expression.resolve();
+    find_reads(unit, expression);
+  }
+
+  void find_reads(Unit& unit, const Expression& expression) {
     TARN_CHECK(expression.missing().empty(), "a kernel reads what is not in memory");
     unit.terms = expression.terms().size();
     for (const Term& term : expression.terms()) {
@@ -217,11 +250,18 @@ class UnitMaker {
       const PlaceId place = p_.place(term.leaf.node);
       const Shape& shape = p_.shape(term.leaf.node);
       if (term.leaf.flat) p_.places[place].read_flat = true;
-      const bool own = !term.leaf.flat && term.value.access.row == kNoValue &&
-                       axes_of(shape).size() == unit.axes.size() && is_own_point(term.leaf.at, shape);
+      const bool element = !term.leaf.flat && term.value.access.row == kNoValue;
+      const bool own = element && ((axes_of(shape).size() == unit.axes.size() && is_own_point(term.leaf.at, shape)) ||
+                                   is_in_own_row(unit, term.leaf));
       add_read(unit, {place, own});
     }
     std::sort(unit.reads.begin(), unit.reads.end());
+  }
+
+  // An element of a row that is computed by rows, at the point of the unit that is this row.
+  bool is_in_own_row(const Unit& unit, const Point& leaf) const {
+    return p_.rows.contains(leaf.node) && info(graph_[leaf.node].op).op_class == OpClass::elementwise &&
+           is_row_point(leaf.at, p_.shape(leaf.node), p_.rows.along(leaf.node), unit.axes.size());
   }
 
   // What nobody reads but a concat is stored into the whole at once. (With other readers, a kernel could come to write
@@ -367,6 +407,7 @@ Planning::Planning(const Graph& graph, const Program& program, const PlanOptions
       options(options),
       max_batch(std::max<std::int64_t>(1, program.settings.batch)),
       leaves(choose_leaves(graph, options, max_batch)),
+      rows(graph, options),
       place_of(graph.size(), kNone) {
   plan.max_batch = max_batch;
 }
@@ -421,6 +462,13 @@ Linear linear_at(const Place& place, const Point& leaf, std::size_t axes) {
     return result;
   }
   return dot(place.strides, leaf.at, place.offset, axes);
+}
+
+std::vector<Coordinates> points_of(const Planning& planning, const Unit& unit) {
+  const Shape& shape = planning.shape(unit.node);
+  const bool whole_row = unit.by_rows && info(planning.graph[unit.node].op).op_class == OpClass::elementwise;
+  if (whole_row) return row_points(shape, planning.rows.along(unit.node));
+  return {own_point(shape)};
 }
 
 void make_units(Planning& planning) { UnitMaker(planning).make(); }

@@ -17,27 +17,6 @@ namespace {
 // rounding.
 constexpr double kTolerance = 1e-12, kSingleTolerance = 1e-4;
 
-// Functions of a program have outputs or stores; this gives a plan with both what it takes to run as one that stores.
-void move_outputs_to_arena(KernelPlan& plan, std::int64_t max_batch) {
-  std::vector<std::uint64_t> sizes;
-  for (const Buffer& buffer : plan.buffers) {
-    if (buffer.space != Space::output) continue;
-    sizes.resize(std::max<std::size_t>(sizes.size(), buffer.index + 1));
-    const auto elements = static_cast<std::uint64_t>(element_count(with_batch(buffer.shape, max_batch)));
-    sizes[buffer.index] = std::max(sizes[buffer.index], buffer.offset + elements * size_of(buffer.dtype));
-  }
-  std::vector<std::uint64_t> starts;
-  for (const std::uint64_t size : sizes) {
-    starts.push_back(plan.arena_bytes);
-    plan.arena_bytes += (size + 63) / 64 * 64;
-  }
-  for (Buffer& buffer : plan.buffers) {
-    if (buffer.space != Space::output) continue;
-    buffer.space = Space::arena;
-    buffer.offset += starts[buffer.index];
-  }
-}
-
 void expect_near(const HostTensor& actual, const HostTensor& expected, const std::string& what,
                  double tolerance = kTolerance) {
   ASSERT_EQ(actual.shape, expected.shape) << what;

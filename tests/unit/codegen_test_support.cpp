@@ -280,6 +280,26 @@ NativeRun NativePlan::run(const EvaluationContext& context, std::int64_t batch, 
   return run;
 }
 
+void move_outputs_to_arena(KernelPlan& plan, std::int64_t max_batch) {
+  std::vector<std::uint64_t> sizes;
+  for (const Buffer& buffer : plan.buffers) {
+    if (buffer.space != Space::output) continue;
+    sizes.resize(std::max<std::size_t>(sizes.size(), buffer.index + 1));
+    const auto elements = static_cast<std::uint64_t>(element_count(with_batch(buffer.shape, max_batch)));
+    sizes[buffer.index] = std::max(sizes[buffer.index], buffer.offset + elements * size_of(buffer.dtype));
+  }
+  std::vector<std::uint64_t> starts;
+  for (const std::uint64_t size : sizes) {
+    starts.push_back(plan.arena_bytes);
+    plan.arena_bytes += (size + 63) / 64 * 64;
+  }
+  for (Buffer& buffer : plan.buffers) {
+    if (buffer.space != Space::output) continue;
+    buffer.space = Space::arena;
+    buffer.offset += starts[buffer.index];
+  }
+}
+
 const std::vector<std::string>& cpus() {
   static const std::vector<std::string> list = [] {
     std::vector<std::string> names = {"native", "x86-64"};

@@ -63,6 +63,9 @@ class NativePlan {
 NativeRun run_native(const HandPlan& hand, const CodegenOptions& options, std::int64_t batch,
                      const std::string& function = "adapt");
 
+// Functions of a program have outputs or stores; this gives a plan with both what it takes to run as one that stores.
+void move_outputs_to_arena(KernelPlan& plan, std::int64_t max_batch);
+
 // "native", x86-64 and, where this machine has it, x86-64-v3: vectors of 16, 32 and, with AVX-512, 64 bytes.
 const std::vector<std::string>& cpus();
 CodegenOptions options_for(const std::string& cpu);
