@@ -136,6 +136,34 @@ TEST(ShortRows, CompiledGiveWhatTheGraphGives) {
   }
 }
 
+// Rows lie behind each other: what does not exist of a group of rows is not written.
+TEST(ShortRows, NothingIsWrittenBehindTheLastRow) {
+  constexpr std::int64_t kRows = 5;
+  for (std::int64_t columns = 2; columns <= ShortRows::kLongestRow; ++columns) {
+    Case c(DType::f32, 1);
+    Builder& b = c.b;
+    for (const char* name : {"v", "w", "z"}) {
+      TensorInfo info;
+      info.name = name;
+      info.type = {DType::f32, false, {kRows, columns}};
+      c.program.tensors.push_back(info);
+      c.context.tensors[name] = {{kRows, columns}, std::vector<double>(static_cast<std::size_t>(kRows * columns), 0.5)};
+    }
+    const NodeId v = b.source(Op::tensor, c.program.tensors[0].type, {{Key::name, std::string("v")}});
+    c.graph.add_result(ResultKind::store, "w", b.div(v, b.broadcast(b.sum(v, {1}), {kRows, columns}, {0})));
+    HandPlan hand(kMaxBatch);
+    hand.plan = c.plan(target_of(options_for("native"))->vector_bytes);
+    hand.program = c.program;
+    hand.context = c.context;
+    const NativeRun run = run_native(hand, options_for("native"), 1);
+    ASSERT_EQ(run.outcome, Outcome::done);
+    EXPECT_EQ(run.tensors.at("z").data, c.context.tensors["z"].data) << columns << " columns";
+    for (const double element : run.tensors.at("w").data) {
+      EXPECT_NEAR(element, 1 / static_cast<double>(columns), 1e-7) << columns << " columns";
+    }
+  }
+}
+
 // A product that is added to normalized rows has the sum in its epilogue.
 TEST(ShortRows, LeaveToProductsWhatBelongsIntoTheirEpilogues) {
   Case c(DType::f64, 3);
