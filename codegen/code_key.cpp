@@ -80,8 +80,8 @@ class KeyWriter {
     put_all(axis, from_batch);
   }
   void put(const LoopKernel& kernel) {
-    const auto& [axes, reduced, vector_axis, body, reductions, tail, split] = kernel;
-    put_all(axes, reduced, vector_axis, body, reductions, tail, split);
+    const auto& [axes, reduced, vector_axis, body, reductions, tail, copies_samples, split] = kernel;
+    put_all(axes, reduced, vector_axis, body, reductions, tail, copies_samples, split);
   }
   void put(const ContractionKernel& kernel) {
     const auto& [batch, rows, columns, inner, dtype, a, b, form, often_few_rows, epilogue, split] = kernel;

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
+
 #include "codegen/contraction_schedule.h"
 #include "codegen/loops.h"
 #include "codegen/reductions.h"
@@ -181,7 +184,6 @@ void emit_stream(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* functi
 void emit_dot(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function, const DotShape& shape) {
   llvm::Type* const vector = with_lanes(e.value_type(shape.dtype), shape.lanes);
   const llvm::Align align(size_of(shape.dtype));
-  const auto size = static_cast<std::int64_t>(size_of(shape.dtype));
   llvm::Value *const count = function->getArg(4), *const vector_bytes = b.getInt64(shape.lanes * size_of(shape.dtype));
   const std::vector<llvm::Value*> a_offsets = row_offsets(b, function->getArg(1), shape.rows);
   const std::vector<llvm::Value*> b_offsets = row_offsets(b, function->getArg(3), shape.columns);
@@ -209,13 +211,19 @@ void emit_dot(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function,
   const Carried zeros(shape.rows * shape.columns, llvm::Constant::getNullValue(vector));
   const Carried sums = loop_over_inner(b, count, a, second, zeros, shape.lanes, step);
   const ReductionEmitter sum(e, b, {Op::reduce_sum, 0, shape.dtype}, shape.dtype);
-  for (unsigned row = 0; row < shape.rows; ++row) {
-    llvm::Value* const c_row = row == 0
-                                   ? function->getArg(5)
-                                   : offset(b, function->getArg(5), b.CreateMul(function->getArg(6), b.getInt64(row)));
-    for (unsigned j = 0; j < shape.columns; ++j) {
-      llvm::Value* const whole = sum.across_lanes({sums[row * shape.columns + j]})[0];
-      b.CreateAlignedStore(whole, byte_address(b, c_row, j * size), align);
+  // As many sums at a time as a vector has lanes.
+  for (std::size_t first = 0; first < sums.size(); first += shape.lanes) {
+    const std::size_t end = std::min<std::size_t>(first + shape.lanes, sums.size());
+    const auto at = [&](std::size_t i) { return sums.begin() + static_cast<std::ptrdiff_t>(i); };
+    llvm::Value* const wholes = sum.across_lanes_of_each({at(first), at(end)});
+    for (std::size_t i = first, next = 0; i < end; i = next) {
+      const std::size_t row = i / shape.columns, column = i % shape.columns;
+      next = std::min(end, (row + 1) * shape.columns);
+      std::vector<int> own(next - i);
+      std::iota(own.begin(), own.end(), static_cast<int>(i - first));
+      llvm::Value* const c_row = offset(b, function->getArg(5), b.CreateMul(function->getArg(6), b.getInt64(row)));
+      b.CreateAlignedStore(b.CreateShuffleVector(wholes, own),
+                           byte_address(b, c_row, static_cast<std::int64_t>(column * size_of(shape.dtype))), align);
     }
   }
   b.CreateRetVoid();

@@ -92,4 +92,47 @@ void emit_gather(Emission& emission, llvm::IRBuilder<>& builder, const std::stri
                                                         builder.getInt64(words ? row_bytes / 4 : row_bytes)});
 }
 
+void emit_sample_copy(KernelFunction& function, const LoopKernel& kernel) {
+  llvm::IRBuilder<>& b = function.builder;
+  const Access &load = kernel.body.values.front().access, &store = kernel.body.stores.front().access;
+  const DType dtype = kernel.body.values.front().dtype;
+  llvm::Type* const element = function.emission.memory_type(dtype);
+  const auto size = static_cast<std::int64_t>(size_of(dtype));
+  const llvm::Align align(size_of(dtype));
+  llvm::Value* const order = b.CreateIntToPtr(function.frame_slot(kFrameOrder), function.emission.pointer());
+  llvm::Value *const source = function.address(load, size), *const target = function.address(store, size);
+  llvm::Value* const has_order = b.CreateIsNotNull(order);
+  const auto range = [&](std::uint32_t axis) {
+    const Range whole = range_of(function, kernel.axes[axis]);
+    if (!kernel.split || kernel.split->axis != axis) return whole;
+    return function.share_of(whole, axis == kernel.vector_axis ? kSplitVectors : 1);
+  };
+  const Range samples = range(0), units = range(1);
+  emit_loop(b, samples, 1, {}, [&](llvm::Value* sample, const Carried&) {
+    const Carried row = emit_if(b, has_order, {sample}, [&](const Carried&) {
+      llvm::Value* const number = b.CreateGEP(b.getInt32Ty(), order, sample);
+      return Carried{b.CreateZExt(b.CreateAlignedLoad(b.getInt32Ty(), number, llvm::Align(4)), b.getInt64Ty())};
+    });
+    const auto move = [&](llvm::Value* base, llvm::Value* index, std::int64_t stride) {
+      return element_address(b, b.getInt8Ty(), base, multiply_add(b, index, stride * size, nullptr));
+    };
+    llvm::Value *const from = move(source, row[0], load.at.strides[0]), *const to =
+                                                                            move(target, sample, store.at.strides[0]);
+    const auto copy = [&](llvm::Value* unit) {
+      llvm::Value* const value = b.CreateAlignedLoad(element, move(from, unit, load.at.strides[1]), align);
+      b.CreateAlignedStore(value, move(to, unit, store.at.strides[1]), align);
+    };
+    constexpr std::int64_t kStraightUnits = 8;
+    if (units.count > 0 && units.count <= kStraightUnits) {
+      for (std::int64_t unit = 0; unit < units.count; ++unit) copy(function.integer(unit));
+    } else {
+      emit_loop(b, units, 1, {}, [&](llvm::Value* unit, const Carried&) {
+        copy(unit);
+        return Carried{};
+      });
+    }
+    return Carried{};
+  });
+}
+
 }  // namespace tarn

@@ -17,4 +17,7 @@ struct GatheredRows {
 void emit_gather(Emission& emission, llvm::IRBuilder<>& builder, const std::string& name, std::uint64_t row_bytes,
                  const GatheredRows& rows, llvm::Value* count, llvm::Value* control);
 
+// The whole body of a kernel that copies samples.
+void emit_sample_copy(KernelFunction& function, const LoopKernel& kernel);
+
 }  // namespace tarn

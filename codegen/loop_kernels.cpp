@@ -9,8 +9,10 @@
 
 #include "codegen/bodies.h"
 #include "codegen/contraction_schedule.h"
+#include "codegen/gather.h"
 #include "codegen/loops.h"
 #include "codegen/reductions.h"
+#include "codegen/scalar_emitters.h"
 #include "codegen/transpose.h"
 #include "passes/access.h"
 
@@ -23,6 +25,13 @@ namespace {
 constexpr std::int64_t kAccumulators = 4;
 constexpr std::int64_t kMinimumSteps = 16;
 constexpr std::size_t kMaximumBody = 8;
+// Sums of at most this many steps with a small body need no loop.
+constexpr std::int64_t kStraightSteps = 8;
+
+bool has_long_chains(const Body& body) {
+  return std::any_of(body.values.begin(), body.values.end(),
+                     [](const Value& value) { return value.kind == Value::Kind::operation && is_long(value.op); });
+}
 
 class LoopKernelEmitter {
  public:
@@ -125,6 +134,14 @@ void LoopKernelEmitter::choose_lanes() {
     lanes = std::min(lanes, std::bit_ceil(static_cast<unsigned>(std::min<std::int64_t>(extent.constant, lanes))));
   } else if (!extent.times_batch && lanes > 1) {
     lanes = fitting_lanes(extent.constant, lanes, target);
+  }
+  // A processor holds too few instructions to overlap one long chain with the next: two vectors go side by side, where
+  // there are registers for both.
+  constexpr std::int64_t kManyRegisters = 32;
+  if (!vector_reduced_ && target.vector_registers >= kManyRegisters &&
+      largest(extent, function_.emission.plan.max_batch) >= 2 * std::int64_t{lanes} &&
+      (has_long_chains(kernel_.body) || has_long_chains(kernel_.tail))) {
+    lanes *= 2;
   }
   const bool allowed = allows_lanes(kernel_.body, body, nest_.vector_axis) &&
                        (vector_reduced_ || allows_lanes(kernel_.tail, tail, nest_.vector_axis));
@@ -280,6 +297,15 @@ Carried LoopKernelEmitter::emit_reduced(std::size_t level, Carried carried) {
   const std::size_t axis = order_[level];
   const Range range = range_of(function_, kernel_.axes[axis]);
   if (level + 1 == order_.size() && accumulators_ > 1) return emit_split_loop(level, range, std::move(carried));
+  if (level + 1 == order_.size() && range.count > 0 && range.count <= kStraightSteps && !is_vector(axis) &&
+      nest_.lanes > 1 && kernel_.body.values.size() <= kMaximumBody && !has_long_chains(kernel_.body)) {
+    for (std::int64_t step = 0; step < range.count; ++step) {
+      set_index(axis, function_.integer(step), nullptr);
+      body_->emit_level(static_cast<int>(level));
+      carried = emit_reduced(level + 1, std::move(carried));
+    }
+    return carried;
+  }
   return emit_vector_loop(function_.emission, builder_, range, is_vector(axis) ? nest_.lanes : 1, std::move(carried),
                           [&](llvm::Value* index, llvm::Value* mask, const Carried& values) {
                             set_index(axis, index, mask);
@@ -391,6 +417,7 @@ std::vector<llvm::Value*> LoopKernelEmitter::reduced_values(const Carried& carri
 }  // namespace
 
 void emit_loop_kernel(KernelFunction& function, const LoopKernel& kernel) {
+  if (kernel.copies_samples) return emit_sample_copy(function, kernel);
   if (!emit_transposing_copy(function, kernel)) LoopKernelEmitter(function, kernel).emit();
 }
 

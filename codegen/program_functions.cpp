@@ -109,6 +109,7 @@ class ProgramFunctionEmitter {
   void set_next_rows(llvm::Value* position);
   llvm::Value* space_base(const Buffer& buffer);
   std::vector<bool> used(Space space, std::size_t count) const;
+  std::vector<bool> copied_inputs() const;
   void return_when(llvm::Value* condition, Outcome outcome);
 
   const Program& program_;
@@ -404,6 +405,17 @@ std::vector<bool> ProgramFunctionEmitter::used(Space space, std::size_t count) c
   return used;
 }
 
+// Inputs whose samples a kernel copies from where they are.
+std::vector<bool> ProgramFunctionEmitter::copied_inputs() const {
+  std::vector<bool> copied(program_.inputs.size());
+  for (const Kernel& kernel : emission_.plan.kernels) {
+    const auto* const loop = std::get_if<LoopKernel>(&kernel.body);
+    if (loop == nullptr || !loop->copies_samples) continue;
+    copied[emission_.plan.buffers[loop->body.values.front().access.buffer].index] = true;
+  }
+  return copied;
+}
+
 // With an order, rows are gathered into the workspace; without, the arrays are read where they are.
 void ProgramFunctionEmitter::emit_inputs(llvm::Value* position, llvm::Value* count, llvm::Value* control) {
   const std::vector<bool> used_inputs = used(Space::input, program_.inputs.size());
@@ -422,11 +434,15 @@ void ProgramFunctionEmitter::emit_inputs(llvm::Value* position, llvm::Value* cou
     });
   };
   in_place();
+  set_frame(kFrameOrder, llvm::ConstantPointerNull::get(b_.getPtrTy()));
   if (name_ == "predict") return;
   llvm::Value* const order = argument("order");
+  const std::vector<bool> copied = copied_inputs();
   emit_if(b_, b_.CreateIsNotNull(order), {}, [&](const Carried&) {
     llvm::Value* const order_rows = b_.CreateGEP(b_.getInt32Ty(), order, position);
+    set_frame(kFrameOrder, order_rows);
     each([&](std::size_t i, llvm::Value* array, std::uint64_t bytes) {
+      if (copied[i]) return set_frame(static_cast<std::uint32_t>(kFramePointers + i), array);
       llvm::Value* const target = byte_address(b_, workspace_, static_cast<std::int64_t>(layout_.gathered[i]));
       emit_gather(emission_, b_, name_ + ".gather " + program_.inputs[i].name, bytes, {order_rows, target, array},
                   count, control);

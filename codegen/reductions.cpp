@@ -101,4 +101,41 @@ Carried ReductionEmitter::across_lanes(Carried accumulator) const {
   return accumulator;
 }
 
+// In each round two vectors become one: the halves of what each holds of an accumulator are added up, and the sums
+// stand behind each other.
+llvm::Value* ReductionEmitter::across_lanes_of_each(std::vector<llvm::Value*> accumulators) const {
+  const std::size_t count = accumulators.size();
+  std::size_t lanes = lanes_of(accumulators[0]);
+  if (lanes == 1) {
+    llvm::Value* all = llvm::PoisonValue::get(with_lanes(accumulators[0]->getType(), static_cast<unsigned>(count)));
+    for (std::size_t i = 0; i < count; ++i) all = builder_.CreateInsertElement(all, accumulators[i], i);
+    return all;
+  }
+  // Every vector holds `each` accumulators one behind the other, with `left` lanes of each.
+  std::size_t each = 1;
+  for (std::size_t left = lanes; left > 1; left /= 2) {
+    std::vector<llvm::Value*> next;
+    const bool pairs = accumulators.size() > 1;
+    for (std::size_t i = 0; i < accumulators.size(); i += pairs ? 2 : 1) {
+      llvm::Value* const a = accumulators[i];
+      llvm::Value* const b = i + 1 < accumulators.size() ? accumulators[i + 1] : a;
+      std::vector<int> lower, upper;
+      for (std::size_t held = 0; held < (pairs ? 2 : 1) * each; ++held) {
+        const std::size_t first = (held / each) * lanes + (held % each) * left;
+        for (std::size_t lane = 0; lane < left / 2; ++lane) {
+          lower.push_back(static_cast<int>(first + lane));
+          upper.push_back(static_cast<int>(first + left / 2 + lane));
+        }
+      }
+      next.push_back(
+          combine_values(builder_.CreateShuffleVector(a, b, lower), builder_.CreateShuffleVector(a, b, upper)));
+    }
+    accumulators = std::move(next);
+    if (pairs) each *= 2;
+    lanes = each * left / 2;
+  }
+  TARN_CHECK(accumulators.size() == 1, "more accumulators than lanes");
+  return accumulators[0];
+}
+
 }  // namespace tarn

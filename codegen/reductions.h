@@ -24,6 +24,9 @@ class ReductionEmitter {
   Carried combine(const Carried& a, const Carried& b) const;
   // All lanes into one: the upper half of the lanes into the lower half, until one is left.
   Carried across_lanes(Carried accumulator) const;
+  // The same of several accumulators without an index at once, at most as many as they have lanes: a vector of their
+  // results.
+  llvm::Value* across_lanes_of_each(std::vector<llvm::Value*> accumulators) const;
   llvm::Value* result(const Carried& accumulator) const { return accumulator.back(); }
 
  private:

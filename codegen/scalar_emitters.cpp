@@ -220,23 +220,24 @@ EMITTER(where) { return b.CreateSelect(x.a, x.b, x.c); }
 struct Row {
   Op op;
   llvm::Value* (*emit)(const Emission&, Builder&, const Operands&);
+  bool is_long = false;
 };
 
 // In the order of ops.def.
 constexpr Row kRows[] = {
     {Op::neg, neg},
-    {Op::exp, exp},
-    {Op::expm1, expm1},
-    {Op::log, log},
-    {Op::log1p, log1p},
-    {Op::softplus, softplus},
+    {Op::exp, exp, /*is_long=*/true},
+    {Op::expm1, expm1, /*is_long=*/true},
+    {Op::log, log, /*is_long=*/true},
+    {Op::log1p, log1p, /*is_long=*/true},
+    {Op::softplus, softplus, /*is_long=*/true},
     {Op::sqrt, sqrt},
     {Op::rsqrt, rsqrt},
-    {Op::sin, sin},
-    {Op::cos, cos},
-    {Op::tanh, tanh},
-    {Op::sigmoid, sigmoid},
-    {Op::erf, erf},
+    {Op::sin, sin, /*is_long=*/true},
+    {Op::cos, cos, /*is_long=*/true},
+    {Op::tanh, tanh, /*is_long=*/true},
+    {Op::sigmoid, sigmoid, /*is_long=*/true},
+    {Op::erf, erf, /*is_long=*/true},
     {Op::abs, abs},
     {Op::sign, sign},
     {Op::floor, floor},
@@ -252,7 +253,7 @@ constexpr Row kRows[] = {
     {Op::div, div},
     {Op::floor_div, floor_div},
     {Op::mod, mod},
-    {Op::pow, pow},
+    {Op::pow, pow, /*is_long=*/true},
     {Op::minimum, minimum},
     {Op::maximum, maximum},
     {Op::equal, equal},
@@ -286,6 +287,11 @@ llvm::Value* emit_operation(const Emission& emission, llvm::IRBuilderBase& build
   const std::size_t row = static_cast<std::size_t>(op);
   TARN_CHECK(row < std::size(kRows), "not an elementwise operation: " + std::string(name_of(op)));
   return kRows[row].emit(emission, builder, operands);
+}
+
+bool is_long(Op op) {
+  const std::size_t row = static_cast<std::size_t>(op);
+  return row < std::size(kRows) && kRows[row].is_long;
 }
 
 llvm::Value* emit_maximum(llvm::IRBuilderBase& b, llvm::Value* x, llvm::Value* y) {

@@ -213,7 +213,8 @@ class Layouter {
     const double elements = static_cast<double>(inner * columns);
     const double by_columns = by_tiles + (in_order ? 0 : elements * (squares ? 0.4 : 1.5));
     const bool can_dot = (c.inner.a == 1 && c.inner.b == 1) || inner == 1;
-    const double by_inner = rows * static_cast<double>(columns) * (2 * vectors(inner, lanes_) + 5);
+    const double by_inner =
+        rows * (static_cast<double>(columns) * (1.5 * vectors(inner, lanes_) + 3) + vectors(columns, lanes_) * store);
     c.form = can_dot && by_inner < by_columns ? ContractionKernel::Form::inner : ContractionKernel::Form::columns;
     c.cost = std::min(by_columns, can_dot ? by_inner : by_columns);
     if (c.copied) c.cost = by_columns;

@@ -157,6 +157,8 @@ class Emitter {
     kernel.reduced = g.reduced;
     if (g.main.size() == 1 && p_.units[g.main[0]].copy_of != kNone) {
       kernel.body = copy_body(p_.units[g.main[0]]);
+      const Place& from = p_.places[p_.units[g.main[0]].copy_of];
+      kernel.copies_samples = p_.plan.buffers[from.buffer].space == Space::input;
       finish_loop(kernel, p_.options.target, p_.max_batch);
       return kernel;
     }

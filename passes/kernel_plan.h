@@ -134,6 +134,9 @@ struct LoopKernel {
   Body body;
   std::vector<Reduction> reductions;
   Body tail;  // strides stand for all axes; those of reduced axes are 0
+  // Copies an input of which no other kernel reads anything, axes samples and units: the samples may be taken from
+  // wherever they are.
+  bool copies_samples = false;
   std::optional<Split> split;
 };
 

@@ -34,8 +34,8 @@ using Axes = std::vector<std::int64_t>;
 // Rewrites contractions that a product kernel cannot do, or that a loop does better.
 class ContractionRewriter {
  public:
-  ContractionRewriter(const Graph& graph, bool to_loops)
-      : graph_(graph), to_loops_(to_loops), result_(graph.locations()), builder_(result_) {}
+  ContractionRewriter(const Graph& graph, const SmallLayers& small, bool to_loops)
+      : graph_(graph), small_(small), to_loops_(to_loops), result_(graph.locations()), builder_(result_) {}
 
   bool has_work() const {
     for (NodeId id = 0; id < graph_.size(); ++id) {
@@ -69,20 +69,23 @@ class ContractionRewriter {
   static bool has(std::string_view letters, char c) { return letters.find(c) != std::string_view::npos; }
 
   // Whether one operand has every axis that is longer than 1: then no element is used twice, and a product kernel has
-  // nothing to gain. The same for an outer product.
-  static bool is_loop(const Graph& graph, const Node& node, const ContractionMap& map) {
+  // nothing to gain. The same for an outer product, and for small layers with few inputs.
+  static constexpr std::int64_t kLongSum = 9;
+  bool is_loop(const Graph& graph, const Node& node, const ContractionMap& map) const {
     const Shape& a = graph[node.inputs[0]].type.shape;
     const Shape& b = graph[node.inputs[1]].type.shape;
     bool in_a = true, in_b = true, sums = false;
+    std::int64_t summed = 1;
     for (std::size_t i = 0; i < a.size(); ++i) {
       in_b = in_b && (a[i] == 1 || has(map.b, map.a[i]));
       sums = sums || (a[i] != 1 && !has(map.result, map.a[i]));
+      if (!has(map.result, map.a[i])) summed = a[i] == kBatch ? kLongSum : summed * a[i];
     }
     for (std::size_t i = 0; i < b.size(); ++i) {
       in_a = in_a && (b[i] == 1 || has(map.a, map.b[i]));
       sums = sums || (b[i] != 1 && !has(map.result, map.b[i]));
     }
-    return in_a || in_b || !sums;
+    return in_a || in_b || !sums || (summed < kLongSum && small_.is_small(graph, node));
   }
 
   // sum over j, k of a[m, j, k] b[k, n] = sum over k of (sum over j of a[m, j, k]) b[k, n]: afterwards every letter
@@ -146,6 +149,7 @@ class ContractionRewriter {
   }
 
   const Graph& graph_;
+  const SmallLayers& small_;
   bool to_loops_;
   Graph result_;
   Builder builder_;
@@ -213,13 +217,16 @@ void drop_unused_buffers(KernelPlan& plan) {
   plan.buffers = std::move(buffers);
 }
 
-KernelPlan plan_prepared(const Graph& unprepared, const Program& program, const PlanOptions& options) {
+KernelPlan plan_prepared(const Graph& unprepared, const SmallLayers& small, const Program& program,
+                         const PlanOptions& options) {
   const Graph graph = with_rows_summed_first(unprepared, ShortRows(unprepared, options));
   Planning planning(graph, program, options);
   make_units(planning);
+  lay_batches_innermost(planning, small);
   group_units(planning, make_schedule(planning));
   emit_kernels(planning);
   KernelPlan plan = std::move(planning.plan);
+  if (options.fuse) split_tails(plan, options.target);
   drop_unused_buffers(plan);
   plan.constants.resize((plan.constants.size() + 63) / 64 * 64);
   plan_memory(plan, options.in_place);
@@ -230,9 +237,10 @@ KernelPlan plan_prepared(const Graph& unprepared, const Program& program, const 
 }  // namespace
 
 Result<KernelPlan> plan_kernels(const Graph& graph, const Program& program, const PlanOptions& options) {
-  ContractionRewriter rewriter(graph, options.fuse);
-  if (rewriter.has_work()) return plan_prepared(rewriter.rewrite(), program, options);
-  return plan_prepared(graph, program, options);
+  const SmallLayers small(graph, program, options);
+  ContractionRewriter rewriter(graph, small, options.fuse);
+  if (rewriter.has_work()) return plan_prepared(rewriter.rewrite(), small, program, options);
+  return plan_prepared(graph, small, program, options);
 }
 
 }  // namespace tarn

@@ -58,6 +58,28 @@ KernelPlan training_plan(const Program& program) {
   return plan;
 }
 
+// The same with the samples of x copied side by side first.
+KernelPlan copying_plan(const Program& program) {
+  KernelPlan plan = training_plan(program);
+  plan.arena_bytes = 128;
+  Buffer samples = buffer("samples of x", Space::arena, 0, 64, DType::f32, {kBatch, 2});
+  samples.strides = {1, 4};
+  plan.buffers.push_back(samples);
+  LoopKernel copy;
+  copy.axes = {{1, true}, {2, false}};
+  copy.reduced = {false, false};
+  copy.body.values = {load(0, {2, 1}, DType::f32)};
+  copy.body.stores = {{0, at(5, {1, 4}), false}};
+  copy.copies_samples = true;
+  auto& loss = std::get<LoopKernel>(plan.kernels[0].body);
+  loss.axes = copy.axes;
+  loss.reduced = {true, true};
+  loss.body.values = {load(5, {1, 4}, DType::f32)};
+  loss.tail.stores = {{0, at(2, {0, 0}), false}};
+  plan.kernels.insert(plan.kernels.begin(), {"samples of x", copy});
+  return plan;
+}
+
 KernelPlan prediction_plan() {
   KernelPlan plan;
   plan.max_batch = 4;
@@ -176,6 +198,20 @@ TEST_F(CodegenFunctions, RowsAreGatheredByTheOrder) {
   EXPECT_EQ(train(order, 6), Outcome::done);
   EXPECT_EQ(memory[0].total(counted.program), (15 + 2) * 512 + (6 + 1) * 32);
   EXPECT_EQ(memory[0].seen(), 6);
+}
+
+TEST_F(CodegenFunctions, SamplesAreCopiedFromWhereTheyAre) {
+  counted.plan.plans["train"] = copying_plan(counted.program);
+  auto compiled = compile_native(counted.program, counted.plan, options_for("native"), {"train"});
+  ASSERT_TRUE(compiled.has_value()) << compiled.error().front().message;
+  native = std::move(*compiled);
+  memory.front() = Memory(state_bytes(counted.program), native->workspace_bytes());
+  EXPECT_EQ(train(nullptr, 10), Outcome::done);
+  EXPECT_EQ(memory[0].total(counted.program), (6 + 2) * 1 + (22 + 2) * 16 + (17 + 1) * 256);
+  memory[0].total(counted.program) = 0;
+  const std::uint32_t order[] = {9, 3, 3, 0, 5, 1};
+  EXPECT_EQ(train(order, 6), Outcome::done);
+  EXPECT_EQ(memory[0].total(counted.program), (15 + 2) * 512 + (6 + 1) * 32);
 }
 
 TEST_F(CodegenFunctions, NoRowsAndTheStopFlag) {

@@ -12,6 +12,14 @@
 namespace tarn::testing {
 namespace {
 
+// Now and then a batch fills vectors, which changes how small layers lie.
+void choose_batch(PlanCaseOptions& how, std::uint64_t seed) {
+  how.batch = std::int64_t{1} + 2 * static_cast<std::int64_t>(seed % 3);
+  if (seed / 4 % 3 != 0) return;
+  how.max_batch = 20;
+  how.batch = 20 - how.batch;
+}
+
 // Relative to the terms of the sums, which are near 1. f64 against double: 2^-53 = 1.1e-16 a rounding; the order of
 // sums of at most a few thousand terms, fused multiply-adds and the ulps of the vector maths differ. f32: 6e-8 a
 // rounding.
@@ -54,7 +62,7 @@ TEST(CodegenRandomGraphs, GiveWhatTheGraphGives) {
   for (std::uint64_t seed = 1; seed <= 120; ++seed) {
     PlanCaseOptions how;
     how.nodes = 5 + static_cast<int>(seed % 60);
-    how.batch = std::int64_t{1} + 2 * static_cast<std::int64_t>(seed % 3);
+    choose_batch(how, seed);
     how.loss = seed % 2 == 0;
     PlanCase random = random_plan_case(seed + 1000, how);
     random.context.step = 0;  // what draws count outside of training
@@ -75,7 +83,7 @@ TEST(CodegenRandomGraphs, GiveWhatTheGraphGives) {
 void check_steps(std::uint64_t seed, DType dtype, int& moved) {
   PlanCaseOptions how;
   how.nodes = 5 + static_cast<int>(seed % 30);
-  how.batch = std::int64_t{1} + 2 * static_cast<std::int64_t>(seed % 3);
+  choose_batch(how, seed);
   how.descent = true;
   how.dtype = dtype;
   PlanCase random = random_plan_case(seed, how);

@@ -389,6 +389,72 @@ TEST(PlanKernels, NoElementsAreNoTrouble) {
   expect_right(c, c.plan());
 }
 
+// Two layers of 6 and 3 units; with `trains`, a step on the weights of the second.
+KernelPlan plan_of_small_layers(bool trains, std::int64_t units = 6) {
+  Case c(16, 11);
+  const NodeId x = c.input("x", {5}), w1 = c.tensor("w1", {5, units}), w2 = c.tensor("w2", {units, 3});
+  const NodeId h = c.b.unary(Op::tanh, c.b.contract(x, w1, "nk,km->nm"));
+  const NodeId y = c.b.unary(Op::tanh, c.b.contract(h, w2, "nk,km->nm"));
+  if (trains) {
+    c.store("w2", c.b.sub(w2, c.b.contract(h, y, "nk,nm->km")));
+  } else {
+    c.output("y", y);
+  }
+  PlanOptions options;
+  options.target.vector_bytes = 64;
+  const KernelPlan plan = c.plan(options);
+  expect_right(c, plan);
+  return plan;
+}
+
+std::vector<std::vector<std::int64_t>> strides_of_temporaries(const KernelPlan& plan) {
+  std::vector<std::vector<std::int64_t>> result;
+  for (const Buffer& buffer : plan.buffers) {
+    if (buffer.space == Space::arena) result.push_back(buffer.strides);
+  }
+  return result;
+}
+
+TEST(PlanKernels, SmallLayersLieWithTheBatchInnermost) {
+  using ::testing::Each;
+  using Strides = std::vector<std::int64_t>;
+  const KernelPlan trained = plan_of_small_layers(true);
+  EXPECT_THAT(strides_of_temporaries(trained), Each(Strides{1, 16}));
+  // The samples of x, h, y.
+  EXPECT_EQ(strides_of_temporaries(trained).size(), 3U) << print(trained);
+  EXPECT_EQ(std::count_if(trained.kernels.begin(), trained.kernels.end(),
+                          [](const Kernel& kernel) {
+                            const auto* const loop = std::get_if<LoopKernel>(&kernel.body);
+                            return loop != nullptr && loop->copies_samples;
+                          }),
+            1);
+  // One sample would be one lane, and 8 units fill a vector of 8 doubles as they are.
+  EXPECT_THAT(strides_of_temporaries(plan_of_small_layers(false)), Each(Strides{6, 1}));
+  EXPECT_THAT(strides_of_temporaries(plan_of_small_layers(true, 8)), ::testing::Contains(Strides{8, 1}));
+}
+
+// A sum over the batch for each of 6 units, and much to do with it.
+TEST(PlanKernels, LongTailsOfShortSumsHaveVectors) {
+  const auto kernels = [](std::int64_t max_batch) {
+    Case c(max_batch, 3);
+    Builder& b = c.b;
+    const NodeId x = c.input("x", {6}), w = c.tensor("w", {6}), v = c.tensor("v", {6}), wide = c.tensor("u", {6, 6});
+    const NodeId gradient = b.sum(b.unary(Op::tanh, b.contract(x, wide, "nk,km->nm")), {0});
+    const NodeId next = b.add(b.mul(v, v), b.mul(gradient, gradient));
+    const NodeId root = b.add(b.unary(Op::sqrt, next), b.constant_like(1e-3, next));
+    c.store("v", next);
+    c.store("w", b.sub(w, b.div(b.mul(gradient, b.constant_like(0.1, gradient)), root)));
+    PlanOptions options;
+    options.target.vector_bytes = 64;
+    const KernelPlan plan = c.plan(options);
+    expect_right(c, plan);
+    return print(plan);
+  };
+  EXPECT_THAT(kernels(16), HasSubstr("sums of v update"));
+  // Where rows of units are vectors already, so are the tails.
+  EXPECT_THAT(kernels(4), Not(HasSubstr("sums of v update")));
+}
+
 TEST(PlanKernels, BuffersOfAChainOfProductsShareTheArena) {
   const auto arena = [](bool in_place) {
     Case c(8, 3);
