@@ -60,12 +60,12 @@ class CppHeaderWriter {
     put("// Model '{}' for C++20: a class that owns its memory, around the functions of {}, which says what they do.\n"
         "// Arrays hold whole samples, one behind the other; where lengths do not fit, std::invalid_argument is "
         "thrown.\n"
-        "// An object serves one thread at a time.\n",
+        "// An object serves one thread at a time; one that was moved from can only be assigned to.\n",
         api_.model, c_header_);
     put("#ifndef {0}_HPP\n#define {0}_HPP\n\n#include <cstddef>\n#include <cstdint>\n#include <cstring>\n#include "
         "<memory>\n"
         "#include <new>\n#include <span>\n#include <stdexcept>\n#include <string>\n#include <string_view>\n#include "
-        "<type_traits>\n\n"
+        "<type_traits>\n#include <utility>\n\n"
         "#include \"{1}\"\n",
         api_.macro_prefix, c_header_);
     put(kDetails, api_.prefix, api_.macro_prefix);
@@ -139,6 +139,7 @@ class {0}_packed {{
   explicit {0}_packed(const void* state)
       : packed_({0}_details::allocate({1}_PACKED_BYTES)),
         workspace_({0}_details::allocate({1}_PREDICT_WORKSPACE_BYTES)) {{
+    if ({0}_check(state, {1}_STATE_BYTES) != {1}_GOOD) throw std::invalid_argument("{0}: no state of this model");
     {0}_pack(state, packed_.get());
   }}
   {0}_packed({0}_packed&&) noexcept = default;

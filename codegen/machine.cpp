@@ -2,6 +2,7 @@
 #include "codegen/machine.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <sched.h>
 
@@ -98,6 +99,14 @@ const std::string& host_feature_string(const llvm::Target& backend, const std::s
 
 bool has(const llvm::MCSubtargetInfo& subtarget, const char* features) { return subtarget.checkFeatures(features); }
 
+// Whether there is such a feature, and the CPU does not have it.
+bool is_without(const llvm::Target& backend, const std::string& triple, const std::string& cpu, std::string_view key) {
+  const std::unique_ptr<llvm::MCSubtargetInfo> named(backend.createMCSubtargetInfo(triple, cpu, ""));
+  const auto features = named->getAllProcessorFeatures();
+  const auto found = std::ranges::find(features, key, [](const auto& row) { return std::string_view(row.Key); });
+  return found != features.end() && !named->getFeatureBits().test(found->Value);
+}
+
 Target x86_target(const llvm::MCSubtargetInfo& subtarget) {
   Target target;
   target.has_fma = has(subtarget, "+fma");
@@ -168,6 +177,8 @@ Result<Machine> make_machine(const CodegenOptions& options) {
   if (known == nullptr || !known->isCPUStringValid(cpu)) {
     return error(fmt::format("LLVM {} knows no CPU '{}' for the target '{}'", LLVM_VERSION_STRING, cpu, triple));
   }
+  if (parsed.isArch64Bit() && is_without(*backend, triple, cpu, "64bit"))
+    return error(fmt::format("the CPU '{}' has 32 bits, and the target '{}' 64", cpu, triple));
   llvm::TargetOptions target_options;
   if (foreign != nullptr) target_options.MCOptions.ABIName = foreign->abi;
   // Where nothing is loaded at an address that is not known when it is linked, there is no table of addresses either.
@@ -196,6 +207,25 @@ Result<Target> target_of(const CodegenOptions& options) {
   TARN_TRY(const Machine machine, make_machine(options));
   known.emplace(key, machine.target);
   return Target(machine.target);
+}
+
+Result<CodegenOptions> options_for_this_machine(const CodegenOptions& options) {
+  if (!options.triple.empty() || options.cpu.empty() || options.cpu == "native") return CodegenOptions(options);
+  TARN_TRY(const Machine named, make_machine(options));
+  const llvm::MCSubtargetInfo& subtarget = *named.llvm->getMCSubtargetInfo();
+  std::vector<std::string> missing;
+  for (const llvm::SubtargetFeatureKV& feature : subtarget.getAllProcessorFeatures()) {
+    const auto detected = detected_features().find(feature.Key);
+    const bool is_missing = detected != detected_features().end() && !detected->second;
+    if (is_missing && subtarget.getFeatureBits().test(feature.Value)) missing.push_back("-" + std::string(feature.Key));
+  }
+  if (missing.empty()) return CodegenOptions(options);
+  CodegenOptions here = options;
+  here.features += fmt::format("{}{}", here.features.empty() ? "" : ",", fmt::join(missing, ","));
+  TARN_TRY(const Target target, target_of(here));
+  if (target == named.target) return here;
+  return error(fmt::format("code for the CPU '{}' does not run on this machine, whose vectors have {} bytes{}",
+                           options.cpu, target.vector_bytes, target.has_fma ? "" : ", without multiply-add"));
 }
 
 std::string host_cpu() {

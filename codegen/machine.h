@@ -26,4 +26,8 @@ struct Machine {
 // A fresh machine; not to be shared between threads. Fails where the triple or the CPU is unknown to this build.
 Result<Machine> make_machine(const CodegenOptions& options);
 
+// The options for code that is to run here: those features of a named CPU that this machine lacks are left out, so that
+// nothing is an illegal instruction. Fails where that would be other vectors, and other bits.
+Result<CodegenOptions> options_for_this_machine(const CodegenOptions& options);
+
 }  // namespace tarn

@@ -184,7 +184,10 @@ Result<std::unique_ptr<NativeProgram>> compile_native(const Program& program, co
                                                       const CodegenOptions& options,
                                                       const std::vector<std::string>& functions) {
   TARN_TRY(const Target target, target_of(options));
-  auto native = std::make_unique<JitProgram>(program, plan, options, target);
+  const Result<CodegenOptions> here = options_for_this_machine(options);
+  // A program that is only planned, as for an object file, may be for any machine.
+  if (!here && !functions.empty()) return here.error();
+  auto native = std::make_unique<JitProgram>(program, plan, here ? *here : options, target);
   TARN_RETURN_IF_ERROR(native->compile(functions));
   return std::unique_ptr<NativeProgram>(std::move(native));
 }

@@ -99,6 +99,17 @@ std::string_view code_points(std::string_view text, std::size_t first, std::size
   return text.substr(begin, end - begin);
 }
 
+// What a terminal would obey, and where a string of C would end, is shown as one character that is neither.
+std::string without_controls(std::string_view text) {
+  std::string shown;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_control = (byte < 0x20 && c != '\t') || byte == 0x7F;
+    shown += is_control ? std::string_view("\uFFFD") : std::string_view(&c, 1);
+  }
+  return shown;
+}
+
 // A line as it is shown, and what goes below it: white space up to the caret, and the number of carets.
 struct Excerpt {
   std::string line;
@@ -117,7 +128,7 @@ Excerpt excerpt_around(std::string_view line, Span span) {
   const std::size_t last = std::min(count, first + kShownColumns);
   Excerpt excerpt{{}, first > 0 ? " " : "", std::min<std::size_t>(span.length, last - caret)};
   const std::string_view shown = code_points(line, first, last - first);
-  excerpt.line = fmt::format("{}{}{}", first > 0 ? "…" : "", shown, last < count ? "…" : "");
+  excerpt.line = fmt::format("{}{}{}", first > 0 ? "…" : "", without_controls(shown), last < count ? "…" : "");
   // Tabs stay, so that the caret lines up whatever their width.
   const std::string_view before = code_points(shown, 0, caret - first);
   for (std::size_t at = 0; at < before.size(); at = next_code_point(before, at)) {

@@ -13,6 +13,8 @@ struct Target {
   // Number of vector registers: 32 or 16.
   std::int64_t vector_registers = 16;
   bool has_fma = false;
+
+  bool operator==(const Target&) const = default;
 };
 
 }  // namespace tarn

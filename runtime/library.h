@@ -54,6 +54,9 @@ tarn_status guarded(const Function& function) {
     return finish_out_of_memory();
   } catch (const std::exception& exception) {
     return finish_bug(exception.what());
+  } catch (...) {
+    // Out of a callback, which had better not throw.
+    return finish_bug("an exception of unknown type");
   }
 }
 
@@ -98,6 +101,8 @@ Answer read_tensor(const tarn_view& view, const TensorInfo& tensor, Array& array
 // Pointers for all outputs of the program; `scratch` is for those that nobody wants.
 Answer read_outputs(const Program& program, const tarn_output* outputs, std::size_t count, std::uint64_t rows,
                     std::vector<void*>& pointers, std::vector<Bytes>& scratch);
+// Whether what a prediction reads and what it writes lie apart from each other.
+Answer check_apart(const Program& program, const Rows& rows, const std::vector<void*>& outputs);
 // Memory of the caller's that must take `bytes` bytes of the type.
 Answer check_memory(const void* memory, std::uint64_t available, std::uint64_t bytes, DType dtype,
                     const std::string& what);
@@ -156,6 +161,7 @@ class LibrarySession {
   std::mutex mutex_;
   std::condition_variable free_;
   Use use_ = Use::none;
+  bool is_lent_ = false;  // between two epochs of a call that trains
 
   std::atomic<std::int64_t> epoch_{0}, epochs_{0};
   std::atomic<std::uint64_t> batches_{0};

@@ -214,6 +214,32 @@ Answer check_memory(const void* memory, std::uint64_t available, std::uint64_t b
   return {};
 }
 
+Answer check_apart(const Program& program, const Rows& rows, const std::vector<void*>& outputs) {
+  struct Range {
+    const std::string* name;
+    std::uintptr_t begin, end;
+  };
+  std::vector<Range> ranges;
+  const auto add = [&](const std::string& name, const void* data, const Type& type) {
+    const auto begin = reinterpret_cast<std::uintptr_t>(data);
+    const std::uint64_t bytes = rows.count * sample_bytes(type);
+    if (bytes > 0) ranges.push_back({&name, begin, begin + bytes});
+  };
+  for (std::size_t i = 0; i < outputs.size(); ++i) add(program.outputs[i].name, outputs[i], program.outputs[i].type);
+  const std::size_t written = ranges.size();
+  for (std::size_t i = 0; i < program.inputs.size(); ++i) {
+    if (rows.arrays[i] != nullptr) add(program.inputs[i].name, rows.arrays[i], program.inputs[i].type);
+  }
+  for (std::size_t i = 0; i < written; ++i) {
+    for (std::size_t k = i + 1; k < ranges.size(); ++k) {
+      if (ranges[i].begin < ranges[k].end && ranges[k].begin < ranges[i].end)
+        return invalid(
+            fmt::format("the memory for output '{}' overlaps that of '{}'", *ranges[i].name, *ranges[k].name));
+    }
+  }
+  return {};
+}
+
 Answer read_outputs(const Program& program, const tarn_output* outputs, std::size_t count, std::uint64_t rows,
                     std::vector<void*>& pointers, std::vector<Bytes>& scratch) {
   if (count == 0) return invalid("there is no memory for any output");

@@ -19,7 +19,9 @@ template <class Function>
 tarn_status on_session(tarn_session* session, const Function& function) {
   return guarded([&]() -> tarn_status {
     if (session == nullptr) return null_argument("the session");
-    return finish(function(*session->shared), session->shared->model().sources);
+    // Lives to the end of the call, whatever a callback does with the handle.
+    const std::shared_ptr<LibrarySession> shared = session->shared;
+    return finish(function(*shared), shared->model().sources);
   });
 }
 

@@ -39,7 +39,7 @@ tarn_severity severity_of(Severity severity) {
 tarn_status finish_plain(tarn_status code, const char* message) {
   LastError& last = last_error();
   try {
-    last.message = message;
+    last.message = std::string("error: ") + message + "\n";
     last.rows.assign(1, {TARN_ERROR, {}, "", message, ""});
   } catch (const std::bad_alloc&) {
     last.message.clear();
@@ -72,7 +72,7 @@ tarn_status finish(const Answer& answer, const Sources& sources) {
   return answer.code;
 }
 
-tarn_status finish_out_of_memory() { return finish_plain(TARN_SYSTEM, "error: out of memory\n"); }
+tarn_status finish_out_of_memory() { return finish_plain(TARN_SYSTEM, "out of memory"); }
 
 tarn_status finish_bug(const char* what) { return finish_plain(TARN_BUG, what); }
 

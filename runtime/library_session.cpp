@@ -46,16 +46,20 @@ Answer stopped() { return {TARN_STOPPED, {error("stopped before the end")}}; }
 
 class LibrarySession::Turn {
  public:
-  Turn(LibrarySession& session, Use use, bool changes) : session_(session), use_(use), changes_(changes) {
+  // `restarts`: the call leaves nothing of the training before it, so it is refused between epochs, too, as another
+  // call that trains is.
+  Turn(LibrarySession& session, Use use, bool changes, bool restarts = false)
+      : session_(session), use_(use), changes_(changes) {
     std::unique_lock lock(session_.mutex_);
     session_.free_.wait(lock, [&] { return session_.use_ != Use::brief; });
     if (session_.use_ == Use::training) return;
+    if (session_.is_lent_ && (restarts || use == Use::training)) return;
     take();
   }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
   ~Turn() {
-    if (taken_) give_back();
+    if (taken_) give_back(/*is_lent=*/false);
   }
 
   // What to answer where another thread trains; TARN_OK where the turn is ours.
@@ -70,12 +74,13 @@ class LibrarySession::Turn {
   // Lets others in while `action` runs.
   template <class Action>
   auto lent(const Action& action) {
-    give_back();
-    const auto result = action();
-    std::unique_lock lock(session_.mutex_);
-    session_.free_.wait(lock, [&] { return session_.use_ == Use::none; });
-    take();
-    return result;
+    struct Return {
+      Turn& turn;
+      ~Return() { turn.take_back(); }
+    };
+    give_back(/*is_lent=*/true);
+    const Return at_the_end{*this};
+    return action();
   }
 
  private:
@@ -85,11 +90,18 @@ class LibrarySession::Turn {
     changed_ = changes_;
     if (changes_) session_.served_.begin_change();
   }
-  void give_back() {
+  void take_back() {
+    std::unique_lock lock(session_.mutex_);
+    session_.free_.wait(lock, [&] { return session_.use_ == Use::none; });
+    session_.is_lent_ = false;
+    take();
+  }
+  void give_back(bool is_lent) {
     if (changes_) session_.served_.end_change(changed_);
     taken_ = false;
     const std::scoped_lock lock(session_.mutex_);
     session_.use_ = Use::none;
+    session_.is_lent_ = is_lent;
     session_.free_.notify_all();
   }
 
@@ -217,11 +229,16 @@ Answer LibrarySession::run_epochs(const TrainingData& data, const tarn_fit_optio
   batches_.store((data.training_rows.count + batch - 1) / batch, std::memory_order_relaxed);
   epochs_.store(fit_options.epochs, std::memory_order_relaxed);
   epoch_.store(done + 1, std::memory_order_relaxed);
+  struct AtTheEnd {
+    LibrarySession& session;
+    ~AtTheEnd() {
+      session.epoch_.store(0, std::memory_order_relaxed);
+      session.session_.clear_stop();
+    }
+  };
+  const AtTheEnd at_the_end{*this};
   FitResult fitted = tarn::fit(session_, data.training_rows,
                                data.validation_rows.count > 0 ? &data.validation_rows : nullptr, fit_options);
-  epoch_.store(0, std::memory_order_relaxed);
-  session_.clear_stop();
-
   result = {TARN_COMPLETED, fitted.epochs_done, fitted.steps, fitted.seconds};
   switch (fitted.end) {
     case FitResult::End::completed:
@@ -320,6 +337,7 @@ Answer LibrarySession::predict(const tarn_array* inputs, std::size_t input_count
   std::vector<void*> pointers;
   std::vector<Bytes> scratch;
   answer = read_outputs(program(), outputs, output_count, arguments.rows.count, pointers, scratch);
+  if (!answer.failed()) answer = check_apart(program(), arguments.rows, pointers);
   if (answer.failed()) return answer;
   const PredictFunction function = predict_function();
   ReaderLease lease(served_);
@@ -382,7 +400,7 @@ Answer LibrarySession::classes(const std::string& input, char* names, std::size_
 }
 
 Answer LibrarySession::initialize(std::uint64_t seed) {
-  const Turn turn(*this, Use::brief, true);
+  const Turn turn(*this, Use::brief, true, /*restarts=*/true);
   if (Answer refused = turn.refusal(); refused.failed()) return refused;
   session_.initialize(seed);
   memory_ = {};
@@ -422,7 +440,7 @@ Answer LibrarySession::load(const std::string& path) {
 
 Answer LibrarySession::resume(const std::string& path) {
   {
-    Turn turn(*this, Use::brief, true);
+    Turn turn(*this, Use::brief, true, /*restarts=*/true);
     if (Answer refused = turn.refusal(); refused.failed()) return refused;
     if (Status resumed = resume_checkpoint(session_, path, memory_); !resumed) {
       turn.nothing_changed();

@@ -65,6 +65,12 @@ int main() {
   order[0] = kRows;
   expect_refused([&] { model.train_epoch(x, t, order); }, "a row that is not there");
   expect_refused([&] { m_model(model.state().first(64)); }, "half a state");
+  expect_refused([&] { m_packed(static_cast<const void*>(nullptr)); }, "weights of no state");
+  model = m_model(copy);
+  m_model taken = std::move(model);
+  model = taken;
+  model.predict(x, other);
+  expect(other == y, "what was moved from can be assigned to");
   expect_refused([&] { m_model(std::vector<std::byte>(M_STATE_BYTES)); }, "a state of nothing");
   expect_refused([&] { model.tensor<float>("dense_9.kernel"); }, "a tensor that is not there");
   expect_refused([&] { model.tensor<double>("dense_1.kernel"); }, "a tensor of another type");

@@ -45,7 +45,7 @@ TEST(Library, OneStepIsTheOneWorkedOutByHand) {
   EXPECT_NEAR(kernel[0], 2 - 0.1 * 2 / 3, 1e-6);
   EXPECT_NEAR(kernel[1], -1, 1e-6);
   EXPECT_NEAR(bias[0], 0.5 - 0.1 / 3, 1e-6);
-  EXPECT_EQ(static_cast<tarn::Tensor>(session.weight("step"))[0], 1);
+  EXPECT_EQ(session.weight("step").tensor()[0], 1);
 }
 
 // Keras fits a Normalization layer by `adapt` and leaves its statistics alone from then on.
@@ -57,7 +57,7 @@ TEST(Library, GivenStatisticsAreNotFittedAgain) {
   const std::vector<float> near = {1, 3}, far = {10, 30}, t = {0, 0};
   const auto mean_after = [&](tarn::Session& session, const std::vector<float>& x) {
     session.fit({{"x", x}, {"t", t}}, {.epochs = 1});
-    return static_cast<tarn::Tensor>(session.weight("n.fitted_mean"))[0];
+    return session.weight("n.fitted_mean").tensor()[0];
   };
   tarn::Session first(model);
   EXPECT_EQ(mean_after(first, near), 2);
@@ -243,6 +243,55 @@ TEST(Library, ExceptionsOfACallbackComeOutOfFit) {
   EXPECT_EQ(session.fit({{"x", x}, {"t", t}}).epochs.size(), 3U);
 }
 
+// What a callback may do with the session, and what would pull the rug from under the training that called it.
+TEST(Library, ACallbackMayUseTheSessionButNotTrainIt) {
+  const TemporaryFolder folder;
+  tarn::Session session(tarn::compile(kDeep), {.seed = 2});
+  const Samples samples(16);
+  const tarn::Arguments batch = {{"x", {samples.x.data(), {8, 4}}}, {"t", {samples.t.data(), {8, 3}}}};
+  const tarn::History history =
+      session.fit(samples.training(), {.epochs = 2, .on_epoch = [&](const tarn::Epoch& epoch) {
+                                         session.checkpoint(folder.file("checkpoint"));
+                                         session.save(folder.file("weights.npz"));
+                                         session.load(folder.file("weights.npz"));
+                                         session.weight("optimizer.lr") = 0.01 / static_cast<double>(epoch.epoch);
+                                         EXPECT_THROW(session.fit(samples.training()), tarn::BusyError);
+                                         EXPECT_THROW(session.train_on_batch(batch), tarn::BusyError);
+                                         EXPECT_THROW(session.initialize(1), tarn::BusyError);
+                                         EXPECT_THROW(session.resume(folder.file("checkpoint")), tarn::BusyError);
+                                         return true;
+                                       }});
+  EXPECT_EQ(history.epochs.size(), 2U);
+  EXPECT_EQ(session.weight("optimizer.lr").tensor()[0], 0.005);
+  session.resume(folder.file("checkpoint"));
+  session.train_on_batch(batch);
+}
+
+TEST(Library, ExceptionsOfOtherCallbacksHarmNobody) {
+  tarn::CompileOptions options;
+  options.log = [](tarn::Diagnostic::Severity, std::string_view) { throw 1; };
+  tarn::Session session(tarn::compile(kDeep, options));
+  const Samples samples(16);
+  const tarn::Arguments arguments = samples.training();
+  const tarn_array arrays[] = {{"x", arguments[0].view.c_view()}, {"t", arguments[1].view.c_view()}};
+  tarn_fit_options throwing = {};
+  throwing.size = sizeof(throwing);
+  throwing.on_epoch = [](void*, const tarn_epoch*) -> int { throw 1; };
+  EXPECT_EQ(tarn_session_fit(session.c_session(), arrays, 2, &throwing, nullptr), TARN_BUG);
+  EXPECT_EQ(session.progress().epoch, 0);
+  EXPECT_EQ(session.fit(arguments).epochs.size(), 5U);
+}
+
+TEST(Library, WeightsAndTensorsGoBothWays) {
+  tarn::Session session = linear_session(), other(session.model());
+  other.weight("dense_1.kernel") = session.weight("dense_1.kernel");
+  other.weight("dense_1.bias") = session.weight("dense_1.bias").tensor();
+  const std::vector<float> x = {1, 1, 2, 0};
+  tarn::Tensor y(tarn::DType::f32, {2, 1});
+  other.predict({{"x", x}}, {{"y", y}});
+  EXPECT_THAT(floats(y), ElementsAre(1.5F, 4.5F));
+}
+
 TEST(Library, AnotherThreadFollowsAndStopsTraining) {
   tarn::Session session(tarn::compile(kDeep), {.seed = 2});
   const Samples samples(64);
@@ -260,7 +309,7 @@ TEST(Library, AnotherThreadFollowsAndStopsTraining) {
   EXPECT_GE(history.epochs.size(), 2U);
   EXPECT_EQ(session.progress().epoch, 0);
   // The interrupted epoch is undone.
-  EXPECT_EQ(static_cast<tarn::Tensor>(session.weight("step"))[0], 8 * static_cast<double>(history.epochs.size()));
+  EXPECT_EQ(session.weight("step").tensor()[0], 8 * static_cast<double>(history.epochs.size()));
   session.stop();
   EXPECT_EQ(session.fit(samples.training(), {.epochs = 1}).end, tarn::History::End::by_stop);
   EXPECT_EQ(session.fit(samples.training(), {.epochs = 1}).end, tarn::History::End::completed);
@@ -271,15 +320,8 @@ TEST(Library, CallsThatNeedTheWeightsAreRefusedWhileAnotherTrains) {
   const Samples samples(64);
   std::thread trainer([&] { session.fit(samples.training(), {.epochs = 1'000'000'000}); });
   while (session.progress().epoch < 2) std::this_thread::yield();
-  // Between two epochs the session may be free for a moment.
-  bool busy = false;
-  while (!busy) {
-    try {
-      session.train_on_batch({{"x", {samples.x.data(), {8, 4}}}, {"t", {samples.t.data(), {8, 3}}}});
-    } catch (const tarn::BusyError&) {
-      busy = true;
-    }
-  }
+  const tarn::Arguments batch = {{"x", {samples.x.data(), {8, 4}}}, {"t", {samples.t.data(), {8, 3}}}};
+  EXPECT_THROW(session.train_on_batch(batch), tarn::BusyError);
   // Predictions and evaluations go on.
   EXPECT_EQ(session.predict({{"x", samples.x}})["y"].size(), 64U * 3);
   EXPECT_GT(session.evaluate(samples.training()).loss(), 0);

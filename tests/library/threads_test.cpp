@@ -161,6 +161,48 @@ TEST(Threads, SharedKernelsGiveTheSameWhoeverElsePredicts) {
   for (const int threads : {2, 4}) EXPECT_EQ(trained(threads), alone) << threads << " threads";
 }
 
+// Of the threads that predict, one at a time has the workers of the session; a second session trains with its own.
+TEST(Threads, SharedKernelsPredictWithTheOldOrTheNewWeightsDuringSwaps) {
+  constexpr std::size_t kSamples = 150;
+  std::vector<float> x(kSamples * 256), t(kSamples, 0.5F);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 31 % 97) / 97;
+  const TemporaryFolder folder;
+  const tarn::Model model = tarn::compile(kLarge);
+  std::vector<float> expected[2];
+  for (unsigned i = 0; i < 2; ++i) {
+    const tarn::Session alone(model, {.seed = 20 + i, .threads = 1});
+    alone.save(folder.file(std::to_string(i)));
+    expected[i] = floats(alone.predict({{"x", x}})["y"]);
+  }
+  tarn::Session session(model, {.seed = 20, .threads = 4});
+  std::atomic<bool> done{false};
+  std::atomic<std::size_t> wrong{0};
+  std::vector<std::thread> threads;
+  for (int id = 0; id < 4; ++id) {
+    threads.emplace_back([&] {
+      std::vector<float> y(kSamples);
+      for (std::size_t i = 0; i < predictions() / 100 + 1; ++i) {
+        session.predict({{"x", x}}, {{"y", y}});
+        if (y != expected[0] && y != expected[1]) ++wrong;
+      }
+    });
+  }
+  std::thread swaps([&] {
+    for (unsigned i = 1; !done; ++i) session.load(folder.file(std::to_string(i % 2)));
+  });
+  std::thread trains([&] {
+    while (!done) {
+      tarn::Session other(model, {.seed = 3, .threads = 2});
+      other.fit({{"x", x}, {"t", t}}, {.epochs = 1});
+    }
+  });
+  for (std::thread& thread : threads) thread.join();
+  done = true;
+  swaps.join();
+  trains.join();
+  EXPECT_EQ(wrong, 0U);
+}
+
 TEST(Threads, ModelsCompileAndTrainInManyThreadsAsInOne) {
   const Samples samples(24);
   const auto trained = [&] {

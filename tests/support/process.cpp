@@ -17,4 +17,12 @@ Finished run(const std::string& command) {
   return result;
 }
 
+std::string shown_page(const std::string& page) {
+  return "{ python3 -u -m http.server 0 --bind 127.0.0.1 > server.log 2>&1 & } ; server=$! ; "
+         "until grep -q port server.log ; do sleep 0.1 ; done ; port=$(sed -n 's/.* port \\([0-9]*\\) .*/\\1/p' "
+         "server.log) ; timeout 100 chromium --headless --no-sandbox --disable-gpu --user-data-dir=\"$PWD/profile\" "
+         "--virtual-time-budget=60000 --dump-dom \"http://127.0.0.1:$port/" +
+         page + "\" ; kill $server";
+}
+
 }  // namespace tarn::test

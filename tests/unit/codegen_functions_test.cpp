@@ -2,6 +2,7 @@
 // predictions, the report, and what is printed.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -394,6 +395,30 @@ TEST(CodegenMachine, UnknownCpuOrTargetIsTheUsersError) {
   options = {};
   options.triple = "z80-none-none";
   EXPECT_FALSE(target_of(options).has_value());
+}
+
+// LLVM ends the process for these.
+TEST(CodegenMachine, ACpuOfFewerBitsIsTheUsersError) {
+  CodegenOptions options;
+  options.cpu = "i386";
+  const Result<Target> target = target_of(options);
+  ASSERT_FALSE(target.has_value());
+  EXPECT_NE(target.error().front().message.find("'i386' has 32 bits"), std::string::npos);
+}
+
+// Nothing else stands between a program that names a CPU and an illegal instruction. What this machine lacks of Granite
+// Rapids beside its vectors (matrices, FP16) is left out.
+TEST(CodegenMachine, CodeInMemoryIsOfInstructionsOfThisMachine) {
+  const auto counted = counting();
+  const std::vector<std::string> features = host_features();
+  const bool is_wide = std::find(features.begin(), features.end(), "avx512bw") != features.end();
+  for (const auto& [cpu, runs] : {std::pair("x86-64", true), {"x86-64-v4", is_wide}, {"graniterapids", is_wide}}) {
+    const auto compiled = compile_native(counted.program, counted.plan, options_for(cpu), {"train"});
+    EXPECT_EQ(compiled.has_value(), runs) << cpu;
+    if (!compiled) {
+      EXPECT_NE(compiled.error().front().message.find("does not run on this machine"), std::string::npos);
+    }
+  }
 }
 
 TEST(CodegenMachine, VectorsOfTheCpus) {

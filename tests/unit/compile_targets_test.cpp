@@ -209,12 +209,7 @@ TEST_F(CompileTargets, ABrowserTrainsAsTheCodeInMemoryDoes) {
   if (!has_program("chromium")) GTEST_SKIP() << "chromium";
   ASSERT_EQ(tarn(fmt::format("compile '{}' -o m.wasm --prefix m --target wasm32", path_of("iris"))).status, 0);
   std::ofstream(folder_ / "page.html") << kPage;
-  const Finished shown = in_folder(
-      "{ python3 -u -m http.server 0 --bind 127.0.0.1 > server.log 2>&1 & } ; server=$! ; "
-      "until grep -q port server.log ; do sleep 0.1 ; done ; port=$(sed -n 's/.* port \\([0-9]*\\) .*/\\1/p' "
-      "server.log) ; "
-      "timeout 100 chromium --headless --no-sandbox --disable-gpu --user-data-dir=\"$PWD/profile\" "
-      "--virtual-time-budget=60000 --dump-dom \"http://127.0.0.1:$port/page.html\" ; kill $server");
+  const Finished shown = in_folder(test::shown_page("page.html"));
   const std::size_t at = shown.output.find("loss ");
   ASSERT_NE(at, std::string::npos) << shown.output;
   const std::string expected = bytes_of_code_in_memory(path_of("iris"), "x86-64");

@@ -99,6 +99,12 @@ TEST(Diagnostics, BytesThatAreNoTextAreCutToo) {
   }
 }
 
+// A string of C would end there, and a terminal obey.
+TEST(Diagnostics, ControlCharactersAreShownAsOneThatIsNone) {
+  EXPECT_EQ(shown(std::string("a\0b\x1b[31m\tc\x7f", 11), 10, 1),
+            (Lines{"a\uFFFDb\uFFFD[31m\tc\uFFFD", "        \t^"}));
+}
+
 TEST(Diagnostics, NearestName) {
   const std::vector<std::string> names = {"dense", "dropout", "kernel_init", "x"};
   EXPECT_EQ(nearest_name("dnese", names), "dense");

@@ -42,18 +42,22 @@ constexpr std::size_t size_of(DType dtype) { return dtype == DType::f64 ? 8 : dt
 class Tensor {
  public:
   Tensor() = default;
+  // Zeros.
   Tensor(DType dtype, std::vector<std::int64_t> shape) : dtype_(dtype), shape_(std::move(shape)) {
-    std::size_t count = 1;
-    for (const std::int64_t extent : shape_) count *= static_cast<std::size_t>(extent);
-    // Doubles, for their alignment.
-    memory_.resize((count * size_of(dtype) + sizeof(double) - 1) / sizeof(double));
-    elements_ = count;
+    std::size_t bytes = size_of(dtype);
+    for (const std::int64_t extent : shape_) {
+      const auto factor = static_cast<std::size_t>(extent);
+      if (extent < 0 || (extent > 0 && bytes > kMostBytes / factor))
+        detail::throw_argument_error("no tensor can have the extent " + std::to_string(extent));
+      bytes *= factor;
+    }
+    memory_.resize(bytes);
   }
 
   DType dtype() const { return dtype_; }
   const std::vector<std::int64_t>& shape() const { return shape_; }
-  std::size_t size() const { return elements_; }
-  std::size_t bytes() const { return elements_ * size_of(dtype_); }
+  std::size_t size() const { return bytes() / size_of(dtype_); }
+  std::size_t bytes() const { return memory_.size(); }
   void* data() { return memory_.data(); }
   const void* data() const { return memory_.data(); }
 
@@ -61,19 +65,19 @@ class Tensor {
   template <class T>
   std::span<T> values() & {
     check_type(dtype_of<T>());
-    return {reinterpret_cast<T*>(memory_.data()), elements_};
+    return {static_cast<T*>(data()), size()};
   }
   template <class T>
   std::span<const T> values() const& {
     check_type(dtype_of<T>());
-    return {reinterpret_cast<const T*>(memory_.data()), elements_};
+    return {static_cast<const T*>(data()), size()};
   }
   template <class T>
   std::span<const T> values() const&& = delete;  // it would outlive the memory
 
   // Element `index` of the flattened tensor.
   double operator[](std::size_t index) const {
-    if (index >= elements_) detail::throw_argument_error("there is no element " + std::to_string(index));
+    if (index >= size()) detail::throw_argument_error("there is no element " + std::to_string(index));
     switch (dtype_) {
       case DType::f32:
         return static_cast<double>(values<float>()[index]);
@@ -92,10 +96,11 @@ class Tensor {
     if (wanted != dtype_) detail::throw_argument_error("the tensor has elements of another type");
   }
 
+  static constexpr std::size_t kMostBytes = std::size_t{1} << 62;
+
   DType dtype_ = DType::f32;
   std::vector<std::int64_t> shape_;
-  std::vector<double> memory_;
-  std::size_t elements_ = 0;
+  std::vector<std::byte> memory_;  // as operator new aligns it: enough for every type
 };
 
 // An array of the caller's: a pointer, a type, a shape and, where elements do not lie densely in row-major order, the
@@ -160,6 +165,8 @@ struct Destination {
       : name(std::move(output)), data(memory.data()), bytes(memory.size_bytes()), dtype(dtype_of<T>()) {}
   template <class T>
   Destination(std::string output, std::vector<T>& memory) : Destination(std::move(output), std::span<T>(memory)) {}
+  Destination(std::string output, Tensor& tensor)
+      : name(std::move(output)), data(tensor.data()), bytes(tensor.bytes()), dtype(tensor.dtype()) {}
 };
 
 // Numbers in nested braces, or one number for all elements: what a weight is set to.

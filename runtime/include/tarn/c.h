@@ -6,12 +6,13 @@
  *   else if (tarn_session_create(model, NULL, &session) != TARN_OK) puts(tarn_error_message());
  *
  * Conventions. Functions that can fail return a tarn_status; after any but TARN_OK, tarn_error_message() of the same
- * thread says why, nothing was changed and nothing was written. A null pointer, an unknown name, a wrong shape or type,
+ * thread says why, nothing was changed and nothing was written (but steps of tarn_session_fit stay that were taken
+ * before one that was not finite). A null pointer, an unknown name, a wrong shape or type,
  * memory that is too small or misaligned: all are TARN_INVALID, unless a comment says that null is allowed. Structures
  * of options begin with their own size (`tarn_fit_options options = {sizeof options};`); a field that is zero means its
  * default, and null options mean all defaults. Nothing here prints, keeps a pointer to the caller's arrays or strings
- * beyond the call, or ends the process for a wrong argument. (Enumerations are int32_t: a wrong number is an error,
- * too.)
+ * beyond the call, or ends the process for a wrong argument. Callbacks return; they do not throw. (Enumerations are
+ * int32_t: a wrong number is an error, too.)
  *
  * Threads. Models may be shared. On one session any number of threads may predict, evaluate, ask for progress and stop
  * at the same time, also while one of them trains or loads. The functions that change a session or read its tensors
@@ -198,7 +199,8 @@ typedef struct tarn_fit_options {
   int keep_order;      /* not 0: rows are not shuffled. Otherwise as the file says. */
   const tarn_array* validation; /* null: the file's validation_split, cut off the end */
   size_t validation_count;
-  int (*on_epoch)(void* context, const tarn_epoch* epoch); /* 0 ends training. May call functions on the session. */
+  /* 0 ends training. May call functions on the session, but none that trains, initializes or resumes (TARN_BUSY). */
+  int (*on_epoch)(void* context, const tarn_epoch* epoch);
   void* context;
 } tarn_fit_options;
 
@@ -227,7 +229,7 @@ TARN_API tarn_status tarn_session_train_on_batch(tarn_session* session, const ta
 /* Loss and metrics; without arrays on the file's `data test` or `data`. */
 TARN_API tarn_status tarn_session_evaluate(tarn_session* session, const tarn_array* arrays, size_t count,
                                            double* values, size_t value_count);
-/* Fills the outputs that are named, at least one. */
+/* Fills the outputs that are named, at least one. Their memory must not overlap that of inputs or of each other. */
 TARN_API tarn_status tarn_session_predict(tarn_session* session, const tarn_array* inputs, size_t input_count,
                                           const tarn_output* outputs, size_t output_count);
 
@@ -270,7 +272,8 @@ typedef struct tarn_predictor tarn_predictor;
  * (others that use it at the same time are served more slowly). */
 TARN_API tarn_status tarn_predictor_create(tarn_session* session, tarn_predictor** predictor);
 TARN_API void tarn_predictor_free(tarn_predictor* predictor); /* null: nothing */
-/* One dense array for each input and output, in the order of the model and in their types, aligned to them. */
+/* One dense array for each input and output, in the order of the model and in their types, aligned to them; outputs
+ * must not overlap anything. */
 TARN_API tarn_status tarn_predictor_run(tarn_predictor* predictor, const void* const* inputs, void* const* outputs,
                                         size_t samples);
 

@@ -25,7 +25,7 @@ struct CompileOptions {
   DType float_type = DType::f32;
   bool fast_math = false;
   std::string cpu = {};  // "": this machine's
-  Log log = {};          // warnings and remarks; must not throw
+  Log log = {};          // warnings and remarks; what it throws is lost
 };
 
 // A row of a model's tables; see tarn_kind.
@@ -39,7 +39,10 @@ struct Info {
 // A compiled model. Copies share it; it may be used from all threads.
 class Model {
  public:
-  std::string name() const { return tarn_model_name(handle_.get()); }
+  std::string name() const {
+    const char* const name = tarn_model_name(handle_.get());
+    return name == nullptr ? "" : name;
+  }
   std::vector<Info> table(std::int32_t kind) const {
     std::vector<Info> rows;
     for (std::size_t i = 0; i < tarn_model_count(handle_.get(), kind); ++i) {
@@ -77,7 +80,10 @@ class Model {
 namespace detail {
 
 inline void forward_log(void* context, tarn_severity severity, const char* message) {
-  (*static_cast<const Log*>(context))(static_cast<Diagnostic::Severity>(severity), message);
+  try {
+    (*static_cast<const Log*>(context))(static_cast<Diagnostic::Severity>(severity), message);
+  } catch (...) {  // there is C on the way out
+  }
 }
 
 template <class Compile>

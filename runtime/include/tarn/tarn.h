@@ -32,7 +32,8 @@
 //
 // All of this header is a thin layer over the C API, tarn/c.h: the library exports nothing else, so programs need not
 // be built with the compiler and the standard library that built it. What tarn/c.h says about threads holds here, too.
-// Failures are exceptions derived from tarn::Error; after one, the session is as it was before the call.
+// Failures are exceptions derived from tarn::Error; after one, the session is as it was before the call (but for the
+// steps of fit() before one that was not finite).
 #pragma once
 
 #include <tarn/array.h>
@@ -264,10 +265,11 @@ class Session {
   //   session.weight("dense_1.kernel") = {{1, 2}, {3, 4}};
   //   session.weight("optimizer.lr") = 0.01;
   //   tarn::Tensor kernel = session.weight("dense_1.kernel");
+  //   double steps = session.weight("step").tensor()[0];
   class Weight {
    public:
     Weight(const Weight&) = delete;
-    Weight& operator=(const Weight&) = delete;
+    Weight& operator=(const Weight& other) { return *this = View(other.tensor()); }
     Weight& operator=(const Values& values) {
       std::vector<std::int64_t> shape;
       std::vector<double> numbers = values.flat(shape);
@@ -283,7 +285,8 @@ class Session {
       detail::check(tarn_session_write(session_.handle_.get(), name_.c_str(), &values));
       return *this;
     }
-    operator Tensor() const { return session_.read(name_); }
+    Tensor tensor() const { return session_.read(name_); }
+    operator Tensor() const { return tensor(); }
 
    private:
     friend class Session;
