@@ -59,7 +59,7 @@ class LibrarySession::Turn {
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
   ~Turn() {
-    if (taken_) give_back(/*is_lent=*/false);
+    if (taken_) give_back();
   }
 
   // What to answer where another thread trains; TARN_OK where the turn is ours.
@@ -78,7 +78,7 @@ class LibrarySession::Turn {
       Turn& turn;
       ~Return() { turn.take_back(); }
     };
-    give_back(/*is_lent=*/true);
+    give_back(/*lends=*/true);
     const Return at_the_end{*this};
     return action();
   }
@@ -96,12 +96,12 @@ class LibrarySession::Turn {
     session_.is_lent_ = false;
     take();
   }
-  void give_back(bool is_lent) {
+  void give_back(bool lends = false) {
     if (changes_) session_.served_.end_change(changed_);
     taken_ = false;
     const std::scoped_lock lock(session_.mutex_);
     session_.use_ = Use::none;
-    session_.is_lent_ = is_lent;
+    session_.is_lent_ |= lends;
     session_.free_.notify_all();
   }
 

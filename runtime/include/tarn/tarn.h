@@ -412,6 +412,9 @@ class Session {
     return Metrics(metric_rows_, std::move(values));
   }
 
+  // More than there can be in memory; the library says so.
+  static constexpr std::int64_t kMostSamples = std::int64_t{1} << 48;
+
   // As the library will count them; what is wrong with the arrays, it says then.
   std::int64_t samples_of(const Arguments& arguments) const {
     for (std::size_t i = 0; i < tarn_model_count(model_.c_model(), TARN_INPUT); ++i) {
@@ -419,6 +422,7 @@ class Session {
       for (const Argument& argument : arguments) {
         const tarn_view view = argument.view.c_view();
         if (argument.name != info.name || view.rank == 0 || view.shape[0] < 0) continue;
+        if (view.shape[0] > kMostSamples) break;
         const bool is_flat = view.rank == 1 && info.rank != 0 && info.elements != 0;
         return is_flat ? view.shape[0] / static_cast<std::int64_t>(info.elements) : view.shape[0];
       }
