@@ -5,6 +5,7 @@
 #include <fstream>
 #include <functional>
 #include <limits>
+#include <regex>
 
 #include "models.h"
 
@@ -314,6 +315,27 @@ TEST_F(CApi, MisuseIsAStatusWithAMessage) {
   const auto predict = [&](const tarn_array& array, const tarn_output& to) {
     return tarn_session_predict(session_, &array, 1, &to, 1);
   };
+  const tarn_array both[] = {input, {"t", {x, shape, nullptr, 1, TARN_F32}}};
+  void* const misaligned[1] = {reinterpret_cast<char*>(y) + 1};
+  const tarn_view crooked = {reinterpret_cast<const char*>(x) + 1, shape, nullptr, 2, TARN_F32};
+  tarn_fit_options null_validation = {};
+  null_validation.size = sizeof(null_validation);
+  null_validation.validation_count = 1;
+  const tarn_session_options unsized_session = {};
+  const tarn_setting keyless = {nullptr, "1"}, unknown = {"no_such_key", "1"};
+  tarn_compile_options without_key = with_null_settings, with_unknown_key = with_null_settings, for_unknown_cpu = {};
+  without_key.settings = &keyless;
+  with_unknown_key.settings = &unknown;
+  for_unknown_cpu.size = sizeof(for_unknown_cpu);
+  for_unknown_cpu.cpu = "no_such_cpu";
+  tarn_compile_options for_small_cpu = for_unknown_cpu;
+  for_small_cpu.cpu = "i386";
+  const auto compile = [&](const tarn_compile_options& options) {
+    return tarn_compile_text("m.tarn", kLinear, std::string_view(kLinear).size(), &options, &model);
+  };
+  tarn_settings settings;
+  tarn_progress progress;
+  std::size_t bytes = 0;
   const CMisuse cases[] = {
       {"compile without a path", [&] { return tarn_compile_file(nullptr, nullptr, &model); }},
       {"compile to nowhere", [&] { return tarn_compile_file("x", nullptr, nullptr); }},
@@ -323,23 +345,51 @@ TEST_F(CApi, MisuseIsAStatusWithAMessage) {
       {"options that are too large", [&] { return tarn_session_fit(session_, &input, 1, &oversized, nullptr); },
        TARN_INVALID, "size"},
       {"null settings", [&] { return tarn_compile_text("x", "", 0, &with_null_settings, &model); }},
+      {"compile a text to nowhere", [&] { return tarn_compile_text("x", "", 0, nullptr, nullptr); }},
+      {"a setting without a key", [&] { return tarn_compile_text("x", "", 0, &without_key, &model); }},
+      {"a setting of nothing", [&] { return compile(with_unknown_key); }, TARN_COMPILE, "no_such_key"},
+      {"a CPU that nobody makes", [&] { return compile(for_unknown_cpu); }, TARN_COMPILE, "no_such_cpu"},
+      {"a CPU of 32 bits", [&] { return compile(for_small_cpu); }, TARN_COMPILE, "32 bits"},
       {"an empty text", [&] { return tarn_compile_text("x", "", 0, nullptr, &model); }, TARN_COMPILE, "x"},
       {"a file that is not there", [&] { return tarn_compile_file("/no/such.tarn", nullptr, &model); }, TARN_COMPILE,
        "such"},
       // What a failed call left behind is null, and stays an error.
       {"a session on no model", [&] { return tarn_session_create(model, nullptr, &session); }},
+      {"settings of no model", [&] { return tarn_model_settings(nullptr, &settings); }},
+      {"settings to nowhere", [&] { return tarn_model_settings(model_, nullptr); }},
+      {"options of a session without a size", [&] { return tarn_session_create(model_, &unsized_session, &session); },
+       TARN_INVALID, "size"},
       {"a session to nowhere", [&] { return tarn_session_create(model_, nullptr, nullptr); }},
       {"a predictor on no session", [&] { return tarn_predictor_create(session, &predictor); }},
+      {"a predictor to nowhere", [&] { return tarn_predictor_create(session_, nullptr); }},
       {"no predictor", [&] { return tarn_predictor_run(predictor, arrays, outputs, 1); }},
       {"a predictor without lists", [&] { return tarn_predictor_run(predictor_, nullptr, outputs, 1); }},
       {"a predictor without outputs", [&] { return tarn_predictor_run(predictor_, arrays, nullptr, 1); }},
       {"a predictor with a null", [&] { return tarn_predictor_run(predictor_, null_arrays, outputs, 1); }},
+      {"a predictor with a misaligned output", [&] { return tarn_predictor_run(predictor_, arrays, misaligned, 1); },
+       TARN_INVALID, "not aligned"},
       {"information on no model", [&] { return tarn_model_info(nullptr, TARN_INPUT, 0, &info); }},
       {"information to nowhere", [&] { return tarn_model_info(model_, TARN_INPUT, 0, nullptr); }},
       {"a row that is not there", [&] { return tarn_model_info(model_, TARN_INPUT, 1, &info); }, TARN_INVALID,
        "no number 1"},
       {"a kind that is not there", [&] { return tarn_model_info(model_, 99, 0, &info); }, TARN_INVALID, "no number 0"},
       {"predict on nothing", [&] { return tarn_session_predict(nullptr, &input, 1, &output, 1); }},
+      {"fit nothing", [&] { return tarn_session_fit(session, &input, 1, nullptr, nullptr); }},
+      {"a batch of nothing", [&] { return tarn_session_train_on_batch(session, &input, 1, nullptr, 0); }},
+      {"evaluate nothing", [&] { return tarn_session_evaluate(session, &input, 1, nullptr, 0); }},
+      {"read of nothing", [&] { return tarn_session_read(session, "dense_1.bias", TARN_F32, y, 4); }},
+      {"write to nothing", [&] { return tarn_session_write(session, "dense_1.bias", &good); }},
+      {"classes of nothing", [&] { return tarn_session_classes(session, "t", nullptr, &bytes, &bytes); }},
+      {"initialize nothing", [&] { return tarn_session_initialize(session, 1); }},
+      {"save nothing", [&] { return tarn_session_save(session, "x"); }},
+      {"load into nothing", [&] { return tarn_session_load(session, "x"); }},
+      {"a checkpoint of nothing", [&] { return tarn_session_checkpoint(session, "x"); }},
+      {"resume nothing", [&] { return tarn_session_resume(session, "x"); }},
+      {"progress of nothing", [&] { return tarn_session_progress(session, &progress); }},
+      {"fit null arrays", [&] { return tarn_session_fit(session_, nullptr, 1, nullptr, nullptr); }},
+      {"null validation", [&] { return tarn_session_fit(session_, both, 2, &null_validation, nullptr); }},
+      {"metrics of a batch into too little", [&] { return tarn_session_train_on_batch(session_, both, 2, metrics, 0); },
+       TARN_INVALID, "room for 0 values"},
       {"predict null arrays", [&] { return tarn_session_predict(session_, nullptr, 1, &output, 1); }},
       {"predict to null outputs", [&] { return tarn_session_predict(session_, &input, 1, nullptr, 1); }},
       {"an array without a name", [&] { return predict(unnamed, output); }},
@@ -359,10 +409,24 @@ TEST_F(CApi, MisuseIsAStatusWithAMessage) {
        "has 3 bytes"},
       {"read another type", [&] { return tarn_session_read(session_, "dense_1.bias", TARN_F64, y, 8); }, TARN_INVALID,
        "is f32"},
+      {"read into misaligned memory",
+       [&] { return tarn_session_read(session_, "dense_1.bias", TARN_F32, misaligned[0], 4); }, TARN_INVALID,
+       "not aligned"},
+      {"read what is not there", [&] { return tarn_session_read(session_, "z", TARN_F32, y, 4); }, TARN_INVALID,
+       "no tensor 'z'"},
+      {"write to no name", [&] { return tarn_session_write(session_, nullptr, &good); }},
+      {"write to what is not there", [&] { return tarn_session_write(session_, "z", &good); }, TARN_INVALID,
+       "no tensor 'z'"},
+      {"write what has no type", [&] { return tarn_session_write(session_, "dense_1.kernel", &typeless.view); },
+       TARN_INVALID, "no type number 17"},
+      {"write from misaligned memory", [&] { return tarn_session_write(session_, "dense_1.kernel", &crooked); },
+       TARN_INVALID, "not aligned"},
       {"write nothing", [&] { return tarn_session_write(session_, "dense_1.bias", nullptr); }},
       {"classes without a place", [&] { return tarn_session_classes(session_, "t", nullptr, nullptr, nullptr); }},
       {"save to no path", [&] { return tarn_session_save(session_, nullptr); }},
       {"load from no path", [&] { return tarn_session_load(session_, nullptr); }},
+      {"a checkpoint to no path", [&] { return tarn_session_checkpoint(session_, nullptr); }},
+      {"resume from no path", [&] { return tarn_session_resume(session_, nullptr); }},
       {"stop nothing", [&] { return tarn_session_stop(nullptr); }},
       {"progress to nowhere", [&] { return tarn_session_progress(session_, nullptr); }},
   };
@@ -375,17 +439,31 @@ TEST_F(CApi, MisuseIsAStatusWithAMessage) {
     EXPECT_EQ(tarn_error_get(0, &row), TARN_OK);
     EXPECT_EQ(row.severity, TARN_ERROR);
     EXPECT_EQ(tarn_error_get(99, &row), TARN_INVALID);
+    EXPECT_EQ(tarn_error_get(0, nullptr), TARN_INVALID);
   }
   EXPECT_EQ(y[0], -7.0F);
   EXPECT_EQ(model, nullptr);
   EXPECT_EQ(session, nullptr);
   EXPECT_EQ(tarn_model_name(nullptr), nullptr);
   EXPECT_EQ(tarn_model_count(nullptr, TARN_INPUT), 0U);
+  EXPECT_EQ(tarn_model_count(model_, -1), 0U);
   tarn_model_free(nullptr);
   tarn_session_free(nullptr);
   tarn_predictor_free(nullptr);
   EXPECT_EQ(predict(input, output), TARN_OK);
   EXPECT_NE(y[0], -7.0F);
+}
+
+// Those that take an argument have a row above, or more.
+TEST(Misuse, EveryFunctionOfTheCApiIsMisusedHere) {
+  const fs::path source = tarn::test::source_folder();
+  const std::string header = tarn::test::read_text(source / "runtime/include/tarn/c.h");
+  const std::string rows = tarn::test::read_text(source / "tests/library/misuse_test.cpp");
+  const std::regex declared(R"(TARN_API\s[\w\s*]*?(tarn_\w+)\((?!void\)))");
+  std::size_t count = 0;
+  for (std::sregex_iterator at(header.begin(), header.end(), declared), end; at != end; ++at, ++count)
+    EXPECT_THAT(rows, HasSubstr((*at)[1].str() + "("));
+  EXPECT_GE(count, 27U);
 }
 
 }  // namespace
