@@ -2,6 +2,7 @@
 #include "runtime/served_weights.h"
 
 #include <cstring>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -30,6 +31,12 @@ void ServedWeights::begin_change() {
 void ServedWeights::end_change(bool changed) {
   if (changed) version_.fetch_add(1, std::memory_order_release);
   copying_.store(0, std::memory_order_release);
+  if (!changed || !wanted_.exchange(false, std::memory_order_relaxed)) return;
+  try {
+    publish();
+  } catch (const std::bad_alloc&) {
+    // The last snapshot serves a while longer.
+  }
 }
 
 std::unique_ptr<Snapshot> ServedWeights::copy_working_state() {
@@ -88,7 +95,10 @@ const Snapshot* ServedWeights::settle(Reader& reader, const Snapshot* snapshot) 
 const Snapshot* ServedWeights::refreshed(Reader& reader, const Snapshot* snapshot) {
   while (snapshot->version != version_.load(std::memory_order_acquire)) {
     std::int32_t others = copying_.load(std::memory_order_relaxed);
-    if (others < 0) return snapshot;
+    if (others < 0) {
+      wanted_.store(true, std::memory_order_relaxed);
+      return snapshot;
+    }
     if (!copying_.compare_exchange_weak(others, others + 1, std::memory_order_acquire)) continue;
     std::unique_ptr<Snapshot> copy = copy_working_state();
     copying_.fetch_sub(1, std::memory_order_release);

@@ -4,7 +4,9 @@
 // `predict` and `evaluate` look at, immutable once it is published. A prediction holds a Reader, which has a hazard
 // pointer (M. Michael, "Hazard pointers: safe memory reclamation for lock-free objects", IEEE TPDS 15, 2004): it names
 // the snapshot in use, and a snapshot that some reader names is not freed. Snapshots are made lazily: a prediction that
-// finds the working state changed copies it, unless somebody is changing it just now; then the last snapshot serves.
+// finds the working state changed copies it, unless somebody is changing it just now; then the last snapshot serves,
+// and whoever is changing it makes a new one at the end of the change: between two epochs there is hardly time for
+// others.
 #pragma once
 
 #include <atomic>
@@ -46,7 +48,8 @@ class ServedWeights {
   // The working state is about to change: waits until nobody copies it, and keeps copies from being made. One thread at
   // a time.
   void begin_change();
-  // The change is done; `changed` false where the state is the old one after all.
+  // The change is done; `changed` false where the state is the old one after all. Copies it if a prediction found it in
+  // the middle of a change.
   void end_change(bool changed);
   // Copies the working state now, so that no prediction has to.
   void publish();
@@ -77,6 +80,8 @@ class ServedWeights {
   std::atomic<std::uint64_t> version_{0};  // of the working state
   // Threads that copy the working state; -1 while it is being changed.
   std::atomic<std::int32_t> copying_{0};
+  // A prediction would have copied the working state, but for a change.
+  std::atomic<bool> wanted_{false};
   std::atomic<Reader*> readers_{nullptr};
   std::atomic<Snapshot*> retired_{nullptr};
   std::mutex freeing_;  // only ever tried by predictions, never waited for

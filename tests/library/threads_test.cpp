@@ -4,6 +4,7 @@
 // ThreadSanitizer.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <thread>
@@ -122,6 +123,27 @@ TEST(Threads, PredictionsDuringTrainingSeeWholeEpochs) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0U);
   EXPECT_EQ(predicted(session), expected.back());
+}
+
+// Without a callback the weights rest for less than a microsecond between two epochs.
+TEST(Threads, PredictionsFollowATrainingThatDoesNotPause) {
+  tarn::Session session(tarn::compile(kDeep), {.seed = 8});
+  const Samples samples(32);
+  const auto predicted = [&] { return floats(session.predict({{"x", samples.x}})["y"]); };
+  const std::vector<float> before = predicted();
+  std::thread trains([&] { session.fit(samples.training(), {.epochs = 1'000'000'000}); });
+  while (session.progress().epoch < 3) std::this_thread::yield();
+  std::vector<float> last = before;
+  int changes = 0;
+  for (int looks = 0; looks < 100 && changes < 10; ++looks) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    const std::vector<float> now = predicted();
+    changes += now != last ? 1 : 0;
+    last = now;
+  }
+  session.stop();
+  trains.join();
+  EXPECT_EQ(changes, 10);
 }
 
 // Layers so large that their kernels are shared among threads.
