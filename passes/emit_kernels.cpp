@@ -30,6 +30,10 @@ class Emitter {
       if (!g.is_guard) describe(g, kernel);
       p_.plan.kernels.push_back(std::move(kernel));
     }
+    for (const Apart& pair : p_.apart) {
+      p_.plan.remarks.push_back(fmt::format("'{}' is not fused with '{}': {}", p_.plan.kernels[pair.after].name,
+                                            p_.plan.kernels[pair.before].name, pair.why));
+    }
   }
 
  private:

@@ -1,9 +1,9 @@
 // Which units share a kernel. Sets of units come in an order of computation; each joins a kernel that stands behind all
 // that it needs, or opens a new one at the end. So no cycle can arise, and the cost is linear in the number of units.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <map>
+#include <string_view>
+#include <tuple>
 
 #include "passes/planner.h"
 
@@ -29,14 +29,22 @@ class Grouper {
   void group() {
     group_of_.assign(p_.units.size(), kNone);
     section_of_.assign(p_.units.size(), Section::none);
+    apart_.assign(p_.units.size(), {});
     for (const std::vector<UnitId>& set : schedule_.sets) {
       if (schedule_.has_guard && guard_ == kNone && !schedule_.before_guard[set.front()]) add_guard();
       place(set);
     }
     if (schedule_.has_guard && guard_ == kNone) add_guard();
+    say_why();
   }
 
  private:
+  // The last kernel that a unit needs, and why it is not in that.
+  struct Reason {
+    std::uint32_t latest = kNone;
+    std::string_view why;
+  };
+
   void add_guard() {
     guard_ = static_cast<std::uint32_t>(p_.groups.size());
     p_.groups.emplace_back().is_guard = true;
@@ -55,18 +63,22 @@ class Grouper {
       for (const Destination& target : p_.units[id].targets) stores_state = stores_state || target.in_state;
     }
     const bool guarded = stores_state && guard_ != kNone;
-    if (p_.options.fuse && has_needs && !(guarded && latest < guard_)) {
-      std::string why;
-      const Section section = section_in(set, latest, why);
-      if (section != Section::none) return join(set, latest, section);
-      if (!why.empty()) remark(set, latest, why);
+    if (has_needs) {
+      std::string_view why = !p_.options.fuse             ? "fusion is turned off"
+                             : guarded && latest < guard_ ? "what changes the state waits for a finite loss"
+                                                          : "";
+      if (why.empty()) {
+        const Section section = section_in(set, latest, why);
+        if (section != Section::none) return join(set, latest, section);
+      }
+      for (const UnitId id : set) apart_[id] = {latest, why};
     }
     const std::uint32_t first = std::max(has_needs ? latest + 1 : 0, guarded ? guard_ + 1 : 0);
     if (p_.options.fuse) {
       const std::vector<std::uint32_t>& alike = alike_[key(p_.units[set.front()].axes)];
       for (std::size_t i = alike.size(); i > 0 && i + kCandidates > alike.size(); --i) {
         if (alike[i - 1] < first) break;
-        std::string why;
+        std::string_view why;
         if (!worth_joining(set, alike[i - 1])) continue;
         const Section section = section_in(set, alike[i - 1], why);
         if (section != Section::none && section != Section::tail) return join(set, alike[i - 1], section);
@@ -82,16 +94,22 @@ class Grouper {
     return result;
   }
 
-  void remark(const std::vector<UnitId>& set, std::uint32_t group, const std::string& why) {
-    const std::vector<UnitId> others = p_.groups[group].units();
-    if (others.empty()) return;
-    p_.plan.remarks.push_back(
-        fmt::format("{} is not fused with {}: {}", describe(set.back()), describe(others.back()), why));
-  }
-  std::string describe(UnitId id) const {
-    const Unit& unit = p_.units[id];
-    if (!unit.targets.empty()) return "'" + p_.plan.buffers[unit.targets.back().buffer].name + "'";
-    return fmt::format("{}.{}", name_of(p_.graph[unit.node].op), unit.node);
+  // Every pair of kernels of which one needs the other, with the reason of a unit that is not in the kernel it needs.
+  void say_why() {
+    std::vector<Apart>& pairs = p_.apart;
+    for (UnitId id = 0; id < p_.units.size(); ++id) {
+      if (group_of_[id] == kNone) continue;
+      const Reason& own = apart_[id];
+      for (const Dependence& need : schedule_.needs[id]) {
+        const std::uint32_t before = group_of_[need.before];
+        if (before == kNone || before == group_of_[id] || (need.anti && before != own.latest)) continue;
+        pairs.push_back({before, group_of_[id], before == own.latest ? own.why : "it needs what comes later as well"});
+      }
+    }
+    const auto key = [](const Apart& pair) { return std::tuple(pair.after, pair.before); };
+    std::ranges::stable_sort(pairs, {}, key);
+    const auto again = std::ranges::unique(pairs, {}, key);
+    pairs.erase(again.begin(), again.end());
   }
 
   // Kernels that need nothing of each other share one if they are short, or read the same memory.
@@ -127,17 +145,26 @@ class Grouper {
   }
 
   // Where in the kernel the set can stand; none, and why it cannot.
-  Section section_in(const std::vector<UnitId>& set, std::uint32_t group, std::string& why) const {
+  Section section_in(const std::vector<UnitId>& set, std::uint32_t group, std::string_view& why) const {
     const Group& g = p_.groups[group];
     const Unit& first = p_.units[set.front()];
-    if (g.is_guard || first.kind == Unit::Kind::contraction) return Section::none;
+    if (g.is_guard || first.kind == Unit::Kind::contraction) {
+      why = "a product begins a kernel of its own";
+      return Section::none;
+    }
     std::size_t terms = g.terms;
+    why = "scattered and delayed stores have kernels of their own";
     for (const UnitId id : set) {
-      if (!is_simple(id) || (g.contraction && p_.units[id].by_rows)) return Section::none;
+      if (!is_simple(id)) return Section::none;
       terms += p_.units[id].terms;
     }
     for (const UnitId id : g.units()) {
       if (!is_simple(id)) return Section::none;
+    }
+    why = {};
+    if (g.contraction && std::ranges::any_of(set, [&](UnitId id) { return p_.units[id].by_rows; })) {
+      why = "a product delivers elements, not rows";
+      return Section::none;
     }
     if (terms > kMaxGroupTerms) {
       why = "the kernel would get too large";
@@ -194,7 +221,7 @@ class Grouper {
   }
 
   // Everything that the set needs of the kernel must be there, at the same point and in the right section.
-  bool needs_allow(const std::vector<UnitId>& set, std::uint32_t group, Section section, std::string& why) const {
+  bool needs_allow(const std::vector<UnitId>& set, std::uint32_t group, Section section, std::string_view& why) const {
     bool in_tail = false;
     for (const UnitId id : set) {
       for (const Dependence& need : schedule_.needs[id]) {
@@ -273,6 +300,7 @@ class Grouper {
   std::uint32_t guard_ = kNone;
   std::vector<std::uint32_t> group_of_;  // by unit
   std::vector<Section> section_of_;      // a contraction counts as reduction: the tail follows it
+  std::vector<Reason> apart_;            // by unit
   std::map<std::vector<std::int64_t>, std::vector<std::uint32_t>> alike_;  // loop kernels by their axes
 };
 

@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "passes/materialize.h"
@@ -102,6 +103,12 @@ struct Group {
   std::vector<UnitId> units() const;
 };
 
+// Why what group `after` makes of the values of group `before` does not stand in that.
+struct Apart {
+  std::uint32_t before = 0, after = 0;
+  std::string_view why;
+};
+
 struct Planning {
   Planning(const Graph& graph, const Program& program, const PlanOptions& options);
 
@@ -116,6 +123,7 @@ struct Planning {
   std::vector<Place> places;
   std::vector<Unit> units;
   std::vector<Group> groups;
+  std::vector<Apart> apart;  // every pair of groups of which one needs the other, by `after` and `before`
 
   std::map<std::string, const TensorInfo*> tensors;  // by name; filled by tensor_buffer
   std::map<std::string, BufferId> tensor_buffers;

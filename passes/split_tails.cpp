@@ -88,6 +88,8 @@ void split_tails(KernelPlan& plan, const Target& target) {
       continue;
     }
     auto [sums, rest] = split(plan, kernel, target);
+    plan.remarks.push_back(
+        fmt::format("'{}' is not fused with '{}': vectors there lie along the sums", rest.name, sums.name));
     kernels.push_back(std::move(sums));
     kernels.push_back(std::move(rest));
   }
