@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "codegen/loops.h"
+#include "passes/loop_axes.h"
 
 namespace tarn {
 
@@ -13,10 +14,27 @@ ContractionEpilogue::ContractionEpilogue(const Contraction& contraction)
       b_(contraction.builder),
       kernel_(contraction.kernel),
       schedule_(contraction.schedule),
+      flat_(is_flat(contraction)),
       nest_(nest_of(contraction)),
       body_(function_, kernel_.epilogue, nest_,
             analyze(kernel_.epilogue, nest_, {}, nest_.depth - 1, nest_.lanes > 1)) {
   body_.result = [this](const Value&) { return load_product(); };
+}
+
+// Whether the products of a block lie as everything that the epilogue reads and writes: row behind row.
+bool ContractionEpilogue::is_flat(const Contraction& contraction) {
+  const ContractionKernel& kernel = contraction.kernel;
+  const std::size_t rows = contraction.batch_axes, columns = contraction.batch_axes + 1;
+  const bool shares_columns = kernel.split && kernel.split->axis == columns;
+  if (!contraction.schedule.dot || kernel.one_column() || kernel.columns.times_batch || shares_columns ||
+      contraction.schedule.panel != kernel.columns.constant) {
+    return false;
+  }
+  bool follows = true;
+  for_each_linear(kernel.epilogue, [&](const Linear& linear) {
+    follows = follows && linear.strides[rows] == linear.strides[columns] * kernel.columns.constant;
+  });
+  return follows;
 }
 
 Nest ContractionEpilogue::nest_of(const Contraction& contraction) {
@@ -35,7 +53,8 @@ Nest ContractionEpilogue::nest_of(const Contraction& contraction) {
   const ContractionSchedule& schedule = contraction.schedule;
   const std::int64_t columns = schedule.tile_epilogue ? schedule.tile_columns() : schedule.panel;
   const std::int64_t most = contraction.kernel.one_column() ? schedule.row_block : columns;
-  nest.lanes = fitting_lanes(along.times_batch ? most : std::min(most, along.constant), lanes,
+  const std::int64_t count = along.times_batch ? most : std::min(most, along.constant);
+  nest.lanes = fitting_lanes(is_flat(contraction) ? count * schedule.row_block : count, lanes,
                              contraction.function.emission.machine.target);
   if (nest.lanes == 1 || !allows_lanes(contraction.kernel.epilogue, analysis, nest.vector_axis)) {
     nest.lanes = 1;
@@ -89,6 +108,7 @@ void ContractionEpilogue::emit(llvm::Value* first_column, const Range& columns, 
   Range row_range = block_of(kernel_.rows, height, row_axis, rows.begin, rows.end);
   // A share may end within a block, but not within a tile.
   if (whole_.rows.count == 0 && !schedule_.tile_epilogue) row_range.count = 0;
+  if (flat_) return emit_flat(rows.begin, row_range);
   const auto lanes = [&](std::size_t axis) { return lanes_along(axis); };
   emit_vector_loop(function_.emission, b_, row_range, lanes(row_axis), {},
                    [&](llvm::Value* row, llvm::Value* row_mask, const Carried&) {
@@ -103,6 +123,26 @@ void ContractionEpilogue::emit(llvm::Value* first_column, const Range& columns, 
                                                body_.emit_stores();
                                                return Carried{};
                                              });
+                   });
+}
+
+// The rows as one row: the column counts on where a row ends.
+void ContractionEpilogue::emit_flat(llvm::Value* first_row, const Range& rows) {
+  const std::size_t row_axis = whole_.batch_axes, column_axis = whole_.batch_axes + 1;
+  const std::int64_t columns = kernel_.columns.constant;
+  const auto in_points = [&](llvm::Value* row) { return multiply_add(b_, row, columns, nullptr); };
+  product_row_ = function_.integer(0);
+  product_column_ = in_points(first_row);
+  const Range points = {function_.integer(0), in_points(b_.CreateSub(rows.end, rows.begin)), rows.count * columns, 1};
+  nest_.index[row_axis] = function_.integer(0);
+  body_.emit_level(static_cast<int>(row_axis));
+  emit_vector_loop(function_.emission, b_, points, lanes_along(column_axis), {},
+                   [&](llvm::Value* point, llvm::Value* mask, const Carried&) {
+                     nest_.index[column_axis] = b_.CreateAdd(product_column_, point);
+                     if (nest_.lanes > 1) nest_.mask = mask;
+                     body_.emit_level(static_cast<int>(column_axis));
+                     body_.emit_stores();
+                     return Carried{};
                    });
 }
 

@@ -28,17 +28,20 @@ class ContractionEpilogue {
   Range columns_of(std::int64_t block, llvm::Value* begin, llvm::Value* end) const;
 
  private:
+  static bool is_flat(const Contraction& contraction);
   static Nest nest_of(const Contraction& contraction);
   Range block_of(const Extent& extent, std::int64_t block, std::size_t axis, llvm::Value* begin,
                  llvm::Value* end) const;
   unsigned lanes_along(std::size_t axis) const;
   llvm::Value* load_product();
+  void emit_flat(llvm::Value* first_row, const Range& rows);
 
   const Contraction& whole_;
   KernelFunction& function_;
   llvm::IRBuilder<>& b_;
   const ContractionKernel& kernel_;
   const ContractionSchedule& schedule_;
+  bool flat_;
   Nest nest_;
   BodyEmitter body_;
   llvm::Value *product_row_ = nullptr, *product_column_ = nullptr;  // first ones in the scratch

@@ -160,9 +160,13 @@ void schedule_dots(ContractionSchedule& schedule, const ContractionKernel& kerne
   const auto fits = [&](std::int64_t count, const Extent& extent) {
     return static_cast<unsigned>(extent.times_batch && extent.constant < count ? 1 : count);
   };
-  const std::int64_t most = target.vector_registers >= 32 ? 4 : 2;
-  schedule.tile_vectors = fits(std::min(most, extents.columns), kernel.columns);
-  schedule.tile_rows = static_cast<unsigned>(std::min<std::int64_t>(4, extents.rows));
+  // Few rows are one tile, with as many columns as make the same number of sums.
+  constexpr std::int64_t kRows = 4, kFewRows = 8;
+  const std::int64_t sums = target.vector_registers >= 32 ? 16 : 8;
+  const bool one_tile = !kernel.rows.times_batch && extents.rows <= kFewRows && extents.rows <= sums;
+  const std::int64_t rows = one_tile ? extents.rows : kRows;
+  schedule.tile_rows = static_cast<unsigned>(std::min(rows, extents.rows));
+  schedule.tile_vectors = fits(std::min(sums / rows, extents.columns), kernel.columns);
   schedule.panel = std::min<std::int64_t>(extents.columns, 64);
   schedule.inner_block = extents.inner;
   schedule.row_block = round_up(std::min<std::int64_t>(extents.rows, 64), schedule.tile_rows);

@@ -214,7 +214,8 @@ void ProgramFunctionEmitter::set_key_and_step(llvm::Value* first_sample) {
   set_frame(kFrameKey, key_);
   set_frame(kFrameStep, step);
   set_frame(kFrameFirstSample, first_sample);
-  set_frame(kFrameNextCount, b_.getInt64(0));
+  // No product of a prediction sums over samples, so none asks for rows of the next batch.
+  if (name_ != "predict") set_frame(kFrameNextCount, b_.getInt64(0));
 }
 
 void ProgramFunctionEmitter::set_next_rows(llvm::Value* position) {
@@ -434,8 +435,8 @@ void ProgramFunctionEmitter::emit_inputs(llvm::Value* position, llvm::Value* cou
     });
   };
   in_place();
-  set_frame(kFrameOrder, llvm::ConstantPointerNull::get(b_.getPtrTy()));
   if (name_ == "predict") return;
+  set_frame(kFrameOrder, llvm::ConstantPointerNull::get(b_.getPtrTy()));
   llvm::Value* const order = argument("order");
   const std::vector<bool> copied = copied_inputs();
   emit_if(b_, b_.CreateIsNotNull(order), {}, [&](const Carried&) {

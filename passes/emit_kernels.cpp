@@ -235,9 +235,7 @@ class Emitter {
     kernel.a = {p_.places[layout.a].buffer, layout.a_at};
     kernel.b = {p_.places[layout.b].buffer, layout.b_at};
     kernel.form = layout.form;
-    kernel.often_few_rows = kernel.rows.times_batch &&
-                            std::none_of(p_.plan.results.begin(), p_.plan.results.end(),
-                                         [](const PlanResult& result) { return result.kind == ResultKind::store; });
+    kernel.often_few_rows = kernel.rows.times_batch && predicts(p_.plan);
     Expression epilogue(p_.leaves, p_.space(unit.axes));
     Value product;
     product.kind = Value::Kind::product;

@@ -334,6 +334,11 @@ std::optional<Split> split_of(const Kernel& kernel) {
   return std::nullopt;
 }
 
+bool predicts(const KernelPlan& plan) {
+  return std::none_of(plan.results.begin(), plan.results.end(),
+                      [](const PlanResult& result) { return result.kind == ResultKind::store; });
+}
+
 bool is_shared(const KernelPlan& plan) {
   return std::any_of(plan.kernels.begin(), plan.kernels.end(),
                      [](const Kernel& kernel) { return split_of(kernel).has_value(); });

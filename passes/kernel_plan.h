@@ -198,6 +198,9 @@ struct ProgramPlan {
   std::uint64_t workspace_bytes = 0;
 };
 
+// Whether the plan stores nothing that stays: then calls with one sample are as likely as others.
+bool predicts(const KernelPlan& plan);
+
 // How threads share a kernel, whatever it is.
 std::optional<Split> split_of(const Kernel& kernel);
 // Whether threads share any kernel.
