@@ -132,8 +132,8 @@ void HeaderWriter::size_macros() {
     }
     put("#define {}_STATE_BYTES {}\n", macro(), api_.state_bytes);
     if (api_.has_pack) {
-      put("/* The part of a state that prediction reads; see {0}_pack. */\n#define {1}_PACKED_BYTES {2}\n", name(),
-          macro(), api_.packed_bytes);
+      put("/* Weights for prediction alone; see {0}_pack. */\n#define {1}_PACKED_BYTES {2}\n", name(), macro(),
+          api_.packed_bytes);
     }
     put("/* Hash of the tensor table; stands in the header of a state. */\n#define {}_LAYOUT UINT64_C(0x{:016x})\n",
         macro(), api_.layout);
@@ -249,7 +249,8 @@ void HeaderWriter::predict_functions() {
   put("\n/* Weights for prediction alone, in {1}_PACKED_BYTES at `packed`, aligned as a state: for programs that "
       "predict with\n"
       " * one set of weights on many threads while another is being trained. {0}_predict_packed gives what\n"
-      " * {0}_predict gives for the state, as fast. The two blocks must not overlap. */\n"
+      " * {0}_predict gives for the state, faster where weights are large: pack them once for many calls. The\n"
+      " * two blocks must not overlap, and `packed` is no state. */\n"
       "void {0}_pack(const void* state, void* packed);\n"
       "void {0}_predict_packed(const void* packed, void* workspace{2}, size_t samples);\n",
       name(), macro(), arrays);

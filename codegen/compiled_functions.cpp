@@ -27,6 +27,7 @@ class InterfaceEmitter {
                    const ModelInterface& interface, std::span<const std::byte> weights, std::string level)
       : module_(module),
         program_(program),
+        plan_(plan),
         api_(interface),
         weights_(weights),
         level_(std::move(level)),
@@ -59,7 +60,10 @@ class InterfaceEmitter {
   llvm::Value* as_i64(llvm::Value* size) { return b_.CreateZExt(size, b_.getInt64Ty()); }
   llvm::Value* null() { return llvm::ConstantPointerNull::get(pointer_); }
   llvm::Value* nan() { return llvm::ConstantFP::getNaN(real_); }
-  void emit_predict_from(const std::string& name, const std::string& block);
+  // `block`: the parameter that is the state, or packed weights; `function`: of the program.
+  void emit_predict_from(const std::string& name, const std::string& block, const char* function);
+  bool packs() const { return plan_.plans.contains("predict_packed"); }
+  void copy_groups(llvm::Value* from, llvm::Value* to, const PackedWeights::Tensor& tensor);
   void copy_bytes(llvm::Value* from, llvm::Value* to, std::uint64_t bytes);  // a multiple of 4, not 0
   void return_when(llvm::Value* condition, llvm::Value* result);
   void when(llvm::Value* condition, const std::function<void()>& action);
@@ -78,6 +82,7 @@ class InterfaceEmitter {
 
   llvm::Module& module_;
   const Program& program_;
+  const ProgramPlan& plan_;
   const ModelInterface& api_;
   const std::span<const std::byte> weights_;  // the state of a baked model
   const std::string level_;  // of x86-64, if there are several: its functions are not the ones that are exported
@@ -189,7 +194,7 @@ void InterfaceEmitter::emit_init(const std::string& name) {
   b_.CreateRetVoid();
 }
 
-void InterfaceEmitter::emit_predict_from(const std::string& name, const std::string& block) {
+void InterfaceEmitter::emit_predict_from(const std::string& name, const std::string& block, const char* function) {
   Parameters parameters;
   if (api_.has_state()) parameters.emplace_back(pointer_, block);
   parameters.emplace_back(pointer_, "workspace");
@@ -205,12 +210,12 @@ void InterfaceEmitter::emit_predict_from(const std::string& name, const std::str
   }
   llvm::Value* const inputs = pointers({&api_.inputs}, program_.inputs.size());
   llvm::Value* const outputs = pointers({&api_.outputs}, program_.outputs.size());
-  b_.CreateCall(program_function("predict"), {state, workspace_for_arena(argument("workspace")), inputs, outputs,
-                                              as_i64(argument("samples")), null()});
+  b_.CreateCall(program_function(function), {state, workspace_for_arena(argument("workspace")), inputs, outputs,
+                                             as_i64(argument("samples")), null()});
   b_.CreateRetVoid();
 }
 
-void InterfaceEmitter::emit_predict(const std::string& name) { emit_predict_from(name, "state"); }
+void InterfaceEmitter::emit_predict(const std::string& name) { emit_predict_from(name, "state", "predict"); }
 
 void InterfaceEmitter::copy_bytes(llvm::Value* from, llvm::Value* to, std::uint64_t bytes) {
   const std::uint64_t size = bytes % 8 == 0 ? 8 : 4;
@@ -241,17 +246,40 @@ void InterfaceEmitter::emit_finish_training() {
 
 void InterfaceEmitter::emit_pack() {
   begin("pack", b_.getVoidTy(), {{pointer_, "state"}, {pointer_, "packed"}});
-  copy_bytes(argument("state"), argument("packed"), api_.packed_bytes);
+  if (!packs()) copy_bytes(argument("state"), argument("packed"), api_.packed_bytes);
+  for (const PackedWeights::Tensor& tensor : plan_.packed.tensors) {
+    llvm::Value* const from = byte_address(b_, argument("state"), static_cast<std::int64_t>(tensor.from));
+    llvm::Value* const to = byte_address(b_, argument("packed"), static_cast<std::int64_t>(tensor.to));
+    if (tensor.group_bytes == tensor.row_bytes) {
+      copy_bytes(from, to, tensor.row_bytes * tensor.rows);
+    } else {
+      copy_groups(from, to, tensor);
+    }
+  }
   b_.CreateRetVoid();
 }
 
-// A packed state is the start of a state, so that prediction is the same function for both.
+void InterfaceEmitter::copy_groups(llvm::Value* from, llvm::Value* to, const PackedWeights::Tensor& tensor) {
+  const auto below = [&](std::uint64_t end) { return Range{b_.getInt64(0), b_.getInt64(end)}; };
+  const auto groups = static_cast<std::int64_t>(tensor.group_bytes), row = static_cast<std::int64_t>(tensor.row_bytes);
+  emit_loop(b_, below(tensor.row_bytes), groups, {from, to}, [&](llvm::Value*, const Carried& group) {
+    const Carried end = emit_loop(b_, below(tensor.rows), 1, group, [&](llvm::Value*, const Carried& at) {
+      copy_bytes(at[0], at[1], tensor.group_bytes);
+      return Carried{byte_address(b_, at[0], row), byte_address(b_, at[1], groups)};
+    });
+    return Carried{byte_address(b_, group[0], groups), end[1]};
+  });
+}
+
+// Where there is nothing to gain, packed weights are the start of a state, so that prediction is one function for both.
 void InterfaceEmitter::emit_predict_packed(const std::string& name) {
-  if (llvm::Function* const predict = module_.getFunction(api_.prefix + "_predict")) {
+  if (packs()) {
+    emit_predict_from(name, "packed", "predict_packed");
+  } else if (llvm::Function* const predict = module_.getFunction(api_.prefix + "_predict")) {
     llvm::GlobalAlias::create(predict->getFunctionType(), 0, llvm::GlobalValue::ExternalLinkage,
                               api_.prefix + "_" + name, predict, &module_);
   } else {
-    emit_predict_from(name, "packed");
+    emit_predict_from(name, "packed", "predict");
   }
 }
 

@@ -25,39 +25,11 @@
 #include "llvm/IR/Verifier.h"
 #include "llvm/Object/ArchiveWriter.h"
 #include "llvm/Support/raw_ostream.h"
+#include "passes/packed_weights.h"
 
 namespace tarn {
 
 namespace {
-
-std::uint64_t aligned(std::uint64_t bytes) {
-  return (bytes + kInterfaceAlignment - 1) / kInterfaceAlignment * kInterfaceAlignment;
-}
-
-// Moves the tensors that prediction reads close together, and returns them as a state of their own: a header with the
-// seed, and those tensors.
-std::vector<std::byte> pack_weights(const Program& program, KernelPlan& predict, std::span<const std::byte> state) {
-  std::map<std::uint64_t, std::uint64_t> moved;  // from offset in the state to that in the packed one
-  std::vector<std::byte> packed(state.begin(), state.begin() + kStateHeaderBytes);
-  for (const TensorInfo& tensor : program.tensors) {
-    if (tensor.kind == TensorKind::metric) continue;
-    const std::uint64_t end = tensor.offset + sample_bytes(tensor.type);
-    for (Buffer& buffer : predict.buffers) {
-      if (buffer.space != Space::state || buffer.offset < tensor.offset || buffer.offset >= end) continue;
-      if (moved.try_emplace(tensor.offset, packed.size()).second) {
-        packed.insert(packed.end(), state.begin() + static_cast<std::ptrdiff_t>(tensor.offset),
-                      state.begin() + static_cast<std::ptrdiff_t>(end));
-        packed.resize(aligned(packed.size()));
-      }
-    }
-  }
-  for (Buffer& buffer : predict.buffers) {
-    if (buffer.space != Space::state) continue;
-    const auto tensor = std::prev(moved.upper_bound(buffer.offset));
-    buffer.offset = buffer.offset - tensor->first + tensor->second;
-  }
-  return packed;
-}
 
 // Frame sizes as LLVM reports them for functions with the attribute "warn-stack-size".
 struct FrameSizes {
@@ -151,13 +123,17 @@ struct Version {
   std::string level;  // of x86-64, where there are several versions
 };
 
-Result<Version> make_version(const Program& program, const CpuVersion& given, const InterfaceRequest& request) {
+Result<Version> make_version(const Program& program, const CpuVersion& given, const InterfaceRequest& request,
+                             bool packs) {
   Version version;
   TARN_TRY(version.machine, make_machine(given.codegen));
   version.machine.single_rest = !version.machine.cheap_masks;
   version.plan = *given.plan;
-  TARN_TRY(version.interface, model_interface(program, *given.plan, version.machine.target, request));
-  const std::vector<std::string> graphs = graphs_of(version.interface, *given.plan);
+  if (!packs || request.bake_weights) version.plan.plans.erase("predict_packed");
+  if (!packs) version.plan.packed = {};
+  if (request.bake_weights) version.plan.packed = pack_weights(program, version.plan.plans.at("predict"));
+  TARN_TRY(version.interface, model_interface(program, version.plan, version.machine.target, request));
+  const std::vector<std::string> graphs = graphs_of(version.interface, version.plan);
   std::erase_if(version.plan.plans, [&](const auto& entry) { return std::ranges::count(graphs, entry.first) == 0; });
   // Once more, for a workspace that only what is wanted needs.
   TARN_TRY(version.interface, model_interface(program, version.plan, version.machine.target, request));
@@ -172,16 +148,19 @@ Result<std::vector<Version>> make_versions(const Program& program, const std::ve
                                            const InterfaceRequest& request) {
   std::vector<Version> versions;
   if (given.size() == 1) {
-    TARN_TRY(Version version, make_version(program, given.front(), request));
+    TARN_TRY(Version version, make_version(program, given.front(), request, /*packs=*/true));
     versions.push_back(std::move(version));
     return versions;
   }
   std::vector<std::string> cpus;
   for (const CpuVersion& version : given) cpus.push_back(version.codegen.cpu);
   TARN_TRY(const std::vector<std::string> levels, levels_in_order(cpus, given.front().codegen.triple));
+  // Weights are packed for all of them.
+  const bool packs = std::ranges::all_of(
+      given, [&](const CpuVersion& version) { return version.plan->packed == given.front().plan->packed; });
   for (const std::string& level : levels) {
     const auto at = std::ranges::find(cpus, level) - cpus.begin();
-    TARN_TRY(Version version, make_version(program, given[static_cast<std::size_t>(at)], request));
+    TARN_TRY(Version version, make_version(program, given[static_cast<std::size_t>(at)], request, packs));
     version.level = levels.size() > 1 ? level : "";
     versions.push_back(std::move(version));
   }
@@ -215,7 +194,10 @@ std::unique_ptr<llvm::Module> emit_model(llvm::LLVMContext& context, const Progr
   std::vector<std::string> levels;
   for (Version& version : versions) {
     std::vector<std::byte> weights;
-    if (version.interface.is_baked) weights = pack_weights(program, version.plan.plans.at("predict"), state);
+    if (version.interface.is_baked) {
+      weights.resize(version.plan.packed.bytes);
+      copy_packed(version.plan.packed, state, weights);
+    }
     emit_program(*module, program, version.plan, graphs_of(version.interface, version.plan), version.machine);
     emit_compiled_functions(*module, program, version.plan, version.machine.target, version.interface, weights,
                             version.level);

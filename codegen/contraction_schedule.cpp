@@ -63,14 +63,14 @@ double cost_of_tile(const Extents& extents, unsigned rows, unsigned vectors, uns
   return panels * (full * per_tile + rest * per_row) * kSteps + operations * kCompileCyclesPerOperation;
 }
 
-void choose_tile(ContractionSchedule& schedule, const Extents& extents, const Target& target) {
+void choose_tile(ContractionSchedule& schedule, const Extents& extents, std::int64_t most_rows, const Target& target) {
   double best = std::numeric_limits<double>::infinity();
   const unsigned registers = static_cast<unsigned>(target.vector_registers);
   // Few columns are one tile: a second one, moved back over the first, would write what is just about to be read.
   const std::int64_t all = divide_up(extents.columns, schedule.lanes);
   const bool one_tile = all <= (registers >= 32 ? 4 : 3);
   const auto max_vectors = static_cast<unsigned>(std::min<std::int64_t>(all, 6));
-  const auto max_rows = static_cast<unsigned>(std::min<std::int64_t>(extents.rows, 14));
+  const auto max_rows = static_cast<unsigned>(std::min(extents.rows, most_rows));
   for (unsigned vectors = one_tile ? max_vectors : 1; vectors <= max_vectors; ++vectors) {
     for (unsigned rows = 1; rows <= max_rows; ++rows) {
       if (registers_of_tile(rows, vectors, target) > registers) break;
@@ -100,15 +100,22 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
                       const Target& target, std::int64_t size) {
   if (!kernel.columns.times_batch) schedule.lanes = fitting_lanes(extents.columns, schedule.lanes, target);
   const std::size_t axes = kernel.batch.size();
+  const bool in_groups = kernel.often_few_rows && axes > 0;  // as packed_weights.h has them
   // Where threads share the columns, two or four of them find equal work, tiles included.
   const bool shares_columns = kernel.split && kernel.split->axis == axes + 1;
   const std::int64_t shares = !shares_columns ? 1 : extents.columns >= 4 * kSplitVectors ? 4 : 2;
-  choose_tile(schedule, {extents.rows, divide_up(extents.columns, shares), extents.inner}, target);
+  // Packed weights meet any number of rows: four at a time leave the fewest single ones, which wait for b, and four
+  // vectors to a row make enough sums to go on side by side.
+  constexpr std::int64_t kMostRows = 14, kPackedRows = 4;
+  const bool packed_rows = in_groups && target.vector_registers >= 32;
+  choose_tile(schedule, {extents.rows, divide_up(extents.columns, shares), extents.inner},
+              packed_rows ? kPackedRows : kMostRows, target);
   const bool contiguous = kernel.b.at.strides[axes + 1] == 1 || kernel.one_column();
-  constexpr std::int64_t kLargePanel = 64 * 1024;
+  constexpr std::int64_t kLargePanel = 64 * 1024, kShortRow = 256;
   if (!contiguous || kernel.columns.times_batch) {
     schedule.packing = ContractionSchedule::Packing::always;
-  } else if (extents.rows >= 2 * kPackingRows && extents.inner * extents.columns * size >= kLargePanel) {
+  } else if (extents.rows >= 2 * kPackingRows && extents.inner * extents.columns * size >= kLargePanel &&
+             kernel.b.at.strides[axes] * size > kShortRow) {
     schedule.packing = ContractionSchedule::Packing::many_rows;
   }
   constexpr std::int64_t kLongest = 2048, kBlock = 512;
@@ -118,7 +125,9 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
     schedule.inner_block = round_up(divide_up(extents.inner, divide_up(extents.inner, kBlock)), 8);
   }
   constexpr std::int64_t kStreamedBytes = 32 * 1024;
-  schedule.streams = kernel.often_few_rows && contiguous && extents.rows > kStreamedRows && kernel.batch.empty() &&
+  // A row of a group is read as it lies by a tile of one row, too, if that is as wide.
+  const bool whole_group = in_groups && schedule.tile_columns() >= extents.columns;
+  schedule.streams = kernel.often_few_rows && contiguous && extents.rows > kStreamedRows && !whole_group &&
                      !kernel.columns.times_batch && extents.columns >= schedule.lanes &&
                      extents.inner * extents.columns * size >= kStreamedBytes;
   choose_panel(schedule, extents, kernel.columns.times_batch, shares, size);

@@ -248,6 +248,7 @@ class InterfaceMaker {
   }
 
   std::uint64_t packed_bytes() const {
+    if (plan_.plans.contains("predict_packed")) return plan_.packed.bytes;
     std::uint64_t end = kStateHeaderBytes;
     const auto predict = plan_.plans.find("predict");
     if (predict == plan_.plans.end()) return end;
@@ -269,7 +270,7 @@ class InterfaceMaker {
     api_.packed_bytes = packed_bytes();
     const auto train = plan_.plans.find("train");
     if (api_.has_train && train != plan_.plans.end() && is_shared(train->second)) api_.threads = request_.threads;
-    api_.predict_workspace_bytes = std::max(arena_of("predict"), kInterfaceAlignment);
+    api_.predict_workspace_bytes = std::max({arena_of("predict"), arena_of("predict_packed"), kInterfaceAlignment});
     api_.workspace_bytes = api_.predict_workspace_bytes;
     if (!api_.has_train && !api_.has_evaluate && !api_.has_adapt) return;
     const WorkspaceLayout layout = workspace_layout(program_, plan_, target_);
@@ -319,7 +320,9 @@ std::vector<std::string> graphs_of(const ModelInterface& interface, const Progra
     if (wanted && plan.plans.contains(name)) graphs.emplace_back(name);
   };
   add("init", interface.has_init);
-  add("predict", interface.has_predict || interface.has_pack);
+  const bool packs = plan.plans.contains("predict_packed");
+  add("predict", interface.has_predict || (interface.has_pack && !packs));
+  add("predict_packed", interface.has_pack);
   add("train", interface.has_train);
   add("evaluate", interface.has_evaluate);
   add("adapt", interface.has_adapt);

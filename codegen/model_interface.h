@@ -41,7 +41,7 @@ struct ModelInterface {
   std::uint64_t state_bytes = 0;
   // Where the temporaries of init lie: behind the tensors of the state, since init is given no workspace.
   std::uint64_t init_scratch = 0;
-  // What prediction reads stands at the start of a state: this many bytes of it are a packed state.
+  // Of packed weights: as the plan says, or else, since what prediction reads stands at the start of a state, of that.
   std::uint64_t packed_bytes = 0;
   std::uint64_t workspace_bytes = 0, predict_workspace_bytes = 0;
   std::uint64_t metric_values = 0;  // of the loss, then of every metric: f64, at this place in the workspace

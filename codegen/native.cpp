@@ -68,6 +68,7 @@ class JitProgram : public NativeProgram {
   AdaptFunction adapt() override { return reinterpret_cast<AdaptFunction>(function("adapt")); }
   EvaluateFunction evaluate() override { return reinterpret_cast<EvaluateFunction>(function("evaluate")); }
   PredictFunction predict() override { return reinterpret_cast<PredictFunction>(function("predict")); }
+  PredictFunction predict_packed() override { return reinterpret_cast<PredictFunction>(function("predict_packed")); }
   ReportFunction report() override { return reinterpret_cast<ReportFunction>(function("report")); }
   std::uint64_t workspace_bytes(int threads) const override {
     return layout_.bytes + static_cast<std::uint64_t>(threads - 1) * layout_.scratch;

@@ -108,6 +108,8 @@ class NativeProgram {
   virtual AdaptFunction adapt() = 0;
   virtual EvaluateFunction evaluate() = 0;
   virtual PredictFunction predict() = 0;
+  // The same from packed weights, which copy_packed(plan.packed) makes of a state.
+  virtual PredictFunction predict_packed() = 0;
   virtual ReportFunction report() = 0;
   // For calls that share kernels among so many threads.
   virtual std::uint64_t workspace_bytes(int threads = 1) const = 0;

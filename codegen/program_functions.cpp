@@ -84,7 +84,8 @@ class ProgramFunctionEmitter {
   void emit_kernels();
   llvm::Function* kernel_function(const Kernel& kernel, const KernelShape& shape);
   void emit_parameters();
-  bool counts_ticks() const { return emission_.machine.count_ticks && (name_ == "train" || name_ == "predict"); }
+  bool predicts() const { return name_ == "predict" || name_ == "predict_packed"; }
+  bool counts_ticks() const { return emission_.machine.count_ticks && (name_ == "train" || predicts()); }
   void begin_function(llvm::Type* result, const std::vector<std::pair<llvm::Type*, const char*>>& arguments);
   llvm::Value* argument(const char* name);
   void emit_once(bool is_report);
@@ -215,7 +216,7 @@ void ProgramFunctionEmitter::set_key_and_step(llvm::Value* first_sample) {
   set_frame(kFrameStep, step);
   set_frame(kFrameFirstSample, first_sample);
   // No product of a prediction sums over samples, so none asks for rows of the next batch.
-  if (name_ != "predict") set_frame(kFrameNextCount, b_.getInt64(0));
+  if (!predicts()) set_frame(kFrameNextCount, b_.getInt64(0));
 }
 
 void ProgramFunctionEmitter::set_next_rows(llvm::Value* position) {
@@ -346,11 +347,10 @@ void ProgramFunctionEmitter::emit_once(bool is_report) {
 
 void ProgramFunctionEmitter::emit_batches() {
   llvm::Type* const pointer = emission_.pointer();
-  const bool predicts = name_ == "predict";
   begin_function(b_.getInt32Ty(), {{pointer, "state"},
                                    {pointer, "workspace"},
                                    {pointer, "arrays"},
-                                   {pointer, predicts ? "outputs" : "order"},
+                                   {pointer, predicts() ? "outputs" : "order"},
                                    {b_.getInt64Ty(), "rows"},
                                    {pointer, "control"}});
   state_ = argument("state");
@@ -391,7 +391,7 @@ void ProgramFunctionEmitter::emit_batch(llvm::Value* position, llvm::Value* cont
   set_key_and_step(first_sample);
   emit_inputs(position, count, control);
   if (name_ == "train") set_next_rows(b_.CreateAdd(position, count));
-  if (name_ == "predict") emit_outputs(position);
+  if (predicts()) emit_outputs(position);
   emit_calls(count, control);
   llvm::Value* const done = byte_address(b_, control, kBatchesDone);
   llvm::Value* const before = b_.CreateAlignedLoad(b_.getInt64Ty(), done, llvm::Align(8));
@@ -435,7 +435,7 @@ void ProgramFunctionEmitter::emit_inputs(llvm::Value* position, llvm::Value* cou
     });
   };
   in_place();
-  if (name_ == "predict") return;
+  if (predicts()) return;
   set_frame(kFrameOrder, llvm::ConstantPointerNull::get(b_.getPtrTy()));
   llvm::Value* const order = argument("order");
   const std::vector<bool> copied = copied_inputs();

@@ -8,6 +8,7 @@
 // reading it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -190,9 +191,28 @@ struct KernelPlan {
   std::vector<std::string> remarks;
 };
 
-// A plan for each graph of the program that runs as native code: init, adapt, train, evaluate, predict, report.
+// Copies that make packed weights of a state; packed_weights.h says what for.
+struct PackedWeights {
+  // `rows` rows of row_bytes, from byte `from` of a state on: group by group, of each row group_bytes, from byte `to`
+  // of the packed weights on. What is copied as it is has one row, which is one group.
+  struct Tensor {
+    std::uint64_t from = 0, to = 0, rows = 1, row_bytes = 0, group_bytes = 0;
+    friend bool operator==(const Tensor&, const Tensor&) = default;
+  };
+  std::vector<Tensor> tensors;
+  std::uint64_t bytes = 0;  // 64-byte aligned
+  // Whether anything lies otherwise than in a state.
+  bool in_groups() const {
+    return std::any_of(tensors.begin(), tensors.end(), [](const Tensor& t) { return t.group_bytes != t.row_bytes; });
+  }
+  friend bool operator==(const PackedWeights&, const PackedWeights&) = default;
+};
+
+// A plan for each graph of the program that runs as native code: init, adapt, train, evaluate, predict, report; and
+// where that is faster predict_packed, which reads packed weights where `predict` reads a state.
 struct ProgramPlan {
   std::map<std::string, KernelPlan> plans;
+  PackedWeights packed;                 // of predict_packed
   std::uint64_t accumulator_bytes = 0;  // 64-byte aligned
   // Workspace of a call: the accumulators, the gathered batch (train, evaluate), then the largest arena.
   std::uint64_t workspace_bytes = 0;

@@ -1,6 +1,7 @@
 // From a program to its kernel plans: every graph is optimized and planned, and one workspace serves them all.
 #include <algorithm>
 
+#include "passes/packed_weights.h"
 #include "passes/pipeline.h"
 
 namespace tarn {
@@ -22,6 +23,16 @@ std::uint64_t gathered_bytes(const Program& program) {
   return bytes;
 }
 
+void add_packed_prediction(const Program& program, ProgramPlan& result) {
+  const auto predict = result.plans.find("predict");
+  if (predict == result.plans.end()) return;
+  KernelPlan plan = predict->second;
+  PackedWeights packed = pack_weights(program, plan);
+  if (!packed.in_groups()) return;
+  result.plans.emplace("predict_packed", std::move(plan));
+  result.packed = std::move(packed);
+}
+
 }  // namespace
 
 Result<ProgramPlan> plan_program(const Program& program, const PlanOptions& options, PassContext& context) {
@@ -34,6 +45,7 @@ Result<ProgramPlan> plan_program(const Program& program, const PlanOptions& opti
     arena = std::max(arena, plan.arena_bytes);
     result.plans.emplace(name, std::move(plan));
   }
+  add_packed_prediction(program, result);
   result.accumulator_bytes = aligned(metric_bytes(program));
   result.workspace_bytes = result.accumulator_bytes + gathered_bytes(program) + aligned(arena);
   return result;

@@ -93,7 +93,7 @@ tarn_status run_beside(const tarn_predictor& predictor, const void* const* input
                        std::size_t samples) {
   return guarded([&]() -> tarn_status {
     ReaderLease lease(predictor.shared->served());
-    predictor.predict(lease.state(), lease.reader().workspace.data(), inputs, outputs, samples, nullptr);
+    predictor.predict(lease.weights(), lease.reader().workspace.data(), inputs, outputs, samples, nullptr);
     return TARN_OK;
   });
 }
@@ -231,15 +231,15 @@ tarn_status tarn_predictor_run(tarn_predictor* predictor, const void* const* inp
   }
   tarn::Reader& reader = *predictor->reader;
   tarn::ServedWeights& served = predictor->shared->served();
-  const std::byte* state = nullptr;
+  const std::byte* weights = nullptr;
   try {
-    state = served.protect(reader);
+    weights = served.protect_weights(reader);
   } catch (const std::bad_alloc&) {
     tarn::ServedWeights::unprotect(reader);
     return tarn::finish_out_of_memory();
   }
-  if (state == nullptr) return tarn::run_beside(*predictor, inputs, outputs, samples);
-  predictor->predict(state, reader.workspace.data(), inputs, outputs, samples, nullptr);
+  if (weights == nullptr) return tarn::run_beside(*predictor, inputs, outputs, samples);
+  predictor->predict(weights, reader.workspace.data(), inputs, outputs, samples, nullptr);
   tarn::ServedWeights::unprotect(reader);
   return TARN_OK;
 }

@@ -120,7 +120,8 @@ struct LibrarySession::TrainingData {
 LibrarySession::LibrarySession(std::shared_ptr<const LibraryModel> model, std::uint64_t seed, int threads)
     : model_(std::move(model)),
       session_(model_->model, seed, threads),
-      served_([this] { return session_.state().data(); }, served_bytes(*model_->model), session_.workspace_bytes()) {}
+      served_([this] { return session_.state().data(); }, served_bytes(*model_->model), session_.workspace_bytes(),
+              model_->model->plan().packed) {}
 
 bool LibrarySession::is_adapted(const std::string& name) const {
   const auto adapt = program().graphs.find("adapt");
@@ -324,7 +325,8 @@ Answer LibrarySession::evaluate(const tarn_array* arrays, std::size_t count, dou
 PredictFunction LibrarySession::predict_function() {
   PredictFunction function = predict_.load(std::memory_order_acquire);
   if (function != nullptr) return function;
-  function = model_->model->native().predict();
+  NativeProgram& native = model_->model->native();
+  function = model_->model->plan().packed.in_groups() ? native.predict_packed() : native.predict();
   predict_.store(function, std::memory_order_release);
   return function;
 }
@@ -345,7 +347,7 @@ Answer LibrarySession::predict(const tarn_array* inputs, std::size_t input_count
   reader.control.first_sample = 0;
   const PoolLease pool(session_.pool(), reader.control);
   const auto outcome =
-      static_cast<Outcome>(function(lease.state(), reader.workspace.data(), arguments.rows.arrays.data(),
+      static_cast<Outcome>(function(lease.weights(), reader.workspace.data(), arguments.rows.arrays.data(),
                                     pointers.data(), arguments.rows.count, &reader.control));
   return outcome == Outcome::stopped ? stopped() : Answer();
 }

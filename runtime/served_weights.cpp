@@ -6,11 +6,13 @@
 #include <thread>
 #include <utility>
 
+#include "passes/packed_weights.h"
+
 namespace tarn {
 
 ServedWeights::ServedWeights(std::function<const std::byte*()> working_state, std::size_t bytes,
-                             std::size_t workspace_bytes)
-    : working_state_(std::move(working_state)), bytes_(bytes), workspace_bytes_(workspace_bytes) {
+                             std::size_t workspace_bytes, const PackedWeights& packed)
+    : working_state_(std::move(working_state)), bytes_(bytes), workspace_bytes_(workspace_bytes), packed_(packed) {
   current_ = copy_working_state().release();
 }
 
@@ -70,13 +72,33 @@ Reader* ServedWeights::take_reader() {
   return reader.release();
 }
 
-const std::byte* ServedWeights::protect(Reader& reader) {
+const std::byte* ServedWeights::protect_state(Reader& reader) {
+  const Snapshot* const snapshot = protect(reader);
+  return snapshot == nullptr ? nullptr : snapshot->state.data();
+}
+
+const std::byte* ServedWeights::protect_weights(Reader& reader) {
+  const Snapshot* const snapshot = protect(reader);
+  if (snapshot == nullptr) return nullptr;
+  if (!packed_.in_groups()) return snapshot->state.data();
+  const Bytes* packed = snapshot->packed.load(std::memory_order_acquire);
+  if (packed == nullptr) {
+    auto made = std::make_unique<Bytes>(packed_.bytes);
+    copy_packed(packed_, snapshot->state, *made);
+    // Where several threads do so, the first one wins.
+    if (snapshot->packed.compare_exchange_strong(packed, made.get(), std::memory_order_acq_rel))
+      packed = made.release();
+  }
+  return packed->data();
+}
+
+const Snapshot* ServedWeights::protect(Reader& reader) {
   const Snapshot* snapshot = current_.load(std::memory_order_acquire);
   const Snapshot* unused = nullptr;
   if (!reader.hazard.compare_exchange_strong(unused, snapshot, std::memory_order_seq_cst)) return nullptr;
   snapshot = settle(reader, snapshot);
   if (snapshot->version != version_.load(std::memory_order_acquire)) snapshot = refreshed(reader, snapshot);
-  return snapshot->state.data();
+  return snapshot;
 }
 
 // The hazard names `snapshot`; follows the current one until the hazard names what is current after it was set: from

@@ -7,6 +7,7 @@
 // finds the working state changed copies it, unless somebody is changing it just now; then the last snapshot serves,
 // and whoever is changing it makes a new one at the end of the change: between two epochs there is hardly time for
 // others.
+// The first prediction with a snapshot packs its weights (passes/packed_weights.h) where that makes predictions faster.
 #pragma once
 
 #include <atomic>
@@ -22,7 +23,13 @@
 namespace tarn {
 
 struct Snapshot {
+  Snapshot() = default;
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+  ~Snapshot() { delete packed.load(std::memory_order_relaxed); }
+
   Bytes state;
+  mutable std::atomic<const Bytes*> packed{nullptr};  // made by the first prediction
   std::uint64_t version = 0;
   Snapshot* next = nullptr;  // in the list of snapshots that wait to be freed
 };
@@ -38,8 +45,10 @@ struct alignas(64) Reader {
 
 class ServedWeights {
  public:
-  // Copies the first `bytes` bytes of the working state of the owner.
-  ServedWeights(std::function<const std::byte*()> working_state, std::size_t bytes, std::size_t workspace_bytes);
+  // Copies the first `bytes` bytes of the working state of the owner. `packed`: what predictions read instead of a
+  // state, where it lies otherwise than in one; outlives this.
+  ServedWeights(std::function<const std::byte*()> working_state, std::size_t bytes, std::size_t workspace_bytes,
+                const PackedWeights& packed);
   ServedWeights(const ServedWeights&) = delete;
   ServedWeights& operator=(const ServedWeights&) = delete;
   // No reader may be in use.
@@ -58,15 +67,18 @@ class ServedWeights {
   Reader* take_reader();
   static void release_reader(Reader* reader) { reader->taken.store(false, std::memory_order_release); }
 
-  // The state to predict with, which stays as it is until unprotect(). nullptr where another thread is using this
+  // The state to evaluate with, which stays as it is until unprotect(). nullptr where another thread is using this
   // reader.
-  const std::byte* protect(Reader& reader);
+  const std::byte* protect_state(Reader& reader);
+  // The same of what predictions read: packed weights, or a state.
+  const std::byte* protect_weights(Reader& reader);
   static void unprotect(Reader& reader) { reader.hazard.store(nullptr, std::memory_order_release); }
 
   // Asks the calls of all readers to stop. Safe in a signal handler.
   void stop_readers();
 
  private:
+  const Snapshot* protect(Reader& reader);
   std::unique_ptr<Snapshot> copy_working_state();
   const Snapshot* settle(Reader& reader, const Snapshot* snapshot);
   const Snapshot* refreshed(Reader& reader, const Snapshot* snapshot);
@@ -76,6 +88,7 @@ class ServedWeights {
 
   const std::function<const std::byte*()> working_state_;
   const std::size_t bytes_, workspace_bytes_;
+  const PackedWeights& packed_;
   std::atomic<const Snapshot*> current_{nullptr};
   std::atomic<std::uint64_t> version_{0};  // of the working state
   // Threads that copy the working state; -1 while it is being changed.
@@ -98,7 +111,8 @@ class ReaderLease {
     ServedWeights::release_reader(reader_);
   }
   Reader& reader() const { return *reader_; }
-  const std::byte* state() { return weights_.protect(*reader_); }
+  const std::byte* state() { return weights_.protect_state(*reader_); }
+  const std::byte* weights() { return weights_.protect_weights(*reader_); }
 
  private:
   ServedWeights& weights_;

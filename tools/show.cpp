@@ -47,13 +47,16 @@ Result<std::string> text_of_stage(const ShowOptions& options, Console& console) 
   Diagnostics warnings;
   TARN_TRY(const Program program, load_program(options.file, chosen, console.sources, warnings));
   const std::string name = !options.graph.empty() ? options.graph : program.trainable ? "train" : "predict";
+  const bool of_graphs = options.stage == "graph" || options.stage == "gradients" || options.stage == "optimized";
   const auto graph = program.graphs.find(name);
-  if (graph == program.graphs.end()) {
+  // A plan of its own, where there is one, but for the graph `predict`.
+  const bool packed = name == "predict_packed" && !of_graphs;
+  if (graph == program.graphs.end() && !packed) {
     std::string names;
     for (const auto& [known, unused] : program.graphs) names += (names.empty() ? "" : ", ") + known;
     return error(fmt::format("the program has no graph '{}'; it has {}", name, names));
   }
-  if (options.stage == "graph" || options.stage == "gradients" || options.stage == "optimized") {
+  if (of_graphs) {
     PassContext context;
     context.options = chosen.passes;
     context.sources = &console.sources;
@@ -62,6 +65,7 @@ Result<std::string> text_of_stage(const ShowOptions& options, Console& console) 
   }
   if (options.format != "text") return error(fmt::format("stage '{}' is shown as text only", options.stage));
   TARN_TRY(const ProgramPlan plan, plan_program(program, chosen, console.sources, warnings));
+  if (!plan.plans.contains(name)) return error("the model predicts from packed weights as from a state");
   if (options.stage == "fused") return print(plan.plans.at(name));
   if (options.stage == "memory") return print_memory(plan.plans.at(name));
   return options.stage == "llvm" ? print_llvm(program, plan, name, chosen.codegen)
@@ -85,8 +89,10 @@ void add_show(CLI::App& app, Action& action) {
       ->check(CLI::IsMember({"ast", "graph", "gradients", "optimized", "fused", "memory", "llvm", "asm"}));
   command->add_option("--format", options->format, "graphs can be drawn; svg needs Graphviz")
       ->check(CLI::IsMember({"text", "dot", "svg", "json"}));
-  command->add_option("--graph", options->graph,
-                      "init, adapt, train, evaluate, predict or report; default: train where there is one");
+  command->add_option(
+      "--graph", options->graph,
+      "init, adapt, train, evaluate, predict or report; default: train where there is one. The stages from "
+      "fused on also show predict_packed");
   command->callback([&action, options] { action = [options] { return show(*options); }; });
 }
 

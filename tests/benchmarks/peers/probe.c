@@ -1,7 +1,7 @@
 /* What the machine gives at this moment, and what a call of a compiled model costs. GNU C, -O3 -march=native.
 
    probe limits                              FMA peak of one core and of two threads, read bandwidth by size of data
-   probe predict LIBRARY NAME SAMPLES SECONDS INPUTS OUTPUTS   seconds of a call; LIBRARY made by `tarn compile --functions init,predict`
+   probe predict LIBRARY NAME SAMPLES SECONDS INPUTS OUTPUTS   seconds of a call; LIBRARY made by `tarn compile --functions init,pack`
 
    Prints one line of JSON. */
 #define _GNU_SOURCE
@@ -105,6 +105,7 @@ static int limits(void) {
 
 typedef size_t (*size_function)(void);
 typedef void (*init_function)(void*, uint64_t);
+typedef void (*pack_function)(const void*, void*);
 typedef void (*predict_function)(const void*, void*, const float*, float*, size_t);
 
 static void* symbol(void* library, const char* name, const char* suffix) {
@@ -121,21 +122,25 @@ static int predict(const char* path, const char* name, size_t samples, double se
   if (library == NULL) return fprintf(stderr, "%s\n", dlerror()), 1;
   const size_function state_bytes = (size_function)symbol(library, name, "state_bytes");
   const size_function workspace_bytes = (size_function)symbol(library, name, "workspace_bytes");
+  const size_function packed_bytes = (size_function)symbol(library, name, "packed_bytes");
   const init_function init = (init_function)symbol(library, name, "init");
-  const predict_function call = (predict_function)symbol(library, name, "predict");
+  const pack_function pack = (pack_function)symbol(library, name, "pack");
+  const predict_function call = (predict_function)symbol(library, name, "predict_packed");
   void* const state = aligned_alloc(64, (state_bytes() + 63) / 64 * 64);
+  void* const packed = aligned_alloc(64, (packed_bytes() + 63) / 64 * 64);
   void* const workspace = aligned_alloc(64, (workspace_bytes() + 127) / 64 * 64);
   float* const x = aligned_alloc(64, (samples * x_size * 4 + 63) / 64 * 64);
   float* const y = aligned_alloc(64, (samples * y_size * 4 + 63) / 64 * 64);
   for (size_t i = 0; i < samples * x_size; ++i) x[i] = (float)(i * 7 % 31) / 31;
   init(state, 1);
-  call(state, workspace, x, y, samples);
+  pack(state, packed);
+  call(packed, workspace, x, y, samples);
   double begin = now();
-  call(state, workspace, x, y, samples);
+  call(packed, workspace, x, y, samples);
   const double once = now() - begin;
   const int64_t count = (int64_t)(seconds / (once > 1e-8 ? once : 1e-8)) + 3;
   begin = now();
-  for (int64_t i = 0; i < count; ++i) call(state, workspace, x, y, samples);
+  for (int64_t i = 0; i < count; ++i) call(packed, workspace, x, y, samples);
   printf("{\"seconds\": %.9g}\n", (now() - begin) / (double)count);
   return 0;
 }

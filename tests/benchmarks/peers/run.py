@@ -194,7 +194,7 @@ class Tarn:
         model = self.model(case)
         library = model.with_suffix(".so")
         if not library.exists() or library.stat().st_mtime < self.arguments.tarn.stat().st_mtime:
-            subprocess.run([self.arguments.tarn, "compile", model, "-o", library, "--functions", "init,predict"],
+            subprocess.run([self.arguments.tarn, "compile", model, "-o", library, "--functions", "init,pack"],
                            check=True)
         return library
 

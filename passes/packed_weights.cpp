@@ -1,0 +1,177 @@
+// Which weights are packed and how, and products over groups of columns. See packed_weights.h.
+#include "passes/packed_weights.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "passes/access.h"
+#include "passes/loop_axes.h"
+
+namespace tarn {
+namespace {
+
+// Smaller matrices stay in the first caches however they lie.
+constexpr std::int64_t kLargeBytes = 64 * 1024;
+// Four vectors of 64 bytes. Narrower matrices are one group as they are.
+constexpr std::int64_t kWidestGroup = 256, kNarrowestGroup = 128;
+constexpr std::uint64_t kAlignment = 64;
+
+std::uint64_t aligned(std::uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+// Columns of a group: a divisor of all columns that leaves the fewest lanes of whole cache lines idle; 0: there is
+// none.
+std::int64_t group_width(std::int64_t columns, std::int64_t size) {
+  constexpr std::int64_t kLine = 64;
+  const auto lines = [&](std::int64_t width) { return (width * size + kLine - 1) / kLine; };
+  std::int64_t best = 0;
+  for (std::int64_t width = kWidestGroup / size; width * size >= kNarrowestGroup; --width) {
+    // width / lines(width) is larger than for the best one.
+    if (columns % width == 0 && (best == 0 || width * lines(best) > best * lines(width))) best = width;
+  }
+  return best;
+}
+
+// The products that read a buffer as their right operand, as long as nothing else reads it.
+struct Readers {
+  std::vector<ContractionKernel*> products;
+  bool others = false;
+};
+
+class WeightPacker {
+ public:
+  WeightPacker(const Program& program, KernelPlan& plan) : program_(program), plan_(plan) {}
+
+  PackedWeights run() {
+    find_readers();
+    // The header, with the seed of random numbers.
+    packed_.tensors.push_back({0, 0, 1, kStateHeaderBytes, kStateHeaderBytes});
+    packed_.bytes = kStateHeaderBytes;
+    for (const TensorInfo& tensor : program_.tensors) {
+      if (tensor.kind != TensorKind::metric) add(tensor);
+    }
+    return std::move(packed_);
+  }
+
+ private:
+  void find_readers() {
+    readers_.resize(plan_.buffers.size());
+    const auto note = [&](const Access& access) { readers_[access.buffer].others = true; };
+    const auto note_body = [&](const Body& body) {
+      for (const Value& value : body.values) {
+        if (value.kind == Value::Kind::load) note(value.access);
+      }
+      for (const Store& store : body.stores) {
+        TARN_CHECK(plan_.buffers[store.access.buffer].space != Space::state, "packed weights that change");
+      }
+    };
+    for (Kernel& kernel : plan_.kernels) {
+      if (auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
+        note_body(loop->body);
+        note_body(loop->tail);
+      } else if (auto* product = std::get_if<ContractionKernel>(&kernel.body)) {
+        note(product->a);
+        readers_[product->b.buffer].products.push_back(product);
+        note_body(product->epilogue);
+      }
+    }
+  }
+
+  void add(const TensorInfo& tensor) {
+    const std::uint64_t bytes =
+        static_cast<std::uint64_t>(element_count(tensor.type.shape)) * size_of(tensor.type.dtype);
+    std::vector<BufferId> buffers;
+    for (BufferId id = 0; id < plan_.buffers.size(); ++id) {
+      const Buffer& buffer = plan_.buffers[id];
+      const bool inside = buffer.offset >= tensor.offset && buffer.offset < tensor.offset + bytes;
+      if (buffer.space == Space::state && !moved_[id] && inside) buffers.push_back(id);
+    }
+    if (buffers.empty()) return;
+    // With what fills up the last word of it.
+    const std::uint64_t whole = (bytes + 7) / 8 * 8;
+    PackedWeights::Tensor entry{tensor.offset, packed_.bytes, 1, whole, whole};
+    const Buffer& only = plan_.buffers[buffers.front()];
+    if (buffers.size() == 1 && only.offset == tensor.offset && can_be_packed(buffers.front())) {
+      const auto size = static_cast<std::int64_t>(size_of(only.dtype));
+      const std::vector<ContractionKernel*>& products = readers_[buffers.front()].products;
+      const std::int64_t columns = products.front()->columns.constant;
+      const std::int64_t width = group_width(columns, size);
+      entry.rows = static_cast<std::uint64_t>(products.front()->inner.constant);
+      entry.row_bytes = static_cast<std::uint64_t>(columns * size);
+      entry.group_bytes = static_cast<std::uint64_t>(width * size);
+      regroup(plan_.buffers[buffers.front()], products, width);
+    }
+    for (const BufferId id : buffers) {
+      plan_.buffers[id].offset = plan_.buffers[id].offset - tensor.offset + packed_.bytes;
+      moved_[id] = true;
+    }
+    packed_.tensors.push_back(entry);
+    packed_.bytes += aligned(bytes);
+  }
+
+  // Whole rows of one matrix, in order, are what all of its readers multiply with.
+  bool can_be_packed(BufferId id) const {
+    const Readers& readers = readers_[id];
+    if (readers.others || readers.products.empty()) return false;
+    const Buffer& buffer = plan_.buffers[id];
+    const auto size = static_cast<std::int64_t>(size_of(buffer.dtype));
+    const ContractionKernel& first = *readers.products.front();
+    const std::int64_t columns = first.columns.constant, elements = first.inner.constant * columns;
+    return elements == element_count(buffer.shape) && elements * size >= kLargeBytes && columns * size > kWidestGroup &&
+           group_width(columns, size) > 0 &&
+           std::all_of(readers.products.begin(), readers.products.end(), [&](const ContractionKernel* product) {
+             return product->form == ContractionKernel::Form::columns && product->batch.empty() &&
+                    !product->columns.times_batch && !product->inner.times_batch && product->columns == first.columns &&
+                    product->inner == first.inner && product->b.row == kNoValue &&
+                    product->b.at == Linear{{columns, 1}, 0};
+           });
+  }
+
+  // Each product becomes one over groups (a batch axis), rows, and columns of a group.
+  static void regroup(Buffer& buffer, const std::vector<ContractionKernel*>& products, std::int64_t width) {
+    const Extent inner = products.front()->inner;
+    const std::int64_t groups = products.front()->columns.constant / width;
+    buffer.shape = {groups, inner.constant, width};
+    buffer.strides = {inner.constant * width, width, 1};
+    for (ContractionKernel* product : products) {
+      product->batch = {{groups, false}};
+      product->columns.constant = width;
+      product->a.at.strides.insert(product->a.at.strides.begin(), 0);
+      product->b.at.strides = buffer.strides;
+      for_each_linear(product->epilogue, [&](Linear& linear) {
+        linear.strides.insert(linear.strides.begin(), linear.strides[1] * width);
+      });
+      // Threads share groups, unless these are too few to give them equal work.
+      constexpr std::int64_t kManyGroups = 4;
+      if (product->split) product->split->axis = groups >= kManyGroups ? 0 : 1;
+    }
+  }
+
+  const Program& program_;
+  KernelPlan& plan_;
+  std::vector<Readers> readers_;  // by buffer
+  std::map<BufferId, bool> moved_;
+  PackedWeights packed_;
+};
+
+}  // namespace
+
+PackedWeights pack_weights(const Program& program, KernelPlan& plan) { return WeightPacker(program, plan).run(); }
+
+void copy_packed(const PackedWeights& packed, std::span<const std::byte> state, std::span<std::byte> to) {
+  TARN_CHECK(to.size() >= packed.bytes, "no room for packed weights");
+  std::fill(to.begin(), to.end(), std::byte{0});
+  for (const PackedWeights::Tensor& tensor : packed.tensors) {
+    TARN_CHECK(tensor.from + tensor.rows * tensor.row_bytes <= state.size(), "a state that ends early");
+    std::byte* next = to.data() + tensor.to;
+    for (std::uint64_t group = 0; group < tensor.row_bytes; group += tensor.group_bytes) {
+      for (std::uint64_t row = 0; row < tensor.rows; ++row) {
+        std::memcpy(next, state.data() + tensor.from + row * tensor.row_bytes + group, tensor.group_bytes);
+        next += tensor.group_bytes;
+      }
+    }
+  }
+}
+
+}  // namespace tarn

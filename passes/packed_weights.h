@@ -1,0 +1,25 @@
+// Weights packed for prediction: what prediction reads of a state, close together, and large matrices as products like
+// to read them.
+//
+// A tile of a product reads a few neighbouring columns of its right operand, from the first row to the last. Where rows
+// are long these lie far apart; so the columns of such a matrix are packed in groups, one behind the other, each with
+// its rows behind each other: b[k, n] stands at [n / width, k, n % width], and a product reads one stretch of memory
+// after the other, with nothing to copy first. A group is at most 256 bytes wide, whatever the machine, so that packed
+// weights are the same everywhere. In the plan the groups are a batch axis of the product.
+#pragma once
+
+#include <span>
+
+#include "ir/program.h"
+#include "passes/kernel_plan.h"
+
+namespace tarn {
+
+// Makes the plan of `predict` (or another that stores nothing in the state) read packed weights instead of a state, and
+// says where they come from. Packed is what products of this plan alone read as a large right operand.
+PackedWeights pack_weights(const Program& program, KernelPlan& plan);
+
+// Copies from a state into memory of packed.bytes.
+void copy_packed(const PackedWeights& packed, std::span<const std::byte> state, std::span<std::byte> to);
+
+}  // namespace tarn
