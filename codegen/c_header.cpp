@@ -291,7 +291,8 @@ void HeaderWriter::training_functions() {
         name());
   }
   if (api_.has_evaluate) {
-    put("\n/* Mean loss of any number of samples (NaN of none), and in `metrics`, unless it is NULL, {1}_METRICS numbers. */\n"
+    put("\n/* Mean loss of any number of samples (NaN of none), and in `metrics`, unless it is NULL, {1}_METRICS "
+        "numbers. */\n"
         "{2} {0}_evaluate(const void* state, void* workspace{3}, size_t samples, {2}* metrics);\n",
         name(), macro(), real(), arrays);
   }

@@ -362,6 +362,60 @@ TEST_F(Compile, PackedWeightsPredictAsTheStateThatTheyCameFrom) {
   EXPECT_EQ(std::memcmp(actual.data(), expected.data(), expected.size() * sizeof(float)), 0);
 }
 
+// A matrix of 70 x 256 is large enough to be packed in groups of columns.
+TEST_F(Compile, LargeMatricesArePackedInGroupsWithTheSameBits) {
+  std::string names, numbers;
+  for (int i = 1; i <= 70; ++i) {
+    names += fmt::format("x{},", i);
+    numbers += fmt::format("{},", 0.01 * (i % 7));
+  }
+  test::write_text(folder_ / "wide.csv", names + "t\n" + numbers + "1\n" + numbers + "0\n");
+  test::write_text(folder_ / "wide.tarn",
+                   "model wide {\n  input x[70]\n  output y = x |> dense(256, tanh) |> dense(1)\n}\n"
+                   "train {\n  target t[1]\n  loss mse(y, t)\n  optimizer adam()\n  epochs 1\n  batch 2\n}\n"
+                   "data {\n  csv \"wide.csv\"\n  x = columns(\"x1\"..\"x70\")\n  t = columns(\"t\")\n}\n");
+  ASSERT_EQ(tarn("train wide.tarn --quiet -o wide.safetensors").status, 0);
+  constexpr std::size_t kRows = 31;
+  std::vector<float> x(kRows * 70);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i % 11) / 8.0F - 0.5F;
+  const std::unique_ptr<Session> session = session_of((folder_ / "wide.tarn").string(), 1);
+  ASSERT_TRUE(session->model().plan().packed.in_groups());
+  const Result<WeightsFile> weights = read_weights((folder_ / "wide.safetensors").string());
+  ASSERT_TRUE(weights.has_value() && apply_weights(*session, *weights, "wide.safetensors").has_value());
+  for (const char* cpus : {"native", "x86-64,x86-64-v3"}) {
+    ASSERT_EQ(tarn(fmt::format("compile wide.tarn -o wide.so --cpu {}", cpus)).status, 0);
+    ASSERT_EQ(
+        tarn(fmt::format("compile wide.tarn -o baked.so --prefix baked --weights wide.safetensors --cpu {}", cpus))
+            .status,
+        0);
+    const Library library(folder_ / "wide.so"), built_in(folder_ / "baked.so");
+    using Predict = void(const void*, void*, const float*, float*, std::size_t);
+    auto* pack = library.find<void(const void*, void*)>("wide_pack");
+    auto* check = library.find<int(const void*, std::size_t)>("wide_check_packed");
+    auto* predict = library.find<Predict>("wide_predict");
+    auto* predict_packed = library.find<Predict>("wide_predict_packed");
+    auto* predict_built_in = built_in.find<void(void*, const float*, float*, std::size_t)>("baked_predict");
+    ASSERT_TRUE(pack != nullptr && check != nullptr && predict != nullptr);
+    ASSERT_TRUE(predict_packed != nullptr && predict_built_in != nullptr);
+    Bytes state(library.find<std::size_t()>("wide_state_bytes")());
+    Bytes packed(library.find<std::size_t()>("wide_packed_bytes")());
+    Bytes workspace(library.find<std::size_t()>("wide_workspace_bytes")());
+    Bytes own_workspace(built_in.find<std::size_t()>("baked_workspace_bytes")());
+    ASSERT_LE(session->state().size(), state.size());
+    std::copy(session->state().begin(), session->state().end(), state.begin());
+    pack(state.data(), packed.data());
+    EXPECT_EQ(check(packed.data(), packed.size()), 0);
+    for (const std::size_t rows : {std::size_t{1}, kRows}) {
+      std::vector<float> expected(rows), from_packed(rows), from_built_in(rows);
+      predict(state.data(), workspace.data(), x.data(), expected.data(), rows);
+      predict_packed(packed.data(), workspace.data(), x.data(), from_packed.data(), rows);
+      predict_built_in(own_workspace.data(), x.data(), from_built_in.data(), rows);
+      EXPECT_EQ(from_packed, expected) << cpus << ", " << rows;
+      EXPECT_EQ(from_built_in, expected) << cpus << ", " << rows;
+    }
+  }
+}
+
 // `ema` changes weights every two updates, which is part of the step, and at the end of training, which the caller
 // says.
 TEST_F(Compile, TrainingWithRunningMeansEndsAsTheSessionEndsIt) {
