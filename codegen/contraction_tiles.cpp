@@ -208,7 +208,7 @@ void emit_dot(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function,
     }
     return next;
   };
-  const Carried zeros(shape.rows * shape.columns, llvm::Constant::getNullValue(vector));
+  const Carried zeros(std::size_t{shape.rows} * shape.columns, llvm::Constant::getNullValue(vector));
   const Carried sums = loop_over_inner(b, count, a, second, zeros, shape.lanes, step);
   const ReductionEmitter sum(e, b, {Op::reduce_sum, 0, shape.dtype}, shape.dtype);
   // As many sums at a time as a vector has lanes.

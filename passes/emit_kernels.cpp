@@ -65,8 +65,8 @@ class Emitter {
   using Deliveries = std::vector<Delivery>;
 
   void demand(Expression& expression, UnitId id, Deliveries& deliveries) const {
-    for (Coordinates& at : points_of(p_, p_.units[id])) {
-      deliveries.push_back(demand(expression, id, std::move(at)));
+    for (const Coordinates& at : points_of(p_, p_.units[id])) {
+      deliveries.push_back(demand(expression, id, at));
     }
   }
 

@@ -13,7 +13,7 @@ namespace tarn {
 namespace {
 
 // Smaller matrices stay in the first caches however they lie.
-constexpr std::int64_t kLargeBytes = 64 * 1024;
+constexpr std::int64_t kLargeBytes = std::int64_t{64} * 1024;
 // Four vectors of 64 bytes. Narrower matrices are one group as they are.
 constexpr std::int64_t kWidestGroup = 256, kNarrowestGroup = 128;
 constexpr std::uint64_t kAlignment = 64;
