@@ -107,6 +107,26 @@ TEST(IrRandom, RowOrderIsAPermutationThatDependsOnSeedAndEpoch) {
   }
 }
 
+// The definition: from the back, the element drawn by two words of a block changes places with the last that is left.
+TEST(IrRandom, RowOrderIsThatOfTheBlocksOneByOne) {
+  for (const std::uint32_t rows : {0U, 1U, 2U, 3U, 16U, 17U, 18U, 33U, 200U, 1001U}) {
+    for (const std::uint64_t epoch : {std::uint64_t{0}, std::uint64_t{7} << 33U}) {
+      std::vector<std::uint32_t> expected(rows);
+      std::iota(expected.begin(), expected.end(), 0U);
+      for (std::uint32_t drawn = 0; drawn + 1 < rows; ++drawn) {
+        const PhiloxWords words =
+            philox({drawn / 2, 0, static_cast<std::uint32_t>(epoch), static_cast<std::uint32_t>(epoch >> 32U)},
+                   mix_bits(21) ^ stream_of("row order"));
+        const std::uint32_t left = rows - drawn;
+        const long double fraction = std::ldexp(static_cast<long double>(words[drawn % 2 * 2]), -32) +
+                                     std::ldexp(static_cast<long double>(words[drawn % 2 * 2 + 1]), -64);
+        std::swap(expected[left - 1], expected[static_cast<std::size_t>(fraction * left)]);
+      }
+      EXPECT_EQ(row_order(21, epoch, rows), expected) << rows;
+    }
+  }
+}
+
 TEST(IrRandom, EveryRowGoesEverywhereEquallyOften) {
   constexpr std::uint32_t kRows = 5;
   constexpr int kEpochs = 20000;
