@@ -5,7 +5,6 @@
 #include <fstream>
 #include <functional>
 #include <limits>
-#include <regex>
 
 #include "models.h"
 
@@ -459,10 +458,16 @@ TEST(Misuse, EveryFunctionOfTheCApiIsMisusedHere) {
   const fs::path source = tarn::test::source_folder();
   const std::string header = tarn::test::read_text(source / "runtime/include/tarn/c.h");
   const std::string rows = tarn::test::read_text(source / "tests/library/misuse_test.cpp");
-  const std::regex declared(R"(TARN_API\s[\w\s*]*?(tarn_\w+)\((?!void\)))");
+  // TARN_API result name(parameters);
+  const std::string mark = "\nTARN_API ";
   std::size_t count = 0;
-  for (std::sregex_iterator at(header.begin(), header.end(), declared), end; at != end; ++at, ++count)
-    EXPECT_THAT(rows, HasSubstr((*at)[1].str() + "("));
+  for (std::size_t at = header.find(mark); at != std::string::npos; at = header.find(mark, at + 1)) {
+    const std::size_t open = header.find('(', at);
+    if (header.compare(open, 6, "(void)") == 0) continue;
+    const std::size_t name = header.find_last_of(" *\n", open) + 1;
+    EXPECT_THAT(rows, HasSubstr(header.substr(name, open + 1 - name)));
+    ++count;
+  }
   EXPECT_GE(count, 27U);
 }
 
