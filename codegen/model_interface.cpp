@@ -171,7 +171,9 @@ class InterfaceMaker {
   }
   // Without an `init` graph, there are no tensors to draw: init then writes the header of the state.
   bool exists(const std::string& function) const {
-    return function == "init" || plan_.plans.contains(function == "pack" ? "predict" : function);
+    // A plan from which functions that are not wanted have gone may have one of the two.
+    if (function == "pack") return plan_.plans.contains("predict") || plan_.plans.contains("predict_packed");
+    return function == "init" || plan_.plans.contains(function);
   }
 
   Status choose_functions() {

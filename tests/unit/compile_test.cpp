@@ -375,6 +375,8 @@ TEST_F(Compile, LargeMatricesArePackedInGroupsWithTheSameBits) {
                    "train {\n  target t[1]\n  loss mse(y, t)\n  optimizer adam()\n  epochs 1\n  batch 2\n}\n"
                    "data {\n  csv \"wide.csv\"\n  x = columns(\"x1\"..\"x70\")\n  t = columns(\"t\")\n}\n");
   ASSERT_EQ(tarn("train wide.tarn --quiet -o wide.safetensors").status, 0);
+  const Finished packing = tarn("compile wide.tarn -o packing.o --functions pack");
+  EXPECT_EQ(packing.status, 0) << packing.output;
   constexpr std::size_t kRows = 31;
   std::vector<float> x(kRows * 70);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i % 11) / 8.0F - 0.5F;
