@@ -120,7 +120,7 @@ void HeaderWriter::array_macros() {
 void HeaderWriter::size_macros() {
   put("\n/* Samples that are computed at a time; the most that a training step takes. */\n#define {}_BATCH {}\n",
       macro(), api_.batch);
-  put("#define {}_ALIGNMENT {}\n", macro(), kInterfaceAlignment);
+  put("#define {}_ALIGNMENT {}\n", macro(), kAlignment);
   if (api_.has_state()) {
     put("\n/* A state: a header of 64 bytes, then parameters, states of layers, slots of the optimizer, "
         "hyper-parameters and\n"

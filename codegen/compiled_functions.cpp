@@ -169,7 +169,7 @@ void InterfaceEmitter::emit_check(const std::string& name, const std::string& bl
   llvm::Value* const state = argument(block);
   llvm::Value* const too_small = b_.CreateICmpULT(argument("bytes"), llvm::ConstantInt::get(size_, bytes));
   return_when(b_.CreateOr(b_.CreateIsNull(state), too_small), b_.getInt32(kWrongSize));
-  llvm::Value* const low_bits = b_.CreateAnd(b_.CreatePtrToInt(state, size_), kInterfaceAlignment - 1);
+  llvm::Value* const low_bits = b_.CreateAnd(b_.CreatePtrToInt(state, size_), kAlignment - 1);
   return_when(b_.CreateICmpNE(low_bits, llvm::ConstantInt::get(size_, 0)), b_.getInt32(kWrongAlignment));
   llvm::Value* const layout =
       b_.CreateAlignedLoad(b_.getInt64Ty(), byte_address(b_, state, offsetof(StateHeader, layout)), llvm::Align(8));
@@ -205,8 +205,7 @@ void InterfaceEmitter::emit_predict_from(const std::string& name, const std::str
   llvm::Value* state = argument(block);
   if (!api_.has_state()) {
     const llvm::StringRef bytes(reinterpret_cast<const char*>(weights_.data()), weights_.size());
-    state = constant(llvm::ConstantDataArray::getString(module_.getContext(), bytes, false), "weights",
-                     kInterfaceAlignment);
+    state = constant(llvm::ConstantDataArray::getString(module_.getContext(), bytes, false), "weights", kAlignment);
   }
   llvm::Value* const inputs = pointers({&api_.inputs}, program_.inputs.size());
   llvm::Value* const outputs = pointers({&api_.outputs}, program_.outputs.size());

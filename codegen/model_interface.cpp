@@ -11,10 +11,6 @@ namespace tarn {
 
 namespace {
 
-std::uint64_t aligned(std::uint64_t bytes) {
-  return (bytes + kInterfaceAlignment - 1) / kInterfaceAlignment * kInterfaceAlignment;
-}
-
 std::string upper_case(std::string text) {
   for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return text;
@@ -272,7 +268,7 @@ class InterfaceMaker {
     api_.packed_bytes = packed_bytes();
     const auto train = plan_.plans.find("train");
     if (api_.has_train && train != plan_.plans.end() && is_shared(train->second)) api_.threads = request_.threads;
-    api_.predict_workspace_bytes = std::max({arena_of("predict"), arena_of("predict_packed"), kInterfaceAlignment});
+    api_.predict_workspace_bytes = std::max({arena_of("predict"), arena_of("predict_packed"), kAlignment});
     api_.workspace_bytes = api_.predict_workspace_bytes;
     if (!api_.has_train && !api_.has_evaluate && !api_.has_adapt) return;
     const WorkspaceLayout layout = workspace_layout(program_, plan_, target_);

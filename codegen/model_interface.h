@@ -12,9 +12,6 @@
 
 namespace tarn {
 
-// Alignment of states and workspaces.
-inline constexpr std::uint64_t kInterfaceAlignment = 64;
-
 // An input, target, sample weight or output as a parameter of the C functions.
 struct InterfaceArray {
   std::string name;           // in the model

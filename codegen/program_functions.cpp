@@ -21,8 +21,6 @@ namespace tarn {
 
 namespace {
 
-constexpr std::uint64_t kAlignment = 64;
-
 // Byte offsets of the fields of Control and StateHeader.
 static_assert(offsetof(Control, stop) == 0);
 constexpr std::int64_t kBatchesDone = offsetof(Control, batches_done);

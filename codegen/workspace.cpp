@@ -7,17 +7,6 @@
 
 namespace tarn {
 
-namespace {
-
-constexpr std::uint64_t kAlignment = 64;
-std::uint64_t aligned(std::uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
-
-}  // namespace
-
-std::uint64_t sample_bytes(const Type& type) {
-  return static_cast<std::uint64_t>(element_count(type.shape)) * size_of(type.dtype);
-}
-
 WorkspaceLayout workspace_layout(const Program& program, const ProgramPlan& plan, const Target& target) {
   WorkspaceLayout layout;
   std::uint64_t at = aligned(plan.accumulator_bytes), arena = 0;

@@ -19,7 +19,4 @@ struct WorkspaceLayout {
 };
 WorkspaceLayout workspace_layout(const Program& program, const ProgramPlan& plan, const Target& target);
 
-// Bytes of one sample of an input or output.
-std::uint64_t sample_bytes(const Type& type);
-
 }  // namespace tarn

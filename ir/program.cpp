@@ -10,23 +10,13 @@ namespace tarn {
 
 namespace {
 
-constexpr std::uint64_t kTensorAlignment = 64;
-
-std::uint64_t align(std::uint64_t bytes) {
-  return (bytes + kTensorAlignment - 1) / kTensorAlignment * kTensorAlignment;
-}
-
-std::uint64_t bytes_of(const TensorInfo& tensor) {
-  return static_cast<std::uint64_t>(element_count(tensor.type.shape)) * size_of(tensor.type.dtype);
-}
-
 // One past the last byte of the block of metrics, or of all others, rounded up.
 std::uint64_t end_of_block(const Program& program, bool metrics, std::uint64_t begin) {
   std::uint64_t end = begin;
   for (const TensorInfo& tensor : program.tensors) {
-    if ((tensor.kind == TensorKind::metric) == metrics) end = std::max(end, tensor.offset + bytes_of(tensor));
+    if ((tensor.kind == TensorKind::metric) == metrics) end = std::max(end, tensor.offset + sample_bytes(tensor.type));
   }
-  return align(end);
+  return aligned(end);
 }
 
 }  // namespace
@@ -46,13 +36,17 @@ const InputInfo* Program::find_input(std::string_view name) const {
   return found == inputs.end() ? nullptr : &*found;
 }
 
+std::uint64_t sample_bytes(const Type& type) {
+  return static_cast<std::uint64_t>(element_count(type.shape)) * size_of(type.dtype);
+}
+
 void assign_offsets(Program& program) {
   std::uint64_t state = kStateHeaderBytes;
   std::uint64_t metrics = 0;
   for (TensorInfo& tensor : program.tensors) {
     std::uint64_t& next = tensor.kind == TensorKind::metric ? metrics : state;
-    tensor.offset = align(next);
-    next = tensor.offset + bytes_of(tensor);
+    tensor.offset = aligned(next);
+    next = tensor.offset + sample_bytes(tensor.type);
   }
 }
 

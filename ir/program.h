@@ -152,7 +152,13 @@ struct Program {
   const InputInfo* find_input(std::string_view name) const;
 };
 
-// Gives every tensor its offset, 64-byte aligned, in table order after a header of kStateHeaderBytes.
+// Blocks of memory and all that lies in them begin at multiples of this: a cache line, and the widest vector.
+inline constexpr std::uint64_t kAlignment = 64;
+constexpr std::uint64_t aligned(std::uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+// Bytes of a value; of one sample, where it depends on the sample.
+std::uint64_t sample_bytes(const Type& type);
+
+// Gives every tensor its offset, aligned, in table order after a header of kStateHeaderBytes.
 void assign_offsets(Program& program);
 inline constexpr std::uint64_t kStateHeaderBytes = 64;
 // Bytes of the whole state (header, and every tensor but metrics) and of the accumulators. Offsets are assigned.

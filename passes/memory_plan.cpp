@@ -10,8 +10,6 @@
 namespace tarn {
 namespace {
 
-constexpr std::uint64_t kAlignment = 64;
-
 struct Life {
   std::size_t first = SIZE_MAX, last = 0;  // kernels
   std::uint64_t bytes = 0;
@@ -165,8 +163,6 @@ class MemoryPlanner {
     }
     plan_.arena_bytes = end;
   }
-
-  static std::uint64_t aligned(std::uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
   std::uint64_t best_offset(const Life& life, const std::vector<BufferId>& placed) const {
     std::uint64_t best = 0, best_gap = UINT64_MAX, free_from = 0;

@@ -16,9 +16,6 @@ namespace {
 constexpr std::int64_t kLargeBytes = std::int64_t{64} * 1024;
 // Four vectors of 64 bytes. Narrower matrices are one group as they are.
 constexpr std::int64_t kWidestGroup = 256, kNarrowestGroup = 128;
-constexpr std::uint64_t kAlignment = 64;
-
-std::uint64_t aligned(std::uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 // Columns of a group: a divisor of all columns that leaves the fewest lanes of whole cache lines idle; 0: there is
 // none.
@@ -79,8 +76,7 @@ class WeightPacker {
   }
 
   void add(const TensorInfo& tensor) {
-    const std::uint64_t bytes =
-        static_cast<std::uint64_t>(element_count(tensor.type.shape)) * size_of(tensor.type.dtype);
+    const std::uint64_t bytes = sample_bytes(tensor.type);
     std::vector<BufferId> buffers;
     for (BufferId id = 0; id < plan_.buffers.size(); ++id) {
       const Buffer& buffer = plan_.buffers[id];

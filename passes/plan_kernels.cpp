@@ -228,7 +228,7 @@ KernelPlan plan_prepared(const Graph& unprepared, const SmallLayers& small, cons
   KernelPlan plan = std::move(planning.plan);
   if (options.fuse) split_tails(plan, options.target);
   drop_unused_buffers(plan);
-  plan.constants.resize((plan.constants.size() + 63) / 64 * 64);
+  plan.constants.resize(aligned(plan.constants.size()));
   plan_memory(plan, options.in_place);
   split_among_threads(plan);
   return plan;

@@ -8,17 +8,11 @@ namespace tarn {
 
 namespace {
 
-// Alignment of every buffer: a cache line, and the widest vector.
-constexpr std::uint64_t kAlignment = 64;
-
-std::uint64_t aligned(std::uint64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
-
 // Room for the rows of one batch, of every input and target, gathered by the shuffled order.
 std::uint64_t gathered_bytes(const Program& program) {
   std::uint64_t bytes = 0;
   for (const InputInfo& input : program.inputs) {
-    const auto elements = static_cast<std::uint64_t>(element_count(input.type.shape) * program.settings.batch);
-    bytes += aligned(elements * size_of(input.type.dtype));
+    bytes += aligned(sample_bytes(input.type) * static_cast<std::uint64_t>(program.settings.batch));
   }
   return bytes;
 }

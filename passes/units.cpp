@@ -9,8 +9,6 @@
 namespace tarn {
 namespace {
 
-constexpr std::uint64_t kAlignment = 64;
-
 std::string name_of_node(const Graph& graph, NodeId node) {
   return fmt::format("{}.{}", name_of(graph[node].op), node);
 }
@@ -24,7 +22,7 @@ void append_as(std::vector<std::byte>& bytes, double value) {
 
 // The offset of the values in the constants.
 std::uint64_t add_constant(std::vector<std::byte>& bytes, const std::vector<double>& values, DType dtype) {
-  bytes.resize((bytes.size() + kAlignment - 1) / kAlignment * kAlignment);
+  bytes.resize(aligned(bytes.size()));
   const std::uint64_t offset = bytes.size();
   for (const double value : values) {
     switch (dtype) {

@@ -23,11 +23,10 @@ std::size_t served_bytes(const Model& model) {
     if (plan == model.plan().plans.end()) continue;
     for (const Buffer& buffer : plan->second.buffers) {
       if (buffer.space != Space::state) continue;
-      end = std::max(end,
-                     buffer.offset + static_cast<std::uint64_t>(element_count(buffer.shape)) * size_of(buffer.dtype));
+      end = std::max(end, buffer.offset + sample_bytes({buffer.dtype, false, buffer.shape}));
     }
   }
-  return static_cast<std::size_t>((end + 63) / 64 * 64);
+  return static_cast<std::size_t>(aligned(end));
 }
 
 std::vector<double> flattened(const MetricValues& metrics) {

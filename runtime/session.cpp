@@ -61,7 +61,7 @@ Session::Session(std::shared_ptr<Model> model, std::uint64_t seed, int threads) 
 }
 
 std::size_t Session::workspace_bytes() const {
-  return std::max<std::size_t>(model_->native().workspace_bytes(threads()), 64);
+  return std::max<std::size_t>(model_->native().workspace_bytes(threads()), kAlignment);
 }
 
 std::uint64_t Session::seed() const {

@@ -141,8 +141,7 @@ Measured measure_prediction(const BenchOptions& options, Session& session, std::
   std::vector<Bytes> outputs;
   std::vector<void*> pointers;
   for (const OutputInfo& output : session.program().outputs) {
-    const auto elements = static_cast<std::size_t>(element_count(output.type.shape));
-    outputs.emplace_back(elements * samples * size_of(output.type.dtype), std::byte{0});
+    outputs.emplace_back(sample_bytes(output.type) * samples, std::byte{0});
   }
   for (Bytes& output : outputs) pointers.push_back(output.data());
   std::vector<std::uint64_t> ticks(plan.kernels.size());

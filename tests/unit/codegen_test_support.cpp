@@ -127,7 +127,7 @@ BufferId HandPlan::constant(DType dtype, Shape shape, const std::vector<double>&
 BufferId HandPlan::result(DType dtype, Shape shape) {
   const auto elements = static_cast<std::uint64_t>(element_count(with_batch(shape, plan.max_batch)));
   plan.buffers.push_back({"result", Space::arena, 0, plan.arena_bytes, dtype, shape, row_major_strides(shape)});
-  plan.arena_bytes += (elements * size_of(dtype) + 63) / 64 * 64;
+  plan.arena_bytes += aligned(elements * size_of(dtype));
   const auto id = static_cast<BufferId>(plan.buffers.size() - 1);
   plan.results.push_back({ResultKind::output, "result" + std::to_string(plan.results.size()), id});
   return id;

@@ -91,8 +91,7 @@ void last_first(void*, std::size_t count, void (*body)(void*, std::size_t), void
 Bytes predicted(const Model& model, PredictFunction predict, const Bytes& weights, const Array& x,
                 std::uint64_t samples, std::int32_t threads) {
   const Program& program = model.program();
-  const Type& type = program.outputs[0].type;
-  Bytes y(samples * static_cast<std::uint64_t>(element_count(type.shape)) * size_of(type.dtype));
+  Bytes y(samples * sample_bytes(program.outputs[0].type));
   Bytes workspace(model.native().workspace_bytes(threads));
   std::vector<const void*> arrays(program.inputs.size());
   arrays[0] = x.data.data();
