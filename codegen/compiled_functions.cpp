@@ -249,10 +249,10 @@ void InterfaceEmitter::emit_pack() {
   for (const PackedWeights::Tensor& tensor : plan_.packed.tensors) {
     llvm::Value* const from = byte_address(b_, argument("state"), static_cast<std::int64_t>(tensor.from));
     llvm::Value* const to = byte_address(b_, argument("packed"), static_cast<std::int64_t>(tensor.to));
-    if (tensor.group_bytes == tensor.row_bytes) {
-      copy_bytes(from, to, tensor.row_bytes * tensor.rows);
-    } else {
+    if (tensor.in_groups()) {
       copy_groups(from, to, tensor);
+    } else {
+      copy_bytes(from, to, tensor.row_bytes * tensor.rows);
     }
   }
   b_.CreateRetVoid();

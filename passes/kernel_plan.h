@@ -197,13 +197,14 @@ struct PackedWeights {
   // of the packed weights on. What is copied as it is has one row, which is one group.
   struct Tensor {
     std::uint64_t from = 0, to = 0, rows = 1, row_bytes = 0, group_bytes = 0;
+    bool in_groups() const { return group_bytes != row_bytes; }
     friend bool operator==(const Tensor&, const Tensor&) = default;
   };
   std::vector<Tensor> tensors;
   std::uint64_t bytes = 0;  // 64-byte aligned
   // Whether anything lies otherwise than in a state.
   bool in_groups() const {
-    return std::any_of(tensors.begin(), tensors.end(), [](const Tensor& t) { return t.group_bytes != t.row_bytes; });
+    return std::any_of(tensors.begin(), tensors.end(), [](const Tensor& t) { return t.in_groups(); });
   }
   friend bool operator==(const PackedWeights&, const PackedWeights&) = default;
 };

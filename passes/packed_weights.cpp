@@ -30,6 +30,10 @@ std::int64_t group_width(std::int64_t columns, std::int64_t size) {
   return best;
 }
 
+bool is_large(const Buffer& matrix) {
+  return element_count(matrix.shape) * static_cast<std::int64_t>(size_of(matrix.dtype)) >= kLargeBytes;
+}
+
 // The products that read a buffer as their right operand, as long as nothing else reads it.
 struct Readers {
   std::vector<ContractionKernel*> products;
@@ -42,6 +46,9 @@ class WeightPacker {
 
   PackedWeights run() {
     find_readers();
+    for (BufferId id = 0; id < plan_.buffers.size(); ++id) {
+      if (plan_.buffers[id].space == Space::state) by_offset_.emplace(plan_.buffers[id].offset, id);
+    }
     // The header, with the seed of random numbers.
     packed_.tensors.push_back({0, 0, 1, kStateHeaderBytes, kStateHeaderBytes});
     packed_.bytes = kStateHeaderBytes;
@@ -77,30 +84,25 @@ class WeightPacker {
 
   void add(const TensorInfo& tensor) {
     const std::uint64_t bytes = sample_bytes(tensor.type);
-    std::vector<BufferId> buffers;
-    for (BufferId id = 0; id < plan_.buffers.size(); ++id) {
-      const Buffer& buffer = plan_.buffers[id];
-      const bool inside = buffer.offset >= tensor.offset && buffer.offset < tensor.offset + bytes;
-      if (buffer.space == Space::state && !moved_[id] && inside) buffers.push_back(id);
-    }
-    if (buffers.empty()) return;
+    const auto first = by_offset_.lower_bound(tensor.offset), end = by_offset_.lower_bound(tensor.offset + bytes);
+    if (first == end) return;
     // With what fills up the last word of it.
     const std::uint64_t whole = (bytes + 7) / 8 * 8;
     PackedWeights::Tensor entry{tensor.offset, packed_.bytes, 1, whole, whole};
-    const Buffer& only = plan_.buffers[buffers.front()];
-    if (buffers.size() == 1 && only.offset == tensor.offset && can_be_packed(buffers.front())) {
-      const auto size = static_cast<std::int64_t>(size_of(only.dtype));
-      const std::vector<ContractionKernel*>& products = readers_[buffers.front()].products;
+    const BufferId id = first->second;
+    if (std::next(first) == end && first->first == tensor.offset && can_be_packed(id)) {
+      Buffer& matrix = plan_.buffers[id];
+      const auto size = static_cast<std::int64_t>(size_of(matrix.dtype));
+      const std::vector<ContractionKernel*>& products = readers_[id].products;
       const std::int64_t columns = products.front()->columns.constant;
       const std::int64_t width = group_width(columns, size);
       entry.rows = static_cast<std::uint64_t>(products.front()->inner.constant);
       entry.row_bytes = static_cast<std::uint64_t>(columns * size);
       entry.group_bytes = static_cast<std::uint64_t>(width * size);
-      regroup(plan_.buffers[buffers.front()], products, width);
+      regroup(matrix, products, width);
     }
-    for (const BufferId id : buffers) {
-      plan_.buffers[id].offset = plan_.buffers[id].offset - tensor.offset + packed_.bytes;
-      moved_[id] = true;
+    for (auto at = first; at != end; ++at) {
+      plan_.buffers[at->second].offset = at->first - tensor.offset + packed_.bytes;
     }
     packed_.tensors.push_back(entry);
     packed_.bytes += aligned(bytes);
@@ -114,7 +116,7 @@ class WeightPacker {
     const auto size = static_cast<std::int64_t>(size_of(buffer.dtype));
     const ContractionKernel& first = *readers.products.front();
     const std::int64_t columns = first.columns.constant, elements = first.inner.constant * columns;
-    return elements == element_count(buffer.shape) && elements * size >= kLargeBytes && columns * size > kWidestGroup &&
+    return elements == element_count(buffer.shape) && is_large(buffer) && columns * size > kWidestGroup &&
            group_width(columns, size) > 0 &&
            std::all_of(readers.products.begin(), readers.products.end(), [&](const ContractionKernel* product) {
              return product->form == ContractionKernel::Form::columns && product->batch.empty() &&
@@ -146,12 +148,21 @@ class WeightPacker {
 
   const Program& program_;
   KernelPlan& plan_;
-  std::vector<Readers> readers_;  // by buffer
-  std::map<BufferId, bool> moved_;
+  std::vector<Readers> readers_;                      // by buffer
+  std::multimap<std::uint64_t, BufferId> by_offset_;  // those in the state, by where they lie there
   PackedWeights packed_;
 };
 
 }  // namespace
+
+bool may_be_packed(const KernelPlan& plan) {
+  return std::any_of(plan.kernels.begin(), plan.kernels.end(), [&](const Kernel& kernel) {
+    const auto* const product = std::get_if<ContractionKernel>(&kernel.body);
+    if (product == nullptr) return false;
+    const Buffer& matrix = plan.buffers[product->b.buffer];
+    return matrix.space == Space::state && is_large(matrix);
+  });
+}
 
 PackedWeights pack_weights(const Program& program, KernelPlan& plan) { return WeightPacker(program, plan).run(); }
 

@@ -19,7 +19,7 @@ std::uint64_t gathered_bytes(const Program& program) {
 
 void add_packed_prediction(const Program& program, ProgramPlan& result) {
   const auto predict = result.plans.find("predict");
-  if (predict == result.plans.end()) return;
+  if (predict == result.plans.end() || !may_be_packed(predict->second)) return;
   KernelPlan plan = predict->second;
   PackedWeights packed = pack_weights(program, plan);
   if (!packed.in_groups()) return;

@@ -39,7 +39,7 @@ std::string dense_model(int inputs, const std::vector<int>& units) {
 std::vector<std::string> groups_of(const Model& model) {
   std::vector<std::string> groups;
   for (const PackedWeights::Tensor& packed : model.plan().packed.tensors) {
-    if (packed.group_bytes == packed.row_bytes) continue;
+    if (!packed.in_groups()) continue;
     for (const TensorInfo& tensor : model.program().tensors) {
       if (tensor.kind != TensorKind::metric && tensor.offset == packed.from) {
         groups.push_back(
