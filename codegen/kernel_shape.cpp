@@ -18,31 +18,6 @@ T number_of(std::vector<T>& known, T value) {
   return number;
 }
 
-void renumber(Access& access, KernelShape& shape) { access.buffer = number_of(shape.buffers, access.buffer); }
-
-void renumber(Body& body, KernelShape& shape) {
-  for (Value& value : body.values) {
-    if (value.kind == Value::Kind::load) renumber(value.access, shape);
-    if (value.kind == Value::Kind::random_uniform || value.kind == Value::Kind::random_normal) {
-      value.stream = number_of(shape.streams, value.stream);
-    }
-  }
-  for (Store& store : body.stores) renumber(store.access, shape);
-}
-
-void renumber(LoopKernel& kernel, KernelShape& shape) {
-  renumber(kernel.body, shape);
-  renumber(kernel.tail, shape);
-}
-
-void renumber(ContractionKernel& kernel, KernelShape& shape) {
-  renumber(kernel.a, shape);
-  renumber(kernel.b, shape);
-  renumber(kernel.epilogue, shape);
-}
-
-void renumber(FiniteGuard& guard, KernelShape& shape) { guard.buffer = number_of(shape.buffers, guard.buffer); }
-
 template <typename T>
 std::size_t position(const std::vector<T>& known, T value) {
   const auto at = std::find(known.begin(), known.end(), value);
@@ -59,7 +34,14 @@ std::size_t KernelShape::stream(std::uint64_t stream) const { return buffers.siz
 KernelShape shape_of(const KernelPlan& plan, const Kernel& kernel) {
   KernelShape shape;
   KernelBody body = kernel.body;
-  std::visit([&shape](auto& kind) { renumber(kind, shape); }, body);
+  for_each_buffer(body, [&](BufferId& buffer) { buffer = number_of(shape.buffers, buffer); });
+  for_each_body(body, [&](Body& part) {
+    for (Value& value : part.values) {
+      if (value.kind == Value::Kind::random_uniform || value.kind == Value::Kind::random_normal) {
+        value.stream = number_of(shape.streams, value.stream);
+      }
+    }
+  });
   std::vector<Buffer> places;
   for (const BufferId id : shape.buffers) {
     const Buffer& buffer = plan.buffers[id];

@@ -35,17 +35,6 @@ Range range_of(const Access& access, const Extents& axes, std::int64_t max_batch
   return range;
 }
 
-// One past the last element of a buffer.
-std::int64_t span_of(const Buffer& buffer, std::int64_t max_batch) {
-  std::int64_t last = 0;
-  for (std::size_t i = 0; i < buffer.shape.size(); ++i) {
-    const std::int64_t extent = buffer.shape[i] == kBatch ? max_batch : buffer.shape[i];
-    if (extent == 0) return 0;
-    last += (extent - 1) * buffer.strides[i];
-  }
-  return last + 1;
-}
-
 bool is_empty(const Extents& axes) {
   return std::any_of(axes.begin(), axes.end(), [](const Extent& e) { return e.constant == 0; });
 }
@@ -327,6 +316,16 @@ void add_body(const KernelPlan& plan, const Body& body, const Extents& axes, dou
 }
 
 }  // namespace
+
+std::int64_t span_of(const Buffer& buffer, std::int64_t max_batch) {
+  std::int64_t last = 0;
+  for (std::size_t i = 0; i < buffer.shape.size(); ++i) {
+    const std::int64_t extent = buffer.shape[i] == kBatch ? max_batch : buffer.shape[i];
+    if (extent == 0) return 0;
+    last += (extent - 1) * buffer.strides[i];
+  }
+  return last + 1;
+}
 
 std::optional<Split> split_of(const Kernel& kernel) {
   if (const auto* const loop = std::get_if<LoopKernel>(&kernel.body)) return loop->split;

@@ -13,6 +13,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -218,6 +219,39 @@ struct ProgramPlan {
   // Workspace of a call: the accumulators, the gathered batch (train, evaluate), then the largest arena.
   std::uint64_t workspace_bytes = 0;
 };
+
+// Calls visit(Body&) for each body of a kernel, in the order in which they run.
+template <class AnyKernel, class Visit>
+void for_each_body(AnyKernel& kernel, const Visit& visit) {
+  if (auto* const loop = std::get_if<LoopKernel>(&kernel)) {
+    visit(loop->body);
+    visit(loop->tail);
+  } else if (auto* const product = std::get_if<ContractionKernel>(&kernel)) {
+    visit(product->epilogue);
+  }
+}
+
+// Calls visit(BufferId&) for every access: in a body those of its loads, then those of its stores; in a KernelBody
+// those of the operands of a product, then those of its bodies.
+template <class Part, class Visit>
+void for_each_buffer(Part& part, const Visit& visit) {
+  if constexpr (std::is_same_v<std::remove_const_t<Part>, Body>) {
+    for (auto& value : part.values) {
+      if (value.kind == Value::Kind::load) visit(value.access.buffer);
+    }
+    for (auto& store : part.stores) visit(store.access.buffer);
+  } else {
+    if (auto* const product = std::get_if<ContractionKernel>(&part)) {
+      visit(product->a.buffer);
+      visit(product->b.buffer);
+    }
+    if (auto* const guard = std::get_if<FiniteGuard>(&part)) visit(guard->buffer);
+    for_each_body(part, [&](auto& body) { for_each_buffer(body, visit); });
+  }
+}
+
+// One past the last element of a buffer, at the largest batch.
+std::int64_t span_of(const Buffer& buffer, std::int64_t max_batch);
 
 // Whether the plan stores nothing that stays: then calls with one sample are as likely as others.
 bool predicts(const KernelPlan& plan);

@@ -24,14 +24,17 @@ class MemoryPlanner {
 
   void run() {
     for (std::size_t k = 0; k < plan_.kernels.size(); ++k) {
-      for_each_buffer(plan_.kernels[k], [&](BufferId buffer) {
+      for_each_buffer(plan_.kernels[k].body, [&](BufferId buffer) {
         lives_[buffer].first = std::min(lives_[buffer].first, k);
         lives_[buffer].last = k;
       });
     }
     for (const PlanResult& result : plan_.results) lives_[result.buffer].last = SIZE_MAX;
     for (BufferId id = 0; id < lives_.size(); ++id) {
-      if (is_in_arena(id)) lives_[id].bytes = bytes_of(plan_.buffers[id]);
+      const Buffer& buffer = plan_.buffers[id];
+      if (is_in_arena(id)) {
+        lives_[id].bytes = static_cast<std::uint64_t>(span_of(buffer, plan_.max_batch)) * size_of(buffer.dtype);
+      }
     }
     if (in_place_) {
       for (std::size_t k = 0; k < plan_.kernels.size(); ++k) share_in_kernel(k);
@@ -42,37 +45,6 @@ class MemoryPlanner {
  private:
   bool is_in_arena(BufferId id) const {
     return plan_.buffers[id].space == Space::arena && lives_[id].first != SIZE_MAX;
-  }
-
-  std::uint64_t bytes_of(const Buffer& buffer) const {
-    std::int64_t last = 0;
-    for (std::size_t i = 0; i < buffer.shape.size(); ++i) {
-      const std::int64_t extent = buffer.shape[i] == kBatch ? plan_.max_batch : buffer.shape[i];
-      if (extent == 0) return 0;
-      last += (extent - 1) * buffer.strides[i];
-    }
-    return static_cast<std::uint64_t>(last + 1) * size_of(buffer.dtype);
-  }
-
-  template <class Visit>
-  static void for_each_buffer(const Body& body, Visit visit) {
-    for (const Value& value : body.values) {
-      if (value.kind == Value::Kind::load) visit(value.access.buffer);
-    }
-    for (const Store& store : body.stores) visit(store.access.buffer);
-  }
-  template <class Visit>
-  static void for_each_buffer(const Kernel& kernel, Visit visit) {
-    if (const auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
-      for_each_buffer(loop->body, visit);
-      for_each_buffer(loop->tail, visit);
-    } else if (const auto* product = std::get_if<ContractionKernel>(&kernel.body)) {
-      visit(product->a.buffer);
-      visit(product->b.buffer);
-      for_each_buffer(product->epilogue, visit);
-    } else {
-      visit(std::get<FiniteGuard>(kernel.body).buffer);
-    }
   }
 
   void share_in_kernel(std::size_t k) {

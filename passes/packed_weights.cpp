@@ -45,6 +45,7 @@ class WeightPacker {
   WeightPacker(const Program& program, KernelPlan& plan) : program_(program), plan_(plan) {}
 
   PackedWeights run() {
+    TARN_CHECK(predicts(plan_), "packed weights that change");
     find_readers();
     for (BufferId id = 0; id < plan_.buffers.size(); ++id) {
       if (plan_.buffers[id].space == Space::state) by_offset_.emplace(plan_.buffers[id].offset, id);
@@ -61,23 +62,14 @@ class WeightPacker {
  private:
   void find_readers() {
     readers_.resize(plan_.buffers.size());
-    const auto note = [&](const Access& access) { readers_[access.buffer].others = true; };
-    const auto note_body = [&](const Body& body) {
-      for (const Value& value : body.values) {
-        if (value.kind == Value::Kind::load) note(value.access);
-      }
-      for (const Store& store : body.stores) {
-        TARN_CHECK(plan_.buffers[store.access.buffer].space != Space::state, "packed weights that change");
-      }
-    };
+    const auto note = [&](BufferId buffer) { readers_[buffer].others = true; };
     for (Kernel& kernel : plan_.kernels) {
-      if (auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
-        note_body(loop->body);
-        note_body(loop->tail);
-      } else if (auto* product = std::get_if<ContractionKernel>(&kernel.body)) {
-        note(product->a);
+      if (auto* const product = std::get_if<ContractionKernel>(&kernel.body)) {
+        note(product->a.buffer);
         readers_[product->b.buffer].products.push_back(product);
-        note_body(product->epilogue);
+        for_each_buffer(product->epilogue, note);
+      } else {
+        for_each_buffer(kernel.body, note);
       }
     }
   }

@@ -18,7 +18,7 @@ namespace tarn {
 // Whether a product reads a large matrix of the state as its right operand: without one nothing would lie otherwise.
 bool may_be_packed(const KernelPlan& plan);
 
-// Makes the plan of `predict` (or another that stores nothing in the state) read packed weights instead of a state, and
+// Makes the plan of `predict` (or another that stores nothing that stays) read packed weights instead of a state, and
 // says where they come from. Packed is what products of this plan alone read as a large right operand.
 PackedWeights pack_weights(const Program& program, KernelPlan& plan);
 

@@ -195,24 +195,7 @@ void drop_unused_buffers(KernelPlan& plan) {
     }
     buffer = renamed[buffer];
   };
-  const auto rename_body = [&](Body& body) {
-    for (Value& value : body.values) {
-      if (value.kind == Value::Kind::load) rename(value.access.buffer);
-    }
-    for (Store& store : body.stores) rename(store.access.buffer);
-  };
-  for (Kernel& kernel : plan.kernels) {
-    if (auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
-      rename_body(loop->body);
-      rename_body(loop->tail);
-    } else if (auto* product = std::get_if<ContractionKernel>(&kernel.body)) {
-      rename(product->a.buffer);
-      rename(product->b.buffer);
-      rename_body(product->epilogue);
-    } else {
-      rename(std::get<FiniteGuard>(kernel.body).buffer);
-    }
-  }
+  for (Kernel& kernel : plan.kernels) for_each_buffer(kernel.body, rename);
   for (PlanResult& result : plan.results) rename(result.buffer);
   plan.buffers = std::move(buffers);
 }

@@ -275,26 +275,6 @@ std::string_view name_of_space(Space space) {
   return "";
 }
 
-template <class Visit>
-void for_each_buffer(const Kernel& kernel, Visit visit) {
-  const auto in_body = [&](const Body& body) {
-    for (const Value& value : body.values) {
-      if (value.kind == Value::Kind::load) visit(value.access.buffer);
-    }
-    for (const Store& store : body.stores) visit(store.access.buffer);
-  };
-  if (const auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
-    in_body(loop->body);
-    in_body(loop->tail);
-  } else if (const auto* product = std::get_if<ContractionKernel>(&kernel.body)) {
-    visit(product->a.buffer);
-    visit(product->b.buffer);
-    in_body(product->epilogue);
-  } else {
-    visit(std::get<FiniteGuard>(kernel.body).buffer);
-  }
-}
-
 }  // namespace
 
 std::string print(const KernelPlan& plan) { return Printer(plan).print(); }
@@ -302,7 +282,7 @@ std::string print(const KernelPlan& plan) { return Printer(plan).print(); }
 std::string print_memory(const KernelPlan& plan) {
   std::vector<std::pair<std::size_t, std::size_t>> lives(plan.buffers.size(), {SIZE_MAX, 0});
   for (std::size_t k = 0; k < plan.kernels.size(); ++k) {
-    for_each_buffer(plan.kernels[k], [&](BufferId id) { lives[id] = {std::min(lives[id].first, k), k}; });
+    for_each_buffer(plan.kernels[k].body, [&](BufferId id) { lives[id] = {std::min(lives[id].first, k), k}; });
   }
   std::string out =
       fmt::format("arena {}, constants {}, batch {}\n", quantity(static_cast<double>(plan.arena_bytes), "B"),

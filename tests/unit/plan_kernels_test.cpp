@@ -93,15 +93,9 @@ void expect_right(Case& c, const KernelPlan& plan) {
 // Names of the buffers that a kernel stores to.
 std::set<std::string> stored_by(const KernelPlan& plan, const Kernel& kernel) {
   std::set<std::string> names;
-  const auto add = [&](const Body& body) {
+  for_each_body(kernel.body, [&](const Body& body) {
     for (const Store& store : body.stores) names.insert(plan.buffers[store.access.buffer].name);
-  };
-  if (const auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
-    add(loop->body);
-    add(loop->tail);
-  } else if (const auto* product = std::get_if<ContractionKernel>(&kernel.body)) {
-    add(product->epilogue);
-  }
+  });
   return names;
 }
 

@@ -24,19 +24,15 @@ struct Uses {
 
 Uses uses_of(const Kernel& kernel) {
   Uses uses;
-  const auto add = [&](const Body& body) {
+  if (const auto* const product = std::get_if<ContractionKernel>(&kernel.body)) {
+    uses.reads = {product->a.buffer, product->b.buffer};
+  }
+  for_each_body(kernel.body, [&](const Body& body) {
     for (const Value& value : body.values) {
       if (value.kind == Value::Kind::load) uses.reads.insert(value.access.buffer);
     }
     for (const Store& store : body.stores) uses.writes.insert(store.access.buffer);
-  };
-  if (const auto* const loop = std::get_if<LoopKernel>(&kernel.body)) {
-    add(loop->body);
-    add(loop->tail);
-  } else if (const auto* const product = std::get_if<ContractionKernel>(&kernel.body)) {
-    uses.reads = {product->a.buffer, product->b.buffer};
-    add(product->epilogue);
-  }
+  });
   return uses;
 }
 
