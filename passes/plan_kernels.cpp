@@ -1,10 +1,13 @@
 // From one optimized graph to its kernel plan; planner.h says how the steps hang together.
 #include <algorithm>
+#include <map>
+#include <optional>
 
 #include "ir/builder.h"
 #include "ir/type_rules.h"
 #include "passes/pipeline.h"
 #include "passes/planner.h"
+#include "passes/rebuild.h"
 #include "passes/threading.h"
 
 namespace tarn {
@@ -47,15 +50,15 @@ class ContractionRewriter {
   }
 
   Graph rewrite() {
-    std::vector<NodeId> map(graph_.size(), kNoNode);
+    NodeMap map(graph_.size(), kNoNode);
     const std::vector<bool> reachable = graph_.reachable();
     for (NodeId id = 0; id < graph_.size(); ++id) {
       if (!reachable[id]) continue;
-      Node node = graph_[id];
-      for (NodeId& input : node.inputs) input = map[input];
-      map[id] = node.op == Op::contract ? rewrite(node) : result_.add(std::move(node));
+      const Node& node = graph_[id];
+      map[id] = node.op == Op::contract ? rewrite(node, map[node.inputs[0]], map[node.inputs[1]])
+                                        : copy_node(result_, node, map);
     }
-    for (const GraphResult& r : graph_.results()) result_.add_result(r.kind, r.name, map[r.node]);
+    copy_results(graph_, result_, map);
     return std::move(result_);
   }
 
@@ -90,13 +93,13 @@ class ContractionRewriter {
 
   // sum over j, k of a[m, j, k] b[k, n] = sum over k of (sum over j of a[m, j, k]) b[k, n]: afterwards every letter
   // that is summed is in both operands.
-  NodeId rewrite(const Node& node) {
+  NodeId rewrite(const Node& node, NodeId left, NodeId right) {
     builder_.set_location(node.location);
     const ContractionMap map = map_of(node);
     const Axes a_axes = axes_of_one(map.a, map.b, map.result);
     const Axes b_axes = axes_of_one(map.b, map.a, map.result);
-    const NodeId a = builder_.sum(node.inputs[0], a_axes);
-    const NodeId b = builder_.sum(node.inputs[1], b_axes);
+    const NodeId a = builder_.sum(left, a_axes);
+    const NodeId b = builder_.sum(right, b_axes);
     const std::string a_letters = without(map.a, a_axes), b_letters = without(map.b, b_axes);
     const std::string text = a_letters + "," + b_letters + "->" + std::string(map.result);
     const Node single{Op::contract, node.type, {a, b}, {{Key::map, text}}, node.location};
@@ -156,21 +159,28 @@ class ContractionRewriter {
 };
 
 // The graph with sums over whole arrays of short rows taken along the rows first, so that the kernel that computes the
-// rows adds them up as well.
-Graph with_rows_summed_first(const Graph& graph, const ShortRows& rows) {
-  Graph result(graph.locations());
-  Builder builder(result);
-  std::vector<NodeId> map(graph.size(), kNoNode);
+// rows adds them up as well; nothing where it has no such sums.
+std::optional<Graph> with_rows_summed_first(const Graph& graph, const ShortRows& rows) {
   const std::vector<bool> reachable = graph.reachable();
+  std::map<NodeId, Axes> sums;  // the axes along the rows
   for (NodeId id = 0; id < graph.size(); ++id) {
     if (!reachable[id]) continue;
-    Node node = graph[id];
-    for (NodeId& input : node.inputs) input = map[input];
-    const Axes first = rows.inner_axes(id);
-    if (first.empty()) {
-      map[id] = result.add(std::move(node));
+    Axes inner = rows.inner_axes(id);
+    if (!inner.empty()) sums.emplace(id, std::move(inner));
+  }
+  if (sums.empty()) return std::nullopt;
+  Graph result(graph.locations());
+  Builder builder(result);
+  NodeMap map(graph.size(), kNoNode);
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    if (!reachable[id]) continue;
+    const Node& node = graph[id];
+    const auto sum = sums.find(id);
+    if (sum == sums.end()) {
+      map[id] = copy_node(result, node, map);
       continue;
     }
+    const Axes& first = sum->second;
     builder.set_location(node.location);
     Axes second;
     for (const std::int64_t axis : node.attributes.integers(Key::axes)) {
@@ -178,9 +188,9 @@ Graph with_rows_summed_first(const Graph& graph, const ShortRows& rows) {
       second.push_back(axis -
                        std::count_if(first.begin(), first.end(), [&](std::int64_t gone) { return gone < axis; }));
     }
-    map[id] = builder.sum(builder.sum(node.inputs[0], first), second);
+    map[id] = builder.sum(builder.sum(map[node.inputs[0]], first), second);
   }
-  for (const GraphResult& r : graph.results()) result.add_result(r.kind, r.name, map[r.node]);
+  copy_results(graph, result, map);
   return result;
 }
 
@@ -202,7 +212,8 @@ void drop_unused_buffers(KernelPlan& plan) {
 
 KernelPlan plan_prepared(const Graph& unprepared, const SmallLayers& small, const Program& program,
                          const PlanOptions& options) {
-  const Graph graph = with_rows_summed_first(unprepared, ShortRows(unprepared, options));
+  const std::optional<Graph> changed = with_rows_summed_first(unprepared, ShortRows(unprepared, options));
+  const Graph& graph = changed ? *changed : unprepared;
   Planning planning(graph, program, options);
   make_units(planning);
   lay_batches_innermost(planning, small);
