@@ -10,20 +10,6 @@ namespace {
 
 constexpr std::uint32_t kNoRows = 0xFFFF'FFFF;
 
-bool is_sum_or_choice(Op op) {
-  switch (op) {
-    case Op::reduce_sum:
-    case Op::reduce_prod:
-    case Op::reduce_max:
-    case Op::reduce_min:
-    case Op::argmax:
-    case Op::argmin:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // Elements of one row that are computed from each other, without going through memory.
 bool passes_on(const Node& node) {
   const OpClass op_class = info(node.op).op_class;
@@ -76,7 +62,7 @@ ShortRows::ShortRows(const Graph& graph, const PlanOptions& options)
     const Node& node = graph[id];
     if (!reachable[id]) continue;
     if (node.op == Op::contract) product[id] = id;
-    if (is_sum_or_choice(node.op)) {
+    if (info(node.op).op_class == OpClass::reduction) {
       rows_of_[id] = rows_of_reduction(id);
       member_[id] = rows_of_[id] != kNoRows;
       sum[id] = id;
