@@ -45,16 +45,7 @@ class BatchLayout {
       p_.places[id].buffer = buffer;
       const auto source = static_cast<PlaceId>(p_.places.size());
       p_.places.push_back(given);
-      Unit copy;
-      copy.node = given.node;
-      copy.defines = false;
-      copy.copy_of = source;
-      copy.axes = axes_of(p_.shape(given.node));
-      copy.reduced.assign(copy.axes.size(), false);
-      copy.targets.push_back({buffer, given.strides, 0, id, kNone, false, false});
-      copy.reads.push_back({source, true});
-      copy.terms = 1;
-      p_.units.push_back(std::move(copy));
+      p_.add_copy(source, {buffer, given.strides, 0, id, kNone, false, false});
     }
   }
 

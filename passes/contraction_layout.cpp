@@ -251,11 +251,8 @@ class Layouter {
     p_.plan.buffers[buffer].strides = strides;
     const auto place = static_cast<PlaceId>(p_.places.size());
     p_.places.push_back({operand.node, buffer, strides, 0, false});
-    Unit copy;
-    copy.node = operand.node;
+    Unit copy = p_.loop_over(operand.node);
     copy.defines = false;
-    copy.axes = axes_of(shape);
-    copy.reduced.assign(copy.axes.size(), false);
     copy.targets.push_back({buffer, strides, 0, place, kNone, false, false});
     const View view = view_of(operand.node, p_.leaves, p_.max_batch);
     const Shape& leaf = p_.shape(view.leaf.node);

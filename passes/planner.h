@@ -1,9 +1,11 @@
 // What the parts of the planner share: places, units of work and the groups that become kernels.
 //
-// choose_leaves() says which nodes are materialized; each has a place, and units that write it. make_units() makes the
-// units, and finds what each reads; lay_out_contractions() gives the products their axes; make_dependences() says what
-// comes before what, and where a new value of the state must wait in the arena; group_units() fuses and orders;
-// emit_kernels() makes the kernels; plan_memory() the offsets.
+// choose_leaves() says which nodes are materialized; each has a place, and units that write it. ShortRows are those
+// nodes whose units have rows for points. make_units() makes the units, and finds what each reads;
+// lay_batches_innermost() puts the samples of small layers side by side; make_schedule() says what comes before what,
+// and where a new value of the state must wait in the arena, and has lay_out_contractions() give the products their
+// axes; group_units() fuses and orders; emit_kernels() makes the kernels; split_tails() cuts those in two that would go
+// through long tails one by one; plan_memory() gives the offsets.
 #pragma once
 
 #include <optional>
@@ -136,6 +138,10 @@ struct Planning {
   BufferId tensor_buffer(const std::string& name);
   BufferId add_arena_buffer(NodeId node, std::string name);
   IterationSpace space(std::vector<Extent> axes) const { return {std::move(axes), max_batch}; }
+  // The loop over a node's elements, before anybody says where they go.
+  Unit loop_over(NodeId node) const;
+  // Adds the loop that copies a place, element by element.
+  void add_copy(PlaceId from, Destination to);
 };
 
 // The points of a unit's node that a point of the unit computes.

@@ -143,16 +143,7 @@ class Scheduler {
       targets.erase(std::find_if(targets.begin(), targets.end(), [](const Destination& t) { return t.in_state; }));
     }
     later.place = kNone;
-    Unit copy;
-    copy.node = node;
-    copy.defines = false;
-    copy.copy_of = place;
-    copy.axes = axes_of(p_.shape(node));
-    copy.reduced.assign(copy.axes.size(), false);
-    copy.targets.push_back(std::move(later));
-    copy.reads.push_back({place, true});
-    copy.terms = 1;
-    p_.units.push_back(std::move(copy));
+    p_.add_copy(place, std::move(later));
     return true;
   }
 

@@ -76,20 +76,11 @@ class UnitMaker {
     return {home.buffer, home.strides, home.offset, place, kNone, false, false};
   }
 
-  // The loop over a node's elements.
-  Unit loop(NodeId node) const {
-    Unit unit;
-    unit.node = node;
-    unit.axes = axes_of(p_.shape(node));
-    unit.reduced.assign(unit.axes.size(), false);
-    return unit;
-  }
-
   void add_units(NodeId id) {
     const Node& node = graph_[id];
     const PlaceId place = p_.place(id);
     if (is_assembled(node.op)) return assemble(id, place);
-    Unit unit = loop(id);
+    Unit unit = p_.loop_over(id);
     unit.targets.push_back(target_of(place));
     if (p_.rows.contains(id) && add_by_rows(unit)) return;
     if (node.op == Op::contract) unit.kind = Unit::Kind::contraction;
@@ -136,7 +127,7 @@ class UnitMaker {
 
   // Stores of the operand into a part of the place.
   Unit& add_part(NodeId operand, PlaceId place, std::vector<std::int64_t> strides, std::int64_t offset) {
-    Unit unit = loop(operand);
+    Unit unit = p_.loop_over(operand);
     unit.defines = false;
     Destination target = target_of(place);
     target.strides = std::move(strides);
@@ -146,7 +137,7 @@ class UnitMaker {
   }
 
   UnitId add_fill(NodeId id, PlaceId place, double value) {
-    Unit unit = loop(id);
+    Unit unit = p_.loop_over(id);
     unit.fill = value;
     unit.targets.push_back(target_of(place));
     add(std::move(unit));
@@ -289,7 +280,7 @@ class UnitMaker {
 
   // Copies a node to where a result belongs.
   void add_copy(NodeId node, Destination target) {
-    Unit unit = loop(node);
+    Unit unit = p_.loop_over(node);
     unit.defines = false;
     unit.targets.push_back(std::move(target));
     find_reads(unit);
@@ -408,6 +399,24 @@ Planning::Planning(const Graph& graph, const Program& program, const PlanOptions
       rows(graph, options),
       place_of(graph.size(), kNone) {
   plan.max_batch = max_batch;
+}
+
+Unit Planning::loop_over(NodeId node) const {
+  Unit unit;
+  unit.node = node;
+  unit.axes = axes_of(shape(node));
+  unit.reduced.assign(unit.axes.size(), false);
+  return unit;
+}
+
+void Planning::add_copy(PlaceId from, Destination to) {
+  Unit unit = loop_over(places[from].node);
+  unit.defines = false;
+  unit.copy_of = from;
+  unit.targets.push_back(std::move(to));
+  unit.reads.push_back({from, true});
+  unit.terms = 1;
+  units.push_back(std::move(unit));
 }
 
 BufferId Planning::tensor_buffer(const std::string& name) {
