@@ -102,12 +102,7 @@ void emit_sample_copy(KernelFunction& function, const LoopKernel& kernel) {
   llvm::Value* const order = b.CreateIntToPtr(function.frame_slot(kFrameOrder), function.emission.pointer());
   llvm::Value *const source = function.address(load, size), *const target = function.address(store, size);
   llvm::Value* const has_order = b.CreateIsNotNull(order);
-  const auto range = [&](std::uint32_t axis) {
-    const Range whole = range_of(function, kernel.axes[axis]);
-    if (!kernel.split || kernel.split->axis != axis) return whole;
-    return function.share_of(whole, axis == kernel.vector_axis ? kSplitVectors : 1);
-  };
-  const Range samples = range(0), units = range(1);
+  const Range samples = own_range(function, kernel, 0), units = own_range(function, kernel, 1);
   emit_loop(b, samples, 1, {}, [&](llvm::Value* sample, const Carried&) {
     const Carried row = emit_if(b, has_order, {sample}, [&](const Carried&) {
       llvm::Value* const number = b.CreateGEP(b.getInt32Ty(), order, sample);

@@ -184,11 +184,7 @@ void LoopKernelEmitter::emit() {
   if (is_empty(false)) return;
   make_reductions();
   choose_accumulators();
-  if (kernel_.split) {
-    const std::size_t axis = kernel_.split->axis;
-    share_ =
-        function_.share_of(range_of(function_, kernel_.axes[axis]), axis == kernel_.vector_axis ? kSplitVectors : 1);
-  }
+  if (kernel_.split) share_ = own_range(function_, kernel_, kernel_.split->axis);
   with_bodies([&] {
     if (!is_empty(true)) body_->emit_level(-1);
     tail_->emit_level(-1);
@@ -297,21 +293,20 @@ Carried LoopKernelEmitter::emit_reduced(std::size_t level, Carried carried) {
   const std::size_t axis = order_[level];
   const Range range = range_of(function_, kernel_.axes[axis]);
   if (level + 1 == order_.size() && accumulators_ > 1) return emit_split_loop(level, range, std::move(carried));
+  const auto step = [&](llvm::Value* index, llvm::Value* mask, const Carried& values) {
+    set_index(axis, index, mask);
+    body_->emit_level(static_cast<int>(level));
+    return emit_reduced(level + 1, values);
+  };
   if (level + 1 == order_.size() && range.count > 0 && range.count <= kStraightSteps && !is_vector(axis) &&
       nest_.lanes > 1 && kernel_.body.values.size() <= kMaximumBody && !has_long_chains(kernel_.body)) {
-    for (std::int64_t step = 0; step < range.count; ++step) {
-      set_index(axis, function_.integer(step), nullptr);
-      body_->emit_level(static_cast<int>(level));
-      carried = emit_reduced(level + 1, std::move(carried));
+    for (std::int64_t index = 0; index < range.count; ++index) {
+      carried = step(function_.integer(index), nullptr, carried);
     }
     return carried;
   }
   return emit_vector_loop(function_.emission, builder_, range, is_vector(axis) ? nest_.lanes : 1, std::move(carried),
-                          [&](llvm::Value* index, llvm::Value* mask, const Carried& values) {
-                            set_index(axis, index, mask);
-                            body_->emit_level(static_cast<int>(level));
-                            return emit_reduced(level + 1, values);
-                          });
+                          step);
 }
 
 // Groups of kAccumulators steps, each step into its own accumulators, then the steps that are left into the first.

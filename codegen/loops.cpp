@@ -9,6 +9,12 @@ Range range_of(KernelFunction& kernel, const Extent& extent) {
   return {kernel.integer(0), kernel.extent(extent), extent.times_batch ? 0 : extent.constant, extent.constant};
 }
 
+Range own_range(KernelFunction& function, const LoopKernel& kernel, std::size_t axis) {
+  const Range whole = range_of(function, kernel.axes[axis]);
+  if (!kernel.split || kernel.split->axis != axis) return whole;
+  return function.share_of(whole, axis == kernel.vector_axis ? kSplitVectors : 1);
+}
+
 Carried emit_loop(llvm::IRBuilder<>& builder, const Range& range, std::int64_t step, Carried carried,
                   const LoopBody& body) {
   if (range.count > 0 && range.count <= step) return body(range.begin, carried);

@@ -12,6 +12,8 @@ namespace tarn {
 using Carried = std::vector<llvm::Value*>;
 
 Range range_of(KernelFunction& kernel, const Extent& extent);
+// The axis of a loop kernel: all of it, or where threads share it this one's part.
+Range own_range(KernelFunction& function, const LoopKernel& kernel, std::size_t axis);
 
 // do { carried = body(index, carried) } while ((index += step) < end); nothing is looped where the range is one step.
 using LoopBody = std::function<Carried(llvm::Value* index, const Carried& carried)>;
