@@ -32,6 +32,7 @@ struct Answer {
   bool failed() const { return code != TARN_OK; }
 };
 Answer invalid(std::string message);
+Answer is_null(const std::string& what);
 // `code`, or TARN_SYSTEM where the machine is to blame.
 Answer failure(tarn_status code, Diagnostics diagnostics);
 inline Answer answer_of(tarn_status code, Status status) {
@@ -40,6 +41,7 @@ inline Answer answer_of(tarn_status code, Status status) {
 
 // Makes the answer the last error of this thread, if it is one.
 tarn_status finish(const Answer& answer, const Sources& sources);
+tarn_status null_argument(const std::string& what);
 tarn_status finish_out_of_memory();
 tarn_status finish_bug(const char* what);
 
@@ -142,7 +144,6 @@ class LibrarySession {
   struct TrainingData;
 
   bool is_adapted(const std::string& name) const;
-  std::size_t metric_values() const;
   Answer check_metrics(const double* values, std::size_t value_count) const;
   Answer read_training_data(const tarn_array* arrays, std::size_t count, const tarn_fit_options& options,
                             TrainingData& data);

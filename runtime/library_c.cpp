@@ -1,18 +1,9 @@
 // The functions of the C API on sessions and predictors: null checks, and the way to library.h.
-#include <fmt/format.h>
-
 #include "runtime/library.h"
 
 namespace tarn {
 
 namespace {
-
-const Sources& no_sources() {
-  static const Sources sources;
-  return sources;
-}
-
-tarn_status null_argument(const char* what) { return finish(invalid(fmt::format("{} is null", what)), no_sources()); }
 
 // Calls `function` with the session behind the handle.
 template <class Function>
@@ -25,9 +16,7 @@ tarn_status on_session(tarn_session* session, const Function& function) {
   });
 }
 
-Answer need(const void* pointer, const char* what) {
-  return pointer == nullptr ? invalid(fmt::format("{} is null", what)) : Answer();
-}
+Answer need(const void* pointer, const char* what) { return pointer == nullptr ? is_null(what) : Answer(); }
 
 template <class Function>
 tarn_status with_path(tarn_session* session, const char* path, const Function& function) {
@@ -41,7 +30,7 @@ tarn_status create_session(const tarn_model& model, const tarn_session_options* 
   tarn_session_options options;
   Answer answer = read_options(given, options);
   if (!answer.failed() && options.threads < 0) answer = invalid("the number of threads is negative");
-  if (answer.failed()) return finish(answer, no_sources());
+  if (answer.failed()) return finish(answer, {});
   const std::uint64_t seed = options.has_seed != 0 ? options.seed : model.shared->program().settings.seed;
   auto session = std::make_unique<tarn_session>();
   session->shared = std::make_shared<LibrarySession>(model.shared, seed, options.threads);
@@ -70,7 +59,7 @@ tarn_status wrong_arrays(const tarn_predictor* predictor, const void* const* inp
   if (predictor == nullptr) return null_argument("the predictor");
   if (inputs == nullptr && predictor->inputs > 0) return null_argument("the list of inputs");
   if (outputs == nullptr) return null_argument("the list of outputs");
-  return finish(invalid("an array is null, or not aligned to its type"), no_sources());
+  return finish(invalid("an array is null, or not aligned to its type"), {});
 }
 
 // Bits that no address of an array may have.

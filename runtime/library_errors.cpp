@@ -52,6 +52,8 @@ tarn_status finish_plain(tarn_status code, const char* message) {
 
 Answer invalid(std::string message) { return {TARN_INVALID, {error(std::move(message))}}; }
 
+Answer is_null(const std::string& what) { return invalid(what + " is null"); }
+
 Answer failure(tarn_status code, Diagnostics diagnostics) {
   const bool machine = machine_failed(diagnostics);
   return {machine ? tarn_status{TARN_SYSTEM} : code, std::move(diagnostics)};
@@ -71,6 +73,8 @@ tarn_status finish(const Answer& answer, const Sources& sources) {
   }
   return answer.code;
 }
+
+tarn_status null_argument(const std::string& what) { return finish(is_null(what), {}); }
 
 tarn_status finish_out_of_memory() { return finish_plain(TARN_SYSTEM, "out of memory"); }
 

@@ -82,15 +82,10 @@ tarn_status compile(const std::string& name, std::optional<std::string> text, co
   model->model = std::move(*compiled);
   fill_tables(*model);
   for (const Diagnostic& warning : model->model->warnings()) model->log(TARN_WARNING, format(warning, model->sources));
-  for (const MetricInfo& metric : model->program().metrics) {
-    if (metric.resolved != metric.name && !metric.resolved.empty())
-      model->log(TARN_NOTE, fmt::format("metric '{}' is {}", metric.name, metric.resolved));
-  }
+  for (const std::string& note : notes_on_metrics(model->program())) model->log(TARN_NOTE, note);
   *handle = new tarn_model{std::move(model)};
   return TARN_OK;
 }
-
-tarn_status null_argument(const char* what) { return finish(invalid(fmt::format("{} is null", what)), {}); }
 
 }  // namespace
 

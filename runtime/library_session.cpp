@@ -129,16 +129,11 @@ bool LibrarySession::is_adapted(const std::string& name) const {
   return std::any_of(stored.begin(), stored.end(), [&](const GraphResult& r) { return r.name == name; });
 }
 
-std::size_t LibrarySession::metric_values() const {
-  std::size_t count = 0;
-  for (const MetricInfo& metric : program().metrics) count += static_cast<std::size_t>(element_count(metric.shape));
-  return count;
-}
-
 Answer LibrarySession::check_metrics(const double* values, std::size_t value_count) const {
   if (!program().trainable) return invalid("the model has no `train` block");
-  if (values != nullptr && value_count < metric_values())
-    return invalid(fmt::format("there is room for {} values of metrics; {} are wanted", value_count, metric_values()));
+  const std::size_t wanted = metric_value_count(program());
+  if (values != nullptr && value_count < wanted)
+    return invalid(fmt::format("there is room for {} values of metrics; {} are wanted", value_count, wanted));
   return {};
 }
 

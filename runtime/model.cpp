@@ -1,6 +1,8 @@
 // From a model file to native code. See model.h.
 #include "runtime/model.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <filesystem>
 
@@ -29,6 +31,15 @@ Result<Program> load(const std::string& path, std::optional<std::string> text, c
 Result<Program> load_program(const std::string& path, const ModelOptions& options, Sources& sources,
                              Diagnostics& warnings) {
   return load(path, std::nullopt, options, sources, warnings);
+}
+
+std::vector<std::string> notes_on_metrics(const Program& program) {
+  std::vector<std::string> notes;
+  for (const MetricInfo& metric : program.metrics) {
+    if (metric.resolved != metric.name && !metric.resolved.empty())
+      notes.push_back(fmt::format("metric '{}' is {}", metric.name, metric.resolved));
+  }
+  return notes;
 }
 
 Result<ProgramPlan> plan_program(const Program& program, const ModelOptions& options, Sources& sources,

@@ -66,6 +66,8 @@ class Model {
 // The steps before native code, for commands that stop there: the program of a file with its offsets assigned.
 Result<Program> load_program(const std::string& path, const ModelOptions& options, Sources& sources,
                              Diagnostics& warnings);
+// What metrics turned out to be that go by a name for several: "metric 'accuracy' is binary_accuracy".
+std::vector<std::string> notes_on_metrics(const Program& program);
 // Its kernel plans for the machine that the options name.
 Result<ProgramPlan> plan_program(const Program& program, const ModelOptions& options, Sources& sources,
                                  Diagnostics& warnings);

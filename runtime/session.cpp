@@ -34,11 +34,15 @@ void start_metrics(const Program& program, Bytes& workspace) {
   }
 }
 
-MetricValues read_metrics(const Model& model, Bytes& workspace) {
-  const Program& program = model.program();
+std::size_t metric_value_count(const Program& program) {
   std::size_t count = 0;
   for (const MetricInfo& metric : program.metrics) count += static_cast<std::size_t>(element_count(metric.shape));
-  std::vector<double> flat(count);
+  return count;
+}
+
+MetricValues read_metrics(const Model& model, Bytes& workspace) {
+  const Program& program = model.program();
+  std::vector<double> flat(metric_value_count(program));
   model.native().report()(workspace.data(), flat.data());
   MetricValues metrics;
   std::size_t at = 0;

@@ -34,6 +34,8 @@ struct MetricValues {
   double loss() const { return values.front().front(); }
 };
 
+// How many values the metrics of a program have in all.
+std::size_t metric_value_count(const Program& program);
 // Gives the accumulators at the start of a workspace their initial values.
 void start_metrics(const Program& program, Bytes& workspace);
 // What the accumulators amount to.

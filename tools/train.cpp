@@ -94,11 +94,7 @@ void announce(const Console& console, const Model& model, int threads) {
   }
   console.note(fmt::format("{}: {} parameters, compiled in {:.0f} ms", model.program().name, parameters,
                            model.compile_milliseconds()));
-  for (const MetricInfo& metric : model.program().metrics) {
-    if (metric.resolved != metric.name && !metric.resolved.empty()) {
-      console.note(fmt::format("metric '{}' is {}", metric.name, metric.resolved));
-    }
-  }
+  for (const std::string& note : notes_on_metrics(model.program())) console.note(note);
 }
 
 void announce_end(const Console& console, const Session& session, const FitResult& result, std::int64_t epochs,
