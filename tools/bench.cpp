@@ -89,21 +89,28 @@ void measure(const BenchOptions& options, double batches, const std::function<vo
   }
 }
 
-// What the kernels of a plan cost on so many rows, as far as their work goes by the rows.
-KernelCost cost_at(const KernelPlan& plan, const Kernel& kernel, std::uint64_t rows) {
-  KernelPlan smaller = plan;
-  smaller.max_batch = static_cast<std::int64_t>(rows);
-  return cost_of(smaller, kernel);
+// What each kernel of a plan costs on so many rows, as far as its work goes by the rows.
+std::vector<KernelCost> costs_at(KernelPlan plan, std::uint64_t rows) {
+  plan.max_batch = static_cast<std::int64_t>(rows);
+  std::vector<KernelCost> costs;
+  costs.reserve(plan.kernels.size());
+  for (const Kernel& kernel : plan.kernels) costs.push_back(cost_of(plan, kernel));
+  return costs;
 }
 
 KernelCost total_cost(const KernelPlan& plan, std::uint64_t rows) {
   KernelCost total;
-  for (const Kernel& kernel : plan.kernels) {
-    const KernelCost cost = cost_at(plan, kernel, rows);
+  for (const KernelCost& cost : costs_at(plan, rows)) {
     total.flops += cost.flops;
     total.bytes += cost.bytes;
   }
   return total;
+}
+
+// Calls between two looks at the clock, so that these do not count.
+std::uint64_t repeats_of(const KernelCost& cost) {
+  constexpr double kManyFlops = 1e6;
+  return cost.flops > 0 ? std::max<std::uint64_t>(1, static_cast<std::uint64_t>(kManyFlops / cost.flops)) : 1;
 }
 
 // An epoch of a few batches, from the same initial weights each time.
@@ -117,7 +124,7 @@ Measured measure_training(const BenchOptions& options, Session& session) {
   const MadeUpData data(session.program(), kBatches * result.rows);
   std::vector<std::uint64_t> ticks(plan.kernels.size());
   session.count_ticks(ticks.data());
-  const std::uint64_t repeats = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(1e6 / result.cost.flops));
+  const std::uint64_t repeats = repeats_of(result.cost);
   const Bytes start = session.state();
   MetricValues metrics;
   measure(
@@ -150,7 +157,7 @@ Measured measure_prediction(const BenchOptions& options, Session& session, std::
   const PredictFunction predict = session.model().native().predict();
   const PoolLease lease(session.pool(), control);
   Bytes workspace(session.workspace_bytes());
-  const std::uint64_t repeats = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(1e6 / result.cost.flops));
+  const std::uint64_t repeats = repeats_of(result.cost);
   const double batches = static_cast<double>((samples + result.rows - 1) / result.rows * repeats);
   measure(
       options, batches,
@@ -185,8 +192,9 @@ void print_kernels(const Console& console, const Measured& measured, const Kerne
   }
   const auto batch_rows = std::min(measured.rows, static_cast<std::uint64_t>(plan.max_batch));
   const double batches = static_cast<double>((measured.rows + batch_rows - 1) / batch_rows);
+  const std::vector<KernelCost> costs = costs_at(plan, batch_rows);
   for (std::size_t i = 0; i < plan.kernels.size(); ++i) {
-    const KernelCost cost = cost_at(plan, plan.kernels[i], batch_rows);
+    const KernelCost& cost = costs[i];
     const double seconds = measured.kernels[i], work = cost.flops * batches, bytes = cost.bytes * batches;
     const double share = measured.seconds > 0 ? seconds / measured.seconds : 0;
     const double roofline = seconds > 0 ? batches * limits.least_seconds(cost.flops, cost.bytes) / seconds : 0;

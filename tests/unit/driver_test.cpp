@@ -283,6 +283,9 @@ TEST_F(Driver, BenchTimesEveryKernel) {
   expect_all_accounted_for();
   EXPECT_EQ(tarn("bench iris.tarn --seconds 0.01").status, 0);
   EXPECT_EQ(tarn("bench iris.tarn --samples 0").status, 2);
+  // Nothing to compute.
+  write("moved.tarn", "model moved {\n  input x[4]\n  output y = transpose(reshape(x, [2, 2]))\n}\n");
+  EXPECT_EQ(tarn("bench moved.tarn --seconds 0.01 --samples 3").status, 0);
 }
 
 TEST_F(Driver, SummaryCountsParameters) {
