@@ -1,4 +1,4 @@
-// See process_memory.h.
+// Memory of this process, by what glibc and Linux offer. See process_memory.h.
 #include "tools/process_memory.h"
 
 #include <link.h>

@@ -49,7 +49,7 @@ Result<std::string> text_of_stage(const ShowOptions& options, Console& console) 
   const std::string name = !options.graph.empty() ? options.graph : program.trainable ? "train" : "predict";
   const bool of_graphs = options.stage == "graph" || options.stage == "gradients" || options.stage == "optimized";
   const auto graph = program.graphs.find(name);
-  // A plan of its own, where there is one, but for the graph `predict`.
+  // A second plan of the graph `predict`, where large matrices are packed.
   const bool packed = name == "predict_packed" && !of_graphs;
   if (graph == program.graphs.end() && !packed) {
     std::string names;

@@ -1,4 +1,4 @@
-// See training_data.h.
+// Reading the data of `tarn train`, also in another thread. See training_data.h.
 #include "tools/training_data.h"
 
 #include <utility>
