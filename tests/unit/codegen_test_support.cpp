@@ -115,7 +115,7 @@ BufferId HandPlan::tensor(const std::string& name, DType dtype, Shape shape, std
 }
 
 BufferId HandPlan::constant(DType dtype, Shape shape, const std::vector<double>& values) {
-  const std::size_t offset = (plan.constants.size() + 63) / 64 * 64;
+  const std::size_t offset = aligned(plan.constants.size());
   plan.constants.resize(offset + values.size() * size_of(dtype));
   for (std::size_t i = 0; i < values.size(); ++i) {
     write_element(&plan.constants[offset + i * size_of(dtype)], dtype, values[i]);
@@ -181,7 +181,7 @@ NativePlan::NativePlan(const HandPlan& hand, const CodegenOptions& options, std:
     const Status valid = verify(plans.plans[function_]);
     EXPECT_TRUE(valid.has_value()) << valid.error().front().message;
   }
-  plans.accumulator_bytes = (metric_bytes(hand.program) + 63) / 64 * 64;
+  plans.accumulator_bytes = aligned(metric_bytes(hand.program));
   const Result<Target> target = target_of(options);
   EXPECT_TRUE(target.has_value());
   auto compiled = compile_native(hand.program, plans, options, {function_});
@@ -291,7 +291,7 @@ void move_outputs_to_arena(KernelPlan& plan, std::int64_t max_batch) {
   std::vector<std::uint64_t> starts;
   for (const std::uint64_t size : sizes) {
     starts.push_back(plan.arena_bytes);
-    plan.arena_bytes += (size + 63) / 64 * 64;
+    plan.arena_bytes += aligned(size);
   }
   for (Buffer& buffer : plan.buffers) {
     if (buffer.space != Space::output) continue;
