@@ -107,6 +107,15 @@ bool is_without(const llvm::Target& backend, const std::string& triple, const st
   return found != features.end() && !named->getFeatureBits().test(found->Value);
 }
 
+Status check_cpu(const llvm::Target& backend, const llvm::Triple& triple, const std::string& cpu) {
+  const std::unique_ptr<llvm::MCSubtargetInfo> known(backend.createMCSubtargetInfo(triple.str(), "", ""));
+  if (known == nullptr || !known->isCPUStringValid(cpu))
+    return error(fmt::format("LLVM {} knows no CPU '{}' for the target '{}'", LLVM_VERSION_STRING, cpu, triple.str()));
+  if (triple.isArch64Bit() && is_without(backend, triple.str(), cpu, "64bit"))
+    return error(fmt::format("the CPU '{}' has 32 bits, and the target '{}' 64", cpu, triple.str()));
+  return Done{};
+}
+
 Target x86_target(const llvm::MCSubtargetInfo& subtarget) {
   Target target;
   target.has_fma = has(subtarget, "+fma");
@@ -173,12 +182,10 @@ Result<Machine> make_machine(const CodegenOptions& options) {
     if (cpu.empty()) cpu = "generic";
   }
   if (!options.features.empty()) features += (features.empty() ? "" : ",") + options.features;
-  const std::unique_ptr<llvm::MCSubtargetInfo> known(backend->createMCSubtargetInfo(triple, "", ""));
-  if (known == nullptr || !known->isCPUStringValid(cpu)) {
-    return error(fmt::format("LLVM {} knows no CPU '{}' for the target '{}'", LLVM_VERSION_STRING, cpu, triple));
+  // The name of this machine's own CPU needs no check, which takes as long as making a machine.
+  if (!native) {
+    if (Status valid = check_cpu(*backend, parsed, cpu); !valid) return std::move(valid).error();
   }
-  if (parsed.isArch64Bit() && is_without(*backend, triple, cpu, "64bit"))
-    return error(fmt::format("the CPU '{}' has 32 bits, and the target '{}' 64", cpu, triple));
   llvm::TargetOptions target_options;
   if (foreign != nullptr) target_options.MCOptions.ABIName = foreign->abi;
   // Where nothing is loaded at an address that is not known when it is linked, there is no table of addresses either.

@@ -298,12 +298,20 @@ Result<Compiled> compile(const TrainOptions& options, Console& console) {
   return compiled;
 }
 
+// Bytes that a run adds to what there is when code and data are ready, one thread's workspace for all.
+std::uint64_t run_bytes(const Model& model) {
+  return 2 * state_bytes(model.program()) + model.native().workspace_bytes();
+}
+// Giving the compiler's memory back, some 20 MiB, and reading again what is still needed of it takes half a
+// millisecond: where a run adds less than this, what the process had at most hardly grows without.
+constexpr std::uint64_t kWorthReleasing = 4ULL << 20;
+
 int train(const TrainOptions& options) {
   Console console(options);
   Result<Compiled> compiled = compile(options, console);
   if (!compiled) return console.report(compiled.error());
-  release_compiler_memory();
   const std::shared_ptr<Model> model = compiled->model;
+  if (run_bytes(*model) >= kWorthReleasing) release_compiler_memory();
   Run run(options, console, std::move(*compiled));
   if (Status prepared = run.prepare(); !prepared) return console.report(prepared.error());
   announce(console, *model, run.threads());
