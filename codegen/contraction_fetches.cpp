@@ -91,26 +91,26 @@ llvm::Value* ContractionFetches::lines_from(llvm::Value* address, std::int64_t l
   return b_.CreateAdd(b_.CreateVectorSplat(static_cast<unsigned>(lines), first), llvm::ConstantVector::get(steps));
 }
 
-// Every tile of the first panel fetches some lines of one row of the next batch.
+// The rows of the next batch are cut into pieces, of which every tile of the first panel fetches some.
 void ContractionFetches::emit_next_batch(const Panel& panel, const ColumnTile& tile, llvm::Value* row) {
-  constexpr std::int64_t kVector = 8;
-  const std::int64_t row_bytes = whole_.a_inner_stride(), pieces = (row_bytes - 1) / (kFetchedOfNext * kLineBytes) + 1;
-  llvm::Value* const row_tile = b_.CreateUDiv(row, function_.integer(schedule_.tile_rows));
-  llvm::Value* const piece = b_.CreateAdd(b_.CreateMul(row_tile, function_.integer(schedule_.tiles())), tile.number);
-  llvm::Value* const sample = b_.CreateUDiv(piece, function_.integer(pieces));
-  llvm::Value* const any =
-      b_.CreateAnd(b_.CreateICmpULT(sample, next_count_), b_.CreateICmpEQ(panel.begin, function_.integer(0)));
+  constexpr std::int64_t kPiece = 8, kPieces = kFetchedOfNext / kPiece;
+  const std::int64_t row_bytes = whole_.a_inner_stride(), in_row = (row_bytes - 1) / (kPiece * kLineBytes) + 1;
   llvm::Type* const i32 = b_.getInt32Ty();
-  llvm::Value* const place = b_.CreateGEP(i32, next_rows_, b_.CreateSelect(any, sample, function_.integer(0)));
-  llvm::Value* const chosen = b_.CreateZExt(b_.CreateAlignedLoad(i32, place, llvm::Align(4)), b_.getInt64Ty());
-  llvm::Value* const begin = b_.CreateSelect(any, whole_.move(next_array_, chosen, row_bytes), whole_.fetched);
-  const auto number = [&](llvm::Value* address) { return b_.CreatePtrToInt(address, b_.getInt64Ty()); };
-  llvm::Value* const last = b_.CreateVectorSplat(kVector, number(byte_address(b_, begin, row_bytes - 1)));
-  llvm::Value* const in_row = b_.CreateURem(piece, function_.integer(pieces));
-  llvm::Value* const first = whole_.move(begin, in_row, kFetchedOfNext * kLineBytes);
-  for (std::int64_t i = 0; i < kFetchedOfNext; i += kVector) {
-    llvm::Value* const lines = lines_from(byte_address(b_, first, i * kLineBytes), kVector);
-    set_fetched(kFetchedLines - kFetchedOfNext + i, whole_.minimum(lines, last));
+  llvm::Value* const row_tile = b_.CreateUDiv(row, function_.integer(schedule_.tile_rows));
+  llvm::Value* const number = b_.CreateAdd(b_.CreateMul(row_tile, function_.integer(schedule_.tiles())), tile.number);
+  llvm::Value* const first_panel = b_.CreateICmpEQ(panel.begin, function_.integer(0));
+  for (std::int64_t i = 0; i < kPieces; ++i) {
+    llvm::Value* const piece = multiply_add(b_, number, kPieces, function_.integer(i));
+    llvm::Value* const sample = b_.CreateUDiv(piece, function_.integer(in_row));
+    llvm::Value* const any = b_.CreateAnd(b_.CreateICmpULT(sample, next_count_), first_panel);
+    llvm::Value* const place = b_.CreateGEP(i32, next_rows_, b_.CreateSelect(any, sample, function_.integer(0)));
+    llvm::Value* const chosen = b_.CreateZExt(b_.CreateAlignedLoad(i32, place, llvm::Align(4)), b_.getInt64Ty());
+    llvm::Value* const begin = b_.CreateSelect(any, whole_.move(next_array_, chosen, row_bytes), whole_.fetched);
+    llvm::Value* const last =
+        b_.CreateVectorSplat(kPiece, b_.CreatePtrToInt(byte_address(b_, begin, row_bytes - 1), b_.getInt64Ty()));
+    llvm::Value* const place_in_row = b_.CreateURem(piece, function_.integer(in_row));
+    llvm::Value* const lines = lines_from(whole_.move(begin, place_in_row, kPiece * kLineBytes), kPiece);
+    set_fetched(kFetchedLines - kFetchedOfNext + i * kPiece, whole_.minimum(lines, last));
   }
 }
 
