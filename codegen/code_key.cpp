@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "codegen/machine.h"
+#include "codegen/workspace.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/SHA256.h"
 
@@ -84,8 +85,9 @@ class KeyWriter {
     put_all(axes, reduced, vector_axis, body, reductions, tail, copies_samples, split);
   }
   void put(const ContractionKernel& kernel) {
-    const auto& [batch, rows, columns, inner, dtype, a, b, form, often_few_rows, epilogue, split] = kernel;
-    put_all(batch, rows, columns, inner, dtype, a, b, form, often_few_rows, epilogue, split);
+    const auto& [batch, rows, columns, inner, dtype, a, b, form, often_few_rows, rows_in_place, epilogue, split] =
+        kernel;
+    put_all(batch, rows, columns, inner, dtype, a, b, form, often_few_rows, rows_in_place, epilogue, split);
   }
   void put(const FiniteGuard& guard) {
     const auto& [buffer] = guard;
@@ -171,8 +173,8 @@ std::string code_key(const Program& program, const ProgramPlan& plan, const std:
   if (build.empty()) return {};
   KeyWriter key;
   key.put_all(build, llvm_version(), host_cpu(), host_features(), options, program, plan.accumulator_bytes);
-  // The arena begins behind the gathered rows of the largest batch of all plans.
-  for (const auto& [name, kernels] : plan.plans) key.put(kernels.max_batch);
+  // The arena begins behind the rows of a batch of any plan.
+  for (const auto& [name, kernels] : plan.plans) key.put(room_for_rows(program, name, kernels));
   for (const std::string& name : functions) key.put_all(name, plan.plans.at(name));
   return key.digest();
 }

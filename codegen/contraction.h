@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "codegen/contraction_schedule.h"
+#include "codegen/contraction_tiles.h"
 #include "codegen/emission.h"
 
 namespace tarn {
@@ -45,6 +46,11 @@ struct Contraction {
   // Calls `tile` for every tile of columns, in a loop.
   void emit_column_tiles(const Panel& panel, const std::function<void(const ColumnTile&)>& tile) const;
 
+  // How the tiles find a.
+  LeftOperand left_operand() const {
+    if (!kernel.rows_in_place) return LeftOperand::strided;
+    return kernel.inner.times_batch ? LeftOperand::table_of_inner : LeftOperand::table_of_rows;
+  }
   // Strides in bytes.
   std::int64_t a_stride(std::size_t axis) const { return kernel.a.at.strides[axis] * size; }
   std::int64_t b_stride(std::size_t axis) const { return kernel.b.at.strides[axis] * size; }

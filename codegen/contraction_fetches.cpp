@@ -5,12 +5,6 @@
 
 namespace tarn {
 
-namespace {
-
-constexpr std::int64_t kLineBytes = 64;
-
-}  // namespace
-
 ContractionFetches::ContractionFetches(const Contraction& contraction)
     : whole_(contraction),
       function_(contraction.function),
@@ -34,16 +28,6 @@ void ContractionFetches::find_prefetched() {
 void ContractionFetches::start() {
   llvm::Value* const nothing = b_.CreateVectorSplat(8, b_.CreatePtrToInt(whole_.fetched, b_.getInt64Ty()));
   for (std::int64_t i = 0; i < kFetchedLines; i += 8) set_fetched(i, nothing);
-  const Buffer& buffer = function_.emission.plan.buffers[kernel_.a.buffer];
-  if (buffer.space != Space::input || !kernel_.inner.times_batch || !kernel_.batch.empty()) return;
-  // A product that sums over the samples of an input: the rows that the next batch will be gathered from.
-  const auto pointer = [&](llvm::Value* number) { return b_.CreateIntToPtr(number, function_.emission.pointer()); };
-  next_count_ = function_.frame_slot(kFrameNextCount);
-  llvm::Value* const some = b_.CreateICmpNE(next_count_, function_.integer(0));
-  next_rows_ = b_.CreateSelect(some, pointer(function_.frame_slot(kFrameNextRows)), function_.frame);
-  llvm::Value* const arrays = b_.CreateSelect(some, pointer(function_.frame_slot(kFrameArrays)), function_.frame);
-  llvm::Type* const type = function_.emission.pointer();
-  next_array_ = b_.CreateAlignedLoad(type, b_.CreateConstGEP1_64(type, arrays, buffer.index), llvm::Align(4));
 }
 
 void ContractionFetches::set_fetched(std::int64_t position, llvm::Value* addresses) {
@@ -65,7 +49,7 @@ void ContractionFetches::emit_list(const Panel& panel, const ColumnTile& tile, l
   for (const Access* access : prefetched_) {
     const auto size = static_cast<std::int64_t>(size_of(function_.emission.plan.buffers[access->buffer].dtype));
     const std::int64_t lines = std::max<std::int64_t>(schedule_.tile_columns() * size / kLineBytes, 1);
-    if (position + lines * schedule_.tile_rows > kFetchedLines - kFetchedOfNext) break;
+    if (position + lines * schedule_.tile_rows > kFetchedLines) break;
     llvm::Value* const start = function_.address(*access, size);
     llvm::Value* const first = whole_.move(whole_.move(start, next_row, access->at.strides[0] * size), column, size);
     llvm::Value* addresses = lines_from(first, lines);
@@ -77,7 +61,6 @@ void ContractionFetches::emit_list(const Panel& panel, const ColumnTile& tile, l
       position += lines;
     }
   }
-  if (next_count_ != nullptr) emit_next_batch(panel, tile, row);
 }
 
 // Addresses of cache lines that follow each other.
@@ -89,29 +72,6 @@ llvm::Value* ContractionFetches::lines_from(llvm::Value* address, std::int64_t l
   }
   llvm::Value* const first = b_.CreatePtrToInt(address, b_.getInt64Ty());
   return b_.CreateAdd(b_.CreateVectorSplat(static_cast<unsigned>(lines), first), llvm::ConstantVector::get(steps));
-}
-
-// The rows of the next batch are cut into pieces, of which every tile of the first panel fetches some.
-void ContractionFetches::emit_next_batch(const Panel& panel, const ColumnTile& tile, llvm::Value* row) {
-  constexpr std::int64_t kPiece = 8, kPieces = kFetchedOfNext / kPiece;
-  const std::int64_t row_bytes = whole_.a_inner_stride(), in_row = (row_bytes - 1) / (kPiece * kLineBytes) + 1;
-  llvm::Type* const i32 = b_.getInt32Ty();
-  llvm::Value* const row_tile = b_.CreateUDiv(row, function_.integer(schedule_.tile_rows));
-  llvm::Value* const number = b_.CreateAdd(b_.CreateMul(row_tile, function_.integer(schedule_.tiles())), tile.number);
-  llvm::Value* const first_panel = b_.CreateICmpEQ(panel.begin, function_.integer(0));
-  for (std::int64_t i = 0; i < kPieces; ++i) {
-    llvm::Value* const piece = multiply_add(b_, number, kPieces, function_.integer(i));
-    llvm::Value* const sample = b_.CreateUDiv(piece, function_.integer(in_row));
-    llvm::Value* const any = b_.CreateAnd(b_.CreateICmpULT(sample, next_count_), first_panel);
-    llvm::Value* const place = b_.CreateGEP(i32, next_rows_, b_.CreateSelect(any, sample, function_.integer(0)));
-    llvm::Value* const chosen = b_.CreateZExt(b_.CreateAlignedLoad(i32, place, llvm::Align(4)), b_.getInt64Ty());
-    llvm::Value* const begin = b_.CreateSelect(any, whole_.move(next_array_, chosen, row_bytes), whole_.fetched);
-    llvm::Value* const last =
-        b_.CreateVectorSplat(kPiece, b_.CreatePtrToInt(byte_address(b_, begin, row_bytes - 1), b_.getInt64Ty()));
-    llvm::Value* const place_in_row = b_.CreateURem(piece, function_.integer(in_row));
-    llvm::Value* const lines = lines_from(whole_.move(begin, place_in_row, kPiece * kLineBytes), kPiece);
-    set_fetched(kFetchedLines - kFetchedOfNext + i * kPiece, whole_.minimum(lines, last));
-  }
 }
 
 // There are as many columns (or, where b is contiguous along k, blocks) of k lines as the panel has lines; the last

@@ -1,7 +1,7 @@
 // What the tiles of a contraction fetch ahead of its use, so that it is on its way while a product is computed:
 //
 //   the list        of addresses of kFetchedLines cache lines, in scratch memory: a tile asks for a few with every k.
-//                   They are what the epilogue of the tile after it reads, then some lines of a row of the next batch.
+//                   They are what the epilogue of the tile after it reads.
 //   the next panel  of b: one line with every k.
 //
 // Fetching changes no value, and an address need not be one that may be read: what has nothing to fetch asks for lines
@@ -36,7 +36,6 @@ class ContractionFetches {
   void find_prefetched();
   void set_fetched(std::int64_t position, llvm::Value* addresses);
   llvm::Value* lines_from(llvm::Value* address, std::int64_t lines);
-  void emit_next_batch(const Panel& panel, const ColumnTile& tile, llvm::Value* row);
 
   const Contraction& whole_;
   KernelFunction& function_;
@@ -44,8 +43,6 @@ class ContractionFetches {
   const ContractionKernel& kernel_;
   const ContractionSchedule& schedule_;
   std::vector<const Access*> prefetched_;  // what the epilogue reads that is worth it
-  // Of the next batch, where its rows are fetched: how many, their numbers, and the array they are rows of.
-  llvm::Value *next_count_ = nullptr, *next_rows_ = nullptr, *next_array_ = nullptr;
 };
 
 }  // namespace tarn

@@ -48,7 +48,7 @@ class ContractionEmitter {
                   const Sources& sources);
   void emit_finished_tiles(const Panel& panel, const Rows& rows, const Sources& sources);
   void emit_tile_call(const Panel& panel, const ColumnTile& tile, const Rows& rows, llvm::Value* row,
-                      unsigned tile_rows, llvm::Value* a, llvm::Value* count, const Sources& sources);
+                      unsigned tile_rows, llvm::Value* k, llvm::Value* count, const Sources& sources);
   void emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows, llvm::Value* count);
 
   Contraction whole_;  // what the parts share
@@ -207,10 +207,10 @@ void ContractionEmitter::emit_row_tiles(const Rows& rows, const std::function<vo
 
 void ContractionEmitter::emit_tiles(const Panel& panel, const Rows& rows, llvm::Value* k_begin, llvm::Value* count,
                                     const Sources& sources) {
-  llvm::Value* const a = whole_.move(whole_.a, k_begin, whole_.a_inner_stride());
   emit_row_tiles(rows, [&](llvm::Value* row, unsigned tile_rows) {
-    whole_.emit_column_tiles(
-        panel, [&](const ColumnTile& tile) { emit_tile_call(panel, tile, rows, row, tile_rows, a, count, sources); });
+    whole_.emit_column_tiles(panel, [&](const ColumnTile& tile) {
+      emit_tile_call(panel, tile, rows, row, tile_rows, k_begin, count, sources);
+    });
   });
 }
 
@@ -225,7 +225,7 @@ void ContractionEmitter::emit_finished_tiles(const Panel& panel, const Rows& row
     llvm::Value* const full = b_.CreateICmpEQ(b_.CreateSub(block.end, row), function_.integer(height));
     whole_.emit_column_tiles(panel, [&](const ColumnTile& tile) {
       const auto call = [&](llvm::Value* first, unsigned count) {
-        emit_tile_call(panel, tile, block, first, count, whole_.a, whole_.inner, sources);
+        emit_tile_call(panel, tile, block, first, count, function_.integer(0), whole_.inner, sources);
         return Carried{};
       };
       if (divides) {
@@ -247,10 +247,11 @@ void ContractionEmitter::emit_finished_tiles(const Panel& panel, const Rows& row
 }
 
 void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& tile, const Rows& rows, llvm::Value* row,
-                                        unsigned tile_rows, llvm::Value* a, llvm::Value* count,
+                                        unsigned tile_rows, llvm::Value* k, llvm::Value* count,
                                         const Sources& sources) {
   TileShape shape{kernel_.dtype,   tile_rows,       schedule_.tile_vectors,
                   schedule_.lanes, schedule_.lanes, schedule_.several_blocks};
+  shape.left = whole_.left_operand();
   if (schedule_.packing != ContractionSchedule::Packing::always && kernel_.columns.constant < schedule_.panel) {
     shape.last_lanes =
         static_cast<unsigned>(kernel_.columns.constant - (schedule_.tile_vectors - 1) * std::int64_t{schedule_.lanes});
@@ -279,12 +280,10 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
   std::pair<llvm::Value*, llvm::Value*> ahead = {llvm::PoisonValue::get(function_.emission.pointer()),
                                                  llvm::PoisonValue::get(function_.emission.i64())};
   if (shape.ahead) ahead = fetches_.next_panel(panel, tile, row);
-  const bool copied = schedule_.left_rows > 0;
-  llvm::Value* const a_row = copied ? operands_.left_address(row) : whole_.move(a, row, whole_.row_stride());
-  llvm::Value* const a_k = function_.integer(copied ? schedule_.left_width() * whole_.size : whole_.a_inner_stride());
+  const ContractionOperands::Left left = operands_.left(row, k);
   b_.CreateCall(
       tile_of_rest->getFunctionType(), callee,
-      {a_row, function_.integer(whole_.row_stride()), a_k, address, k_stride, count, product_tile,
+      {left.address, left.row_stride, left.k_stride, address, k_stride, count, product_tile,
        function_.integer(schedule_.product_row * whole_.size), packed, whole_.fetched, ahead.first, ahead.second});
 }
 

@@ -89,8 +89,24 @@ llvm::Value* ContractionOperands::left_row(llvm::Value* row) {
   return b_.CreateURem(b_.CreateSub(row, whole_.rows.begin), function_.integer(schedule_.left_rows));
 }
 
-llvm::Value* ContractionOperands::left_address(llvm::Value* row) {
-  return whole_.move(whole_.left, left_row(row), whole_.size);
+ContractionOperands::Left ContractionOperands::left(llvm::Value* row, llvm::Value* k) {
+  const auto in_rows = [&](llvm::Value* elements) { return multiply_add(b_, elements, whole_.size, nullptr); };
+  const auto pointer = static_cast<std::int64_t>(function_.emission.module.getDataLayout().getPointerSize());
+  switch (whole_.left_operand()) {
+    case LeftOperand::strided:
+      break;
+    case LeftOperand::table_of_rows:
+      return {whole_.move(whole_.a, row, pointer), in_rows(k), function_.integer(0)};
+    case LeftOperand::table_of_inner:
+      return {whole_.move(whole_.a, k, pointer), in_rows(row), function_.integer(pointer)};
+  }
+  llvm::Value* const row_stride = function_.integer(whole_.row_stride());
+  if (schedule_.left_rows > 0) {
+    return {whole_.move(whole_.left, left_row(row), whole_.size), row_stride,
+            function_.integer(schedule_.left_width() * whole_.size)};
+  }
+  llvm::Value* const start = whole_.move(whole_.a, k, whole_.a_inner_stride());
+  return {whole_.move(start, row, whole_.row_stride()), row_stride, function_.integer(whole_.a_inner_stride())};
 }
 
 void ContractionOperands::emit_left_copy(llvm::Value* row) {

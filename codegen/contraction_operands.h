@@ -33,9 +33,14 @@ class ContractionOperands {
   llvm::Value* address_of(const Source& source, const ColumnTile& tile);
 
   // Where schedule.left_rows: copies the rows of a that the tiles from `row` on will read, k behind k, if `row` is the
-  // first of them; and where the row is in the copy.
+  // first of them.
   void emit_left_copy(llvm::Value* row);
-  llvm::Value* left_address(llvm::Value* row);
+  // What a tile is told of a: where the row is from k on, and the strides in bytes; or what stands for these where a is
+  // in a table (contraction_tiles.h).
+  struct Left {
+    llvm::Value *address, *row_stride, *k_stride;
+  };
+  Left left(llvm::Value* row, llvm::Value* k);
 
  private:
   // Packs the panel, whose first element is at `source`.

@@ -66,9 +66,10 @@ inline constexpr std::int64_t kPackingRows = 16;
 // Rows up to which a large b is streamed.
 inline constexpr std::int64_t kStreamedRows = 3;
 
-// Addresses of cache lines in a list for a tile to ask for, a few with every k: a power of two, to go round in it. The
-// last ones are for rows of the next batch.
-inline constexpr std::int64_t kFetchedLines = 128, kFetchedOfNext = 32;
+// Bytes of a cache line.
+inline constexpr std::int64_t kLineBytes = 64;
+// Addresses of cache lines in a list for a tile to ask for, a few with every k: a power of two, to go round in it.
+inline constexpr std::int64_t kFetchedLines = 128;
 
 // Scratch memory that the kernels of a plan need behind its arena; 64-byte aligned.
 std::int64_t scratch_bytes(const KernelPlan& plan, const Target& target);

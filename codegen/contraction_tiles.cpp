@@ -9,6 +9,7 @@
 #include "codegen/contraction_schedule.h"
 #include "codegen/loops.h"
 #include "codegen/reductions.h"
+#include "codegen/workspace.h"
 
 namespace tarn {
 
@@ -16,6 +17,18 @@ namespace {
 
 llvm::Value* offset(llvm::IRBuilderBase& b, llvm::Value* base, llvm::Value* bytes) {
   return b.CreateGEP(b.getInt8Ty(), base, bytes);
+}
+
+const char* name_of(LeftOperand left) {
+  switch (left) {
+    case LeftOperand::strided:
+      return "";
+    case LeftOperand::table_of_rows:
+      return ".rows";
+    case LeftOperand::table_of_inner:
+      return ".inner";
+  }
+  return "";
 }
 
 llvm::Constant* first_lanes(llvm::IRBuilderBase& b, unsigned lanes, unsigned count) {
@@ -58,6 +71,76 @@ Carried loop_over_inner(llvm::IRBuilder<>& b, llvm::Value* count, Operand a, Ope
 
 constexpr std::uint64_t kPrefetchRows = 8;
 
+// The rows of a in a tile.
+class LeftRows {
+ public:
+  LeftRows(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function, const TileShape& shape)
+      : e_(e),
+        b_(b),
+        shape_(shape),
+        element_(e.value_type(shape.dtype)),
+        a_(function->getArg(0)),
+        stride_(function->getArg(1)) {
+    if (shape.left == LeftOperand::strided) {
+      offsets_ = row_offsets(b, stride_, shape.rows);
+    } else if (shape.left == LeftOperand::table_of_rows) {
+      for (unsigned row = 0; row < shape.rows; ++row) rows_.push_back(row_of(a_, b.getInt64(row)));
+    }
+  }
+
+  // What goes from k to k + 1: `a` itself, or the place in the table.
+  Operand operand(llvm::Value* k_stride) const { return {a_, k_stride}; }
+  // To be called with every k, before element().
+  void begin(llvm::Value* k, llvm::Value* at) {
+    k_ = k;
+    at_ = at;
+    if (shape_.left == LeftOperand::table_of_rows) fetch_next_rows();
+    if (shape_.left != LeftOperand::table_of_inner) return;
+    at_ = row_of(at, b_.getInt64(0));
+    // The rows are anywhere: what is wanted of them is asked for some steps ahead.
+    static_assert(kPrefetchRows <= kTablePadding);
+    emit_prefetch(b_,
+                  element_address(b_, element_, row_of(at, b_.getInt64(kPrefetchRows)), b_.getInt64(shape_.rows - 1)));
+  }
+  llvm::Value* element(unsigned row) const {
+    llvm::Value* address = nullptr;
+    switch (shape_.left) {
+      case LeftOperand::strided:
+        address = row == 0 ? at_ : offset(b_, at_, offsets_[row]);
+        break;
+      case LeftOperand::table_of_rows:
+        address = b_.CreateGEP(element_, rows_[row], k_);
+        break;
+      case LeftOperand::table_of_inner:
+        address = b_.CreateConstGEP1_64(element_, at_, row);
+        break;
+    }
+    return b_.CreateAlignedLoad(element_, address, llvm::Align(size_of(shape_.dtype)));
+  }
+
+ private:
+  // The rows of the tile that follows are anywhere in memory. Of the rows behind this tile, as many as a line has
+  // elements, one is asked for with every k, where the tile now is: a tile later they all have been.
+  void fetch_next_rows() {
+    const std::uint64_t in_line = kLineBytes / size_of(shape_.dtype);
+    TARN_CHECK(shape_.rows + in_line <= kTablePadding, "a tile fetches beyond the table of rows");
+    llvm::Value* const next = b_.CreateAdd(b_.CreateAnd(k_, b_.getInt64(in_line - 1)), b_.getInt64(shape_.rows));
+    emit_prefetch(b_, element_address(b_, element_, row_of(a_, next), k_), /*soon=*/false);
+  }
+  llvm::Value* row_of(llvm::Value* table, llvm::Value* number) const {
+    llvm::Value* const place = b_.CreateGEP(e_.pointer(), table, number);
+    const llvm::Align align = e_.module.getDataLayout().getPointerABIAlignment(0);
+    return offset(b_, b_.CreateAlignedLoad(e_.pointer(), place, align), stride_);
+  }
+
+  const Emission& e_;
+  llvm::IRBuilder<>& b_;
+  const TileShape& shape_;
+  llvm::Type* const element_;
+  llvm::Value *a_, *stride_, *k_ = nullptr, *at_ = nullptr;
+  std::vector<llvm::Value*> offsets_, rows_;
+};
+
 void emit_tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function, const TileShape& shape) {
   llvm::Type* const element = e.value_type(shape.dtype);
   llvm::Type* const vector = with_lanes(element, shape.lanes);
@@ -68,7 +151,7 @@ void emit_tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function
     llvm::Value* const row = i < shape.vectors ? c : offset(b, c, b.CreateMul(c_stride, b.getInt64(i / shape.vectors)));
     return byte_address(b, row, i % shape.vectors * vector_bytes);
   };
-  const std::vector<llvm::Value*> offsets = row_offsets(b, function->getArg(1), shape.rows);
+  LeftRows left(e, b, function, shape);
   Carried sums;
   for (unsigned i = 0; i < shape.rows * shape.vectors; ++i) {
     sums.push_back(shape.accumulates ? b.CreateAlignedLoad(vector, place(i), align)
@@ -80,7 +163,7 @@ void emit_tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function
     return b.CreateMaskedLoad(vector, address, align, first_lanes(b, shape.lanes, shape.last_lanes),
                               llvm::Constant::getNullValue(vector));
   };
-  const Operand a{function->getArg(0), function->getArg(2)}, second{function->getArg(3), function->getArg(4)};
+  const Operand a = left.operand(function->getArg(2)), second{function->getArg(3), function->getArg(4)};
   llvm::Value* const prefetch_distance = shape.packs ? b.CreateMul(second.step, b.getInt64(kPrefetchRows)) : nullptr;
   const auto step = [&](llvm::Value* k, llvm::Value* a_at, llvm::Value* b_at, const Carried& carried) {
     Carried next = carried;
@@ -106,9 +189,9 @@ void emit_tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function
       emit_prefetch(b, b.CreateIntToPtr(b.CreateAlignedLoad(b.getInt64Ty(), place, llvm::Align(8)), e.pointer()),
                     /*soon=*/false);
     }
+    left.begin(k, a_at);
     for (unsigned row = 0; row < shape.rows; ++row) {
-      llvm::Value* const address = row == 0 ? a_at : offset(b, a_at, offsets[row]);
-      llvm::Value* const broadcast = widen(b, b.CreateAlignedLoad(element, address, align), shape.lanes);
+      llvm::Value* const broadcast = widen(b, left.element(row), shape.lanes);
       for (unsigned j = 0; j < shape.vectors; ++j) {
         llvm::Value*& sum = next[row * shape.vectors + j];
         sum = fused_multiply_add(e, b, broadcast, b_vectors[j], sum);
@@ -239,9 +322,10 @@ void emit_prefetch(llvm::IRBuilderBase& builder, llvm::Value* address, bool soon
 
 llvm::Function* tile_function(const Emission& emission, const TileShape& shape) {
   const std::string name =
-      fmt::format("tile.{}.{}x{}x{}.{}{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
+      fmt::format("tile.{}.{}x{}x{}.{}{}{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
                   shape.last_lanes, shape.accumulates ? ".accumulate" : "", shape.packs ? ".pack" : "",
-                  shape.fetches > 0 ? fmt::format(".fetch{}", shape.fetches) : "", shape.ahead ? ".ahead" : "");
+                  shape.fetches > 0 ? fmt::format(".fetch{}", shape.fetches) : "", shape.ahead ? ".ahead" : "",
+                  name_of(shape.left));
   if (llvm::Function* const known = emission.module.getFunction(name)) return known;
   llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
   llvm::Function* const function =

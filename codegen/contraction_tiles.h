@@ -5,6 +5,10 @@
 
 namespace tarn {
 
+// Where a[m, k] is: at m * row stride + k * k stride, or somewhere in the row that the m-th or the k-th pointer of a
+// table is to.
+enum class LeftOperand : std::uint8_t { strided, table_of_rows, table_of_inner };
+
 struct TileShape {
   DType dtype = DType::f32;
   unsigned rows = 1, vectors = 1, lanes = 1;
@@ -13,13 +17,16 @@ struct TileShape {
   bool packs = false;
   unsigned fetches = 0;  // lines of a list asked for with every k
   bool ahead = false;    // a line asked for with every k, at a constant distance
+  LeftOperand left = LeftOperand::strided;
 };
 
 // void (a, a row stride, a k stride, b, b k stride, count, c, c row stride, packed, list, ahead, ahead stride): c[m, n]
 // = (c[m, n] +) sum over k < count of a[m, k] * b[k, n], for `rows` rows and vectors * lanes columns. Strides in bytes;
 // rows of b and c are contiguous; count >= 1. One that packs leaves what it read of b behind for the tiles that follow:
 // row behind row, with zeros in lanes that were not read. One that fetches asks for the kFetchedLines cache lines of a
-// list as it goes.
+// list as it goes. Where pointers to rows of a are in a table, `a` is the address of the first pointer that is wanted,
+// and in place of the row stride stands by how many bytes into each row its first element is wanted; these are
+// contiguous.
 llvm::Function* tile_function(const Emission& emission, const TileShape& shape);
 
 struct DotShape {

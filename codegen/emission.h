@@ -23,18 +23,7 @@ namespace tarn {
 // Slots of the frame, 8 bytes each; pointers to the rows of inputs, then of outputs, follow.
 // kFrameOrder: the numbers of the rows of this batch (i32), or null where they lie behind each other; the pointers of
 // inputs whose samples a kernel copies (LoopKernel::copies_samples) are to the row of number 0.
-// The slots from kFrameArrays to kFrameNextCount say which rows the next batch will be gathered from: the caller's
-// arrays, numbers of rows in them, and how many (0 where none are known).
-enum FrameSlot : std::uint32_t {
-  kFrameKey,
-  kFrameStep,
-  kFrameFirstSample,
-  kFrameOrder,
-  kFrameArrays,
-  kFrameNextRows,
-  kFrameNextCount,
-  kFramePointers
-};
+enum FrameSlot : std::uint32_t { kFrameKey, kFrameStep, kFrameFirstSample, kFrameOrder, kFramePointers };
 
 struct Emission {
   const KernelPlan& plan;

@@ -4,6 +4,7 @@
 #include "codegen/calls_in_parts.h"
 #include "codegen/contraction_tiles.h"
 #include "codegen/loops.h"
+#include "codegen/workspace.h"
 #include "passes/threading.h"
 
 namespace tarn {
@@ -90,6 +91,35 @@ void emit_gather(Emission& emission, llvm::IRBuilder<>& builder, const std::stri
   const bool words = row_bytes % 4 == 0;
   builder.CreateCall(gather_function(emission, words), {rows.target, rows.source, rows.order, count,
                                                         builder.getInt64(words ? row_bytes / 4 : row_bytes)});
+}
+
+void emit_row_table(Emission& emission, llvm::IRBuilder<>& builder, std::uint64_t row_bytes, const GatheredRows& rows,
+                    llvm::Value* count) {
+  llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64(), *const i32 = builder.getInt32Ty();
+  llvm::Function* table = emission.module.getFunction("row_table");
+  if (table == nullptr) {
+    table = make_internal_function(emission, "row_table", llvm::Type::getVoidTy(emission.context()),
+                                   {pointer, pointer, pointer, i64, i64},
+                                   {"table", "source", "order", "rows", "row_bytes"});
+    llvm::IRBuilder<> b(&table->getEntryBlock());
+    llvm::Value* const has_order = b.CreateIsNotNull(table->getArg(2));
+    llvm::Value* const last = b.CreateSub(table->getArg(3), b.getInt64(1));
+    const Range entries = {b.getInt64(0), b.CreateAdd(table->getArg(3), b.getInt64(kTablePadding))};
+    emit_loop(b, entries, 1, {}, [&](llvm::Value* entry, const Carried&) {
+      llvm::Value* const row = b.CreateBinaryIntrinsic(llvm::Intrinsic::umin, entry, last);
+      const Carried number = emit_if(b, has_order, {row}, [&](const Carried&) {
+        llvm::Value* const place = b.CreateGEP(i32, table->getArg(2), row);
+        return Carried{b.CreateZExt(b.CreateAlignedLoad(i32, place, llvm::Align(4)), i64)};
+      });
+      llvm::Value* const address =
+          b.CreateGEP(b.getInt8Ty(), table->getArg(1), b.CreateMul(number[0], table->getArg(4)));
+      b.CreateAlignedStore(address, b.CreateGEP(pointer, table->getArg(0), entry),
+                           emission.module.getDataLayout().getPointerABIAlignment(0));
+      return Carried{};
+    });
+    b.CreateRetVoid();
+  }
+  builder.CreateCall(table, {rows.target, rows.source, rows.order, count, builder.getInt64(row_bytes)});
 }
 
 void emit_sample_copy(KernelFunction& function, const LoopKernel& kernel) {

@@ -1,4 +1,4 @@
-// Rows of an array in a given order, copied behind each other.
+// Rows of an array in a given order: copied behind each other, or a table of where they are.
 #pragma once
 
 #include <string>
@@ -16,6 +16,11 @@ struct GatheredRows {
 // that does a part.
 void emit_gather(Emission& emission, llvm::IRBuilder<>& builder, const std::string& name, std::uint64_t row_bytes,
                  const GatheredRows& rows, llvm::Value* count, llvm::Value* control);
+
+// Fills a table (one pointer a row) with the addresses of `count` rows of so many bytes, in the order of their numbers,
+// or where rows.order is null as they lie, and kTablePadding more. rows.target: the table.
+void emit_row_table(Emission& emission, llvm::IRBuilder<>& builder, std::uint64_t row_bytes, const GatheredRows& rows,
+                    llvm::Value* count);
 
 // The whole body of a kernel that copies samples.
 void emit_sample_copy(KernelFunction& function, const LoopKernel& kernel);

@@ -16,6 +16,7 @@
 #include "codegen/random_numbers.h"
 #include "llvm/IR/Constants.h"
 #include "passes/access.h"
+#include "passes/rows_in_place.h"
 
 namespace tarn {
 
@@ -104,8 +105,6 @@ class ProgramFunctionEmitter {
   void emit_guard(const FiniteGuard& guard);
   void set_frame(std::uint32_t slot, llvm::Value* value);
   void set_key_and_step(llvm::Value* first_sample);
-  // Where the batch after this one begins.
-  void set_next_rows(llvm::Value* position);
   llvm::Value* space_base(const Buffer& buffer);
   std::vector<bool> used(Space space, std::size_t count) const;
   std::vector<bool> copied_inputs() const;
@@ -213,17 +212,6 @@ void ProgramFunctionEmitter::set_key_and_step(llvm::Value* first_sample) {
   set_frame(kFrameKey, key_);
   set_frame(kFrameStep, step);
   set_frame(kFrameFirstSample, first_sample);
-  // No product of a prediction sums over samples, so none asks for rows of the next batch.
-  if (!predicts()) set_frame(kFrameNextCount, b_.getInt64(0));
-}
-
-void ProgramFunctionEmitter::set_next_rows(llvm::Value* position) {
-  llvm::Value* const order = argument("order");
-  llvm::Value* const left = b_.CreateBinaryIntrinsic(llvm::Intrinsic::umin, b_.CreateSub(argument("rows"), position),
-                                                     b_.getInt64(static_cast<std::uint64_t>(emission_.plan.max_batch)));
-  set_frame(kFrameArrays, argument("arrays"));
-  set_frame(kFrameNextRows, b_.CreateGEP(b_.getInt32Ty(), order, position));
-  set_frame(kFrameNextCount, b_.CreateSelect(b_.CreateIsNull(order), b_.getInt64(0), left));
 }
 
 llvm::Value* ProgramFunctionEmitter::space_base(const Buffer& buffer) {
@@ -388,7 +376,6 @@ void ProgramFunctionEmitter::emit_batch(llvm::Value* position, llvm::Value* cont
   }
   set_key_and_step(first_sample);
   emit_inputs(position, count, control);
-  if (name_ == "train") set_next_rows(b_.CreateAdd(position, count));
   if (predicts()) emit_outputs(position);
   emit_calls(count, control);
   llvm::Value* const done = byte_address(b_, control, kBatchesDone);
@@ -415,7 +402,8 @@ std::vector<bool> ProgramFunctionEmitter::copied_inputs() const {
   return copied;
 }
 
-// With an order, rows are gathered into the workspace; without, the arrays are read where they are.
+// With an order, rows are gathered into the workspace, or a table of their addresses is made there; without, the arrays
+// are read where they are.
 void ProgramFunctionEmitter::emit_inputs(llvm::Value* position, llvm::Value* count, llvm::Value* control) {
   const std::vector<bool> used_inputs = used(Space::input, program_.inputs.size());
   const auto each = [&](const auto& action) {
@@ -436,18 +424,32 @@ void ProgramFunctionEmitter::emit_inputs(llvm::Value* position, llvm::Value* cou
   if (predicts()) return;
   set_frame(kFrameOrder, llvm::ConstantPointerNull::get(b_.getPtrTy()));
   llvm::Value* const order = argument("order");
-  const std::vector<bool> copied = copied_inputs();
+  const std::vector<bool> copied = copied_inputs(), tables = inputs_in_place(emission_.plan, program_.inputs.size());
+  const auto workspace_of = [&](std::size_t i) {
+    return byte_address(b_, workspace_, static_cast<std::int64_t>(layout_.rows[i]));
+  };
   emit_if(b_, b_.CreateIsNotNull(order), {}, [&](const Carried&) {
     llvm::Value* const order_rows = b_.CreateGEP(b_.getInt32Ty(), order, position);
     set_frame(kFrameOrder, order_rows);
     each([&](std::size_t i, llvm::Value* array, std::uint64_t bytes) {
-      if (copied[i]) return set_frame(static_cast<std::uint32_t>(kFramePointers + i), array);
-      llvm::Value* const target = byte_address(b_, workspace_, static_cast<std::int64_t>(layout_.gathered[i]));
+      if (copied[i] || tables[i]) return set_frame(static_cast<std::uint32_t>(kFramePointers + i), array);
+      llvm::Value* const target = workspace_of(i);
       emit_gather(emission_, b_, name_ + ".gather " + program_.inputs[i].name, bytes, {order_rows, target, array},
                   count, control);
       set_frame(static_cast<std::uint32_t>(kFramePointers + i), target);
     });
     return Carried{};
+  });
+  each([&](std::size_t i, llvm::Value*, std::uint64_t bytes) {
+    if (!tables[i]) return;
+    const auto slot = static_cast<std::uint32_t>(kFramePointers + i);
+    const auto frame = [&](std::uint32_t number) {
+      return b_.CreateAlignedLoad(emission_.pointer(), byte_address(b_, frame_, 8 * std::int64_t{number}),
+                                  llvm::Align(8));
+    };
+    llvm::Value* const table = workspace_of(i);
+    emit_row_table(emission_, b_, bytes, {frame(kFrameOrder), table, frame(slot)}, count);
+    set_frame(slot, table);
   });
 }
 

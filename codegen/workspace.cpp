@@ -4,22 +4,39 @@
 #include <algorithm>
 
 #include "codegen/contraction_schedule.h"
+#include "passes/rows_in_place.h"
 
 namespace tarn {
+
+std::vector<std::uint64_t> room_for_rows(const Program& program, const std::string& function, const KernelPlan& plan) {
+  std::vector<std::uint64_t> room(program.inputs.size());
+  // Only what takes an order of rows gathers any.
+  if (function == "predict" || function == "predict_packed") return room;
+  const std::vector<bool> in_place = inputs_in_place(plan, program.inputs.size());
+  const auto batch = static_cast<std::uint64_t>(plan.max_batch);
+  for (const Buffer& buffer : plan.buffers) {
+    if (buffer.space != Space::input) continue;
+    const std::uint64_t gathered = sample_bytes(program.inputs[buffer.index].type) * batch;
+    room[buffer.index] = in_place[buffer.index] ? (batch + kTablePadding) * sizeof(std::uint64_t) : gathered;
+  }
+  return room;
+}
 
 WorkspaceLayout workspace_layout(const Program& program, const ProgramPlan& plan, const Target& target) {
   WorkspaceLayout layout;
   std::uint64_t at = aligned(plan.accumulator_bytes), arena = 0;
-  std::int64_t max_batch = program.settings.batch;
+  std::vector<std::uint64_t> room(program.inputs.size());
   for (const auto& [name, kernels] : plan.plans) {
-    max_batch = std::max(max_batch, kernels.max_batch);
+    const std::vector<std::uint64_t> wanted = room_for_rows(program, name, kernels);
+    std::transform(room.begin(), room.end(), wanted.begin(), room.begin(),
+                   [](std::uint64_t a, std::uint64_t b) { return std::max(a, b); });
     const auto scratch = static_cast<std::uint64_t>(scratch_bytes(kernels, target));
     arena = std::max(arena, aligned(kernels.arena_bytes) + scratch);
     layout.scratch = std::max(layout.scratch, aligned(scratch));
   }
-  for (const InputInfo& input : program.inputs) {
-    layout.gathered.push_back(at);
-    at += aligned(sample_bytes(input.type) * static_cast<std::uint64_t>(max_batch));
+  for (const std::uint64_t bytes : room) {
+    layout.rows.push_back(at);
+    at += aligned(bytes);
   }
   layout.arena = at;
   layout.bytes = at + aligned(arena);

@@ -9,10 +9,17 @@
 
 namespace tarn {
 
-// The layout of a workspace: the accumulators, the gathered rows of each input, then arena and scratch memory. For more
-// than one thread the scratch memory of each other one follows.
+// Entries of a table of rows behind those of the batch: the last row again, for those who look ahead.
+inline constexpr std::uint64_t kTablePadding = 32;
+
+// By input, the bytes that a function with this plan wants for the rows of a batch: gathered ones, or a table of where
+// they are (passes/rows_in_place.h).
+std::vector<std::uint64_t> room_for_rows(const Program& program, const std::string& function, const KernelPlan& plan);
+
+// The layout of a workspace: the accumulators, the rows of each input, then arena and scratch memory. For more than one
+// thread the scratch memory of each other one follows.
 struct WorkspaceLayout {
-  std::vector<std::uint64_t> gathered;  // of each input, bytes from the start of the workspace
+  std::vector<std::uint64_t> rows;  // of each input, bytes from the start of the workspace
   std::uint64_t arena = 0;
   std::uint64_t bytes = 0;
   std::uint64_t scratch = 0;  // bytes for every other thread

@@ -154,6 +154,8 @@ struct ContractionKernel {
   enum class Form : std::uint8_t { columns, inner } form = Form::columns;
   // Rows are samples, and calls with very few are as likely as others: prediction.
   bool often_few_rows = false;
+  // `a` is an input whose samples may be anywhere: rows_in_place.h.
+  bool rows_in_place = false;
   Body epilogue;  // axes: batch…, rows, columns
   std::optional<Split> split;
 

@@ -8,6 +8,7 @@
 #include "passes/pipeline.h"
 #include "passes/planner.h"
 #include "passes/rebuild.h"
+#include "passes/rows_in_place.h"
 #include "passes/threading.h"
 
 namespace tarn {
@@ -225,6 +226,7 @@ KernelPlan plan_prepared(const Graph& unprepared, const SmallLayers& small, cons
   plan.constants.resize(aligned(plan.constants.size()));
   plan_memory(plan, options.in_place);
   split_among_threads(plan);
+  if (!predicts(plan)) read_rows_in_place(plan);
   return plan;
 }
 

@@ -1,0 +1,21 @@
+// Which inputs products read where the caller has them.
+//
+// With an order of rows, the inputs of a batch are gathered into the workspace before its kernels run: read once, and
+// written and read again. Long rows are better read in place: a product takes the address of each sample from a table
+// (one pointer a sample), and neither the time nor the cache goes to a copy.
+#pragma once
+
+#include "passes/kernel_plan.h"
+
+namespace tarn {
+
+// Bytes of a sample from which on: of shorter ones so many lie on one page that walking over them one by one pays.
+inline constexpr std::int64_t kLongRow = 512;
+
+// Sets ContractionKernel::rows_in_place where all reads of an input can do so. Nothing else changes, no bit either.
+void read_rows_in_place(KernelPlan& plan, std::int64_t least_bytes = kLongRow);
+
+// By input: whether it is read in place.
+std::vector<bool> inputs_in_place(const KernelPlan& plan, std::size_t inputs);
+
+}  // namespace tarn
