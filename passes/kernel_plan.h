@@ -218,8 +218,6 @@ struct ProgramPlan {
   std::map<std::string, KernelPlan> plans;
   PackedWeights packed;                 // of predict_packed
   std::uint64_t accumulator_bytes = 0;  // 64-byte aligned
-  // Workspace of a call: the accumulators, the gathered batch (train, evaluate), then the largest arena.
-  std::uint64_t workspace_bytes = 0;
 };
 
 // Calls visit(Body&) for each body of a kernel, in the order in which they run.

@@ -18,18 +18,15 @@ class Finder {
 
   void run() {
     for (Kernel& kernel : plan_.kernels) {
-      if (auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
-        reads(loop->body);
-        reads(loop->tail);
-      } else if (auto* product = std::get_if<ContractionKernel>(&kernel.body)) {
-        if (takes_samples(*product)) {
-          readers_[plan_.buffers[product->a.buffer].index].products.push_back(product);
-        } else {
-          read(product->a);
-        }
-        read(product->b);
-        reads(product->epilogue);
-      }
+      auto* const product = std::get_if<ContractionKernel>(&kernel.body);
+      const bool takes = product != nullptr && takes_samples(*product);
+      if (takes) readers_[plan_.buffers[product->a.buffer].index].products.push_back(product);
+      std::size_t reads = 0;
+      for_each_buffer(kernel.body, [&](BufferId id) {
+        const Buffer& buffer = plan_.buffers[id];
+        // The first access of a product is `a`.
+        if (!(takes && reads++ == 0) && buffer.space == Space::input) readers_[buffer.index].others = true;
+      });
     }
     for (const auto& [input, readers] : readers_) {
       if (readers.others) continue;
@@ -38,16 +35,6 @@ class Finder {
   }
 
  private:
-  void read(const Access& access) {
-    const Buffer& buffer = plan_.buffers[access.buffer];
-    if (buffer.space == Space::input) readers_[buffer.index].others = true;
-  }
-  void reads(const Body& body) {
-    for (const Value& value : body.values) {
-      if (value.kind == Value::Kind::load) read(value.access);
-    }
-  }
-
   // Whether `a` is an input, with whole samples along the rows or along k, and its elements along the other.
   bool takes_samples(const ContractionKernel& kernel) const {
     const Buffer& buffer = plan_.buffers[kernel.a.buffer];

@@ -365,7 +365,11 @@ TEST_F(CodegenFunctions, KeysOfCode) {
   change([](Counting& c) { c.plan.plans["train"].max_batch += 1; });
   change([](Counting& c) { c.plan.plans["train"].constants.resize(64); });
   change([](Counting& c) { c.plan.plans["train"].kernels.pop_back(); });
-  change([](Counting& c) { c.plan.plans["predict"].max_batch += 1; });  // moves the arena
+  // Moves the arena.
+  change([](Counting& c) {
+    c.plan.plans["evaluate"] = c.plan.plans["train"];
+    c.plan.plans["evaluate"].max_batch += 1;
+  });
   change([](Counting& c) {
     for (Kernel& kernel : c.plan.plans["train"].kernels) {
       if (auto* const loop = std::get_if<LoopKernel>(&kernel.body)) loop->body.values.front().number += 1;

@@ -11,6 +11,7 @@
 
 #include "codegen/workspace.h"
 #include "passes/plan_interpreter.h"
+#include "passes/rows_in_place.h"
 #include "passes/threading.h"
 
 namespace tarn::testing {
@@ -178,6 +179,7 @@ NativePlan::NativePlan(const HandPlan& hand, const CodegenOptions& options, std:
   plans.plans[function_] = hand.plan;
   if (shared) {
     split_among_threads(plans.plans[function_], {0, 2, 64, 2});
+    read_rows_in_place(plans.plans[function_], 1);
     const Status valid = verify(plans.plans[function_]);
     EXPECT_TRUE(valid.has_value()) << valid.error().front().message;
   }

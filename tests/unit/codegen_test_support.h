@@ -45,7 +45,7 @@ struct NativeRun {
   Outcome outcome = Outcome::done;
 };
 // The plan compiled as the function of that name, to be run on values that may differ from run to run. `shared`: every
-// kernel that threads can share is.
+// kernel that threads can share is, and products read rows of inputs in place where they can.
 class NativePlan {
  public:
   NativePlan(const HandPlan& hand, const CodegenOptions& options, std::string function = "adapt", bool shared = false);
