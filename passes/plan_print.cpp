@@ -242,13 +242,15 @@ class Printer {
       return result;
     };
     const bool columns = kernel.form == ContractionKernel::Form::columns;
+    const std::string in_place =
+        kernel.rows_in_place ? fmt::format("   reads {} in place", plan_.buffers[kernel.a.buffer].name) : "";
     for (std::size_t i = 0; i < kernel.batch.size(); ++i)
       space += fmt::format(" {} < {}", names[i], tarn::text_of(kernel.batch[i]));
     out_ +=
-        fmt::format("  for{} m < {} n{} < {}{}\n    product = sum over k{} < {} of {} * {}\n", space,
+        fmt::format("  for{} m < {} n{} < {}{}{}\n    product = sum over k{} < {} of {} * {}\n", space,
                     tarn::text_of(kernel.rows), columns ? " (vector)" : "", tarn::text_of(kernel.columns),
-                    split_text(kernel.split, with("m", "n")), columns ? "" : " (vector)", tarn::text_of(kernel.inner),
-                    text_of(kernel.a, of(kernel.rows, kernel.inner), with("m", "k"), {}),
+                    split_text(kernel.split, with("m", "n")), in_place, columns ? "" : " (vector)",
+                    tarn::text_of(kernel.inner), text_of(kernel.a, of(kernel.rows, kernel.inner), with("m", "k"), {}),
                     text_of(kernel.b, of(kernel.inner, kernel.columns), with("k", "n"), {}));
     print_body(kernel.epilogue, of(kernel.rows, kernel.columns), with("m", "n"), {}, "    ", {});
   }
