@@ -22,7 +22,8 @@ namespace tarn {
 
 // Slots of the frame, 8 bytes each; pointers to the rows of inputs, then of outputs, follow.
 // kFrameOrder: the numbers of the rows of this batch (i32), or null where they lie behind each other; the pointers of
-// inputs whose samples a kernel copies (LoopKernel::copies_samples) are to the row of number 0.
+// inputs whose samples a kernel copies (LoopKernel::copies_samples) are to the row of number 0, and those of inputs
+// that products read in place (ContractionKernel::rows_in_place) to a table of pointers to the rows.
 enum FrameSlot : std::uint32_t { kFrameKey, kFrameStep, kFrameFirstSample, kFrameOrder, kFramePointers };
 
 struct Emission {

@@ -226,7 +226,8 @@ KernelPlan plan_prepared(const Graph& unprepared, const SmallLayers& small, cons
   plan.constants.resize(aligned(plan.constants.size()));
   plan_memory(plan, options.in_place);
   split_among_threads(plan);
-  if (!predicts(plan)) read_rows_in_place(plan);
+  // Where products and sums are two instructions, tiles have no register left for what they would need besides.
+  if (!predicts(plan) && options.target.has_fma) read_rows_in_place(plan);
   return plan;
 }
 

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <iostream>
 #include <new>
 
 #include "codegen/native.h"
@@ -53,11 +54,20 @@ int run(int argc, char** argv) {
   return action();
 }
 
+// What was printed has arrived, or that is the fault of this run: a full disk is noticed when the last of it is
+// written.
+int with_output_written(int status) {
+  std::cout.flush();
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good()) return status;
+  std::fputs("error: what this command prints cannot be written\n", stderr);
+  return status == tarn::kDone ? tarn::kMachineFault : status;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    return run(argc, argv);
+    return with_output_written(run(argc, argv));
   } catch (const std::bad_alloc&) {
     std::fputs("error: out of memory\n", stderr);
     return tarn::kMachineFault;

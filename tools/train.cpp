@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -298,20 +299,20 @@ Result<Compiled> compile(const TrainOptions& options, Console& console) {
   return compiled;
 }
 
-// Bytes that a run adds to what there is when code and data are ready, one thread's workspace for all.
-std::uint64_t run_bytes(const Model& model) {
-  return 2 * state_bytes(model.program()) + model.native().workspace_bytes();
+// Whether a run adds so much to what there is when code is ready that the compiler's memory is better given back first.
+// That is some 20 MiB; giving them back and reading again what is still needed of them takes half a millisecond.
+bool needs_memory(const Model& model, const std::future<Result<TrainingData>>& data) {
+  constexpr std::uint64_t kMuch = 4ULL << 20;
+  const bool data_are_there = data.valid() && data.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  return !data_are_there || 2 * state_bytes(model.program()) + model.native().workspace_bytes() >= kMuch;
 }
-// Giving the compiler's memory back, some 20 MiB, and reading again what is still needed of it takes half a
-// millisecond: where a run adds less than this, what the process had at most hardly grows without.
-constexpr std::uint64_t kWorthReleasing = 4ULL << 20;
 
 int train(const TrainOptions& options) {
   Console console(options);
   Result<Compiled> compiled = compile(options, console);
   if (!compiled) return console.report(compiled.error());
   const std::shared_ptr<Model> model = compiled->model;
-  if (run_bytes(*model) >= kWorthReleasing) release_compiler_memory();
+  if (needs_memory(*model, compiled->data)) release_compiler_memory();
   Run run(options, console, std::move(*compiled));
   if (Status prepared = run.prepare(); !prepared) return console.report(prepared.error());
   announce(console, *model, run.threads());

@@ -288,6 +288,14 @@ TEST_F(Driver, BenchTimesEveryKernel) {
   EXPECT_EQ(tarn("bench moved.tarn --seconds 0.01 --samples 3").status, 0);
 }
 
+TEST_F(Driver, SaysThatItsOutputIsLost) {
+  for (const std::string arguments : {"summary iris.tarn", "train iris.tarn --json", "show iris.tarn", "--help"}) {
+    const Outcome lost = tarn(arguments + " >/dev/full");
+    EXPECT_EQ(lost.status, 3) << arguments;
+    EXPECT_EQ(lost.err, "error: what this command prints cannot be written\n") << arguments;
+  }
+}
+
 TEST_F(Driver, SummaryCountsParameters) {
   const json summary = events(tarn("summary iris.tarn --json").out).front();
   EXPECT_EQ(summary["trainable"], 4 * 6 + 6 + 6 * 3 + 3);

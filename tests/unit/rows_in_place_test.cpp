@@ -130,7 +130,7 @@ TEST(RowsInPlace, GiveTheBitsOfRowsThatLieInTheirOrder) {
                                  {"x |> dense(24) |> dense(3)", 17, 40},
                                  {"dense(200, relu)(x) + dense(200)(x) |> dense(3)", 64, 150},
                                  {"x |> dense(302, relu) |> dense(3)", 2500, 2300}};
-  for (const std::string cpu : {"native", "x86-64-v3", "x86-64-v2"}) {
+  for (const std::string cpu : {"native", "x86-64-v4", "x86-64-v3"}) {
     for (const DType dtype : {DType::f32, DType::f64}) {
       for (const auto& [layers, batch, rows] : runs) {
         // Blocks of k are cut in one place for all.
