@@ -27,6 +27,7 @@ TEST_F(CompileTargets, SelfTestsPassUnderEmulators) {
   };
   const Case cases[] = {{"aarch64-linux-gnu", "qemu-aarch64-static", "iris"},
                         {"aarch64-linux-gnu", "qemu-aarch64-static", "deep"},
+                        {"aarch64-linux-gnu", "qemu-aarch64-static", "wide"},
                         {"riscv64-linux-gnu", "qemu-riscv64-static", "deep"},
                         {"riscv64-linux-gnu", "qemu-riscv64-static", "math"}};
   for (const Case& item : cases) {

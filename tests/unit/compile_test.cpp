@@ -79,8 +79,9 @@ namespace {
 
 TEST_F(Compile, ACProgramGetsTheBitsOfTheCodeInMemory) {
   // The narrowest vectors without and the wider ones with fused multiply-add; masks, and none; every graph there is.
-  const std::pair<std::string, std::string> cases[] = {
-      {"iris", ""}, {"sums", ""}, {"deep", ""}, {"deep", "x86-64"}, {"iris", "x86-64-v3"}, {"deep", "x86-64-v3"}};
+  const std::pair<std::string, std::string> cases[] = {{"iris", ""},       {"sums", ""},          {"deep", ""},
+                                                       {"deep", "x86-64"}, {"iris", "x86-64-v3"}, {"deep", "x86-64-v3"},
+                                                       {"wide", ""}};
   for (const auto& [model, cpu] : cases) {
     SCOPED_TRACE(model + " " + cpu);
     const Finished compiled =

@@ -35,6 +35,19 @@ train {
 }
 )";
 
+// Rows that products read where they are (passes/rows_in_place.h).
+inline constexpr const char* kWideModel = R"(model wide {
+  input  x[300]
+  output y = x |> dense(40, tanh) |> dense(3)
+}
+train {
+  target t[3]
+  loss      mean_squared_error(y, t)
+  optimizer adam(lr = 0.01)
+  batch     17
+}
+)";
+
 // Every function that a machine may lack an instruction for.
 inline constexpr const char* kMathModel = R"(model math {
   input  x[7]
@@ -51,6 +64,7 @@ class Compile : public testing::Test {
   Compile() {
     test::write_text(folder_ / "deep.tarn", kDeepModel);
     test::write_text(folder_ / "math.tarn", kMathModel);
+    test::write_text(folder_ / "wide.tarn", kWideModel);
   }
 
   Finished in_folder(const std::string& command) const {
