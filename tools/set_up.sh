@@ -3,7 +3,7 @@
 # `root` is the top of the checkout.
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 
-# install_packages [tests|benchmarks]: installs the packages that are missing, or prints the one line to type. Without dpkg (another system) CMake finds out what is missing.
+# install_packages [tests|benchmarks|order]: installs the packages that are missing, or prints the one line to type. Without dpkg (another system) CMake finds out what is missing.
 install_packages() {
   command -v dpkg-query >/dev/null || return 0
   local wanted missing
