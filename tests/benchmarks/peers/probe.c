@@ -1,9 +1,10 @@
 /* What the machine gives at this moment, and what a call of a compiled model costs. GNU C, -O3 -march=native.
 
+   probe cores                               how many times the FMAs of one thread two do
    probe limits                              FMA peak of one core and of two threads, read bandwidth by size of data
    probe predict LIBRARY NAME SAMPLES SECONDS INPUTS OUTPUTS   seconds of a call; LIBRARY made by `tarn compile --functions init,pack`
 
-   Prints one line of JSON. */
+   Prints one line: JSON, or a number. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
@@ -57,9 +58,18 @@ static double fma_rate(double seconds) {
   return 2.0 * 12 * LANES * (double)rounds / elapsed * 1e-9;
 }
 
-static void* fma_thread(void* result) {
-  *(double*)result = fma_rate(0.3);
+/* In: seconds; out: GFLOP/s. */
+static void* fma_thread(void* value) {
+  *(double*)value = fma_rate(*(double*)value);
   return NULL;
+}
+
+static double fma_rate_of_two(double seconds) {
+  pthread_t threads[2];
+  double rates[2] = {seconds, seconds};
+  for (int i = 0; i < 2; ++i) pthread_create(&threads[i], NULL, fma_thread, &rates[i]);
+  for (int i = 0; i < 2; ++i) pthread_join(threads[i], NULL);
+  return rates[0] + rates[1];
 }
 
 /* GB/s of reading `bytes` over and over. */
@@ -92,13 +102,8 @@ static double read_rate(size_t bytes, double seconds) {
 }
 
 static int limits(void) {
-  const double one = fma_rate(0.3);
-  pthread_t threads[2];
-  double rates[2];
-  for (int i = 0; i < 2; ++i) pthread_create(&threads[i], NULL, fma_thread, &rates[i]);
-  for (int i = 0; i < 2; ++i) pthread_join(threads[i], NULL);
-  printf("{\"fma\": %.1f, \"fma2\": %.1f, \"l1\": %.1f, \"l2\": %.1f, \"l3\": %.1f, \"dram\": %.1f}\n", one,
-         rates[0] + rates[1], read_rate(16 << 10, 0.1), read_rate(512 << 10, 0.1), read_rate(6 << 20, 0.2),
+  printf("{\"fma\": %.1f, \"fma2\": %.1f, \"l1\": %.1f, \"l2\": %.1f, \"l3\": %.1f, \"dram\": %.1f}\n", fma_rate(0.3),
+         fma_rate_of_two(0.3), read_rate(16 << 10, 0.1), read_rate(512 << 10, 0.1), read_rate(6 << 20, 0.2),
          read_rate((size_t)256 << 20, 0.5));
   return 0;
 }
@@ -145,12 +150,19 @@ static int predict(const char* path, const char* name, size_t samples, double se
   return 0;
 }
 
+static int cores(void) {
+  const double one = fma_rate(0.03), two = fma_rate_of_two(0.03);
+  printf("%.2f\n", two / one);
+  return 0;
+}
+
 int main(int argc, char** argv) {
+  if (argc == 2 && strcmp(argv[1], "cores") == 0) return cores();
   if (argc == 2 && strcmp(argv[1], "limits") == 0) return limits();
   if (argc == 8 && strcmp(argv[1], "predict") == 0) {
     return predict(argv[2], argv[3], strtoull(argv[4], NULL, 10), strtod(argv[5], NULL), strtoull(argv[6], NULL, 10),
                    strtoull(argv[7], NULL, 10));
   }
-  fprintf(stderr, "usage: probe limits | probe predict LIBRARY NAME SAMPLES SECONDS INPUTS OUTPUTS\n");
+  fprintf(stderr, "usage: probe cores | probe limits | probe predict LIBRARY NAME SAMPLES SECONDS INPUTS OUTPUTS\n");
   return 2;
 }

@@ -7,6 +7,7 @@ that gets slower gets slower for all. Peers live in processes of their own (work
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import re
@@ -25,9 +26,10 @@ PACKAGES = {
     "keras": ["keras"],
     "onnxruntime": ["onnxruntime", "onnx"],
 }
-TITLES = {"tarn": "Tarn", "torch": "PyTorch", "torch_compile": "torch.compile", "jax": "JAX", "keras": "Keras 3",
+TITLES = {"tarn": "Tarn", "tarn_alone": "Tarn, 1 core", "torch": "PyTorch", "torch_compile": "torch.compile", "jax": "JAX", "keras": "Keras 3",
           "onnxruntime": "ONNX Runtime", "torch_debian": "PyTorch (Debian)", "dlib": "dlib", "tiny_dnn": "tiny-dnn"}
 TRAINERS = ["torch", "torch_compile", "torch_debian", "jax", "keras", "dlib", "tiny_dnn"]
+MOST_ROUNDS = 4  # for one that counts
 PREDICTORS = ["torch", "jax", "onnxruntime"]
 
 
@@ -221,24 +223,34 @@ class Tarn:
         pass
 
 
+def has_two_cores(home):
+    """Two threads of multiply-adds are nearly twice one: nobody else has the second core, nor do both share one."""
+    done = subprocess.run([home / "probe", "cores"], capture_output=True, text=True, check=True)
+    return float(done.stdout) >= 1.9
+
+
 def limits(home):
     done = subprocess.run([home / "probe", "limits"], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
-def measure(workers, request, rounds):
-    """Seconds of every round by peer, or why there are none."""
+def measure(workers, request, rounds, valid=lambda: True):
+    """Seconds of every round by peer, or why there are none. A time counts where `valid` says so before and after."""
     results = {peer: [] for peer in workers}
     errors = {}
-    for number in range(rounds + 1):
+    for number in range(MOST_ROUNDS * rounds + 1):
         for peer, worker in workers.items():
-            if peer in errors:
+            if peer in errors or len(results[peer]) == rounds:
                 continue
+            before = valid()
             reply = worker.ask(request)
             if "error" in reply:
                 errors[peer] = reply["error"]
-            elif number > 0 and "seconds" in reply:  # the first round warms up
+            elif number > 0 and "seconds" in reply and before and valid():  # the first round warms up
                 results[peer].append(reply["seconds"])
+    for peer in workers:
+        if not results[peer] and peer not in errors:
+            errors[peer] = "no time at which two cores were there"
     for worker in workers.values():
         worker.ask({"forget": True}) if len(request) == 1 else None
     return {peer: results[peer] or errors.get(peer, "") for peer in workers}
@@ -289,13 +301,17 @@ def train_part(arguments, context, raw):
     home, python, failed, cases = context
     for threads in arguments.threads:
         workers = start_workers(arguments, home, python, failed, threads, TRAINERS, cases)
+        if threads > 1:
+            # In turns with the others: what two cores bring is not to be told from figures of two times.
+            workers = {"tarn": workers["tarn"], "tarn_alone": Tarn(arguments, home, 1, cases)} | workers
         print(f"\nTraining, {threads} core{'s' if threads > 1 else ''}:",
               ", ".join(f"{TITLES[p]} {w.hello.get('version', '-')}" for p, w in workers.items()))
         for name in arguments.cases:
             case = cases.BY_NAME[name]
             machine = limits(home)
             chosen = {p: w for p, w in workers.items() if case.small or p not in ("dlib", "tiny_dnn")}
-            results = measure(chosen, {"train": name}, arguments.rounds)
+            valid = functools.partial(has_two_cores, home) if threads > 1 else lambda: True
+            results = measure(chosen, {"train": name}, arguments.rounds, valid)
             raw.append({"part": "train", "threads": threads, "case": name, "machine": machine, "results": results})
             note = ""
             if not isinstance(results["tarn"], str):
