@@ -84,7 +84,7 @@ class BodyEmitter {
   Nest& nest_;
   BodyAnalysis analysis_;
   std::vector<llvm::Value*> values_;
-  // Loads and stores of elements of a row; by load and by store, which group's it is, else nullptr.
+  // Loads and stores of elements of a row; and which group a value or a store belongs to, for those in one.
   std::vector<RowGroup> load_groups_, store_groups_;
   std::map<std::uint32_t, const RowGroup*> group_of_load_, group_of_store_;
   // The distinct strides in the body, and by level (-1 first) the sum of strides * indices down to that level; nullptr

@@ -11,6 +11,18 @@ namespace tarn {
 
 namespace {
 
+// The number at place `row` of an order of rows, as an i64.
+llvm::Value* number_in(llvm::IRBuilderBase& b, llvm::Value* order, llvm::Value* row) {
+  llvm::Value* const place = b.CreateGEP(b.getInt32Ty(), order, row);
+  return b.CreateZExt(b.CreateAlignedLoad(b.getInt32Ty(), place, llvm::Align(4)), b.getInt64Ty());
+}
+
+// The same, or where the order is null `row` itself.
+llvm::Value* number_of(llvm::IRBuilder<>& b, llvm::Value* order, llvm::Value* row) {
+  return emit_if(b, b.CreateIsNotNull(order), {row},
+                 [&](const Carried&) { return Carried{number_in(b, order, row)}; })[0];
+}
+
 // void (target, source, order, rows, length): rows of `length` 4-byte words (or bytes) in the given order, behind each
 // other.
 llvm::Function* gather_function(const Emission& emission, bool words) {
@@ -27,9 +39,7 @@ llvm::Function* gather_function(const Emission& emission, bool words) {
   llvm::Type* const vector = with_lanes(element, lanes);
   const llvm::Align align(words ? 4 : 1);
   const auto address_of_row = [&](llvm::Value* row) {
-    llvm::Value* const place = b.CreateGEP(b.getInt32Ty(), function->getArg(2), row);
-    llvm::Value* const chosen = b.CreateZExt(b.CreateAlignedLoad(b.getInt32Ty(), place, llvm::Align(4)), i64);
-    return b.CreateGEP(element, source, b.CreateMul(chosen, length));
+    return b.CreateGEP(element, source, b.CreateMul(number_in(b, function->getArg(2), row), length));
   };
   // Rows come from anywhere in memory: they are asked for while some thousand bytes before them are copied.
   constexpr std::uint64_t kElementsAhead = 2048;
@@ -95,24 +105,19 @@ void emit_gather(Emission& emission, llvm::IRBuilder<>& builder, const std::stri
 
 void emit_row_table(Emission& emission, llvm::IRBuilder<>& builder, std::uint64_t row_bytes, const GatheredRows& rows,
                     llvm::Value* count) {
-  llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64(), *const i32 = builder.getInt32Ty();
+  llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
   llvm::Function* table = emission.module.getFunction("row_table");
   if (table == nullptr) {
     table = make_internal_function(emission, "row_table", llvm::Type::getVoidTy(emission.context()),
                                    {pointer, pointer, pointer, i64, i64},
                                    {"table", "source", "order", "rows", "row_bytes"});
     llvm::IRBuilder<> b(&table->getEntryBlock());
-    llvm::Value* const has_order = b.CreateIsNotNull(table->getArg(2));
     llvm::Value* const last = b.CreateSub(table->getArg(3), b.getInt64(1));
     const Range entries = {b.getInt64(0), b.CreateAdd(table->getArg(3), b.getInt64(kTablePadding))};
     emit_loop(b, entries, 1, {}, [&](llvm::Value* entry, const Carried&) {
       llvm::Value* const row = b.CreateBinaryIntrinsic(llvm::Intrinsic::umin, entry, last);
-      const Carried number = emit_if(b, has_order, {row}, [&](const Carried&) {
-        llvm::Value* const place = b.CreateGEP(i32, table->getArg(2), row);
-        return Carried{b.CreateZExt(b.CreateAlignedLoad(i32, place, llvm::Align(4)), i64)};
-      });
-      llvm::Value* const address =
-          b.CreateGEP(b.getInt8Ty(), table->getArg(1), b.CreateMul(number[0], table->getArg(4)));
+      llvm::Value* const number = number_of(b, table->getArg(2), row);
+      llvm::Value* const address = b.CreateGEP(b.getInt8Ty(), table->getArg(1), b.CreateMul(number, table->getArg(4)));
       b.CreateAlignedStore(address, b.CreateGEP(pointer, table->getArg(0), entry),
                            emission.module.getDataLayout().getPointerABIAlignment(0));
       return Carried{};
@@ -131,18 +136,14 @@ void emit_sample_copy(KernelFunction& function, const LoopKernel& kernel) {
   const llvm::Align align(size_of(dtype));
   llvm::Value* const order = b.CreateIntToPtr(function.frame_slot(kFrameOrder), function.emission.pointer());
   llvm::Value *const source = function.address(load, size), *const target = function.address(store, size);
-  llvm::Value* const has_order = b.CreateIsNotNull(order);
   const Range samples = own_range(function, kernel, 0), units = own_range(function, kernel, 1);
   emit_loop(b, samples, 1, {}, [&](llvm::Value* sample, const Carried&) {
-    const Carried row = emit_if(b, has_order, {sample}, [&](const Carried&) {
-      llvm::Value* const number = b.CreateGEP(b.getInt32Ty(), order, sample);
-      return Carried{b.CreateZExt(b.CreateAlignedLoad(b.getInt32Ty(), number, llvm::Align(4)), b.getInt64Ty())};
-    });
+    llvm::Value* const row = number_of(b, order, sample);
     const auto move = [&](llvm::Value* base, llvm::Value* index, std::int64_t stride) {
       return element_address(b, b.getInt8Ty(), base, multiply_add(b, index, stride * size, nullptr));
     };
-    llvm::Value *const from = move(source, row[0], load.at.strides[0]), *const to =
-                                                                            move(target, sample, store.at.strides[0]);
+    llvm::Value *const from = move(source, row, load.at.strides[0]), *const to =
+                                                                         move(target, sample, store.at.strides[0]);
     const auto copy = [&](llvm::Value* unit) {
       llvm::Value* const value = b.CreateAlignedLoad(element, move(from, unit, load.at.strides[1]), align);
       b.CreateAlignedStore(value, move(to, unit, store.at.strides[1]), align);
