@@ -385,4 +385,14 @@ void expect_as_interpreted(const HandPlan& hand, std::int64_t batch, double tole
   }
 }
 
+std::shared_ptr<Model> compiled_model(const std::string& text, const std::string& cpu, DType float_type) {
+  Sources sources;
+  ModelOptions options;
+  options.codegen = options_for(cpu);
+  options.float_type = float_type;
+  auto model = Model::compile_text("model.tarn", text, options, {"init"}, sources);
+  EXPECT_TRUE(model.has_value()) << (model ? "" : format(model.error(), sources));
+  return model ? *model : nullptr;
+}
+
 }  // namespace tarn::testing

@@ -9,6 +9,7 @@
 #include "codegen/native.h"
 #include "ir/evaluator.h"
 #include "passes/kernel_plan.h"
+#include "runtime/model.h"
 
 namespace tarn::testing {
 
@@ -62,6 +63,10 @@ class NativePlan {
 // Compiles, and runs on the plan's own context; shared among 1, 2, 3 and 8 threads the bits must be the same.
 NativeRun run_native(const HandPlan& hand, const CodegenOptions& options, std::int64_t batch,
                      const std::string& function = "adapt");
+
+// The model of the text; null, and a failed expectation, where it is wrong.
+std::shared_ptr<Model> compiled_model(const std::string& text, const std::string& cpu = "native",
+                                      DType float_type = DType::f32);
 
 // Functions of a program have outputs or stores; this gives a plan with both what it takes to run as one that stores.
 void move_outputs_to_arena(KernelPlan& plan, std::int64_t max_batch);

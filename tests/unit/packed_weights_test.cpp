@@ -17,17 +17,6 @@
 namespace tarn {
 namespace {
 
-std::shared_ptr<Model> compiled(const std::string& text, const std::string& cpu = "native",
-                                DType float_type = DType::f32) {
-  Sources sources;
-  ModelOptions options;
-  options.codegen = testing::options_for(cpu);
-  options.float_type = float_type;
-  auto model = Model::compile_text("model.tarn", text, options, {"init"}, sources);
-  EXPECT_TRUE(model.has_value()) << (model ? "" : format(model.error(), sources));
-  return model ? *model : nullptr;
-}
-
 std::string dense_model(int inputs, const std::vector<int>& units) {
   std::string text = fmt::format("model m {{\n  input x[{}]\n  output y = x", inputs);
   for (const int width : units) text += fmt::format(" |> dense({}, tanh, bias_init = uniform(-1, 1))", width);
@@ -74,7 +63,7 @@ TEST(PackedWeights, LargeMatricesWhoseColumnsFallIntoGroups) {
   };
   for (const Case& item : cases) {
     SCOPED_TRACE(item.text);
-    const auto model = compiled(item.text);
+    const auto model = testing::compiled_model(item.text);
     ASSERT_NE(model, nullptr);
     EXPECT_EQ(groups_of(*model), item.groups);
     EXPECT_EQ(model->plan().plans.contains("predict_packed"), !item.groups.empty());
@@ -123,7 +112,7 @@ TEST(PackedWeights, PredictTheBitsOfTheState) {
   for (const auto& [text, type] : cases) {
     for (const std::string& cpu : testing::cpus()) {
       SCOPED_TRACE(cpu + "\n" + text);
-      const auto model = compiled(text, cpu, type);
+      const auto model = testing::compiled_model(text, cpu, type);
       ASSERT_NE(model, nullptr);
       ASSERT_FALSE(groups_of(*model).empty());
       const Session session(model, 5, 1);

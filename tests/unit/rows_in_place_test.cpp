@@ -18,17 +18,6 @@
 namespace tarn {
 namespace {
 
-std::shared_ptr<Model> compiled(const std::string& text, const std::string& cpu = "native",
-                                DType float_type = DType::f32) {
-  Sources sources;
-  ModelOptions options;
-  options.codegen = testing::options_for(cpu);
-  options.float_type = float_type;
-  auto model = Model::compile_text("model.tarn", text, options, {"init", "train", "evaluate"}, sources);
-  EXPECT_TRUE(model.has_value()) << (model ? "" : format(model.error(), sources));
-  return model ? *model : nullptr;
-}
-
 // `layers` is what becomes of x.
 std::string model_of(const std::string& shape, const std::string& layers, int batch) {
   return fmt::format(
@@ -59,7 +48,7 @@ TEST(RowsInPlace, LongRowsThatOnlyProductsRead) {
   };
   for (const Case& item : cases) {
     SCOPED_TRACE(item.shape + ": " + item.layers);
-    const auto model = compiled(model_of(item.shape, item.layers, 64));
+    const auto model = testing::compiled_model(model_of(item.shape, item.layers, 64));
     ASSERT_NE(model, nullptr);
     const auto in_place = [&](const char* function) -> bool {
       return inputs_in_place(model->plan().plans.at(function), model->program().inputs.size()).front();
@@ -137,7 +126,7 @@ TEST(RowsInPlace, GiveTheBitsOfRowsThatLieInTheirOrder) {
         if (batch > 1000 && (cpu != "native" || dtype != DType::f32)) continue;
         const std::string text = model_of("300", layers, batch);
         SCOPED_TRACE(fmt::format("{} {} batch {}\n{}", cpu, name_of(dtype), batch, text));
-        const auto model = compiled(text, cpu, dtype);
+        const auto model = testing::compiled_model(text, cpu, dtype);
         ASSERT_NE(model, nullptr);
         ASSERT_TRUE(inputs_in_place(model->plan().plans.at("train"), 2).front());
         const Data data = dtype == DType::f32 ? numbers<float>(300, rows) : numbers<double>(300, rows);
