@@ -1,6 +1,7 @@
 // See codegen_test_support.h.
 #include "tests/unit/codegen_test_support.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -92,7 +93,7 @@ HandPlan::HandPlan(std::int64_t max_batch) {
   program.settings.batch = max_batch;
 }
 
-BufferId HandPlan::input(DType dtype, Shape shape, std::vector<double> values) {
+BufferId HandPlan::input(DType dtype, const Shape& shape, std::vector<double> values) {
   const auto index = static_cast<std::uint32_t>(program.inputs.size());
   InputInfo info;
   info.name = "input" + std::to_string(index);
@@ -103,7 +104,7 @@ BufferId HandPlan::input(DType dtype, Shape shape, std::vector<double> values) {
   return static_cast<BufferId>(plan.buffers.size() - 1);
 }
 
-BufferId HandPlan::tensor(const std::string& name, DType dtype, Shape shape, std::vector<double> values) {
+BufferId HandPlan::tensor(const std::string& name, DType dtype, const Shape& shape, std::vector<double> values) {
   TensorInfo info;
   info.name = name;
   info.type = {dtype, false, shape};
@@ -115,7 +116,7 @@ BufferId HandPlan::tensor(const std::string& name, DType dtype, Shape shape, std
   return static_cast<BufferId>(plan.buffers.size() - 1);
 }
 
-BufferId HandPlan::constant(DType dtype, Shape shape, const std::vector<double>& values) {
+BufferId HandPlan::constant(DType dtype, const Shape& shape, const std::vector<double>& values) {
   const std::size_t offset = aligned(plan.constants.size());
   plan.constants.resize(offset + values.size() * size_of(dtype));
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -125,7 +126,7 @@ BufferId HandPlan::constant(DType dtype, Shape shape, const std::vector<double>&
   return static_cast<BufferId>(plan.buffers.size() - 1);
 }
 
-BufferId HandPlan::result(DType dtype, Shape shape) {
+BufferId HandPlan::result(DType dtype, const Shape& shape) {
   const auto elements = static_cast<std::uint64_t>(element_count(with_batch(shape, plan.max_batch)));
   plan.buffers.push_back({"result", Space::arena, 0, plan.arena_bytes, dtype, shape, row_major_strides(shape)});
   plan.arena_bytes += aligned(elements * size_of(dtype));
@@ -373,13 +374,13 @@ void expect_as_interpreted(const HandPlan& hand, std::int64_t batch, double tole
   ASSERT_TRUE(expected.has_value()) << what << ": " << expected.error().front().message;
   for (const std::string& cpu : cpus()) {
     const NativeRun run = run_native(hand, options_for(cpu), batch);
-    const std::string where = what + " on " + cpu + ", batch " + std::to_string(batch);
+    const std::string where = fmt::format("{} on {}, batch {}", what, cpu, batch);
     ASSERT_EQ(run.results.size(), expected->results.size()) << where;
     for (std::size_t i = 0; i < run.results.size(); ++i) {
-      expect_near(run.results[i], expected->results[i], tolerance, where + ", result " + std::to_string(i));
+      expect_near(run.results[i], expected->results[i], tolerance, fmt::format("{}, result {}", where, i));
     }
     for (const auto& [name, values] : expected->tensors) {
-      expect_near(run.tensors.at(name), values, tolerance, where + ", tensor " + name);
+      expect_near(run.tensors.at(name), values, tolerance, fmt::format("{}, tensor {}", where, name));
     }
     if (::testing::Test::HasFatalFailure()) return;
   }

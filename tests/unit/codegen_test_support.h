@@ -20,11 +20,11 @@ class HandPlan {
   explicit HandPlan(std::int64_t max_batch = 64);
 
   // Buffers with their values; kBatch may stand first in the shape of an input, whose values are for max_batch samples.
-  BufferId input(DType dtype, Shape shape, std::vector<double> values);
-  BufferId tensor(const std::string& name, DType dtype, Shape shape, std::vector<double> values);
-  BufferId constant(DType dtype, Shape shape, const std::vector<double>& values);
+  BufferId input(DType dtype, const Shape& shape, std::vector<double> values);
+  BufferId tensor(const std::string& name, DType dtype, const Shape& shape, std::vector<double> values);
+  BufferId constant(DType dtype, const Shape& shape, const std::vector<double>& values);
   // A result in the arena, compared after the run. `initial`: not compared by the interpreter.
-  BufferId result(DType dtype, Shape shape);
+  BufferId result(DType dtype, const Shape& shape);
   void add(KernelBody kernel, std::string name = "kernel");
 
   KernelPlan plan;

@@ -111,7 +111,7 @@ TEST(PackedWeights, PredictTheBitsOfTheState) {
                                    {dense_model(129, {100, 96}), DType::f64}};
   for (const auto& [text, type] : cases) {
     for (const std::string& cpu : testing::cpus()) {
-      SCOPED_TRACE(cpu + "\n" + text);
+      SCOPED_TRACE(fmt::format("{}\n{}", cpu, text));
       const auto model = testing::compiled_model(text, cpu, type);
       ASSERT_NE(model, nullptr);
       ASSERT_FALSE(groups_of(*model).empty());
