@@ -264,4 +264,11 @@ void Array::check_type(ArrayType expected) const {
              fmt::format("array of {} read as {}", name_of(type), name_of(expected)));
 }
 
+std::vector<NamedView> views_of(std::span<const NamedArray> arrays) {
+  std::vector<NamedView> views;
+  views.reserve(arrays.size());
+  for (const auto& [name, array] : arrays) views.push_back({name, array.type, array.shape, array.data});
+  return views;
+}
+
 }  // namespace tarn

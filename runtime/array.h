@@ -195,4 +195,13 @@ struct NamedArray {
   Array array;
 };
 
+// The same to be written from where it is, without a copy; what the views are of must stay.
+struct NamedView {
+  std::string name;
+  ArrayType type = ArrayType::f32;
+  std::span<const std::int64_t> shape;
+  ByteView data;
+};
+std::vector<NamedView> views_of(std::span<const NamedArray> arrays);
+
 }  // namespace tarn

@@ -155,7 +155,7 @@ class LibrarySession {
   ServedWeights served_;
   Vocabularies vocabularies_;
   TrainingMemory memory_;  // of the run that goes on or was the last
-  bool goes_on_ = false;   // a checkpoint was read, and nothing trained since
+  bool goes_on_ = false;   // a checkpoint was read, and no fit since
   bool adapts_ = true;     // states with an `adapt` block are the initial ones: nobody loaded or wrote others
   std::atomic<PredictFunction> predict_{nullptr};
 

@@ -213,15 +213,15 @@ Answer LibrarySession::run_epochs(const TrainingData& data, const tarn_fit_optio
   FitOptions fit_options;
   fit_options.epochs = options.until_epoch > 0 ? options.until_epoch : done + std::min(more, kMostEpochs - done);
   fit_options.shuffle = settings.shuffle && options.keep_order == 0;
-  fit_options.undo_interrupted = true;
   fit_options.on_epoch = [&](const EpochReport& report) { return after_epoch(report, options, turn); };
   // Early stopping and the like begin anew, but where a run goes on.
-  if (!std::exchange(goes_on_, false)) memory_ = {};
+  const EpochPlan plan = next_epoch(session_, data.training_rows, fit_options.shuffle);
+  const bool was_interrupted = memory_.position && memory_.position->plan == plan;
+  if (!std::exchange(goes_on_, false) && !was_interrupted) memory_ = {};
   fit_options.memory = &memory_;
   fit_options.adapt = adapts_;
 
-  const auto batch = static_cast<std::uint64_t>(settings.batch);
-  batches_.store((data.training_rows.count + batch - 1) / batch, std::memory_order_relaxed);
+  batches_.store(plan.batches(), std::memory_order_relaxed);
   epochs_.store(fit_options.epochs, std::memory_order_relaxed);
   epoch_.store(done + 1, std::memory_order_relaxed);
   struct AtTheEnd {
@@ -278,6 +278,7 @@ Answer LibrarySession::train_on_batch(const tarn_array* arrays, std::size_t coun
               {explain_not_finite(session_, arguments.rows, nullptr, 0,
                                   static_cast<std::int64_t>(session_.scalar("epoch")) + 1)}};
   }
+  memory_.position.reset();
   copy_metrics(metrics, values);
   return {};
 }
@@ -374,6 +375,8 @@ Answer LibrarySession::write(const std::string& name, const tarn_view& values) {
   if (Answer refused = turn.refusal(); refused.failed()) return refused;
   session_.set_tensor(name, array);
   if (is_adapted(name)) adapts_ = false;
+  // Another learning rate is for what is left of an interrupted epoch; with other weights it is another run.
+  if (tensor->kind != TensorKind::hyper) memory_.position.reset();
   return {};
 }
 
@@ -429,6 +432,7 @@ Answer LibrarySession::load(const std::string& path) {
     }
     vocabularies_ = std::move(weights->vocabularies);
     adapts_ = false;
+    memory_.position.reset();
   }
   served_.publish();
   return {};

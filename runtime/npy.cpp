@@ -265,16 +265,16 @@ Result<Array> read_npy(const std::string& path) {
   return parse_npy(std::move(bytes), path);
 }
 
-std::string npy_header(const Array& array) {
+std::string npy_header(ArrayType type, std::span<const std::int64_t> extents) {
   const auto* const row =
-      std::find_if(kTypeCodes.begin(), kTypeCodes.end(), [&](const TypeCode& r) { return r.type == array.type; });
-  TARN_CHECK(row != kTypeCodes.end(), ".npy has no type for " + std::string(name_of(array.type)));
+      std::find_if(kTypeCodes.begin(), kTypeCodes.end(), [&](const TypeCode& r) { return r.type == type; });
+  TARN_CHECK(row != kTypeCodes.end(), ".npy has no type for " + std::string(name_of(type)));
   std::string shape;
-  for (const std::int64_t extent : array.shape) shape += fmt::format("{}, ", extent);
-  if (array.shape.size() > 1) shape.resize(shape.size() - 2);
-  if (array.shape.size() == 1) shape.pop_back();
+  for (const std::int64_t extent : extents) shape += fmt::format("{}, ", extent);
+  if (extents.size() > 1) shape.resize(shape.size() - 2);
+  if (extents.size() == 1) shape.pop_back();
   std::string dict = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}), }}",
-                                 size_of(array.type) == 1 ? '|' : '<', row->code, shape);
+                                 size_of(type) == 1 ? '|' : '<', row->code, shape);
   // Padded so that the data starts at a multiple of 64, as the format asks; the last byte is a line feed.
   const std::size_t prefix = kMagic.size() + 4;
   dict.append(63 - (prefix + dict.size()) % 64, ' ');
@@ -285,7 +285,7 @@ std::string npy_header(const Array& array) {
 }
 
 Status write_npy(const std::string& path, const Array& array) {
-  const std::string header = npy_header(array);
+  const std::string header = npy_header(array.type, array.shape);
   const std::array<ByteView, 2> parts = {view_of(header), array.data};
   return write_file(path, parts);
 }

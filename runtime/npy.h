@@ -27,7 +27,7 @@ bool is_npy(ByteView bytes);
 
 // The header, version 1.0 in C order, that stands before the array's bytes in a file; its size is a multiple of 64. Not
 // for bf16.
-std::string npy_header(const Array& array);
+std::string npy_header(ArrayType type, std::span<const std::int64_t> shape);
 Status write_npy(const std::string& path, const Array& array);
 
 }  // namespace tarn

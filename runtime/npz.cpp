@@ -32,13 +32,13 @@ Result<std::vector<NamedArray>> read_npz(const std::string& path) {
   return parse_npz(bytes, path);
 }
 
-Status write_npz(const std::string& path, std::span<const NamedArray> arrays) {
+Status write_npz(const std::string& path, std::span<const NamedView> arrays) {
   std::vector<std::string> headers;
   headers.reserve(arrays.size());
   std::vector<ZipContent> members;
-  for (const NamedArray& named : arrays) {
-    const std::string& header = headers.emplace_back(npy_header(named.array));
-    members.push_back({named.name + ".npy", {view_of(header), named.array.data}});
+  for (const NamedView& array : arrays) {
+    const std::string& header = headers.emplace_back(npy_header(array.type, array.shape));
+    members.push_back({array.name + ".npy", {view_of(header), array.data}});
   }
   return write_zip(path, members);
 }

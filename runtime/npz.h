@@ -17,6 +17,6 @@ Result<std::vector<NamedArray>> parse_npz(ByteView bytes, std::string_view name 
 Result<std::vector<NamedArray>> read_npz(const std::string& path);
 
 // Writes the arrays uncompressed as numpy.savez does, atomically. Not for bf16.
-Status write_npz(const std::string& path, std::span<const NamedArray> arrays);
+Status write_npz(const std::string& path, std::span<const NamedView> arrays);
 
 }  // namespace tarn

@@ -301,14 +301,14 @@ Result<Safetensors> read_safetensors(const std::string& path) {
   return parse_safetensors(bytes, path);
 }
 
-Status write_safetensors(const std::string& path, std::span<const NamedArray> tensors,
+Status write_safetensors(const std::string& path, std::span<const NamedView> tensors,
                          const std::map<std::string, std::string>& metadata) {
   // Wider elements first, otherwise as given.
   std::vector<std::size_t> order(tensors.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    const std::size_t width_a = size_of(tensors[a].array.type);
-    const std::size_t width_b = size_of(tensors[b].array.type);
+    const std::size_t width_a = size_of(tensors[a].type);
+    const std::size_t width_b = size_of(tensors[b].type);
     return width_a != width_b ? width_a > width_b : a < b;
   });
   std::vector<std::size_t> begins(tensors.size());
@@ -316,8 +316,8 @@ Status write_safetensors(const std::string& path, std::span<const NamedArray> te
   std::size_t offset = 0;
   for (const std::size_t i : order) {
     begins[i] = offset;
-    offset += tensors[i].array.data.size();
-    parts.push_back(tensors[i].array.data);
+    offset += tensors[i].data.size();
+    parts.push_back(tensors[i].data);
   }
 
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
@@ -326,12 +326,12 @@ Status write_safetensors(const std::string& path, std::span<const NamedArray> te
   auto& entries = header.get_ref<nlohmann::ordered_json::object_t&>();
   std::unordered_set<std::string_view> names = {kMetadataKey};
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const auto& [name, array] = tensors[i];
-    TARN_CHECK(names.insert(name).second, "name of a tensor: " + name);
-    entries.push_back({name,
-                       {{"dtype", kTypeCodes[static_cast<std::size_t>(array.type)].code},
-                        {"shape", array.shape},
-                        {"data_offsets", {begins[i], begins[i] + array.data.size()}}}});
+    const NamedView& tensor = tensors[i];
+    TARN_CHECK(names.insert(tensor.name).second, "name of a tensor: " + tensor.name);
+    entries.push_back({tensor.name,
+                       {{"dtype", kTypeCodes[static_cast<std::size_t>(tensor.type)].code},
+                        {"shape", tensor.shape},
+                        {"data_offsets", {begins[i], begins[i] + tensor.data.size()}}}});
   }
   std::string text = header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   text.append((8 - text.size() % 8) % 8, ' ');

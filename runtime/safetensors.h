@@ -29,7 +29,7 @@ Result<Safetensors> read_safetensors(const std::string& path);
 // Writes the tensors, in the given order, atomically. The header is padded with spaces to a multiple of 8, and wider
 // elements stand first in the data, so that every tensor is aligned to its elements. Names must differ and not be
 // "__metadata__"; bytes of names and metadata that are not UTF-8 become U+FFFD.
-Status write_safetensors(const std::string& path, std::span<const NamedArray> tensors,
+Status write_safetensors(const std::string& path, std::span<const NamedView> tensors,
                          const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace tarn

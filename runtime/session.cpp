@@ -81,27 +81,48 @@ void Session::initialize(std::uint64_t seed) {
   header.seed = seed;
   std::memcpy(state_.data(), &header, sizeof(header));
   if (InitFunction init = model_->native().init()) init(state_.data(), workspace_.data());
+  unfitted_.clear();
+  const auto adapt = program().graphs.find("adapt");
+  if (adapt == program().graphs.end()) return;
+  for (const GraphResult& fitted : adapt->second.results()) unfitted_.push_back({fitted.name, tensor(fitted.name)});
 }
 
 // Other threads may be looking at the progress.
-void Session::begin_call() {
-  std::atomic_ref(control_.batches_done).store(0, std::memory_order_relaxed);
+void Session::begin_call(std::uint64_t batches_done) {
+  std::atomic_ref(control_.batches_done).store(batches_done, std::memory_order_relaxed);
   control_.first_sample = 0;
 }
 
-Outcome Session::train(const Rows& rows, const std::uint32_t* order, MetricValues& metrics) {
-  start_metrics(program(), workspace_);
-  begin_call();
+Outcome Session::train(const Rows& rows, const std::uint32_t* order, MetricValues& metrics, const EpochPosition* from) {
+  Rows left = rows;
+  if (from == nullptr) {
+    start_metrics(program(), workspace_);
+    begin_call();
+  } else {
+    TARN_CHECK(from->accumulators.size() == metric_bytes(program()), "accumulators of another model");
+    std::ranges::copy(from->accumulators, workspace_.begin());
+    const std::uint64_t done = std::min(from->batches * from->plan.batch, rows.count);
+    if (order == nullptr) {
+      left = rows.slice(program(), done, rows.count);
+    } else {
+      order += done;
+      left.count -= done;
+    }
+    begin_call(from->batches);
+  }
   const PoolLease lease(pool_.get(), control_);
   const auto outcome = static_cast<Outcome>(
-      model_->native().train()(state_.data(), workspace_.data(), rows.arrays.data(), order, rows.count, &control_));
+      model_->native().train()(state_.data(), workspace_.data(), left.arrays.data(), order, left.count, &control_));
   if (outcome == Outcome::done) metrics = read_metrics(*model_, workspace_);
   return outcome;
 }
 
+Bytes Session::accumulators() const { return copy_of(ByteView(workspace_).first(metric_bytes(program()))); }
+
 Outcome Session::adapt(const Rows& rows) {
   AdaptFunction adapt = model_->native().adapt();
   if (adapt == nullptr) return Outcome::done;
+  for (const NamedArray& state : unfitted_) set_tensor(state.name, state.array);
   begin_call();
   const PoolLease lease(pool_.get(), control_);
   return static_cast<Outcome>(

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "runtime/array.h"
+#include "runtime/epoch_position.h"
 #include "runtime/model.h"
 #include "runtime/thread_pool.h"
 
@@ -59,10 +60,14 @@ class Session {
   // Draws the initial weights again, from `seed`; slots and counters start anew.
   void initialize(std::uint64_t seed);
 
-  // One epoch over the rows in `order` (null: as they stand). The metrics are those of the epoch, taken before each
-  // step.
-  Outcome train(const Rows& rows, const std::uint32_t* order, MetricValues& metrics);
-  // The pass over the training rows that fits states declared with `adapt`; nothing where the program has none.
+  // One epoch over the rows in `order` (null: as they stand), from its beginning or where it was interrupted. The
+  // metrics are those of the epoch, taken before each step.
+  Outcome train(const Rows& rows, const std::uint32_t* order, MetricValues& metrics,
+                const EpochPosition* from = nullptr);
+  // What the metrics of the last call that trained or evaluated have gathered.
+  Bytes accumulators() const;
+  // The pass over the training rows that fits states declared with `adapt`, from their initial values; nothing where
+  // the program has none.
   Outcome adapt(const Rows& rows);
   Outcome evaluate(const Rows& rows, MetricValues& metrics);
   // Fills one array an output of the program, [count, shape…].
@@ -71,7 +76,8 @@ class Session {
   // Stops the call that is running, or the next, before its next batch. Safe from any thread and from a signal handler.
   void stop();
   void clear_stop();
-  // Batches done in the call that is running; after Outcome::not_finite the number of the batch at fault, from 0.
+  // Batches done in the call that is running, of an epoch with those that were done before it was interrupted; after
+  // Outcome::not_finite the number of the batch at fault, from 0.
   std::uint64_t batches_done() const;
   // For code made with CodegenOptions::count_ticks: one number a kernel, which calls add to.
   void count_ticks(std::uint64_t* kernel_ticks) { control_.kernel_ticks = kernel_ticks; }
@@ -89,11 +95,12 @@ class Session {
   void set_state(const Bytes& state);
 
  private:
-  void begin_call();
+  void begin_call(std::uint64_t batches_done = 0);
 
   std::shared_ptr<Model> model_;
   std::unique_ptr<ThreadPool> pool_;
   Bytes state_, workspace_;
+  std::vector<NamedArray> unfitted_;  // the states with `adapt` as they are initially
   Control control_;
 };
 

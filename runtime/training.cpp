@@ -14,6 +14,8 @@ namespace tarn {
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 std::vector<NamedArray> weights_of(const Session& session) {
   std::vector<NamedArray> weights;
   for (const TensorInfo& tensor : session.program().tensors) {
@@ -42,8 +44,8 @@ void use_averages(Session& session) {
 // What happens between epochs.
 class Watchers {
  public:
-  Watchers(Session& session, const FitOptions& options)
-      : session_(session), options_(options), memory_(options.memory != nullptr ? *options.memory : own_memory_) {
+  Watchers(Session& session, const FitOptions& options, TrainingMemory& memory)
+      : session_(session), options_(options), memory_(memory) {
     const TrainSettings& settings = session.program().settings;
     if (settings.early_stopping) stopper_.emplace(*settings.early_stopping);
     if (settings.reduce_on_plateau) plateau_.emplace(*settings.reduce_on_plateau);
@@ -108,11 +110,43 @@ class Watchers {
 
   Session& session_;
   const FitOptions& options_;
-  TrainingMemory own_memory_;
   TrainingMemory& memory_;
   std::optional<EarlyStopper> stopper_;
   std::optional<PlateauWatcher> plateau_;
 };
+
+// The batches of an epoch, from the position on that the memory has, and validation. Where it does not get to the end,
+// the result says why, and the memory where that was.
+void run_epoch(Session& session, const Rows& training, const Rows* validation, bool shuffle, TrainingMemory& memory,
+               EpochReport& report, FitResult& result) {
+  const EpochPlan plan = next_epoch(session, training, shuffle);
+  const std::optional<EpochPosition> from = std::exchange(memory.position, std::nullopt);
+  std::vector<std::uint32_t> rows;
+  if (shuffle) {
+    rows =
+        row_order(session.seed(), static_cast<std::uint64_t>(plan.epoch), static_cast<std::uint32_t>(training.count));
+  }
+  const std::uint32_t* const order = shuffle ? rows.data() : nullptr;
+  const Outcome outcome = session.train(training, order, report.training, from ? &*from : nullptr);
+  const std::uint64_t batches = session.batches_done();
+  result.steps += batches - (from ? from->batches : 0);
+  if (outcome == Outcome::stopped) {
+    memory.position = {plan, batches, session.accumulators()};
+    result.end = FitResult::End::interrupted;
+    return;
+  }
+  if (outcome == Outcome::not_finite) {
+    result.end = FitResult::End::not_finite;
+    result.failure = explain_not_finite(session, training, order, batches * plan.batch, report.epoch);
+    return;
+  }
+  if (validation == nullptr || validation->count == 0) return;
+  Bytes accumulators = session.accumulators();  // validation has its own in their place
+  if (session.evaluate(*validation, report.validation.emplace()) == Outcome::stopped) {
+    memory.position = {plan, batches, std::move(accumulators)};
+    result.end = FitResult::End::interrupted;
+  }
+}
 
 }  // namespace
 
@@ -145,50 +179,30 @@ std::optional<double> quantity_of(const Program& program, const EpochReport& rep
   return std::nullopt;
 }
 
+EpochPlan next_epoch(const Session& session, const Rows& training, bool shuffle) {
+  return {static_cast<std::int64_t>(session.scalar("epoch")), training.count,
+          static_cast<std::uint64_t>(session.program().settings.batch), shuffle};
+}
+
 FitResult fit(Session& session, const Rows& training, const Rows* validation, const FitOptions& options) {
-  using Clock = std::chrono::steady_clock;
   const TrainSettings& settings = session.program().settings;
-  Watchers watchers(session, options);
+  TrainingMemory own_memory;
+  TrainingMemory& memory = options.memory != nullptr ? *options.memory : own_memory;
+  Watchers watchers(session, options, memory);
 
   FitResult result;
   if (watchers.has_ended()) result.end = FitResult::End::stopped_early;
-  const auto first_epoch = static_cast<std::int64_t>(session.scalar("epoch"));
-  if (options.adapt && first_epoch == 0 && session.adapt(training) == Outcome::stopped) {
+  const EpochPlan first = next_epoch(session, training, options.shuffle);
+  if (first.epoch < options.epochs && memory.position && memory.position->plan != first) memory.position.reset();
+  if (options.adapt && first.epoch == 0 && !memory.position && session.adapt(training) == Outcome::stopped) {
     result.end = FitResult::End::interrupted;
     return result;
   }
-  for (std::int64_t epoch = first_epoch; epoch < options.epochs && result.end == FitResult::End::completed; ++epoch) {
+  for (std::int64_t epoch = first.epoch; epoch < options.epochs && result.end == FitResult::End::completed; ++epoch) {
     const auto start = Clock::now();
-    std::vector<std::uint32_t> order;
-    if (options.shuffle) {
-      order = row_order(session.seed(), static_cast<std::uint64_t>(epoch), static_cast<std::uint32_t>(training.count));
-    }
-    Bytes before = options.undo_interrupted ? session.state() : Bytes();
     EpochReport report{epoch + 1, options.epochs, {}, std::nullopt, 0};
-    const Outcome outcome = session.train(training, options.shuffle ? order.data() : nullptr, report.training);
-    result.steps += session.batches_done();
-    if (outcome == Outcome::stopped) {
-      if (options.undo_interrupted) session.set_state(before);
-      result.end = FitResult::End::interrupted;
-      return result;
-    }
-    if (outcome == Outcome::not_finite) {
-      result.end = FitResult::End::not_finite;
-      const std::uint64_t first = session.batches_done() * static_cast<std::uint64_t>(settings.batch);
-      result.failure =
-          explain_not_finite(session, training, options.shuffle ? order.data() : nullptr, first, epoch + 1);
-      return result;
-    }
-    if (validation != nullptr && validation->count > 0) {
-      MetricValues values;
-      if (session.evaluate(*validation, values) == Outcome::stopped) {
-        if (options.undo_interrupted) session.set_state(before);
-        result.end = FitResult::End::interrupted;
-        return result;
-      }
-      report.validation = std::move(values);
-    }
-    before = {};  // what follows may copy weights
+    run_epoch(session, training, validation, options.shuffle, memory, report, result);
+    if (result.end != FitResult::End::completed) return result;
     report.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     result.seconds += report.seconds;
     session.set_scalar("epoch", static_cast<double>(epoch + 1));

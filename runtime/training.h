@@ -26,9 +26,6 @@ struct EpochReport {
 struct FitOptions {
   std::int64_t epochs = 1;
   bool shuffle = true;
-  // An interrupted epoch is undone, so that a checkpoint written afterwards resumes at its start (costs a copy of the
-  // state an epoch).
-  bool undo_interrupted = false;
   // Called after each epoch; false ends training.
   std::function<bool(const EpochReport&)> on_epoch = nullptr;
   // Called after an epoch at which this `checkpoint` of the train block is due, before on_epoch; false ends training.
@@ -38,7 +35,8 @@ struct FitOptions {
   std::function<void()> before_end = nullptr;
   // What a run that goes on has in its checkpoint, kept up to date for the next one; null: nothing is known.
   TrainingMemory* memory = nullptr;
-  // Before the first epoch, states with an `adapt` block are fitted to the training rows.
+  // Before the first epoch, states with an `adapt` block are fitted to the training rows; not where it goes on behind
+  // that.
   bool adapt = true;
 };
 
@@ -54,8 +52,14 @@ struct FitResult {
 
 // Trains on `training`; evaluates on `validation` (may be null) after each epoch. Early stopping and the reduction of
 // the learning rate on plateaus are as the program's settings say. Epochs are counted from the session's counter
-// "epoch", so that a resumed run goes on.
+// "epoch", so that a resumed run goes on: where the memory has a position in the epoch that comes first, with the batch
+// that stands there, and all that follows has the bits of a run that was not interrupted. A position in another epoch
+// is forgotten. Where training is interrupted the memory has the position, but for an interruption of `adapt`, which
+// begins anew.
 FitResult fit(Session& session, const Rows& training, const Rows* validation, const FitOptions& options);
+
+// The epoch that training on these rows comes to next.
+EpochPlan next_epoch(const Session& session, const Rows& training, bool shuffle);
 
 // Tells class weights that are given by label which classes these are in the vocabulary of their target. Errors: labels
 // that the data do not have.

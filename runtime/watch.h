@@ -13,6 +13,7 @@
 
 #include "ir/program.h"
 #include "runtime/array.h"
+#include "runtime/epoch_position.h"
 
 namespace tarn {
 
@@ -24,11 +25,12 @@ struct Watched {
   bool operator==(const Watched&) const = default;
 };
 
-// What a run remembers from epoch to epoch beside the session's state.
+// What a run remembers beside the session's state, from epoch to epoch and where one was interrupted.
 struct TrainingMemory {
   Watched early_stopping, plateau;
-  std::vector<Watched> checkpoints;      // one for each `checkpoint` of the train block
-  std::vector<NamedArray> best_weights;  // of restore_best: parameters and states; empty before the first epoch
+  std::vector<Watched> checkpoints;       // one for each `checkpoint` of the train block
+  std::vector<NamedArray> best_weights;   // of restore_best: parameters and states; empty before the first epoch
+  std::optional<EpochPosition> position;  // in the epoch that was interrupted
 };
 
 // Whether a larger value of the quantity is better. mode "auto": of accuracies, areas, scores and the like, which the

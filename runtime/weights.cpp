@@ -7,6 +7,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "runtime/array_values.h"
 #include "runtime/file.h"
 #include "runtime/gzip.h"
 #include "runtime/npz.h"
@@ -20,11 +21,17 @@ bool is_weight(const TensorInfo& tensor) {
   return tensor.kind == TensorKind::parameter || tensor.kind == TensorKind::state;
 }
 
-std::vector<NamedArray> tensors_of(const Session& session, bool everything) {
-  std::vector<NamedArray> tensors;
+// Where the tensor lies in the block that has it: a state, or accumulators.
+NamedView view_in(const Bytes& block, const TensorInfo& tensor, std::string_view prefix = "") {
+  return {std::string(prefix) + tensor.name, array_type_of(tensor.type.dtype), tensor.type.shape,
+          ByteView(block).subspan(tensor.offset, sample_bytes(tensor.type))};
+}
+
+std::vector<NamedView> tensors_of(const Session& session, bool everything) {
+  std::vector<NamedView> tensors;
   for (const TensorInfo& tensor : session.program().tensors) {
     if (tensor.kind == TensorKind::metric || !(everything || is_weight(tensor))) continue;
-    tensors.push_back({tensor.name, session.tensor(tensor.name)});
+    tensors.push_back(view_in(session.state(), tensor));
   }
   return tensors;
 }
@@ -49,8 +56,26 @@ void read_json(const std::map<std::string, std::string>& metadata, const char* k
   }
 }
 
-// The best weights in a checkpoint; no tensor of a model has a slash in its name.
-constexpr std::string_view kBestPrefix = "best/";
+// The best weights in a checkpoint, and what metrics have gathered in an interrupted epoch; no tensor of a model has a
+// slash in its name.
+constexpr std::string_view kBestPrefix = "best/", kMetricPrefix = "metrics/";
+
+// Takes the tensors with the prefix out of those of a file; their names are without it.
+std::vector<NamedArray> taken_out(std::vector<NamedArray>& tensors, std::string_view prefix) {
+  std::vector<NamedArray> taken;
+  for (NamedArray& tensor : tensors) {
+    if (tensor.name.starts_with(prefix)) taken.push_back({tensor.name.substr(prefix.size()), std::move(tensor.array)});
+  }
+  std::erase_if(tensors, [&](const NamedArray& tensor) { return tensor.name.starts_with(prefix); });
+  return taken;
+}
+
+const NamedArray* find(const std::vector<NamedArray>& tensors, std::string_view name) {
+  for (const NamedArray& tensor : tensors) {
+    if (tensor.name == name) return &tensor;
+  }
+  return nullptr;
+}
 
 nlohmann::json json_of(const Watched& watched) {
   nlohmann::json json{{"wait", watched.wait}, {"cooldown", watched.cooldown}, {"ended", watched.ended}};
@@ -72,16 +97,54 @@ Watched watched_in(const nlohmann::json& json) {
   return watched;
 }
 
+nlohmann::json json_of(const EpochPosition& position) {
+  const EpochPlan& plan = position.plan;
+  return {{"epoch", plan.epoch},
+          {"rows", plan.rows},
+          {"batch", plan.batch},
+          {"shuffled", plan.shuffled},
+          {"batches", position.batches}};
+}
+
+// Nothing where a part is missing or wrong, and where the metrics are not those of the program.
+std::optional<EpochPosition> position_in(const nlohmann::json& json, const std::vector<NamedArray>& metrics,
+                                         const Program& program) {
+  if (!json.is_object()) return std::nullopt;
+  const auto count = [&](const char* key) {
+    const auto found = json.find(key);
+    return found != json.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : std::uint64_t{0};
+  };
+  EpochPosition position{{static_cast<std::int64_t>(count("epoch")), count("rows"), count("batch"),
+                          json.value("shuffled", nlohmann::json(false)) == true},
+                         count("batches"),
+                         Bytes(metric_bytes(program), std::byte{0})};
+  if (position.plan.batch == 0 || position.batches > position.plan.batches()) return std::nullopt;
+  std::size_t known = 0;
+  for (const TensorInfo& tensor : program.tensors) {
+    if (tensor.kind != TensorKind::metric) continue;
+    const NamedArray* const found = find(metrics, tensor.name);
+    if (found == nullptr || found->array.type != array_type_of(tensor.type.dtype) ||
+        found->array.shape != tensor.type.shape)
+      return std::nullopt;
+    std::ranges::copy(found->array.data, position.accumulators.begin() + static_cast<std::ptrdiff_t>(tensor.offset));
+    ++known;
+  }
+  return known == metrics.size() ? std::optional(std::move(position)) : std::nullopt;
+}
+
 std::string json_text(const TrainingMemory& memory) {
   nlohmann::json json{{"early_stopping", json_of(memory.early_stopping)}, {"plateau", json_of(memory.plateau)}};
   json["checkpoints"] = nlohmann::json::array();
   for (const Watched& watched : memory.checkpoints) json["checkpoints"].push_back(json_of(watched));
+  if (memory.position) json["position"] = json_of(*memory.position);
   return json.dump();
 }
 
-// Takes the best weights out of the tensors of a checkpoint.
-TrainingMemory memory_in(Safetensors& file) {
+// Takes what is no tensor of the state out of those of a checkpoint.
+TrainingMemory memory_in(Safetensors& file, const Program& program) {
   TrainingMemory memory;
+  memory.best_weights = taken_out(file.tensors, kBestPrefix);
+  const std::vector<NamedArray> metrics = taken_out(file.tensors, kMetricPrefix);
   nlohmann::json json;
   read_json(file.metadata, "training", json);
   if (json.is_object()) {
@@ -89,23 +152,12 @@ TrainingMemory memory_in(Safetensors& file) {
     memory.plateau = watched_in(json.value("plateau", nlohmann::json()));
     for (const nlohmann::json& watched : json.value("checkpoints", nlohmann::json::array()))
       memory.checkpoints.push_back(watched_in(watched));
+    memory.position = position_in(json.value("position", nlohmann::json()), metrics, program);
   }
-  for (NamedArray& tensor : file.tensors) {
-    if (tensor.name.starts_with(kBestPrefix))
-      memory.best_weights.push_back({tensor.name.substr(kBestPrefix.size()), std::move(tensor.array)});
-  }
-  std::erase_if(file.tensors, [](const NamedArray& tensor) { return tensor.name.starts_with(kBestPrefix); });
   return memory;
 }
 
 std::string hexadecimal(std::uint64_t value) { return fmt::format("{:016x}", value); }
-
-const NamedArray* find(const std::vector<NamedArray>& tensors, std::string_view name) {
-  for (const NamedArray& tensor : tensors) {
-    if (tensor.name == name) return &tensor;
-  }
-  return nullptr;
-}
 
 // Counters are kept as f64, which has all whole numbers up to 2^53.
 bool is_count(double value) { return value >= 0 && value <= 9007199254740992.0; }
@@ -154,13 +206,13 @@ Result<WeightsFile> read_weights(const std::string& path) {
   if (model != parsed.metadata.end()) file.model = model->second;
   read_json(parsed.metadata, "constants", file.constants);
   read_json(parsed.metadata, "classes", file.vocabularies);
-  // A checkpoint's weights are those of its last epoch.
-  std::erase_if(file.tensors, [](const NamedArray& tensor) { return tensor.name.starts_with(kBestPrefix); });
+  // A checkpoint's weights are those that it goes on from.
+  for (const std::string_view prefix : {kBestPrefix, kMetricPrefix}) taken_out(file.tensors, prefix);
   return file;
 }
 
 Status write_weights(const std::string& path, const Session& session, const Vocabularies& vocabularies) {
-  const std::vector<NamedArray> tensors = tensors_of(session, false);
+  const std::vector<NamedView> tensors = tensors_of(session, false);
   if (path.ends_with(".npz")) return write_npz(path, tensors);
   return write_safetensors(path, tensors, metadata_of(session, vocabularies));
 }
@@ -183,9 +235,15 @@ Status write_checkpoint(const std::string& path, const Session& session, const V
   metadata["seed"] = hexadecimal(session.seed());
   metadata["layout"] = hexadecimal(layout_hash(session.program()));
   metadata["training"] = json_text(memory);
-  std::vector<NamedArray> tensors = tensors_of(session, true);
-  for (const NamedArray& best : memory.best_weights)
-    tensors.push_back({std::string(kBestPrefix) + best.name, best.array});
+  std::vector<NamedView> tensors = tensors_of(session, true);
+  for (NamedView& best : views_of(memory.best_weights)) {
+    best.name.insert(0, kBestPrefix);
+    tensors.push_back(std::move(best));
+  }
+  for (const TensorInfo& tensor : session.program().tensors) {
+    if (memory.position && tensor.kind == TensorKind::metric)
+      tensors.push_back(view_in(memory.position->accumulators, tensor, kMetricPrefix));
+  }
   return write_safetensors(path, tensors, metadata);
 }
 
@@ -199,7 +257,7 @@ Status resume_checkpoint(Session& session, const std::string& path, TrainingMemo
   const char* end = seed->second.data() + seed->second.size();
   if (std::from_chars(seed->second.data(), end, value, 16).ptr != end)
     return error(fmt::format("'{}' is not a checkpoint", path));
-  TrainingMemory remembered = memory_in(file);
+  TrainingMemory remembered = memory_in(file, session.program());
   std::vector<Note> notes = mismatches(session.program(), file.tensors);
   for (Note& note : mismatches(session.program(), remembered.best_weights)) {
     if (!remembered.best_weights.empty()) notes.push_back(std::move(note));

@@ -37,7 +37,8 @@ Status apply_weights(Session& session, const WeightsFile& weights, const std::st
 
 // Checkpoints hold everything that a resumed run needs to give the bits of an uninterrupted one: parameters, states,
 // slots, hyper-parameters, counters, the seed, and what the training loop remembers, in a safetensors file whose
-// metadata name the layout.
+// metadata name the layout. The position in an interrupted epoch is kept where the session's metrics are those of the
+// checkpoint.
 Status write_checkpoint(const std::string& path, const Session& session, const Vocabularies& vocabularies,
                         const TrainingMemory& memory = {});
 // Errors: a file that is no checkpoint, or one of another model or optimizer; session and memory are unchanged then.

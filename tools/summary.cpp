@@ -24,14 +24,13 @@ struct Totals {
   std::uint64_t peak = 0;       // bytes that `tarn train` may have at once, beside the data
 };
 
-// The program itself and the compiler's own data, which grow with the kernels; the state, and the copy to which an
-// interrupted epoch goes back or that is being written; the workspace with the scratch memory of other threads; and
-// where the best weights are kept, those and their successors.
+// The program itself and the compiler's own data, which grow with the kernels; the state; the workspace with the
+// scratch memory of other threads; and where the best weights are kept, those and their successors.
 std::uint64_t peak_of_training(const Program& program, const ProgramPlan& plan, const WorkspaceLayout& layout) {
   constexpr std::uint64_t kProcess = 48ULL << 20, kKernel = 96ULL << 10;
   const auto threads = static_cast<std::uint64_t>(useful_threads(plan, 0));
   std::uint64_t peak = kProcess + kKernel * plan.plans.at("train").kernels.size();
-  peak += 2 * state_bytes(program) + layout.bytes + (threads - 1) * layout.scratch;
+  peak += state_bytes(program) + layout.bytes + (threads - 1) * layout.scratch;
   const std::optional<EarlyStopping>& stopping = program.settings.early_stopping;
   for (const TensorInfo& tensor : program.tensors) {
     const bool kept = tensor.kind == TensorKind::parameter || tensor.kind == TensorKind::state;

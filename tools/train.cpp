@@ -153,7 +153,6 @@ class Run {
     FitOptions options;
     options.epochs = program().settings.epochs;
     options.shuffle = program().settings.shuffle;
-    options.undo_interrupted = true;
     options.adapt = options_.weights.empty();  // given weights bring their fitted states
     options.memory = &memory_;
     options.on_checkpoint = [&](const CheckpointSetting& setting) {
@@ -176,8 +175,11 @@ class Run {
     if (!failures_.empty()) return console_.report(failures_);
     if (result_.end == FitResult::End::interrupted) {
       if (!attempt(save_checkpoint(checkpoint_folder()))) return console_.report(failures_);
+      const std::optional<EpochPosition>& at = memory_.position;
       console_.note(
-          fmt::format("interrupted in epoch {}; go on with --resume {}", epochs_done() + 1, checkpoint_folder()));
+          fmt::format("interrupted in epoch {}{}; go on with --resume {}", epochs_done() + 1,
+                      at ? fmt::format(", after {} of {} batches", at->batches, at->plan.batches()) : std::string(),
+                      checkpoint_folder()));
       return kInterrupted;
     }
     if (!attempt(write_weights(output_of(options_), session_, data_.vocabularies))) return console_.report(failures_);
@@ -302,9 +304,9 @@ Result<Compiled> compile(const TrainOptions& options, Console& console) {
 // Whether a run adds so much to what there is when code is ready that the compiler's memory is better given back first.
 // That is some 20 MiB; giving them back and reading again what is still needed of them takes half a millisecond.
 bool needs_memory(const Model& model, const std::future<Result<TrainingData>>& data) {
-  constexpr std::uint64_t kMuch = 4ULL << 20;
+  constexpr std::uint64_t kMuch = 2ULL << 20;
   const bool data_are_there = data.valid() && data.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-  return !data_are_there || 2 * state_bytes(model.program()) + model.native().workspace_bytes() >= kMuch;
+  return !data_are_there || state_bytes(model.program()) + model.native().workspace_bytes() >= kMuch;
 }
 
 int train(const TrainOptions& options) {

@@ -139,16 +139,17 @@ int weights(const WeightsOptions& options) {
   if (!options.assign.empty()) {
     Status written = Done{};
     if (options.file.ends_with(".npz")) {
-      written = write_npz(options.file, file->tensors);
+      written = write_npz(options.file, views_of(file->tensors));
     } else {
       Result<Safetensors> whole = read_safetensors(options.file);
       if (!whole) return console.report(whole.error());
-      written = write_safetensors(options.file, file->tensors, whole->metadata);
+      written = write_safetensors(options.file, views_of(file->tensors), whole->metadata);
     }
     if (!written) return console.report(written.error());
   }
   if (!options.npz.empty()) {
-    if (Status written = write_npz(options.npz, file->tensors); !written) return console.report(written.error());
+    if (Status written = write_npz(options.npz, views_of(file->tensors)); !written)
+      return console.report(written.error());
   }
   if (!options.print.empty()) return print_one(console, file->tensors, options.print, options.file);
   if (options.assign.empty() && options.npz.empty()) list(console, file->tensors);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <stdexcept>
 #include <thread>
 
@@ -308,11 +309,92 @@ TEST(Library, AnotherThreadFollowsAndStopsTraining) {
   EXPECT_EQ(history.end, tarn::History::End::by_stop);
   EXPECT_GE(history.epochs.size(), 2U);
   EXPECT_EQ(session.progress().epoch, 0);
-  // The interrupted epoch is undone.
-  EXPECT_EQ(session.weight("step").tensor()[0], 8 * static_cast<double>(history.epochs.size()));
   session.stop();
   EXPECT_EQ(session.fit(samples.training(), {.epochs = 1}).end, tarn::History::End::by_stop);
   EXPECT_EQ(session.fit(samples.training(), {.epochs = 1}).end, tarn::History::End::completed);
+  // The interrupted epoch has gone on where it was.
+  EXPECT_EQ(session.weight("step").tensor()[0], 8 * static_cast<double>(history.epochs.size() + 1));
+}
+
+// Trains epoch after epoch until another thread has stopped it in the middle of one; epochs that are done.
+std::int64_t stop_in_the_middle(tarn::Session& session, const tarn::Arguments& arguments, double batches) {
+  while (true) {
+    std::atomic<bool> ended{false};
+    std::thread other([&] {
+      while (!ended && session.progress().batch < 3) std::this_thread::yield();
+      session.stop();
+    });
+    EXPECT_EQ(session.fit(arguments, {.epochs = 1'000'000}).end, tarn::History::End::by_stop);
+    ended = true;
+    other.join();
+    const double steps = session.weight("step").tensor()[0], epochs = session.weight("epoch").tensor()[0];
+    if (steps != epochs * batches) return static_cast<std::int64_t>(epochs);
+  }
+}
+
+TEST(Library, TrainingThatWasStoppedGoesOnInTheMiddleOfTheEpoch) {
+  constexpr std::size_t kBatches = 251;  // the last one is short
+  const TemporaryFolder folder;
+  const tarn::Model model = tarn::compile(kDeep);
+  const Samples samples(8 * kBatches - 3);
+  tarn::Session first(model, {.seed = 2}), second(model, {.seed = 99}), whole(model, {.seed = 2});
+  const std::int64_t epochs = stop_in_the_middle(first, samples.training(), kBatches) + 1;
+  first.checkpoint(folder.file("c.safetensors"));
+  second.resume(folder.file("c.safetensors"));
+  const auto metrics = [&](tarn::Session& session) {
+    return session.fit(samples.training(), {.until_epoch = epochs}).last().training;
+  };
+  const tarn::Metrics expected = metrics(whole);
+  for (tarn::Session* const session : {&first, &second}) {
+    const tarn::Metrics found = metrics(*session);
+    EXPECT_EQ(found["loss"], expected["loss"]);
+    EXPECT_EQ(found["accuracy"], expected["accuracy"]);
+    for (const char* const name : {"step", "epoch"})
+      EXPECT_EQ(session->weight(name).tensor()[0], whole.weight(name).tensor()[0]);
+    for (const auto& [name, tensor] : whole.weights()) {
+      EXPECT_EQ(floats(session->weights().at(name)), floats(tensor));
+    }
+    for (const char* const slot : {"dense_1.kernel.m", "dense_2.bias.v"})
+      EXPECT_EQ(floats(session->weight(slot).tensor()), floats(whole.weight(slot).tensor()));
+  }
+}
+
+// What makes another run of it begins the epoch anew; another learning rate goes on.
+TEST(Library, AStoppedEpochBeginsAnewWhereItIsAnotherRun) {
+  constexpr std::size_t kBatches = 200;
+  const TemporaryFolder folder;
+  const tarn::Model model = tarn::compile(kDeep);
+  const Samples samples(8 * kBatches), fewer(8 * kBatches - 8);
+  struct Change {
+    const char* name;
+    std::function<void(tarn::Session&)> make;
+    bool goes_on = false;
+  };
+  const tarn::Arguments all = samples.training(),
+                        batch = {{"x", {samples.x.data(), {8, 4}}}, {"t", {samples.t.data(), {8, 3}}}};
+  const Change changes[] = {
+      {"nothing", [](tarn::Session&) {}, true},
+      {"a learning rate", [](tarn::Session& session) { session.weight("optimizer.lr") = 0.5; }, true},
+      {"a weight", [](tarn::Session& session) { session.weight("dense_1.bias") = std::vector<float>(16, 1.0F); }},
+      {"a counter", [](tarn::Session& session) { session.weight("epoch") = session.weight("epoch").tensor()[0]; }},
+      {"a file",
+       [&](tarn::Session& session) {
+         session.save(folder.file("w.npz"));
+         session.load(folder.file("w.npz"));
+       }},
+      {"a step", [&](tarn::Session& session) { session.train_on_batch(batch); }},
+      {"new weights", [](tarn::Session& session) { session.initialize(3); }},
+      {"other rows", [&](tarn::Session& session) { session.fit(fewer.training(), {.epochs = 1}); }},
+  };
+  for (const Change& change : changes) {
+    SCOPED_TRACE(change.name);
+    tarn::Session session(model, {.seed = 2});
+    stop_in_the_middle(session, all, kBatches);
+    change.make(session);
+    const double before = session.weight("step").tensor()[0];
+    session.fit(all, {.epochs = 1});
+    EXPECT_EQ(session.weight("step").tensor()[0] - before < kBatches, change.goes_on);
+  }
 }
 
 TEST(Library, CallsThatNeedTheWeightsAreRefusedWhileAnotherTrains) {

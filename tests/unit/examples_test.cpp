@@ -96,8 +96,8 @@ double accuracy_after_training(const std::string& name, std::uint64_t seed, cons
   if (cut == 0)
     cut = static_cast<std::uint64_t>(static_cast<double>(all.count) * (1 - trial.program().settings.validation_split));
   const Rows training = all.slice(trial.program(), 0, cut);
-  const FitResult result = fit(*trial.session, training, nullptr,
-                               {trial.program().settings.epochs, trial.program().settings.shuffle, false, {}});
+  const FitResult result =
+      fit(*trial.session, training, nullptr, {trial.program().settings.epochs, trial.program().settings.shuffle});
   EXPECT_EQ(result.end, FitResult::End::completed);
   MetricValues values;
   const Dataset fresh = test_part.empty() ? Dataset() : trial.data(test_part);
@@ -137,8 +137,7 @@ TEST(Examples, LineIsLearntOnlineByBothActivations) {
   for (const char* hidden : {"relu", "sigmoid"}) {
     Trial trial("line", {{"hidden", hidden}});
     const Dataset data = trial.data();
-    const FitResult result =
-        fit(*trial.session, data.view(), nullptr, {trial.program().settings.epochs, true, false, {}});
+    const FitResult result = fit(*trial.session, data.view(), nullptr, {trial.program().settings.epochs, true});
     ASSERT_EQ(result.end, FitResult::End::completed) << hidden;
     MetricValues values;
     ASSERT_EQ(trial.session->evaluate(data.view(), values), Outcome::done);

@@ -13,6 +13,8 @@
 #include "runtime/dataset.h"
 #include "runtime/npy.h"
 #include "runtime/session.h"
+#include "runtime/training.h"
+#include "runtime/weights.h"
 #include "tests/support/files.h"
 
 namespace {
@@ -112,6 +114,35 @@ TEST(Memory, StepsAllocateNothing) {
     const std::uint64_t one_step = allocated_by(50, training);
     EXPECT_EQ(allocated_by(kRows, training), one_step) << "20 steps instead of one";
   }
+}
+
+// A state of 16 MiB, trained and written in two ways: what else there is, is the order of the rows and the like.
+TEST(Memory, AStateIsHeldOnceWhileItIsTrainedAndWritten) {
+  const test::TemporaryFolder folder;
+  Sources sources;
+  const auto model = Model::compile_text(
+      "m.tarn",
+      "model m { input x[2048]\n output y = x |> dense(1024) |> dense(1) }\ntrain { target t[1]\n loss mse(y, t)\n "
+      "optimizer sgd(1e-6, momentum = 0.5)\n batch 4 }\n",
+      {}, {"init", "train", "evaluate", "report"}, sources);
+  ASSERT_TRUE(model.has_value()) << format(model.error(), sources);
+  Session session(*model, 7, 1);
+  constexpr std::size_t kRows = 16;
+  const std::vector<float> x(2048 * kRows, 0.5F), t(kRows, 1.0F);
+  const Rows rows{{x.data(), t.data()}, kRows};
+  TrainingMemory memory;
+  FitOptions options;
+  options.epochs = 2;
+  options.memory = &memory;
+  const std::uint64_t before = array_bytes;
+  most_array_bytes = before;
+  ASSERT_EQ(fit(session, rows, &rows, options).end, FitResult::End::completed);
+  session.stop();
+  options.epochs = 3;
+  ASSERT_EQ(fit(session, rows, &rows, options).end, FitResult::End::interrupted);
+  for (const char* const name : {"w.safetensors", "w.npz"}) ASSERT_TRUE(write_weights(folder.file(name), session, {}));
+  ASSERT_TRUE(write_checkpoint(folder.file("c.safetensors"), session, {}, memory));
+  EXPECT_LT(most_array_bytes - before, 4096U) << "of " << session.state().size() << " bytes of state";
 }
 
 // The two blocks that a session has are those that `summary` announces.

@@ -23,7 +23,7 @@ TEST(Npz, ReadsWhatItWrites) {
   arrays.push_back({"größe", Array::from_doubles(ArrayType::i64, {}, std::vector<double>{-7})});
   arrays.push_back({"empty", Array::zeros(ArrayType::f64, {0, 3})});
   const std::string path = folder.file("weights.npz");
-  ASSERT_TRUE(write_npz(path, arrays));
+  ASSERT_TRUE(write_npz(path, views_of(arrays)));
   const auto read = read_npz(path);
   ASSERT_TRUE(read) << messages(read);
   ASSERT_EQ(read->size(), arrays.size());

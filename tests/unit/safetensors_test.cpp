@@ -55,7 +55,7 @@ TEST(Safetensors, WritesTheBytesThatTheReferenceWrites) {
                                  "ok_empty.safetensors", "ok_empty_metadata.safetensors"}) {
     const auto file = read_safetensors((folder / name).string());
     ASSERT_TRUE(file) << name;
-    ASSERT_TRUE(write_safetensors(output.file(name), file->tensors, file->metadata));
+    ASSERT_TRUE(write_safetensors(output.file(name), views_of(file->tensors), file->metadata));
     EXPECT_EQ(load(output.file(name)), load(folder / name)) << name;
   }
 }
@@ -69,7 +69,7 @@ TEST(Safetensors, TensorsAreAlignedWhateverTheirOrder) {
   tensors.push_back({"flags", Array::from_doubles(ArrayType::boolean, {2}, std::vector<double>{0, 1})});
   tensors.push_back({"float", Array::from_doubles(ArrayType::f32, {}, std::vector<double>{-0.5})});
   const std::map<std::string, std::string> metadata = {{"classes", "[\"größe\",\"a\\\"b\"]"}, {"broken", "\xFF"}};
-  ASSERT_TRUE(write_safetensors(path, tensors, metadata));
+  ASSERT_TRUE(write_safetensors(path, views_of(tensors), metadata));
 
   const Bytes bytes = load(path);
   std::uint64_t length = 0;

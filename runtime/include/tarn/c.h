@@ -208,19 +208,22 @@ enum {
   TARN_COMPLETED = 0,
   TARN_STOPPED_EARLY = 1, /* by the file's early_stopping */
   TARN_BY_CALLBACK = 2,
-  TARN_BY_STOP = 3 /* by tarn_session_stop; the interrupted epoch is undone */
+  TARN_BY_STOP = 3 /* by tarn_session_stop; the next call goes on in the middle of the epoch */
 };
 typedef int32_t tarn_end;
 
 typedef struct tarn_fit_result {
   tarn_end end;
-  int64_t epochs; /* done in this call */
+  int64_t epochs; /* done in this call, with one that goes on */
   uint64_t steps;
   double seconds;
 } tarn_fit_result;
 
 /* Trains on the arrays, one for each input, target and sample weight; without arrays (null, 0) on the file's `data`. A
- * stop is TARN_OK with `end` TARN_BY_STOP. `result` may be null. */
+ * stop is TARN_OK with `end` TARN_BY_STOP. The next call over as many rows, with the same `keep_order`, begins with the
+ * first batch that was not done, also after tarn_session_checkpoint and tarn_session_resume, and its results have the
+ * bits of training that was not stopped; the epoch is one of its `epochs`. It begins anew after other calls that train
+ * or that set anything but a hyper-parameter. `result` may be null. */
 TARN_API tarn_status tarn_session_fit(tarn_session* session, const tarn_array* arrays, size_t count,
                                       const tarn_fit_options* options, tarn_fit_result* result);
 /* One step of the optimizer on 1 to `batch` samples. `values` (null: not wanted) takes the metrics before the step. */
@@ -259,8 +262,8 @@ TARN_API tarn_status tarn_session_resume(tarn_session* session, const char* path
 TARN_API tarn_status tarn_session_stop(tarn_session* session);
 
 typedef struct tarn_progress {
-  int64_t epoch, epochs; /* that runs, from 1; 0 when nothing trains */
-  uint64_t batch, batches;
+  int64_t epoch, epochs;   /* that runs, from 1; 0 when nothing trains */
+  uint64_t batch, batches; /* done in it, and all */
 } tarn_progress;
 TARN_API tarn_status tarn_session_progress(const tarn_session* session, tarn_progress* progress);
 

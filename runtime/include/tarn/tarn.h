@@ -332,7 +332,8 @@ class Session {
   void resume(const std::string& path) { detail::check(tarn_session_resume(handle_.get(), path.c_str())); }
 
   // Ends the calls that run on this session before their next batch, from any thread; fit() returns with End::by_stop,
-  // others throw StoppedError. When no training runs, the next one ends at once.
+  // others throw StoppedError. When no training runs, the next one ends at once. The next fit() over as many rows goes
+  // on in the middle of the epoch, with the bits of training that was not stopped.
   void stop() { detail::check(tarn_session_stop(handle_.get())); }
   // How far training is; from any thread.
   tarn_progress progress() const {
