@@ -85,9 +85,10 @@ class KeyWriter {
     put_all(axes, reduced, vector_axis, body, reductions, tail, copies_samples, split);
   }
   void put(const ContractionKernel& kernel) {
-    const auto& [batch, rows, columns, inner, dtype, a, b, form, often_few_rows, rows_in_place, epilogue, split] =
-        kernel;
-    put_all(batch, rows, columns, inner, dtype, a, b, form, often_few_rows, rows_in_place, epilogue, split);
+    const auto& [batch, rows, columns, inner, dtype, a, b, form, often_few_rows, rows_in_place, b_for_writing, epilogue,
+                 sums, tail, split] = kernel;
+    put_all(batch, rows, columns, inner, dtype, a, b, form, often_few_rows, rows_in_place, b_for_writing, epilogue,
+            sums, tail, split);
   }
   void put(const FiniteGuard& guard) {
     const auto& [buffer] = guard;

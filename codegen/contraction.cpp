@@ -20,7 +20,8 @@ void Contraction::start() {
   product = function.scratch();
   fetched = byte_address(builder, product, schedule.product_bytes);
   left = byte_address(builder, fetched, schedule.fetched_bytes);
-  packed = byte_address(builder, left, schedule.left_bytes);
+  sums = byte_address(builder, left, schedule.left_bytes);
+  packed = byte_address(builder, sums, schedule.sum_bytes);
 }
 
 // Shares end where tiles do. Where vectors go along rows, also where blocks do: what follows may rely on them.

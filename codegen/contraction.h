@@ -37,7 +37,7 @@ struct Contraction {
   // the parts of the scratch memory that the schedule has sizes of.
   llvm::Value *column_count = nullptr, *inner = nullptr;
   Range rows, columns, outer;
-  llvm::Value *product = nullptr, *fetched = nullptr, *left = nullptr, *packed = nullptr;
+  llvm::Value *product = nullptr, *fetched = nullptr, *left = nullptr, *sums = nullptr, *packed = nullptr;
   // The operands at the indices of the batch axes, set inside of the loops over these.
   llvm::Value *a = nullptr, *b = nullptr;
 

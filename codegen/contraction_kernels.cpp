@@ -131,6 +131,7 @@ void ContractionEmitter::emit_row_blocks(const Panel& panel) {
   if (one_block) {
     sources = operands_.emit_sources(panel, b_.CreateSub(rows.end, rows.begin), function_.integer(0), whole_.inner);
   }
+  epilogue_.start_sums(panel);
   emit_loop(b_, rows, schedule_.row_block, {}, [&](llvm::Value* begin, const Carried&) {
     Rows block{begin, rows.end};
     if (rows.count == 0 || rows.count > schedule_.row_block) {
@@ -144,6 +145,7 @@ void ContractionEmitter::emit_row_blocks(const Panel& panel) {
     epilogue_.emit(panel.first, epilogue_.columns_of(schedule_.panel, panel.begin, panel.end), block);
     return Carried{};
   });
+  epilogue_.finish_sums(panel);
 }
 
 void ContractionEmitter::emit_product(const Panel& panel, const Rows& rows, const Sources* sources) {
@@ -265,6 +267,7 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
   if (sources.packs != nullptr && tile_rows == schedule_.tile_rows) {
     // The first rows of all that go over this part of b; the block's, where every block packs anew.
     shape.packs = true;
+    shape.for_writing = kernel_.b_for_writing;
     llvm::Value* const begin = schedule_.several_blocks ? rows.begin : whole_.rows.begin;
     llvm::Value* const first = b_.CreateAnd(b_.CreateICmpEQ(row, begin), sources.packs);
     callee = b_.CreateSelect(first, tile_function(function_.emission, shape), callee);

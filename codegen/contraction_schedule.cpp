@@ -202,6 +202,8 @@ ContractionSchedule schedule_of(const ContractionKernel& kernel, std::int64_t ma
   const std::int64_t waiting_rows = schedule.tile_epilogue ? schedule.tile_rows : schedule.row_block;
   const std::int64_t streamed = schedule.streams ? extents.columns : 0;
   schedule.product_bytes = round_up(std::max(waiting_rows * schedule.product_row, streamed) * size, 64) + 64;
+  schedule.sum_row = round_up(schedule.panel, target.vector_bytes / size);
+  schedule.sum_bytes = round_up(static_cast<std::int64_t>(kernel.sums.size()) * schedule.sum_row * size, 64);
   if (schedule.packing != ContractionSchedule::Packing::never) {
     schedule.packed_bytes = round_up(schedule.inner_block * schedule.tiles() * schedule.tile_columns() * size, 64);
   }
@@ -214,8 +216,8 @@ std::int64_t scratch_bytes(const KernelPlan& plan, const Target& target) {
     const auto* contraction = std::get_if<ContractionKernel>(&kernel.body);
     if (contraction == nullptr) continue;
     const ContractionSchedule schedule = schedule_of(*contraction, plan.max_batch, target);
-    bytes =
-        std::max(bytes, schedule.product_bytes + schedule.fetched_bytes + schedule.left_bytes + schedule.packed_bytes);
+    bytes = std::max(bytes, schedule.product_bytes + schedule.fetched_bytes + schedule.left_bytes + schedule.sum_bytes +
+                                schedule.packed_bytes);
   }
   return bytes;
 }

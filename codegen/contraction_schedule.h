@@ -17,7 +17,8 @@
 // The panel is as wide as the second-level cache has room for: so a row of tiles shares what it reads of a.
 //
 // In form `columns` an element of the product is one chain of multiply-adds in the order of k, however it is cut; in
-// form `inner` the sums of every lane, then of the lanes. So cutting never changes a bit.
+// form `inner` the sums of every lane, then of the lanes. The kernel's sums are chains in the order of the rows. So
+// cutting never changes a bit.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +34,7 @@ struct ContractionSchedule {
   unsigned tile_vectors = 1;     // form `inner`: columns of a tile
   std::int64_t panel = 1;        // columns between packing and packing
   std::int64_t product_row = 1;  // row length of the product in scratch memory, a multiple of lanes
+  std::int64_t sum_row = 0;      // row length of each of the kernel's sums in scratch memory, in whole vectors
   // b goes through scratch memory: always, or where there are rows enough to pay for the copy.
   enum class Packing : std::uint8_t { never, many_rows, always } packing = Packing::never;
   std::int64_t inner_block = 0;  // largest number of k at a time
@@ -46,8 +48,9 @@ struct ContractionSchedule {
   bool fetches_panels = false;  // tiles fetch the next panel of b
   bool streams = false;         // up to kStreamedRows rows go through b without tiles
   // Bytes of scratch memory behind the arena: the product of a tile or a block of rows; where what the epilogue reads
-  // is too much for caches, addresses of lines to fetch; copied rows of a; the packed panel.
-  std::int64_t product_bytes = 0, fetched_bytes = 0, left_bytes = 0, packed_bytes = 0;
+  // is too much for caches, addresses of lines to fetch; copied rows of a; the kernel's sums of a panel; the packed
+  // panel.
+  std::int64_t product_bytes = 0, fetched_bytes = 0, left_bytes = 0, sum_bytes = 0, packed_bytes = 0;
 
   std::int64_t left_width() const { return (left_rows + lanes - 1) / lanes * lanes; }
   std::int64_t tile_columns() const { return dot ? tile_vectors : std::int64_t{tile_vectors} * lanes; }

@@ -172,7 +172,9 @@ void emit_tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function
     if (shape.packs) {
       // Rows of b lie far apart, and are read for the first time: they are asked for some steps ahead.
       llvm::Value* const ahead = offset(b, b_at, prefetch_distance);
-      for (unsigned j = 0; j < shape.vectors; ++j) emit_prefetch(b, byte_address(b, ahead, j * vector_bytes));
+      for (unsigned j = 0; j < shape.vectors; ++j) {
+        emit_prefetch(b, byte_address(b, ahead, j * vector_bytes), /*soon=*/true, shape.for_writing);
+      }
       const std::int64_t row_bytes = shape.vectors * vector_bytes;
       llvm::Value* const row = offset(b, function->getArg(8), multiply_add(b, k, row_bytes, nullptr));
       for (unsigned j = 0; j < shape.vectors; ++j) {
@@ -314,18 +316,19 @@ void emit_dot(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function,
 
 }  // namespace
 
-void emit_prefetch(llvm::IRBuilderBase& builder, llvm::Value* address, bool soon) {
-  // To read, to be kept in all caches or all but the first, of data.
-  builder.CreateIntrinsic(llvm::Intrinsic::prefetch, {address->getType()},
-                          {address, builder.getInt32(0), builder.getInt32(soon ? 3 : 2), builder.getInt32(1)});
+void emit_prefetch(llvm::IRBuilderBase& builder, llvm::Value* address, bool soon, bool for_writing) {
+  // To be kept in all caches or all but the first, of data.
+  builder.CreateIntrinsic(
+      llvm::Intrinsic::prefetch, {address->getType()},
+      {address, builder.getInt32(for_writing ? 1 : 0), builder.getInt32(soon ? 3 : 2), builder.getInt32(1)});
 }
 
 llvm::Function* tile_function(const Emission& emission, const TileShape& shape) {
   const std::string name =
-      fmt::format("tile.{}.{}x{}x{}.{}{}{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
+      fmt::format("tile.{}.{}x{}x{}.{}{}{}{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
                   shape.last_lanes, shape.accumulates ? ".accumulate" : "", shape.packs ? ".pack" : "",
-                  shape.fetches > 0 ? fmt::format(".fetch{}", shape.fetches) : "", shape.ahead ? ".ahead" : "",
-                  name_of(shape.left));
+                  shape.for_writing ? ".own" : "", shape.fetches > 0 ? fmt::format(".fetch{}", shape.fetches) : "",
+                  shape.ahead ? ".ahead" : "", name_of(shape.left));
   if (llvm::Function* const known = emission.module.getFunction(name)) return known;
   llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
   llvm::Function* const function =

@@ -15,8 +15,9 @@ struct TileShape {
   unsigned last_lanes = 1;  // lanes of the last vector of a row of b that may be read
   bool accumulates = false;
   bool packs = false;
-  unsigned fetches = 0;  // lines of a list asked for with every k
-  bool ahead = false;    // a line asked for with every k, at a constant distance
+  bool for_writing = false;  // what is packed is asked for as if it were to be written
+  unsigned fetches = 0;      // lines of a list asked for with every k
+  bool ahead = false;        // a line asked for with every k, at a constant distance
   LeftOperand left = LeftOperand::strided;
 };
 
@@ -50,6 +51,6 @@ llvm::Function* stream_function(const Emission& emission, DType dtype, unsigned 
 llvm::Function* pack_function(const Emission& emission, DType dtype, unsigned lanes, unsigned width, bool contiguous);
 
 // Asks for the cache line at an address, which need not be one that may be read. `soon`: before much else is read.
-void emit_prefetch(llvm::IRBuilderBase& builder, llvm::Value* address, bool soon = true);
+void emit_prefetch(llvm::IRBuilderBase& builder, llvm::Value* address, bool soon = true, bool for_writing = false);
 
 }  // namespace tarn

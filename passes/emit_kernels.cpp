@@ -170,20 +170,32 @@ class Emitter {
     define(main, g.main);
     Deliveries deliveries;
     for (const UnitId id : g.main) demand(main, id, deliveries);
+    const std::vector<std::size_t> summands = demand_summands(main, g);
+    main.resolve();
+    kernel.body = body_of(main, deliveries, g.axes.size());
+    kernel.reductions = reductions_of(main, summands, g);
+    if (!g.reductions.empty()) kernel.tail = tail_of(g);
+    finish_loop(kernel, p_.options.target, p_.max_batch);
+    return kernel;
+  }
+
+  std::vector<std::size_t> demand_summands(Expression& main, const Group& g) const {
     std::vector<std::size_t> summands;
     for (const UnitId id : g.reductions) {
       const NodeId operand = p_.graph[p_.units[id].node].inputs[0];
       summands.push_back(main.demand({operand, false, own_point(p_.shape(operand))}));
     }
-    main.resolve();
-    kernel.body = body_of(main, deliveries, g.axes.size());
+    return summands;
+  }
+
+  std::vector<Reduction> reductions_of(const Expression& main, const std::vector<std::size_t>& summands,
+                                       const Group& g) const {
+    std::vector<Reduction> reductions;
     for (std::size_t i = 0; i < g.reductions.size(); ++i) {
       const Node& node = p_.graph[p_.units[g.reductions[i]].node];
-      kernel.reductions.push_back({node.op, main.term_of(summands[i]), node.type.dtype});
+      reductions.push_back({node.op, main.term_of(summands[i]), node.type.dtype});
     }
-    if (!g.reductions.empty()) kernel.tail = tail_of(g);
-    finish_loop(kernel, p_.options.target, p_.max_batch);
-    return kernel;
+    return reductions;
   }
 
   Body tail_of(const Group& g) {
@@ -241,27 +253,34 @@ class Emitter {
     product.kind = Value::Kind::product;
     product.dtype = kernel.dtype;
     epilogue.give(unit.node, std::move(product));
-    define(epilogue, g.tail);
+    define(epilogue, g.main);
     Deliveries deliveries;
     const bool stored = std::any_of(unit.targets.begin(), unit.targets.end(),
                                     [&](const Destination& target) { return is_needed(target); });
     if (stored) demand(epilogue, *g.contraction, deliveries);
-    for (const UnitId id : g.tail) demand(epilogue, id, deliveries);
+    for (const UnitId id : g.main) demand(epilogue, id, deliveries);
+    const std::vector<std::size_t> summands = demand_summands(epilogue, g);
     epilogue.resolve();
     kernel.epilogue = body_of(epilogue, deliveries, unit.axes.size());
-    for_each_linear(kernel.epilogue, [&](Linear& linear) {
-      Linear merged = constant_linear(layout.axes.size(), linear.offset);
-      for (std::size_t i = 0; i < layout.axes.size(); ++i) {
-        if (!layout.axes[i].empty()) merged.strides[i] = linear.strides[layout.axes[i].back()];
-      }
-      linear = std::move(merged);
-    });
+    kernel.sums = reductions_of(epilogue, summands, g);
+    if (!kernel.sums.empty()) kernel.tail = tail_of(g);
+    for (Body* const body : {&kernel.epilogue, &kernel.tail}) {
+      for_each_linear(*body, [&](Linear& linear) {
+        Linear merged = constant_linear(layout.axes.size(), linear.offset);
+        for (std::size_t i = 0; i < layout.axes.size(); ++i) {
+          if (!layout.axes[i].empty()) merged.strides[i] = linear.strides[layout.axes[i].back()];
+        }
+        linear = std::move(merged);
+      });
+    }
     return kernel;
   }
 
-  // Names: after the tensor that is updated, the result that is made, or the first thing that is stored.
+  // Names: after the tensor that is updated, the result that is made, or the first thing that is stored. What a product
+  // does besides gives it no name.
   void describe(const Group& g, Kernel& kernel) const {
-    const std::vector<UnitId> units = g.units();
+    std::vector<UnitId> units = g.units();
+    if (g.contraction) units.resize(1 + g.main.size());
     std::string best;
     int rank = 4;
     for (const UnitId id : units) {

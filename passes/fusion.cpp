@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "passes/planner.h"
+#include "passes/threading.h"
 
 namespace tarn {
 namespace {
@@ -172,15 +173,13 @@ class Grouper {
     }
     Section section = Section::none;
     if (first.kind == Unit::Kind::reduction) {
-      if (g.contraction) {
-        why = "a product delivers elements, not sums";
+      if (g.contraction && !adds_up(first, *g.contraction)) {
+        why = "a product delivers elements and, where it has many columns, sums of these over the samples";
         return section;
       }
       if (first.axes == g.axes && (g.reductions.empty() || first.reduced == g.reduced)) {
         section = Section::reduction;
       }
-    } else if (g.contraction) {
-      if (first.axes == kept_axes(g)) section = Section::tail;
     } else if (first.axes == g.axes && reads_from(set, group, Section::main)) {
       section = Section::main;
     } else if (!g.reductions.empty() && first.axes == kept_axes(g)) {
@@ -193,7 +192,7 @@ class Grouper {
       return section;
     }
     if (!needs_allow(set, group, section, why)) return Section::none;
-    if (section == Section::tail && g.contraction && !fits_epilogue(set, *g.contraction)) {
+    if (section == Section::main && g.contraction && !fits_epilogue(set, *g.contraction)) {
       why = "its accesses do not follow the merged axes of the product";
       return Section::none;
     }
@@ -203,7 +202,6 @@ class Grouper {
   bool is_simple(UnitId id) const { return p_.units[id].row_node == kNoNode && p_.units[id].copy_of == kNone; }
 
   std::vector<Extent> kept_axes(const Group& g) const {
-    if (g.contraction) return p_.units[*g.contraction].axes;
     std::vector<Extent> result;
     for (std::size_t i = 0; i < g.axes.size(); ++i) {
       if (!g.reduced[i]) result.push_back(g.axes[i]);
@@ -244,6 +242,20 @@ class Grouper {
       }
     }
     return section != Section::tail || in_tail;
+  }
+
+  // Sums, over all samples, of what the epilogue of a product has at hand. So many columns are enough for threads to
+  // share, which could no longer share the samples.
+  bool adds_up(const Unit& sum, UnitId contraction) const {
+    const Unit& product = p_.units[contraction];
+    const ContractionLayout& layout = *product.layout;
+    const bool plain = layout.form == ContractionKernel::Form::columns && layout.axes.size() == 2 &&
+                       layout.axes[0].size() == 1 && layout.axes[1].size() == 1;
+    if (!plain || sum.axes != product.axes || p_.graph[sum.node].op != Op::reduce_sum) return false;
+    const std::size_t rows = layout.axes[0].front(), columns = layout.axes[1].front();
+    return sum.reduced[rows] && !sum.reduced[columns] && layout.extents[0].times_batch &&
+           !layout.extents[1].times_batch && layout.extents[1].constant >= SharingLimits{}.columns &&
+           p_.graph[sum.node].type.dtype == p_.graph[product.node].type.dtype;
   }
 
   bool fits_epilogue(const std::vector<UnitId>& set, UnitId contraction) const {
@@ -288,7 +300,7 @@ class Grouper {
     if (first.kind == Unit::Kind::contraction) {
       g.contraction = set.front();
       group_of_[set.front()] = group;
-      section_of_[set.front()] = Section::reduction;
+      section_of_[set.front()] = Section::main;
       return;
     }
     join(set, group, first.kind == Unit::Kind::reduction ? Section::reduction : Section::main);
@@ -299,7 +311,7 @@ class Grouper {
   const Schedule& schedule_;
   std::uint32_t guard_ = kNone;
   std::vector<std::uint32_t> group_of_;  // by unit
-  std::vector<Section> section_of_;      // a contraction counts as reduction: the tail follows it
+  std::vector<Section> section_of_;      // a contraction stands in main, with its epilogue
   std::vector<Reason> apart_;            // by unit
   std::map<std::vector<std::int64_t>, std::vector<std::uint32_t>> alike_;  // loop kernels by their axes
 };
@@ -307,9 +319,10 @@ class Grouper {
 }  // namespace
 
 std::vector<UnitId> Group::units() const {
-  std::vector<UnitId> result = main;
-  result.insert(result.end(), reductions.begin(), reductions.end());
+  std::vector<UnitId> result;
   if (contraction) result.push_back(*contraction);
+  result.insert(result.end(), main.begin(), main.end());
+  result.insert(result.end(), reductions.begin(), reductions.end());
   result.insert(result.end(), tail.begin(), tail.end());
   return result;
 }

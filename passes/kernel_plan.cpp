@@ -39,6 +39,13 @@ bool is_empty(const Extents& axes) {
   return std::any_of(axes.begin(), axes.end(), [](const Extent& e) { return e.constant == 0; });
 }
 
+// By axis of the epilogue: whether sums go along it.
+std::vector<bool> summed_axes(const ContractionKernel& kernel) {
+  std::vector<bool> reduced(kernel.batch.size() + 2);
+  reduced[kernel.batch.size()] = !kernel.sums.empty();
+  return reduced;
+}
+
 class Verifier {
  public:
   explicit Verifier(const KernelPlan& plan) : plan_(plan), written_(plan.buffers.size(), false) {}
@@ -219,28 +226,40 @@ class Verifier {
     }
   }
 
+  void check_reductions(const Body& body, const std::vector<Reduction>& reductions, const Body& tail,
+                        const Extents& axes) {
+    for (const Reduction& r : reductions) require(r.value < body.values.size(), "a reduction has no value");
+    check_values(tail, axes, reductions.size(), false);
+  }
+
+  void check_kept(const Body& tail, const std::vector<bool>& reduced) {
+    for_each_linear(tail, [&](const Linear& linear) {
+      for (std::size_t i = 0; i < reduced.size(); ++i) {
+        require(!reduced[i] || linear.strides[i] == 0, "the tail has a stride on a reduced axis");
+      }
+    });
+  }
+
+  // Of a kernel's body and its tail.
+  void check_overlaps(const Body& body, const Body& tail, const Extents& axes) {
+    check_overlaps(body, body, true, axes);
+    check_overlaps(tail, tail, true, axes);
+    check_overlaps(body, tail, false, axes);
+    check_overlaps(tail, body, false, axes);
+  }
+
   void check(const LoopKernel& kernel) {
     require(kernel.reduced.size() == kernel.axes.size(), "reduced has not one mark an axis");
     require(kernel.axes.empty() || kernel.vector_axis < kernel.axes.size(), "the vector axis is none of the axes");
     check_values(kernel.body, kernel.axes, 0, false);
-    for (const Reduction& r : kernel.reductions)
-      require(r.value < kernel.body.values.size(), "a reduction has no value");
-    check_values(kernel.tail, kernel.axes, kernel.reductions.size(), false);
+    check_reductions(kernel.body, kernel.reductions, kernel.tail, kernel.axes);
     if (!errors_.empty()) return;
     check_stores(kernel.body, kernel.axes);
     check_stores(kernel.tail, kernel.axes);
     if (!errors_.empty()) return;
-    const auto check_kept = [&](const Linear& linear) {
-      for (std::size_t i = 0; i < kernel.axes.size(); ++i) {
-        require(!kernel.reduced[i] || linear.strides[i] == 0, "the tail has a stride on a reduced axis");
-      }
-    };
-    for_each_linear(kernel.tail, check_kept);
+    check_kept(kernel.tail, kernel.reduced);
     check_split(kernel.split, {&kernel.body, &kernel.tail}, kernel.axes, kernel.reduced);
-    check_overlaps(kernel.body, kernel.body, true, kernel.axes);
-    check_overlaps(kernel.tail, kernel.tail, true, kernel.axes);
-    check_overlaps(kernel.body, kernel.tail, false, kernel.axes);
-    check_overlaps(kernel.tail, kernel.body, false, kernel.axes);
+    check_overlaps(kernel.body, kernel.tail, kernel.axes);
   }
 
   void check(const ContractionKernel& kernel) {
@@ -249,13 +268,23 @@ class Verifier {
     const Extents axes = axes_with(kernel, kernel.rows, kernel.columns);
     check_read(kernel.a, a_axes, 0);
     check_read(kernel.b, b_axes, 0);
+    const std::vector<bool> reduced = summed_axes(kernel);
     check_values(kernel.epilogue, axes, 0, true);
+    check_reductions(kernel.epilogue, kernel.sums, kernel.tail, axes);
+    for (const Reduction& sum : kernel.sums) require(sum.op == Op::reduce_sum, "a product adds up, or nothing");
+    require(kernel.sums.empty() ||
+                (kernel.batch.empty() && kernel.form == ContractionKernel::Form::columns && !kernel.one_column()),
+            "sums of a product that has no rows side by side");
     if (!errors_.empty()) return;
     check_stores(kernel.epilogue, axes);
+    check_stores(kernel.tail, axes);
     if (!errors_.empty()) return;
-    check_split(kernel.split, {&kernel.epilogue}, axes, std::vector<bool>(axes.size()));
-    check_overlaps(kernel.epilogue, kernel.epilogue, true, axes);
-    for (const Store& store : kernel.epilogue.stores) {
+    check_kept(kernel.tail, reduced);
+    check_split(kernel.split, {&kernel.epilogue, &kernel.tail}, axes, reduced);
+    check_overlaps(kernel.epilogue, kernel.tail, axes);
+    std::vector<Store> stores = kernel.epilogue.stores;
+    stores.insert(stores.end(), kernel.tail.stores.begin(), kernel.tail.stores.end());
+    for (const Store& store : stores) {
       for (const Access* operand : {&kernel.a, &kernel.b}) {
         const Buffer& x = plan_.buffers[store.access.buffer];
         const Buffer& y = plan_.buffers[operand->buffer];
@@ -363,6 +392,8 @@ KernelCost cost_of(const KernelPlan& plan, const Kernel& kernel) {
     cost.bytes += bytes_of(plan, product->a, axes_with(*product, product->rows, product->inner));
     cost.bytes += bytes_of(plan, product->b, axes_with(*product, product->inner, product->columns));
     add_body(plan, product->epilogue, axes, all, cost);
+    add_body(plan, product->tail, axes, points(axes, summed_axes(*product), plan.max_batch), cost);
+    cost.flops += all * static_cast<double>(product->sums.size());
   }
   return cost;
 }

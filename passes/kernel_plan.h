@@ -142,7 +142,9 @@ struct LoopKernel {
   std::optional<Split> split;
 };
 
-// product[b…, m, n] = sum over k of a[b…, m, k] * b[b…, k, n]; then the epilogue at every [b…, m, n].
+// product[b…, m, n] = sum over k of a[b…, m, k] * b[b…, k, n]; then the epilogue at every [b…, m, n]. Where there are
+// `sums`, over the rows of values of the epilogue, the tail runs once for every column: so is the gradient of a bias
+// the sum of what a product of gradients delivers. There are then no batch axes, and the rows are samples.
 struct ContractionKernel {
   std::vector<Extent> batch;
   Extent rows, columns, inner;
@@ -156,7 +158,11 @@ struct ContractionKernel {
   bool often_few_rows = false;
   // `a` is an input whose samples may be anywhere: rows_in_place.h.
   bool rows_in_place = false;
+  // Cache lines of `b` are asked for as if they were to be written: threading.h.
+  bool b_for_writing = false;
   Body epilogue;  // axes: batch…, rows, columns
+  std::vector<Reduction> sums;
+  Body tail;  // strides stand for the same axes; those of the rows are 0
   std::optional<Split> split;
 
   bool one_column() const { return !columns.times_batch && columns.constant == 1; }
@@ -228,6 +234,7 @@ void for_each_body(AnyKernel& kernel, const Visit& visit) {
     visit(loop->tail);
   } else if (auto* const product = std::get_if<ContractionKernel>(&kernel)) {
     visit(product->epilogue);
+    visit(product->tail);
   }
 }
 

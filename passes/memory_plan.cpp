@@ -53,7 +53,9 @@ class MemoryPlanner {
       share_in_body(k, loop->body, buffers_of(loop->tail));
       share_in_body(k, loop->tail, buffers_of(loop->body));
     } else if (const auto* product = std::get_if<ContractionKernel>(&kernel.body)) {
-      share_in_body(k, product->epilogue, {product->a.buffer, product->b.buffer});
+      std::set<BufferId> others = buffers_of(product->tail);
+      others.insert({product->a.buffer, product->b.buffer});
+      share_in_body(k, product->epilogue, others);
     }
   }
   static std::set<BufferId> buffers_of(const Body& body) {

@@ -342,6 +342,7 @@ Status Interpreter::run_kernel(const ContractionKernel& kernel) {
   extents.push_back(extent(kernel.rows));
   extents.push_back(extent(kernel.columns));
   const std::size_t batch_axes = kernel.batch.size();
+  std::map<std::int64_t, std::vector<Running>> sums;  // by column
   for_each_point(extents, options_.reversed, [&](const Point& point) {
     Point left(point.begin(), point.begin() + static_cast<std::ptrdiff_t>(batch_axes));
     Point right = left;
@@ -352,8 +353,19 @@ Status Interpreter::run_kernel(const ContractionKernel& kernel) {
       left[batch_axes + 1] = right[batch_axes] = k;
       sum += load(kernel.a.buffer, at(kernel.a.at, left)) * load(kernel.b.buffer, at(kernel.b.at, right));
     }
-    static_cast<void>(run_body(kernel.epilogue, point, {sum}));
+    if (!run_body(kernel.epilogue, point, {sum})) return;
+    std::vector<Running>& of_column = sums[point[batch_axes + 1]];
+    of_column.resize(kernel.sums.size());
+    for (std::size_t i = 0; i < of_column.size(); ++i) {
+      add_to(of_column[i], kernel.sums[i].op, values_[kernel.sums[i].value], point[batch_axes]);
+    }
   });
+  for (const auto& [column, of_column] : sums) {
+    if (of_column.empty()) break;
+    std::vector<double> given;
+    for (std::size_t i = 0; i < of_column.size(); ++i) given.push_back(result_of(of_column[i], kernel.sums[i].op));
+    if (!run_body(kernel.tail, {0, column}, given)) break;
+  }
   return status();
 }
 

@@ -213,17 +213,24 @@ class Printer {
       out_ += fmt::format("    over{}\n", reduced);
       indent += "  ";
     }
-    std::vector<ValueId> used;
-    used.reserve(kernel.reductions.size());
-    for (const Reduction& r : kernel.reductions) used.push_back(r.value);
-    const Names values = print_body(kernel.body, kernel.axes, names, {}, indent, used);
-    Names given;
-    for (std::size_t i = 0; i < kernel.reductions.size(); ++i) {
-      const Reduction& r = kernel.reductions[i];
-      given.push_back(fmt::format("r{}", i));
-      out_ += fmt::format("{}r{} = {} of {}\n", indent, i, name_of(r.op), values[r.value]);
-    }
+    const Names given = print_reduced(kernel.body, kernel.reductions, kernel.axes, names, indent, "");
     print_body(kernel.tail, kernel.axes, names, given, "    ", {});
+  }
+
+  // A body and its reductions, `over` some axes; the names of these.
+  Names print_reduced(const Body& body, const std::vector<Reduction>& reductions, const std::vector<Extent>& axes,
+                      const Names& names, const std::string& indent, std::string_view over) {
+    std::vector<ValueId> used;
+    used.reserve(reductions.size());
+    for (const Reduction& r : reductions) used.push_back(r.value);
+    const Names values = print_body(body, axes, names, {}, indent, used);
+    Names given;
+    for (std::size_t i = 0; i < reductions.size(); ++i) {
+      const Reduction& r = reductions[i];
+      given.push_back(fmt::format("r{}", i));
+      out_ += fmt::format("{}r{} = {}{} of {}\n", indent, i, name_of(r.op), over, values[r.value]);
+    }
+    return given;
   }
 
   void print_contraction(const ContractionKernel& kernel) {
@@ -252,7 +259,9 @@ class Printer {
                     split_text(kernel.split, with("m", "n")), in_place, columns ? "" : " (vector)",
                     tarn::text_of(kernel.inner), text_of(kernel.a, of(kernel.rows, kernel.inner), with("m", "k"), {}),
                     text_of(kernel.b, of(kernel.inner, kernel.columns), with("k", "n"), {}));
-    print_body(kernel.epilogue, of(kernel.rows, kernel.columns), with("m", "n"), {}, "    ", {});
+    const std::vector<Extent> points = of(kernel.rows, kernel.columns);
+    const Names given = print_reduced(kernel.epilogue, kernel.sums, points, with("m", "n"), "    ", " over m");
+    print_body(kernel.tail, points, with("m", "n"), given, "    ", {});
   }
 
   const KernelPlan& plan_;

@@ -93,7 +93,7 @@ struct Unit {
 };
 
 // The units of a kernel. For a reduction kernel, `main` runs at every point and `tail` at every point of the kept axes.
-// For a contraction, `tail` is the epilogue.
+// For a contraction, `main` is the epilogue, and the reductions are sums over its rows.
 struct Group {
   std::vector<Extent> axes;
   std::vector<bool> reduced;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <vector>
 
 #include "passes/access.h"
@@ -31,6 +32,13 @@ class Splitter {
   Splitter(KernelPlan& plan, const SharingLimits& limits) : plan_(plan), limits_(limits) {}
 
   void run() {
+    for (const Kernel& kernel : plan_.kernels) {
+      for_each_body(kernel.body, [&](const Body& body) {
+        for (const Store& store : body.stores) {
+          if (plan_.buffers[store.access.buffer].space == Space::state) changes_.insert(store.access.buffer);
+        }
+      });
+    }
     for (Kernel& kernel : plan_.kernels) {
       const double time = nanoseconds(cost_of(plan_, kernel));
       if (time < limits_.nanoseconds) continue;
@@ -72,7 +80,7 @@ class Splitter {
     std::vector<Extent> axes = kernel.batch;
     axes.insert(axes.end(), {kernel.rows, kernel.columns});
     const auto fits = [&](std::size_t axis, std::int64_t fewest) {
-      return points(axes[axis]) >= fewest && stores_apart(kernel.epilogue, axis);
+      return points(axes[axis]) >= fewest && stores_apart(kernel.epilogue, axis) && stores_apart(kernel.tail, axis);
     };
     std::vector<Extent> extents = axes;
     extents.push_back(kernel.inner);
@@ -85,10 +93,19 @@ class Splitter {
     } else if (fits(rows, limits_.points)) {
       kernel.split = along(rows, extents, time);
     }
+    kernel.b_for_writing = kernel.split && changes_.contains(kernel.b.buffer) && stays_in_cache(kernel.b.buffer);
+  }
+
+  // Half of a second-level cache. What has left it until it is stored would have to be written to memory for nothing.
+  bool stays_in_cache(BufferId id) const {
+    constexpr std::uint64_t kMostBytes = std::uint64_t{512} * 1024;
+    const Buffer& buffer = plan_.buffers[id];
+    return static_cast<std::uint64_t>(span_of(buffer, plan_.max_batch)) * size_of(buffer.dtype) <= kMostBytes;
   }
 
   KernelPlan& plan_;
   const SharingLimits& limits_;
+  std::set<BufferId> changes_;  // of the state: those that the plan stores
 };
 
 }  // namespace

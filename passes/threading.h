@@ -22,6 +22,10 @@ struct SharingLimits {
 
 // Sets `split` of the kernels whose work pays for waking and awaiting other threads. Depends on shapes and accesses
 // only; a part computes the points that are its own exactly as the whole kernel would, so that no bit depends on it.
+//
+// Sets `b_for_writing` of shared products with a weight that the plan updates. Who reads a part of the weight is not
+// who will store it. To write a line that another core has read takes 36 ns, one line after the other; to fetch one
+// that another core alone has, 3 ns (measured on two cores of one socket).
 void split_among_threads(KernelPlan& plan, const SharingLimits& limits = {});
 
 // From how many samples on threads share a copy that moves so many bytes for each.

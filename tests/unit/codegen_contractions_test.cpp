@@ -240,6 +240,60 @@ TEST(CodegenContractions, UpdateInPlace) {
   }
 }
 
+// dz = where(h <= 0, 0, g w'), and what its sums over the samples do to a bias: panels, blocks of k, tiles that are
+// moved back and lanes beyond the last column. N sums of K products below 4 are below 4 K N; rounding errors come with
+// both signs, so that they amount to less than one eps of that.
+TEST(CodegenContractions, SumsOverTheRows) {
+  struct Sums {
+    std::int64_t columns, inner;
+    DType dtype;
+  };
+  for (const Sums& c : {Sums{2, 3, DType::f32}, Sums{70, 40, DType::f32}, Sums{150, 33, DType::f32},
+                        Sums{20, 2100, DType::f32}, Sums{300, 12, DType::f64}}) {
+    HandPlan hand(40);
+    const auto numbers = [&](std::uint64_t seed, std::int64_t count) {
+      return random_numbers(seed, static_cast<std::size_t>(count), c.dtype);
+    };
+    const BufferId g = hand.input(c.dtype, {kBatch, c.inner}, numbers(1, 40 * c.inner));
+    const BufferId h = hand.input(c.dtype, {kBatch, c.columns}, numbers(2, 40 * c.columns));
+    const BufferId w = hand.tensor("w", c.dtype, {c.columns, c.inner}, numbers(3, c.columns * c.inner));
+    const BufferId bias = hand.tensor("bias", c.dtype, {c.columns}, numbers(4, c.columns));
+    const BufferId rate = hand.tensor("rate", DType::f64, {}, {0.125});
+    const BufferId dz = hand.result(c.dtype, {kBatch, c.columns});
+    const BufferId squares = hand.result(c.dtype, {c.columns});
+    ContractionKernel kernel;
+    kernel.rows = {1, true};
+    kernel.columns = {c.columns, false};
+    kernel.inner = {c.inner, false};
+    kernel.dtype = c.dtype;
+    kernel.a = at(g, {c.inner, 1});
+    kernel.b = at(w, {1, c.inner});
+    kernel.epilogue.values = {simple(Value::Kind::product, c.dtype),
+                              load(h, {c.columns, 1}, c.dtype),
+                              number(0, c.dtype),
+                              operation(Op::less_equal, DType::boolean, {1, 2}),
+                              operation(Op::where, c.dtype, {3, 2, 0}),
+                              operation(Op::mul, c.dtype, {4, 4})};
+    kernel.epilogue.stores = {{4, at(dz, {c.columns, 1}), false}};
+    kernel.sums = {{Op::reduce_sum, 4, c.dtype}, {Op::reduce_sum, 5, c.dtype}};
+    Value second = simple(Value::Kind::reduced, c.dtype);
+    second.reduction = 1;
+    kernel.tail.values = {simple(Value::Kind::reduced, c.dtype), second,
+                          load(bias, {0, 1}, c.dtype),           load(rate, {0, 0}, DType::f64),
+                          operation(Op::convert, c.dtype, {3}),  operation(Op::mul, c.dtype, {4, 0}),
+                          operation(Op::sub, c.dtype, {2, 5})};
+    kernel.tail.stores = {{6, at(bias, {0, 1}), false}, {1, at(squares, {0, 1}), false}};
+    hand.add(kernel);
+    const double eps =
+        c.dtype == DType::f64 ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
+    for (const std::int64_t batch : {1, 7, 40}) {
+      expect_as_interpreted(hand, batch, 4 * static_cast<double>(c.inner * batch) * eps,
+                            "sums of " + std::to_string(c.columns) + " columns");
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
 // Products of every sample: batch axes, and N in each of rows, columns and inner.
 TEST(CodegenContractions, BatchAxes) {
   for (const std::int64_t batch : {1, 6, 40}) {

@@ -11,134 +11,17 @@
 #include "ir/builder.h"
 #include "passes/pipeline.h"
 #include "passes/plan_interpreter.h"
+#include "tests/unit/hand_graph.h"
 #include "tests/unit/plan_graphs.h"
 
-namespace tarn {
+namespace tarn::testing {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-// A program under construction, with the values that it is run on.
-struct Case {
-  Program program;
-  Graph graph;
-  EvaluationContext context;
-  Builder b{graph};
-
-  explicit Case(std::int64_t max_batch = 4, std::int64_t batch = 3) {
-    program.settings.batch = max_batch;
-    context.batch = batch;
-    context.seed = 17;
-  }
-  // Numbers in [-1, 1) that differ from each other.
-  static std::vector<double> numbers(std::int64_t count, double start) {
-    std::vector<double> result;
-    for (std::int64_t i = 0; i < count; ++i) result.push_back(std::sin(start + 1.7 * static_cast<double>(i)));
-    return result;
-  }
-  NodeId tensor(const std::string& name, const Shape& shape, DType dtype = DType::f64,
-                TensorKind kind = TensorKind::parameter) {
-    TensorInfo info;
-    info.name = name;
-    info.kind = kind;
-    info.type = {dtype, false, shape};
-    program.tensors.push_back(info);
-    context.tensors[name] = {shape, numbers(element_count(shape), static_cast<double>(program.tensors.size()))};
-    return b.source(Op::tensor, info.type, {{Key::name, name}});
-  }
-  NodeId input(const std::string& name, const Shape& sample, DType dtype = DType::f64) {
-    program.inputs.push_back({name, InputRole::input, {dtype, true, sample}, 0, {}});
-    Shape shape = sample;
-    shape.insert(shape.begin(), kBatch);
-    const Shape full = with_batch(shape, context.batch);
-    context.inputs[name] = {full, numbers(element_count(full), 0.3)};
-    return b.source(Op::input, {dtype, false, shape}, {{Key::name, name}});
-  }
-  void output(const std::string& name, NodeId node) {
-    program.outputs.push_back({name, {}, {}});
-    graph.add_result(ResultKind::output, name, node);
-  }
-  void store(const std::string& name, NodeId node) { graph.add_result(ResultKind::store, name, node); }
-  void loss(NodeId node) { graph.add_result(ResultKind::loss, "loss", node); }
-
-  KernelPlan plan(PlanOptions options = {}) {
-    assign_offsets(program);
-    auto plan = plan_kernels(graph, program, options);
-    EXPECT_TRUE(plan.has_value());
-    const Status status = verify(*plan);
-    EXPECT_TRUE(status.has_value()) << status.error().front().message << "\n" << print(*plan);
-    return std::move(*plan);
-  }
-};
-
-// The plan gives what the evaluator gives, with points run in both directions.
-void expect_right(Case& c, const KernelPlan& plan) {
-  const auto expected = evaluate(c.graph, c.context);
-  ASSERT_TRUE(expected.has_value()) << expected.error().front().message;
-  for (const bool reversed : {false, true}) {
-    const auto actual = interpret(plan, c.program, c.context, {reversed});
-    ASSERT_TRUE(actual.has_value()) << actual.error().front().message << "\n" << print(plan);
-    for (std::size_t i = 0; i < expected->size(); ++i) {
-      for (std::size_t k = 0; k < (*expected)[i].data.size(); ++k) {
-        // Sums of at most a few hundred terms near 1, in another order.
-        EXPECT_NEAR(actual->results[i].data[k], (*expected)[i].data[k], 1e-12)
-            << c.graph.results()[i].name << "[" << k << "]\n"
-            << print(plan);
-      }
-    }
-  }
-}
-
-// Names of the buffers that a kernel stores to.
-std::set<std::string> stored_by(const KernelPlan& plan, const Kernel& kernel) {
-  std::set<std::string> names;
-  for_each_body(kernel.body, [&](const Body& body) {
-    for (const Store& store : body.stores) names.insert(plan.buffers[store.access.buffer].name);
-  });
-  return names;
-}
-
-// w <- w - rate * m' / (sqrt(v') + epsilon) with m' = 0.9 m + 0.1 g, v' = 0.99 v + 0.01 g^2.
-void add_adam(Case& c, const std::string& name, NodeId w, NodeId gradient, NodeId rate) {
-  Builder& b = c.b;
-  const Shape shape = b.shape(w);
-  const NodeId m = c.tensor(name + ".m", shape, b.type(w).dtype, TensorKind::slot);
-  const NodeId v = c.tensor(name + ".v", shape, b.type(w).dtype, TensorKind::slot);
-  for (double& x : c.context.tensors[name + ".v"].data) x = std::fabs(x);
-  const auto scaled = [&](double factor, NodeId a) { return b.mul(b.constant_like(factor, a), a); };
-  const NodeId m_new = b.add(scaled(0.9, m), scaled(0.1, gradient));
-  const NodeId v_new = b.add(scaled(0.99, v), scaled(0.01, b.mul(gradient, gradient)));
-  const NodeId step = b.div(m_new, b.add(b.unary(Op::sqrt, v_new), b.constant_like(1e-7, v_new)));
-  c.store(name, b.sub(w, b.mul(b.broadcast(rate, shape, {}), step)));
-  c.store(name + ".m", m_new);
-  c.store(name + ".v", v_new);
-}
-
-// One training step of in-hidden-out with tanh, mean square loss and Adam, its gradient written by hand.
-void add_training_step(Case& c, std::int64_t in, std::int64_t hidden, std::int64_t out) {
-  Builder& b = c.b;
-  const NodeId x = c.input("x", {in}), t = c.input("t", {out});
-  const NodeId w1 = c.tensor("w1", {in, hidden}), b1 = c.tensor("b1", {hidden});
-  const NodeId w2 = c.tensor("w2", {hidden, out}), b2 = c.tensor("b2", {out});
-  const NodeId lr = c.tensor("lr", {}, DType::f64, TensorKind::hyper);
-  const NodeId h = b.unary(Op::tanh, b.add(b.contract(x, w1, "nk,km->nm"), b.broadcast(b1, {kBatch, hidden}, {1})));
-  const NodeId y = b.add(b.contract(h, w2, "nk,km->nm"), b.broadcast(b2, {kBatch, out}, {1}));
-  const NodeId error = b.sub(y, t);
-  const NodeId count = b.source(Op::batch_size, {DType::f64, false, {}}, {});
-  c.loss(b.div(b.sum(b.mul(error, error), {0, 1}), count));
-  const NodeId dy = b.mul(error, b.broadcast(b.div(b.constant(2, DType::f64), count), {kBatch, out}, {}));
-  const NodeId dh = b.contract(dy, w2, "nm,km->nk");
-  const NodeId dz = b.mul(dh, b.sub(b.constant_like(1, h), b.mul(h, h)));
-  const NodeId rate = b.mul(lr, b.constant(0.5, DType::f64));
-  add_adam(c, "w1", w1, b.contract(x, dz, "nk,nm->km"), rate);
-  add_adam(c, "b1", b1, b.sum(dz, {0}), rate);
-  add_adam(c, "w2", w2, b.contract(h, dy, "nk,nm->km"), rate);
-  add_adam(c, "b2", b2, b.sum(dy, {0}), rate);
-}
-
 TEST(PlanKernels, ATrainingStepIsFewKernels) {
-  Case c(32, 5);
+  HandGraph c(32, 5);
   add_training_step(c, 7, 20, 3);
   const KernelPlan plan = c.plan();
   expect_right(c, plan);
@@ -151,79 +34,8 @@ TEST(PlanKernels, ATrainingStepIsFewKernels) {
   EXPECT_GT(baseline.kernels.size(), 50U);
 }
 
-TEST(PlanKernels, TheOptimizerRunsInTheEpilogueOfTheGradient) {
-  Case c(32, 5);
-  add_training_step(c, 7, 20, 3);
-  const KernelPlan plan = c.plan();
-  for (const std::string name : {"w1", "w2"}) {
-    const std::set<std::string> expected{name, name + ".m", name + ".v"};
-    const auto is_update = [&](const Kernel& kernel) {
-      return std::holds_alternative<ContractionKernel>(kernel.body) && stored_by(plan, kernel) == expected;
-    };
-    EXPECT_EQ(std::count_if(plan.kernels.begin(), plan.kernels.end(), is_update), 1) << print(plan);
-  }
-}
-
-TEST(PlanKernels, BiasAndActivationAreFusedIntoTheProduct) {
-  Case c;
-  const NodeId x = c.input("x", {6}), w = c.tensor("w", {6, 9}), bias = c.tensor("b", {9});
-  const NodeId product = c.b.contract(x, w, "nk,km->nm");
-  c.output("y", c.b.unary(Op::tanh, c.b.add(product, c.b.broadcast(bias, {kBatch, 9}, {1}))));
-  const KernelPlan plan = c.plan();
-  expect_right(c, plan);
-  ASSERT_EQ(plan.kernels.size(), 1U) << print(plan);
-  EXPECT_EQ(stored_by(plan, plan.kernels[0]), std::set<std::string>{"y"});
-  EXPECT_EQ(plan.arena_bytes, 0U);
-}
-
-TEST(PlanKernels, MergedAxesOfAProductTakeAnEpilogueThatFollowsThem) {
-  Case c;
-  const NodeId x = c.input("x", {4, 5, 6}), w = c.tensor("w", {6, 9});
-  const NodeId product = c.b.contract(x, w, "nhwk,km->nhwm");
-  c.output("y", c.b.unary(Op::tanh, product));
-  const NodeId columns = c.b.broadcast(c.tensor("b", {5}), {kBatch, 4, 5, 9}, {2});
-  c.output("z", c.b.mul(product, columns));
-  const KernelPlan plan = c.plan();
-  expect_right(c, plan);
-  const auto& kernel = std::get<ContractionKernel>(plan.kernels[0].body);
-  EXPECT_TRUE(kernel.batch.empty());
-  EXPECT_EQ(kernel.rows, (Extent{20, true}));
-  // b varies along a part of the merged rows: that product needs a kernel of its own.
-  EXPECT_EQ(plan.kernels.size(), 2U) << print(plan);
-}
-
-// Kernels beyond the first are copies of operands. What only has to be put in order is left to the product, which
-// packs.
-TEST(PlanKernels, ProductsReadTransposedOperandsInPlaceOrCopyThem) {
-  struct Row {
-    const char* map;
-    Shape a, b;
-    std::size_t kernels;
-  };
-  const std::vector<Row> rows = {
-      {"nk,km->nm", {kBatch, 6}, {6, 8}, 1},      {"nk,nm->km", {kBatch, 6}, {kBatch, 8}, 1},
-      {"nk,nm->mk", {kBatch, 6}, {kBatch, 8}, 1},  // the larger axis stays contiguous
-      {"ab,bc->ca", {5, 6}, {6, 8}, 1},           {"bhk,bmk->bhm", {3, 5, 7}, {3, 6, 7}, 2},
-      {"ahb,cha->bc", {3, 4, 5}, {6, 4, 3}, 3},  // two summed axes in different orders
-      {"nk,mk->nm", {kBatch, 40}, {300, 40}, 1},
-  };
-  for (const Row& row : rows) {
-    Case c(64, 5);
-    const auto source = [&](const std::string& name, Shape shape) {
-      if (!has_batch(shape)) return c.tensor(name, shape);
-      shape.erase(shape.begin());
-      return c.input(name, shape);
-    };
-    const NodeId a = source("a", row.a), b = source("b", row.b);
-    c.output("y", c.b.contract(a, b, row.map));
-    const KernelPlan plan = c.plan();
-    expect_right(c, plan);
-    EXPECT_EQ(plan.kernels.size(), row.kernels) << row.map << "\n" << print(plan);
-  }
-}
-
 TEST(PlanKernels, StatesMaySwap) {
-  Case c;
+  HandGraph c;
   const NodeId a = c.tensor("a", {5}), b = c.tensor("b", {5});
   c.store("a", b);
   c.store("b", a);
@@ -236,7 +48,7 @@ TEST(PlanKernels, StatesMaySwap) {
 }
 
 TEST(PlanKernels, StatesMaySwapTransposed) {
-  Case c;
+  HandGraph c;
   const NodeId a = c.tensor("a", {4, 4}), b = c.tensor("b", {4, 4});
   c.store("a", c.b.transpose(b, {1, 0}));
   c.store("b", c.b.transpose(a, {1, 0}));
@@ -246,7 +58,7 @@ TEST(PlanKernels, StatesMaySwapTransposed) {
 }
 
 TEST(PlanKernels, AStateMayBeReversedOntoItself) {
-  Case c;
+  HandGraph c;
   const NodeId a = c.tensor("a", {9});
   c.store("a", c.b.make(Op::reverse, {a}, {{Key::axes, std::vector<std::int64_t>{0}}}));
   expect_right(c, c.plan());
@@ -254,7 +66,7 @@ TEST(PlanKernels, AStateMayBeReversedOntoItself) {
 
 // As in FTRL: the new z needs old and new n at the same point, so both updates share a kernel.
 TEST(PlanKernels, OldAndNewValueOfAStateMeetInOneKernel) {
-  Case c;
+  HandGraph c;
   Builder& b = c.b;
   const NodeId n = c.tensor("n", {6}), z = c.tensor("z", {6}), w = c.tensor("w", {6});
   const NodeId n_new = b.add(n, b.mul(w, w));
@@ -269,7 +81,7 @@ TEST(PlanKernels, OldAndNewValueOfAStateMeetInOneKernel) {
 }
 
 TEST(PlanKernels, TwoStatesMayNeedTheOldValuesOfEachOther) {
-  Case c;
+  HandGraph c;
   Builder& b = c.b;
   const NodeId v = c.tensor("v", {5, 5}), w = c.tensor("w", {5, 5});
   c.store("v", b.sub(v, b.contract(w, v, "ij,jk->ik")));
@@ -278,7 +90,7 @@ TEST(PlanKernels, TwoStatesMayNeedTheOldValuesOfEachOther) {
 }
 
 TEST(PlanKernels, TheProductWithAWeightComesBeforeItsUpdate) {
-  Case c;
+  HandGraph c;
   Builder& b = c.b;
   const NodeId dy = c.input("dy", {4}), h = c.input("h", {6}), w = c.tensor("w", {6, 4});
   const NodeId update = b.sub(w, b.contract(h, dy, "nk,nm->km"));
@@ -290,7 +102,7 @@ TEST(PlanKernels, TheProductWithAWeightComesBeforeItsUpdate) {
 }
 
 TEST(PlanKernels, NothingOfTheStateIsWrittenBeforeTheGuard) {
-  Case c;
+  HandGraph c;
   Builder& b = c.b;
   const NodeId x = c.input("x", {3}), s = c.tensor("s", {3}, DType::f64, TensorKind::state);
   // The new state is a part of the loss: it must wait.
@@ -311,7 +123,7 @@ TEST(PlanKernels, NothingOfTheStateIsWrittenBeforeTheGuard) {
 }
 
 TEST(PlanKernels, OnlyTrainingIsGuarded) {
-  Case c;
+  HandGraph c;
   const NodeId x = c.input("x", {3});
   const NodeId total = c.tensor("total", {}, DType::f64, TensorKind::metric);
   const NodeId loss = c.b.sum(x, {0, 1});
@@ -324,7 +136,7 @@ TEST(PlanKernels, OnlyTrainingIsGuarded) {
 
 // A draw depends on the step, so the step is counted up after it.
 TEST(PlanKernels, DrawsComeBeforeTheStepIsCounted) {
-  Case c;
+  HandGraph c;
   Builder& b = c.b;
   const NodeId step = c.tensor("step", {}, DType::f64, TensorKind::counter);
   const NodeId noise = b.source(Op::random_uniform, {DType::f64, false, {kBatch, 3}},
@@ -337,7 +149,7 @@ TEST(PlanKernels, DrawsComeBeforeTheStepIsCounted) {
 }
 
 TEST(PlanKernels, LongChainsAreCut) {
-  Case c;
+  HandGraph c;
   NodeId y = c.input("x", {3});
   for (int i = 0; i < 10000; ++i) y = i % 2 == 0 ? c.b.unary(Op::tanh, y) : c.b.add(y, c.b.constant_like(0.01 * i, y));
   c.output("y", y);
@@ -349,7 +161,7 @@ TEST(PlanKernels, LongChainsAreCut) {
 
 // What doubles at every step would be 2^200 terms without sharing.
 TEST(PlanKernels, SharedExpressionsStaySmall) {
-  Case c;
+  HandGraph c;
   NodeId y = c.input("x", {3});
   for (int i = 0; i < 200; ++i) y = c.b.mul(c.b.add(y, y), c.b.constant_like(0.4, y));
   c.output("y", y);
@@ -359,7 +171,7 @@ TEST(PlanKernels, SharedExpressionsStaySmall) {
 }
 
 TEST(PlanKernels, ResultsMayBeSourcesOrTheSameNode) {
-  Case c;
+  HandGraph c;
   const NodeId x = c.input("x", {3}), w = c.tensor("w", {2});
   c.tensor("v", {2});
   const NodeId y = c.b.unary(Op::exp, x);
@@ -374,7 +186,7 @@ TEST(PlanKernels, ResultsMayBeSourcesOrTheSameNode) {
 }
 
 TEST(PlanKernels, NoElementsAreNoTrouble) {
-  Case c;
+  HandGraph c;
   const NodeId w = c.tensor("w", {0, 3}), v = c.tensor("v", {3, 0});
   c.output("product", c.b.contract(v, w, "ab,bc->ac"));
   c.output("sum", c.b.sum(w, {0}));
@@ -385,7 +197,7 @@ TEST(PlanKernels, NoElementsAreNoTrouble) {
 
 // Two layers of 6 and 3 units; with `trains`, a step on the weights of the second.
 KernelPlan plan_of_small_layers(bool trains, std::int64_t units = 6) {
-  Case c(16, 11);
+  HandGraph c(16, 11);
   const NodeId x = c.input("x", {5}), w1 = c.tensor("w1", {5, units}), w2 = c.tensor("w2", {units, 3});
   const NodeId h = c.b.unary(Op::tanh, c.b.contract(x, w1, "nk,km->nm"));
   const NodeId y = c.b.unary(Op::tanh, c.b.contract(h, w2, "nk,km->nm"));
@@ -430,7 +242,7 @@ TEST(PlanKernels, SmallLayersLieWithTheBatchInnermost) {
 // A sum over the batch for each of 6 units, and much to do with it.
 TEST(PlanKernels, LongTailsOfShortSumsHaveVectors) {
   const auto kernels = [](std::int64_t max_batch) {
-    Case c(max_batch, 3);
+    HandGraph c(max_batch, 3);
     Builder& b = c.b;
     const NodeId x = c.input("x", {6}), w = c.tensor("w", {6}), v = c.tensor("v", {6}), wide = c.tensor("u", {6, 6});
     const NodeId gradient = b.sum(b.unary(Op::tanh, b.contract(x, wide, "nk,km->nm")), {0});
@@ -451,7 +263,7 @@ TEST(PlanKernels, LongTailsOfShortSumsHaveVectors) {
 
 TEST(PlanKernels, BuffersOfAChainOfProductsShareTheArena) {
   const auto arena = [](bool in_place) {
-    Case c(8, 3);
+    HandGraph c(8, 3);
     NodeId h = c.input("x", {16});
     for (int i = 0; i < 12; ++i) {
       const NodeId w = c.tensor("w" + std::to_string(i), {16, 16});
@@ -470,7 +282,7 @@ TEST(PlanKernels, BuffersOfAChainOfProductsShareTheArena) {
 }
 
 TEST(PlanKernels, AnElementwiseResultTakesThePlaceOfItsOperand) {
-  Case c(8, 3);
+  HandGraph c(8, 3);
   Builder& b = c.b;
   const NodeId x = c.input("x", {16}), w = c.tensor("w", {16, 16});
   const NodeId h = b.contract(x, w, "nk,km->nm");
@@ -526,7 +338,7 @@ void expect_owned(const KernelPlan& plan, const std::string& what) {
         check(std::get<FiniteGuard>(kernel.body).buffer);
       }
     }
-    if (testing::Test::HasFatalFailure()) return;
+    if (::testing::Test::HasFatalFailure()) return;
   }
   for (const PlanResult& result : plan.results) check(result.buffer);
 }
@@ -556,7 +368,7 @@ TEST(PlanKernels, PlansAreTheSameEveryTime) {
 }
 
 TEST(PlanKernels, TheVectorAxisIsTheContiguousOne) {
-  Case c(64, 5);
+  HandGraph c(64, 5);
   Builder& b = c.b;
   const NodeId x = c.input("x", {48}, DType::f32);
   c.output("by_column", b.sum(x, {0}));
@@ -569,7 +381,7 @@ TEST(PlanKernels, TheVectorAxisIsTheContiguousOne) {
 }
 
 TEST(PlanKernels, AxesAreMergedWhereAccessesAllow) {
-  Case c;
+  HandGraph c;
   const NodeId x = c.input("x", {4, 5, 6});
   c.output("y", c.b.unary(Op::exp, x));
   c.output("z", c.b.transpose(x, {0, 2, 1, 3}));
@@ -581,7 +393,7 @@ TEST(PlanKernels, AxesAreMergedWhereAccessesAllow) {
 }
 
 TEST(PlanKernels, CostsAreCounted) {
-  Case c(10, 3);
+  HandGraph c(10, 3);
   const NodeId x = c.input("x", {6}, DType::f32), w = c.tensor("w", {6, 9}, DType::f32);
   c.output("y", c.b.unary(Op::tanh, c.b.contract(x, w, "nk,km->nm")));
   const KernelPlan plan = c.plan();
@@ -591,7 +403,7 @@ TEST(PlanKernels, CostsAreCounted) {
 }
 
 TEST(PlanKernels, PrintsReadAsEquations) {
-  Case c(32, 5);
+  HandGraph c(32, 5);
   add_training_step(c, 7, 20, 3);
   const KernelPlan plan = c.plan();
   const std::string text = print(plan);
@@ -606,7 +418,7 @@ TEST(PlanKernels, PrintsReadAsEquations) {
 // Each row breaks an invariant of a good plan; verify() must say so.
 TEST(PlanKernels, VerifyFindsBrokenPlans) {
   const auto good = [] {
-    Case c(4, 3);
+    HandGraph c(4, 3);
     add_training_step(c, 3, 4, 2);
     return c.plan();
   };
@@ -632,6 +444,19 @@ TEST(PlanKernels, VerifyFindsBrokenPlans) {
          std::rotate(guard, guard + 1, p.kernels.end());
        }},
       {"has another type", [&](KernelPlan& p) { product_of(p).epilogue.values.back().dtype = DType::f32; }},
+      {"no such reduction",
+       [&](KernelPlan& p) {
+         Value sum;
+         sum.kind = Value::Kind::reduced;
+         product_of(p).tail.values = {sum};
+       }},
+      {"has no value", [&](KernelPlan& p) { product_of(p).sums = {{Op::reduce_sum, 99, DType::f64}}; }},
+      {"adds up, or nothing", [&](KernelPlan& p) { product_of(p).sums = {{Op::reduce_max, 0, DType::f64}}; }},
+      {"no rows side by side",
+       [&](KernelPlan& p) {
+         product_of(p).sums = {{Op::reduce_sum, 0, DType::f64}};
+         product_of(p).form = ContractionKernel::Form::inner;
+       }},
       {"cannot be written",
        [&](KernelPlan& p) { p.buffers[product_of(p).epilogue.stores[0].access.buffer].space = Space::constants; }},
   };
@@ -648,7 +473,7 @@ TEST(PlanKernels, VerifyFindsBrokenPlans) {
 
 // The oracle itself: what it must refuse.
 TEST(PlanInterpreter, RefusesWhatIsNotThere) {
-  Case c(4, 3);
+  HandGraph c(4, 3);
   const NodeId x = c.input("x", {6}), w = c.tensor("w", {6, 9});
   c.output("y", c.b.unary(Op::tanh, c.b.contract(x, w, "nk,km->nm")));
   const KernelPlan plan = c.plan();
@@ -666,7 +491,7 @@ TEST(PlanInterpreter, RefusesWhatIsNotThere) {
 
 // y[i] = y[i - 1] + 1 within one kernel is no valid plan: running it backwards shows it.
 TEST(PlanInterpreter, RunningBackwardsShowsPointsThatDependOnEachOther) {
-  Case c;
+  HandGraph c;
   const NodeId a = c.tensor("a", {5});
   c.store("a", c.b.unary(Op::neg, a));
   KernelPlan plan = c.plan();
@@ -680,4 +505,4 @@ TEST(PlanInterpreter, RunningBackwardsShowsPointsThatDependOnEachOther) {
 }
 
 }  // namespace
-}  // namespace tarn
+}  // namespace tarn::testing
