@@ -1,6 +1,8 @@
 // Hand-over of tasks by spinning for a bounded time, then by futexes. See thread_pool.h.
 #include "runtime/thread_pool.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <chrono>
 #include <system_error>
@@ -94,6 +96,7 @@ void ThreadPool::work() {
     sleepers_.fetch_add(1);
     signal_.wait(seen);
     sleepers_.fetch_sub(1);
+    if (const int core = core_of_caller_.load(std::memory_order_relaxed); sched_getcpu() == core) leave_core(core);
   }
 }
 
@@ -111,7 +114,10 @@ void ThreadPool::run(std::size_t count, Body body, void* argument) {
   const std::uint64_t number = number_of(ticket_.load(std::memory_order_relaxed)) + 1;
   ticket_.store(number << 32 | static_cast<std::uint64_t>(count) << 16, std::memory_order_release);
   signal_.fetch_add(1);
-  if (sleepers_.load() != 0) signal_.notify_all();
+  if (sleepers_.load() != 0) {
+    core_of_caller_.store(sched_getcpu(), std::memory_order_relaxed);
+    signal_.notify_all();
+  }
   const std::size_t own = take_parts();
   const auto own_end = Clock::now();
   await_others();
@@ -137,6 +143,21 @@ void ThreadPool::note_gain(double nanoseconds) {
   } else if (saved_ > kLoss) {
     pause_ = kShortestPause;
   }
+}
+
+int leave_core(int core) {
+  cpu_set_t allowed;
+  const bool known = sched_getaffinity(0, sizeof(allowed), &allowed) == 0;
+  if (known && core >= 0 && CPU_ISSET(static_cast<std::size_t>(core), &allowed) && CPU_COUNT(&allowed) > 1) {
+    cpu_set_t others = allowed;
+    CPU_CLR(static_cast<std::size_t>(core), &others);
+    if (sched_setaffinity(0, sizeof(others), &others) == 0) {
+      const int now = sched_getcpu();
+      sched_setaffinity(0, sizeof(allowed), &allowed);
+      return now;
+    }
+  }
+  return sched_getcpu();
 }
 
 PoolLease::PoolLease(ThreadPool* pool, Control& control)

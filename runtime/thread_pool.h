@@ -1,5 +1,8 @@
 // Threads that share kernels with the thread that runs them: the parallel_for of Control.
 //
+// A worker that is woken on the core of the caller, as happens where the system has moved that one, would wait for its
+// turn there, 3 ms at a time and for some 20 ms: it goes to another core.
+//
 // Between two kernels a worker looks for the next one for some microseconds, then sleeps; the caller waits in the same
 // way for parts that others work on. Parts are taken by whoever is there first: where a core is taken away from a
 // worker before it has begun, the caller does its part as well. Where workers lose their cores in the middle of parts
@@ -55,6 +58,7 @@ class ThreadPool {
   std::atomic<std::uint32_t> waits_{0};               // whether the caller sleeps until left_ is 0
   alignas(64) std::atomic<std::uint32_t> signal_{0};  // changes with every task, for those who sleep
   std::atomic<std::uint32_t> sleepers_{0};
+  std::atomic<int> core_of_caller_{-1};  // when it last woke the sleepers
   std::atomic<bool> ends_{false}, taken_{false};
   // Of the caller: nanoseconds that sharing has saved lately, tasks yet to be done without the workers, and how many it
   // will be next time.
@@ -62,6 +66,10 @@ class ThreadPool {
   std::uint32_t alone_ = 0, pause_;
   std::vector<std::thread> workers_;
 };
+
+// Moves the thread that calls this to another core than `core`, if it may run on any other; it may run wherever it
+// might before. Returns the core that it was moved to, or where it is.
+int leave_core(int core);
 
 // Lends a pool to the calls that are given this control; they run alone where there is no pool or somebody has it.
 class PoolLease {

@@ -2,6 +2,7 @@
 #include "runtime/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <chrono>
@@ -71,6 +72,23 @@ TEST(ThreadPool, DoesWithoutWorkersThatAreAlwaysLate) {
   // Every loss is followed by a pause of 16 tasks at least, unless the caller itself was late, on a busy machine, and
   // so did well to share; without pauses nearly every task has a late part.
   EXPECT_LE(task.late, kTasks / 4);
+}
+
+TEST(ThreadPool, ThreadsLeaveACoreForAnotherAndMayComeBack) {
+  cpu_set_t allowed;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+  const int core = sched_getcpu();
+  std::thread([&] {
+    const int moved_to = leave_core(core);
+    EXPECT_TRUE(CPU_ISSET(static_cast<std::size_t>(moved_to), &allowed));
+    EXPECT_EQ(moved_to != core, CPU_COUNT(&allowed) > 1);
+    cpu_set_t afterwards;
+    ASSERT_EQ(sched_getaffinity(0, sizeof(afterwards), &afterwards), 0);
+    EXPECT_TRUE(CPU_EQUAL(&afterwards, &allowed));
+    // Where it may not run is no core to leave: it stays.
+    leave_core(CPU_SETSIZE - 1);
+    leave_core(-1);
+  }).join();
 }
 
 TEST(ThreadPool, IsLentToOneUserAtATime) {

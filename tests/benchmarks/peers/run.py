@@ -33,13 +33,16 @@ MOST_ROUNDS = 4  # for one that counts
 PREDICTORS = ["torch", "jax", "onnxruntime"]
 
 
+PARTS = ("train", "predict", "process", "compile")
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, default=ROOT / "build", help="where the peers are installed and built")
     parser.add_argument("--tarn", type=Path, default=ROOT / "build/release/bin/tarn")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cases", default="a,b,c,d,e,higgs")
-    parser.add_argument("--parts", default="train,predict,process,compile", help="which tables")
+    parser.add_argument("--parts", default=",".join(PARTS), help="which tables")
     parser.add_argument("--peers", default=",".join(TITLES), help="which peers")
     parser.add_argument("--threads", default="1,2", help="numbers of cores to train on")
     parser.add_argument("--samples", default="1,64,1024", help="numbers of samples to predict")
@@ -48,6 +51,9 @@ def parse_arguments():
     arguments = parser.parse_args()
     for name in ("cases", "parts", "peers"):
         setattr(arguments, name, getattr(arguments, name).split(","))
+    for name, known in (("parts", PARTS), ("peers", TITLES)):
+        for unknown in set(getattr(arguments, name)) - set(known):
+            parser.error(f"--{name}: there is no '{unknown}'; there are {', '.join(known)}")
     arguments.threads = [int(n) for n in arguments.threads.split(",")]
     arguments.samples = [int(n) for n in arguments.samples.split(",")]
     return arguments
