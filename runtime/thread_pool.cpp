@@ -59,7 +59,7 @@ ThreadPool::ThreadPool(int threads) : pause_(kShortestPause) {
   try {
     for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
   } catch (const std::system_error&) {
-    // Those that there are will do.
+    return;  // those that there are will do
   }
 }
 
