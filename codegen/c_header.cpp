@@ -91,7 +91,7 @@ void HeaderWriter::opening() {
       std::string shape;
       for (std::int64_t extent : array.type.shape) shape += fmt::format("[{}]", extent);
       put(" *   {:<8}{} {}[samples]{}", role, c_type(array.type.dtype), array.parameter, shape);
-      if (array.index_limit > 0) put(", integers from 0 to {}", array.index_limit - 1);
+      if (array.values.counts()) put(", integers from 0 to {}", array.values.count - 1);
       put("\n");
     }
   };

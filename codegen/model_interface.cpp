@@ -196,7 +196,7 @@ class InterfaceMaker {
   }
 
   InterfaceArray array_of(const std::string& name, const Type& type, std::size_t index) {
-    InterfaceArray array{name, name, "", type, index, element_count(type.shape), 0};
+    InterfaceArray array{name, name, "", type, index, element_count(type.shape), {}};
     while (taken_names().contains(array.parameter) || parameters_.contains(array.parameter)) array.parameter += '_';
     parameters_.insert(array.parameter);
     std::string macro = upper_case(array.parameter);
@@ -210,7 +210,7 @@ class InterfaceMaker {
     for (std::size_t i = 0; i < program_.inputs.size(); ++i) {
       const InputInfo& input = program_.inputs[i];
       InterfaceArray array = array_of(input.name, input.type, i);
-      array.index_limit = input.index_limit;
+      array.values = input.values;
       (input.role == InputRole::input ? api_.inputs : api_.targets).push_back(std::move(array));
     }
     for (std::size_t i = 0; i < program_.outputs.size(); ++i) {

@@ -20,7 +20,7 @@ struct InterfaceArray {
   Type type;                  // of one sample
   std::size_t index = 0;      // in Program::inputs or Program::outputs
   std::int64_t elements = 1;  // of one sample
-  std::int64_t index_limit = 0;
+  ValueRange values;
 };
 
 struct ModelInterface {

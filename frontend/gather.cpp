@@ -24,7 +24,7 @@ void limit_input(Elaborator& e, NodeId index, std::int64_t rows) {
   if (graph[index].op != Op::input) return;
   for (InputInfo& input : e.program.inputs) {
     if (input.name != graph[index].attributes.text(Key::name) || input.type.dtype != DType::i32) continue;
-    input.index_limit = input.index_limit == 0 ? rows : std::min(input.index_limit, rows);
+    input.values.narrow({ValueRange::Kind::index, rows, {}});
   }
 }
 

@@ -62,7 +62,7 @@ std::string TrainBlock::metric_name(const ast::Term& term) {
 }
 
 void TrainBlock::add_metric(const std::string& name, const Shape& shape, const std::string& resolved) {
-  if (in_training()) elaborator_.program.metrics.push_back({name, shape, resolved});
+  if (in_training()) elaborator_.program.metrics.push_back({name, shape, resolved, Better::unknown});
 }
 
 // Adds to metric.<name>.total, and the number of samples to metric.<name>.count.
@@ -223,7 +223,7 @@ void TrainBlock::report_stateful(const std::string& name, const Value& callee, c
   e.locate(span);
   const NodeId result = e.convert(*node, DType::f64);
   report_->graph.add_result(ResultKind::value, name, result);
-  e.program.metrics.push_back({name, e.builder().shape(result), name});
+  e.program.metrics.push_back({name, e.builder().shape(result), name, Better::unknown});
 }
 
 }  // namespace tarn::elaboration

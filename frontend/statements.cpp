@@ -231,7 +231,7 @@ void Elaborator::execute_output(const ast::Output& output, Body& body, Span span
     return;
   }
   context_->graph.add_result(ResultKind::output, output.name.name, *node);
-  if (context_->name == "predict") program.outputs.push_back({output.name.name, type, output.name.span});
+  if (context_->name == "predict") program.outputs.push_back({output.name.name, type, "", output.name.span});
 }
 
 }  // namespace tarn::elaboration

@@ -1,8 +1,11 @@
 // The tensor table: look-up, offsets and the hash of the layout. See program.h.
 #include "ir/program.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "ir/random.h"
 
@@ -24,6 +27,49 @@ std::uint64_t end_of_block(const Program& program, bool metrics, std::uint64_t b
 std::string_view name_of(TensorKind kind) {
   constexpr std::array<std::string_view, 6> kNames = {"parameter", "state", "slot", "hyper", "counter", "metric"};
   return kNames[static_cast<std::size_t>(kind)];
+}
+
+bool ValueRange::holds(double value) const {
+  if (ignored && value == static_cast<double>(*ignored)) return true;
+  switch (kind) {
+    case Kind::any:
+      return true;
+    case Kind::index:
+    case Kind::class_number:
+      return value >= 0 && value < static_cast<double>(count) && value == std::floor(value);
+    case Kind::probability:
+      return value >= 0 && value <= 1;
+  }
+  return true;
+}
+
+std::string ValueRange::wanted() const {
+  switch (kind) {
+    case Kind::any:
+      return "any number";
+    case Kind::index:
+      return fmt::format("an index from 0 to {}", count - 1);
+    case Kind::class_number:
+      return ignored && (*ignored < 0 || *ignored >= count)
+                 ? fmt::format("a class from 0 to {}, or {}, which does not count", count - 1, *ignored)
+                 : fmt::format("a class from 0 to {}", count - 1);
+    case Kind::probability:
+      return "a number from 0 to 1";
+  }
+  return "";
+}
+
+void ValueRange::narrow(const ValueRange& other) {
+  if (other.kind == Kind::any || other == *this) return;
+  if (kind == Kind::any) {
+    *this = other;
+    return;
+  }
+  // Whole numbers that are probabilities, too, are 0 and 1. A class that does not count for one reader is wrong for
+  // another one that knows nothing of it.
+  const auto most = [](const ValueRange& range) { return range.counts() ? range.count : 2; };
+  *this = {counts() ? kind : other.kind, std::min(most(*this), most(other)),
+           ignored == other.ignored ? ignored : std::nullopt};
 }
 
 const TensorInfo* Program::find_tensor(std::string_view name) const {

@@ -37,21 +37,48 @@ struct TensorInfo {
 
 enum class InputRole : std::uint8_t { input, target, sample_weight };
 
+// Which values an input or target may hold, as what reads it asks for. Data with others are an error where they enter.
+struct ValueRange {
+  enum class Kind : std::uint8_t {
+    any,
+    index,         // into a table of `count` rows: whole numbers from 0 to count - 1
+    class_number,  // the same, of `count` classes
+    probability,   // from 0 to 1
+  };
+  Kind kind = Kind::any;
+  std::int64_t count = 0;
+  // A class number that does not count (ignore_class), wherever it lies.
+  std::optional<std::int64_t> ignored;
+
+  // Whether the values are whole numbers from 0 to count - 1.
+  bool counts() const { return kind == Kind::index || kind == Kind::class_number; }
+  bool holds(double value) const;
+  // "a class from 0 to 2": what an error says is wanted.
+  std::string wanted() const;
+  // Both ranges at once: what two readers of one input ask for.
+  void narrow(const ValueRange& other);
+  bool operator==(const ValueRange&) const = default;
+};
+
 struct InputInfo {
   std::string name;
   InputRole role = InputRole::input;
   Type type;  // per sample
-  // Values must be integers in [0, limit) where limit > 0: an index into a table of that many rows, checked when data
-  // is read.
-  std::int64_t index_limit = 0;
+  ValueRange values;
   Span declared;
 };
 
 struct OutputInfo {
   std::string name;
   Type type;  // per sample
+  // The target that a loss compares this output with, whose classes are those of the output; "" where there is none, or
+  // more than one.
+  std::string target;
   Span declared;
 };
+
+// Which values of a quantity are the better ones.
+enum class Better : std::uint8_t { unknown, smaller, larger };
 
 // What training reports, in order. Value names stand in the `report` graph as results of kind value.
 struct MetricInfo {
@@ -59,6 +86,8 @@ struct MetricInfo {
   Shape shape;
   // "categorical_accuracy" where `accuracy` resolved to it; else equal to name.
   std::string resolved;
+  // Of a loss: smaller; of a metric: what its declaration says.
+  Better better = Better::unknown;
 };
 
 // What the `train` block says beside the graphs; times and counts of the training loop.

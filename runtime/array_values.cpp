@@ -29,13 +29,11 @@ void put(Bytes& bytes, std::size_t at, DType dtype, double value) {
 }
 
 Status check_integer(double value, const InputInfo& input, std::uint32_t row, std::string_view where) {
-  const double limit =
-      input.index_limit > 0 ? static_cast<double>(input.index_limit) : std::numeric_limits<std::int32_t>::max();
-  const double least = input.index_limit > 0 ? 0 : std::numeric_limits<std::int32_t>::min();
-  if (value == std::floor(value) && value >= least && (input.index_limit > 0 ? value < limit : value <= limit))
+  constexpr std::numeric_limits<std::int32_t> kLimits;
+  if (value == std::floor(value) && value >= kLimits.min() && value <= kLimits.max() && input.values.holds(value))
     return Done{};
-  const std::string wanted = input.index_limit > 0 ? fmt::format("an index from 0 to {}", input.index_limit - 1)
-                                                   : std::string("a whole number (i32)");
+  const std::string wanted =
+      input.values.kind == ValueRange::Kind::any ? "a whole number (i32)" : input.values.wanted();
   return error(fmt::format("{}: row {}: '{}' takes {}, here is {}", where, row + 1, input.name, wanted, value));
 }
 

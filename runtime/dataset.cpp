@@ -179,12 +179,12 @@ Result<std::vector<std::int64_t>> read_classes(const Table& table, std::size_t a
                                                std::vector<std::string>& vocabulary, bool learn) {
   const bool one_hot = column.binding.encoding == DataBinding::Encoding::one_hot;
   const std::int64_t limit = one_hot                         ? column.elements
-                             : column.input->index_limit > 0 ? column.input->index_limit
+                             : column.input->values.counts() ? column.input->values.count
                                                              : 1'000'000'000;
   std::vector<std::int64_t> classes(rows.size());
   bool all_whole = vocabulary.empty();
   // Numbers that a table does not have are an error, not labels.
-  if (learn && column.input->index_limit > 0)
+  if (learn && column.input->values.counts())
     learn =
         std::any_of(rows.begin(), rows.end(), [&](std::uint32_t row) { return !whole_number(table.cell(row, at)); });
   for (std::size_t i = 0; i < rows.size() && all_whole; ++i) {

@@ -103,16 +103,15 @@ std::optional<std::uint64_t> samples_in(const tarn_view& view, const Shape& samp
 }
 
 Answer check_indices(const InputInfo& input, const void* data, std::uint64_t rows) {
-  if (input.index_limit <= 0) return {};
+  if (input.values.kind == ValueRange::Kind::any) return {};
   const std::uint64_t count = rows * static_cast<std::uint64_t>(element_count(input.type.shape));
   for (std::uint64_t i = 0; i < count; ++i) {
     const double value = input.type.dtype == DType::i32   ? static_cast<const std::int32_t*>(data)[i]
                          : input.type.dtype == DType::f32 ? static_cast<double>(static_cast<const float*>(data)[i])
                          : input.type.dtype == DType::f64 ? static_cast<const double*>(data)[i]
                                                           : static_cast<const std::uint8_t*>(data)[i];
-    if (!(value >= 0 && value < static_cast<double>(input.index_limit)))
-      return invalid(
-          fmt::format("'{}' holds {}; its values must lie between 0 and {}", input.name, value, input.index_limit - 1));
+    if (!input.values.holds(value))
+      return invalid(fmt::format("'{}' takes {}; here is {}", input.name, input.values.wanted(), value));
   }
   return {};
 }

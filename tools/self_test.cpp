@@ -21,8 +21,8 @@ std::vector<double> made_up_values(const InterfaceArray& array, std::int64_t sam
   std::vector<double> values(static_cast<std::size_t>(array.elements * samples));
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::uint64_t bits = mix_bits(stream_of(array.name, i));
-    if (array.index_limit > 0) {
-      values[i] = static_cast<double>(bits % static_cast<std::uint64_t>(array.index_limit));
+    if (array.values.counts()) {
+      values[i] = static_cast<double>(bits % static_cast<std::uint64_t>(array.values.count));
     } else if (is_floating(array.type.dtype)) {
       values[i] = static_cast<double>(bits % 64) / 64;
     } else {

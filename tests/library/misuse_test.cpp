@@ -236,7 +236,7 @@ TEST(Misuse, IndicesOutsideOfTheirTableAreNamed) {
   const auto before = floats(session.weight("dense_1.kernel"));
   for (const std::int32_t wrong : {-1, 5, std::numeric_limits<std::int32_t>::min()}) {
     const std::vector<std::int32_t> i = {4, 0, 1, wrong};
-    const std::string message = "'i' holds " + std::to_string(wrong) + "; its values must lie between 0 and 4";
+    const std::string message = "'i' takes an index from 0 to 4; here is " + std::to_string(wrong);
     const auto expect_refusal = [&](const auto& call) {
       try {
         call();

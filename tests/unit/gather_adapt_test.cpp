@@ -86,10 +86,10 @@ TEST(Gather, LimitsInputsThatAreIndices) {
       "output y = sum(a |> embedding(10, 3)) + sum(reshape(b, [2, 2]) |> embedding(7, 2)) + sum(b |> embedding(5, 2)) "
       "+ sum(c[0] |> embedding(3, 2)) + d }");
   ASSERT_TRUE(compiled.result.program) << compiled.messages();
-  EXPECT_EQ(compiled.program().find_input("a")->index_limit, 10);
-  EXPECT_EQ(compiled.program().find_input("b")->index_limit, 5) << "the smallest of its tables";
-  EXPECT_EQ(compiled.program().find_input("c")->index_limit, 0) << "only a part of it is an index";
-  EXPECT_EQ(compiled.program().find_input("d")->index_limit, 0);
+  EXPECT_EQ(compiled.program().find_input("a")->values.count, 10);
+  EXPECT_EQ(compiled.program().find_input("b")->values.count, 5) << "the smallest of its tables";
+  EXPECT_EQ(compiled.program().find_input("c")->values.count, 0) << "only a part of it is an index";
+  EXPECT_EQ(compiled.program().find_input("d")->values.count, 0);
 }
 
 // Labels of a column are numbered where they are names; numbers beyond the table are an error.

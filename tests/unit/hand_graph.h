@@ -34,7 +34,7 @@ struct HandGraph {
                 TensorKind kind = TensorKind::parameter);
   NodeId input(const std::string& name, const Shape& sample, DType dtype = DType::f64);
   void output(const std::string& name, NodeId node) {
-    program.outputs.push_back({name, {}, {}});
+    program.outputs.push_back({name, {}, {}, {}});
     graph.add_result(ResultKind::output, name, node);
   }
   void store(const std::string& name, NodeId node) { graph.add_result(ResultKind::store, name, node); }

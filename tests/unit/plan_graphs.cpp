@@ -371,7 +371,7 @@ class Maker {
         continue;
       }
       made_.graph.add_result(ResultKind::output, name, node);
-      made_.program.outputs.push_back({name, {}, {}});
+      made_.program.outputs.push_back({name, {}, {}, {}});
     }
     if (options_.stores) {
       for (const NodeId tensor : tensors_) {

@@ -35,7 +35,7 @@ struct Case {
     return b.source(Op::input, {dtype, false, {kBatch, columns}}, {{Key::name, name}});
   }
   void output(const std::string& name, NodeId node) {
-    program.outputs.push_back({name, {}, {}});
+    program.outputs.push_back({name, {}, {}, {}});
     graph.add_result(ResultKind::output, name, node);
   }
   KernelPlan plan(std::int64_t vector_bytes, bool fuse = true) {
