@@ -113,7 +113,7 @@ void Elaborator::declare_input(const ast::Variable& variable, Body& body, Span s
       std::find_if(program.inputs.begin(), program.inputs.end(), [&](const InputInfo& i) { return i.name == name; });
   if (known == program.inputs.end()) {
     program.inputs.push_back(
-        {name, is_target ? InputRole::target : InputRole::input, type.value_or(scalar), 0, variable.name.span});
+        {name, is_target ? InputRole::target : InputRole::input, type.value_or(scalar), {}, variable.name.span});
   } else if (known->declared != variable.name.span) {
     Diagnostic twice = error_at(variable.name.span, fmt::format("'{}' is declared twice", name));
     twice.notes.push_back({known->declared, "here first"});

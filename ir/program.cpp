@@ -39,6 +39,8 @@ bool ValueRange::holds(double value) const {
       return value >= 0 && value < static_cast<double>(count) && value == std::floor(value);
     case Kind::probability:
       return value >= 0 && value <= 1;
+    case Kind::sign:
+      return value == -1 || value == 0 || value == 1;
   }
   return true;
 }
@@ -55,6 +57,8 @@ std::string ValueRange::wanted() const {
                  : fmt::format("a class from 0 to {}", count - 1);
     case Kind::probability:
       return "a number from 0 to 1";
+    case Kind::sign:
+      return "-1, 0 or 1";
   }
   return "";
 }
@@ -65,11 +69,11 @@ void ValueRange::narrow(const ValueRange& other) {
     *this = other;
     return;
   }
-  // Whole numbers that are probabilities, too, are 0 and 1. A class that does not count for one reader is wrong for
-  // another one that knows nothing of it.
+  // Whole numbers that are probabilities or signs, too, are 0 and 1, and so is what is both. A class that does not
+  // count for one reader is wrong for another one that knows nothing of it.
   const auto most = [](const ValueRange& range) { return range.counts() ? range.count : 2; };
-  *this = {counts() ? kind : other.kind, std::min(most(*this), most(other)),
-           ignored == other.ignored ? ignored : std::nullopt};
+  const Kind narrowed = counts() ? kind : other.counts() ? other.kind : Kind::class_number;
+  *this = {narrowed, std::min(most(*this), most(other)), ignored == other.ignored ? ignored : std::nullopt};
 }
 
 const TensorInfo* Program::find_tensor(std::string_view name) const {

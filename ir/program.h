@@ -44,6 +44,7 @@ struct ValueRange {
     index,         // into a table of `count` rows: whole numbers from 0 to count - 1
     class_number,  // the same, of `count` classes
     probability,   // from 0 to 1
+    sign,          // -1, 0 or 1
   };
   Kind kind = Kind::any;
   std::int64_t count = 0;
@@ -63,9 +64,13 @@ struct ValueRange {
 struct InputInfo {
   std::string name;
   InputRole role = InputRole::input;
-  Type type;  // per sample
-  ValueRange values;
+  Type type;          // per sample
+  ValueRange values;  // of every element
   Span declared;
+  // Where the elements of a sample differ, as where one column is an index: a range for each; else empty.
+  std::vector<ValueRange> elements = {};
+
+  const ValueRange& range_of(std::size_t element) const { return elements.empty() ? values : elements[element]; }
 };
 
 struct OutputInfo {

@@ -20,7 +20,7 @@ NodeId HandGraph::tensor(const std::string& name, const Shape& shape, DType dtyp
 }
 
 NodeId HandGraph::input(const std::string& name, const Shape& sample, DType dtype) {
-  program.inputs.push_back({name, InputRole::input, {dtype, true, sample}, 0, {}});
+  program.inputs.push_back({name, InputRole::input, {dtype, true, sample}, {}, {}});
   Shape shape = sample;
   shape.insert(shape.begin(), kBatch);
   const Shape full = with_batch(shape, context.batch);

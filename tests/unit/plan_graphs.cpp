@@ -49,7 +49,7 @@ class Maker {
 
   void add_input(const std::string& name) {
     const Shape shape = sample_shape();
-    made_.program.inputs.push_back({name, InputRole::input, {options_.dtype, true, shape}, 0, {}});
+    made_.program.inputs.push_back({name, InputRole::input, {options_.dtype, true, shape}, {}, {}});
     Shape batched = shape;
     batched.insert(batched.begin(), kBatch);
     made_.context.inputs[name] = numbers(with_batch(batched, options_.batch));

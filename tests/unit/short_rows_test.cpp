@@ -29,7 +29,7 @@ struct Case {
   }
   NodeId input(const std::string& name, std::int64_t columns) {
     const auto seed = static_cast<std::uint64_t>(program.inputs.size() + 1);
-    program.inputs.push_back({name, InputRole::input, {dtype, true, {columns}}, 0, {}});
+    program.inputs.push_back({name, InputRole::input, {dtype, true, {columns}}, {}, {}});
     const Shape full = {context.batch, columns};
     context.inputs[name] = {full, random_numbers(seed, static_cast<std::size_t>(element_count(full)), dtype, 3)};
     return b.source(Op::input, {dtype, false, {kBatch, columns}}, {{Key::name, name}});
