@@ -107,8 +107,8 @@ class KeyWriter {
     put_all(buffers, kernels, max_batch, arena_bytes, constants);
   }
   void put(const CodegenOptions& options) {
-    const auto& [triple, cpu, features, fast_math, level, count_ticks, verify, store] = options;
-    put_all(triple, cpu, features, fast_math, level, count_ticks);
+    const auto& [triple, cpu, features, fast_math, level, count_ticks, verify, wide_vectors, store] = options;
+    put_all(triple, cpu, features, fast_math, level, count_ticks, wide_vectors);
   }
   // What code for any function knows of the program: where its tensors lie and what a sample is.
   void put(const Program& program) {

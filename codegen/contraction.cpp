@@ -54,7 +54,7 @@ void Contraction::emit_column_tiles(const Panel& panel, const std::function<void
     if (kernel.columns.times_batch || all % width == 0 || all < width) {
       tile({number, regular, nullptr});
     } else {
-      // The last tile is moved back where it does not fit, so that no load needs a mask.
+      // The last tile is moved back where it does not fit, so that no load needs a mask. The panel has room for it.
       llvm::Value* const begin = minimum(regular, builder.CreateSub(function.integer(all - width), panel.first));
       tile({number, begin, builder.CreateSub(regular, begin)});
     }

@@ -100,11 +100,13 @@ void ContractionEmitter::emit_panels() {
     if (columns.count == 0 || columns.count > panel) {
       p.end = whole_.minimum(b_.CreateAdd(begin, function_.integer(panel)), columns.end);
     }
-    // A last panel that is not full is moved back over columns that are done already, so that no load needs a mask;
-    // only what is new goes through the epilogue. (Tiles of form `columns` are moved back one by one.)
+    // A last panel that is not full, or in form `columns` has no room for a tile, is moved back over columns that are
+    // done already, so that no load needs a mask; only what is new goes through the epilogue. (Where there is room,
+    // tiles of form `columns` are moved back one by one.)
     const std::int64_t all = kernel_.columns.times_batch ? 0 : kernel_.columns.constant;
-    if (schedule_.dot && all > panel && all % panel != 0) {
-      p.first = whole_.minimum(begin, function_.integer(all - panel));
+    const std::int64_t least = schedule_.dot ? panel : schedule_.tile_columns();
+    if (all > panel && all % panel != 0 && all % panel < least) {
+      p.first = whole_.minimum(begin, function_.integer(all - least));
     }
     emit_row_blocks(p);
     return Carried{};

@@ -87,7 +87,6 @@ void choose_tile(ContractionSchedule& schedule, const Extents& extents, std::int
 // The number of panels is a multiple of `shares`.
 void choose_panel(ContractionSchedule& schedule, const Extents& extents, bool times_batch, std::int64_t shares,
                   std::int64_t size) {
-  constexpr std::int64_t kPanelBytes = 512 * 1024;
   const std::int64_t tile = schedule.tile_columns();
   schedule.panel = tile;
   if (schedule.several_blocks || extents.columns <= tile) return;
@@ -118,11 +117,10 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
              kernel.b.at.strides[axes] * size > kShortRow) {
     schedule.packing = ContractionSchedule::Packing::many_rows;
   }
-  constexpr std::int64_t kLongest = 2048, kBlock = 512;
-  schedule.several_blocks = extents.inner > kLongest;
+  schedule.several_blocks = extents.inner > kLongestInner;
   schedule.inner_block = extents.inner;
   if (schedule.several_blocks) {
-    schedule.inner_block = round_up(divide_up(extents.inner, divide_up(extents.inner, kBlock)), 8);
+    schedule.inner_block = round_up(divide_up(extents.inner, divide_up(extents.inner, kInnerBlock)), 8);
   }
   constexpr std::int64_t kStreamedBytes = 32 * 1024;
   // A row of a group is read as it lies by a tile of one row, too, if that is as wide.
@@ -166,8 +164,10 @@ void schedule_dots(ContractionSchedule& schedule, const ContractionKernel& kerne
     schedule.lanes = std::min(
         schedule.lanes, std::bit_ceil(static_cast<unsigned>(std::min<std::int64_t>(extents.inner, schedule.lanes))));
   }
-  const auto fits = [&](std::int64_t count, const Extent& extent) {
-    return static_cast<unsigned>(extent.times_batch && extent.constant < count ? 1 : count);
+  // Whole tiles of a number of columns that is not known.
+  const auto fits = [](std::int64_t count, const Extent& extent) {
+    while (extent.times_batch && extent.constant % count != 0) --count;
+    return static_cast<unsigned>(count);
   };
   // Few rows are one tile, with as many columns as make the same number of sums.
   constexpr std::int64_t kRows = 4, kFewRows = 8;
@@ -177,6 +177,7 @@ void schedule_dots(ContractionSchedule& schedule, const ContractionKernel& kerne
   schedule.tile_rows = static_cast<unsigned>(std::min(rows, extents.rows));
   schedule.tile_vectors = fits(std::min(sums / rows, extents.columns), kernel.columns);
   schedule.panel = std::min<std::int64_t>(extents.columns, 64);
+  if (kernel.columns.times_batch) schedule.panel -= schedule.panel % schedule.tile_vectors;
   schedule.inner_block = extents.inner;
   schedule.row_block = round_up(std::min<std::int64_t>(extents.rows, 64), schedule.tile_rows);
 }

@@ -64,6 +64,10 @@ unsigned fitting_lanes(std::int64_t count, unsigned most, const Target& target);
 
 ContractionSchedule schedule_of(const ContractionKernel& kernel, std::int64_t max_batch, const Target& target);
 
+// Summed elements from more of which on there are several blocks, of at most about so many.
+inline constexpr std::int64_t kLongestInner = 2048, kInnerBlock = 512;
+// Bytes of a panel of b, of which there is room in the second-level cache.
+inline constexpr std::int64_t kPanelBytes = 512 * 1024;
 // Rows from which on Packing::many_rows packs.
 inline constexpr std::int64_t kPackingRows = 16;
 // Rows up to which a large b is streamed.

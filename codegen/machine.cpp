@@ -7,6 +7,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <mutex>
 
@@ -70,9 +71,36 @@ llvm::CodeGenOptLevel level_of(OptimizationLevel level) {
   return llvm::CodeGenOptLevel::Less;
 }
 
+// The CPU that this machine is to be taken for; empty: the one it has.
+const std::string& assumed_cpu() {
+  static const std::string name = [] {
+    const char* const given = std::getenv("TARN_CPU");
+    return std::string(given == nullptr ? "" : given);
+  }();
+  return name;
+}
+
+// Features of this machine, of those that the CPU has which it is taken for.
+llvm::StringMap<bool> find_features() {
+  llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  if (assumed_cpu().empty()) return features;
+  initialize_targets();
+  const std::string triple = llvm::sys::getProcessTriple();
+  std::string message;
+  const llvm::Target* const backend = llvm::TargetRegistry::lookupTarget(triple, message);
+  const std::unique_ptr<llvm::MCSubtargetInfo> known(backend->createMCSubtargetInfo(triple, "", ""));
+  if (!known->isCPUStringValid(assumed_cpu())) return features;  // make_machine reports it
+  const std::unique_ptr<llvm::MCSubtargetInfo> assumed(backend->createMCSubtargetInfo(triple, assumed_cpu(), ""));
+  for (const llvm::SubtargetFeatureKV& feature : assumed->getAllProcessorFeatures()) {
+    const auto detected = features.find(feature.Key);
+    if (detected != features.end() && !assumed->getFeatureBits().test(feature.Value)) detected->second = false;
+  }
+  return features;
+}
+
 // Asked once: each question is an exit to the hypervisor where there is one.
 const llvm::StringMap<bool>& detected_features() {
-  static const llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  static const llvm::StringMap<bool> features = find_features();
   return features;
 }
 
@@ -183,7 +211,7 @@ Result<Machine> make_machine(const CodegenOptions& options) {
   }
   if (!options.features.empty()) features += (features.empty() ? "" : ",") + options.features;
   // The name of this machine's own CPU needs no check, which takes as long as making a machine.
-  if (!native) {
+  if (!native || !assumed_cpu().empty()) {
     if (Status valid = check_cpu(*backend, parsed, cpu); !valid) return std::move(valid).error();
   }
   llvm::TargetOptions target_options;
@@ -196,6 +224,10 @@ Result<Machine> make_machine(const CodegenOptions& options) {
                                                   llvm::CodeModel::Small, level_of(options.level)));
   if (machine.llvm == nullptr) return error(fmt::format("no code can be made for the target '{}'", triple));
   machine.target = target_facts(*machine.llvm);
+  if (options.wide_vectors) {
+    machine.target.vector_bytes = 64;
+    machine.target.vector_registers = 32;
+  }
   machine.cheap_masks = machine.target.vector_bytes == 64;
   machine.single_rest = machine.target.vector_bytes < 32;
   machine.fast_math = options.fast_math;
@@ -208,7 +240,8 @@ Result<Target> target_of(const CodegenOptions& options) {
   static std::mutex mutex;
   static std::map<std::vector<std::string>, Target> known;
   const std::scoped_lock lock(mutex);
-  const std::vector<std::string> key = {options.triple, options.cpu, options.features};
+  const std::vector<std::string> key = {options.triple, options.cpu, options.features,
+                                        options.wide_vectors ? "wide" : ""};
   const auto found = known.find(key);
   if (found != known.end()) return Target(found->second);
   TARN_TRY(const Machine machine, make_machine(options));
@@ -236,7 +269,7 @@ Result<CodegenOptions> options_for_this_machine(const CodegenOptions& options) {
 }
 
 std::string host_cpu() {
-  static const std::string name = llvm::sys::getHostCPUName().str();
+  static const std::string name = assumed_cpu().empty() ? llvm::sys::getHostCPUName().str() : assumed_cpu();
   return name;
 }
 

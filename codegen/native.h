@@ -85,13 +85,17 @@ struct CodegenOptions {
   bool count_ticks = false;
   // Runs LLVM's verifier over what is emitted, for tests.
   bool verify = false;
+  // Code for vectors of 64 bytes, and as many as AVX-512 has, which LLVM takes apart for a lesser CPU: so tests run it
+  // on that, too.
+  bool wide_vectors = false;
   // Asked before anything is compiled in memory, and given what was; may be null.
   std::shared_ptr<ObjectStore> store;
 };
 
 // What the planner must know of the target that the options name.
 Result<Target> target_of(const CodegenOptions& options);
-// "znver4" and its features, for `--version` and the `compiled` event.
+// "znver4" and its features, for `--version` and the `compiled` event. The variable TARN_CPU of the environment names a
+// lesser CPU, as --cpu does, for this machine to be taken for: so any machine shows what that one would do.
 std::string host_cpu();
 // Cores that this process may use, at least 1.
 int available_cores();

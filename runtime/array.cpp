@@ -2,8 +2,6 @@
 #include "runtime/array.h"
 
 #include <fmt/format.h>
-#include <malloc.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
@@ -16,14 +14,6 @@
 
 namespace tarn {
 namespace {
-
-constexpr std::size_t kCacheLine = 64;
-constexpr std::size_t kHugePage = std::size_t{1} << 21;
-constexpr std::size_t kLarge = std::size_t{1} << 25;
-
-std::align_val_t alignment_for(std::size_t bytes) {
-  return std::align_val_t{bytes >= kHugePage ? kHugePage : kCacheLine};
-}
 
 struct Boolean {
   std::uint8_t byte;
@@ -137,21 +127,6 @@ constexpr std::array<TypeRow, 13> kTypes = {{{"f16", 2},
 static_assert(kTypes.size() == static_cast<std::size_t>(ArrayType::boolean) + 1);
 
 }  // namespace
-
-void* allocate_aligned(std::size_t bytes) {
-#ifdef __GLIBC__
-  // What was freed since, by a compiler above all, goes back to the system before much more is asked of it.
-  if (bytes >= kLarge) ::malloc_trim(0);
-#endif
-  void* const block = ::operator new(bytes, alignment_for(bytes));
-#ifdef MADV_HUGEPAGE
-  // Only advice: where it is not taken, pages are small.
-  if (bytes >= kHugePage) ::madvise(block, bytes, MADV_HUGEPAGE);
-#endif
-  return block;
-}
-
-void release_aligned(void* block, std::size_t bytes) { ::operator delete(block, bytes, alignment_for(bytes)); }
 
 std::string_view name_of(ArrayType type) { return kTypes[static_cast<std::size_t>(type)].name; }
 

@@ -16,15 +16,15 @@
 #include "runtime/training.h"
 #include "runtime/weights.h"
 #include "tests/support/files.h"
+#include "tests/unit/guarded_arrays.h"
 
 namespace {
 std::atomic<std::uint64_t> allocations = 0;
-// Bytes of aligned blocks, which arrays are, and the most there ever were.
-std::atomic<std::uint64_t> array_bytes = 0, most_array_bytes = 0;
 }  // namespace
 
-// Every allocation of this program is counted. Generated code calls no function at all, which its loader checks. Both
-// forms of new, since delete is the partner of both. Not to be inlined: GCC then takes free() for the wrong partner.
+// Every allocation of this program is counted, but for those of arrays, which guarded_arrays.h counts. Generated code
+// calls no function at all, which its loader checks. Both forms of new, since delete is the partner of both. Not to be
+// inlined: GCC then takes free() for the wrong partner.
 [[gnu::noinline]] void* operator new(std::size_t bytes) {
   ++allocations;
   if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
@@ -36,20 +36,6 @@ std::atomic<std::uint64_t> array_bytes = 0, most_array_bytes = 0;
 }
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  const auto align = static_cast<std::size_t>(alignment);
-  void* const memory = std::aligned_alloc(align, (std::max<std::size_t>(bytes, 1) + align - 1) / align * align);
-  if (memory == nullptr) throw std::bad_alloc();
-  array_bytes += bytes;
-  most_array_bytes = std::max(most_array_bytes.load(), array_bytes.load());
-  return memory;
-}
-// Arrays are freed with their size.
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t bytes, std::align_val_t) noexcept {
-  array_bytes -= bytes;
-  std::free(memory);
-}
 
 namespace tarn {
 namespace {
@@ -73,13 +59,14 @@ TEST(Memory, DataAreHeldOnce) {
                      {}, sources);
     ASSERT_TRUE(result.program.has_value()) << format(result.diagnostics, sources);
     Vocabularies vocabularies;
-    const std::uint64_t before = array_bytes;
-    most_array_bytes = before;
+    testing::ArrayBytes& bytes = testing::array_bytes();
+    const std::uint64_t before = bytes.now;
+    bytes.most = before;
     const auto data = read_dataset(*result.program, folder.path().string(), {}, vocabularies);
     ASSERT_TRUE(data.has_value());
     const std::uint64_t held = kRows * (kWidth + 1) * sizeof(float);
-    EXPECT_LE(most_array_bytes - before, held + held / 20);
-    EXPECT_GE(most_array_bytes - before, held);
+    EXPECT_LE(bytes.most - before, held + held / 20);
+    EXPECT_GE(bytes.most - before, held);
     // Rows stay whole, and none is lost.
     const auto* const x = reinterpret_cast<const float*>(data->arrays[0].data());
     const auto* const t = reinterpret_cast<const float*>(data->arrays[1].data());
@@ -134,15 +121,16 @@ TEST(Memory, AStateIsHeldOnceWhileItIsTrainedAndWritten) {
   FitOptions options;
   options.epochs = 2;
   options.memory = &memory;
-  const std::uint64_t before = array_bytes;
-  most_array_bytes = before;
+  testing::ArrayBytes& bytes = testing::array_bytes();
+  const std::uint64_t before = bytes.now;
+  bytes.most = before;
   ASSERT_EQ(fit(session, rows, &rows, options).end, FitResult::End::completed);
   session.stop();
   options.epochs = 3;
   ASSERT_EQ(fit(session, rows, &rows, options).end, FitResult::End::interrupted);
   for (const char* const name : {"w.safetensors", "w.npz"}) ASSERT_TRUE(write_weights(folder.file(name), session, {}));
   ASSERT_TRUE(write_checkpoint(folder.file("c.safetensors"), session, {}, memory));
-  EXPECT_LT(most_array_bytes - before, 4096U) << "of " << session.state().size() << " bytes of state";
+  EXPECT_LT(bytes.most - before, 4096U) << "of " << session.state().size() << " bytes of state";
 }
 
 // The two blocks that a session has are those that `summary` announces.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "runtime/session.h"
+#include "tests/unit/guarded_arrays.h"
 
 namespace tarn {
 namespace {
@@ -131,11 +132,11 @@ struct Trained {
 
 Trained train(const std::shared_ptr<Model>& model, int threads) {
   constexpr std::uint64_t kRows = 450;  // the last batch is short
-  std::vector<float> x(kRows * 300);
+  tarn::testing::GuardedVector<float> x(kRows * 300);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>((i * 2'654'435'761U) % 1'000) / 1'000;
-  std::vector<std::int32_t> t(kRows);
+  tarn::testing::GuardedVector<std::int32_t> t(kRows);
   for (std::size_t i = 0; i < t.size(); ++i) t[i] = static_cast<std::int32_t>(i * 7 % 10);
-  std::vector<std::uint32_t> order(kRows);
+  tarn::testing::GuardedVector<std::uint32_t> order(kRows);
   std::iota(order.rbegin(), order.rend(), 0U);
   Session session(model, 3, threads);
   const Rows rows{{x.data(), t.data()}, kRows};
