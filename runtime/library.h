@@ -153,7 +153,6 @@ class LibrarySession {
   const std::shared_ptr<const LibraryModel> model_;
   Session session_;
   ServedWeights served_;
-  Vocabularies vocabularies_;
   TrainingMemory memory_;  // of the run that goes on or was the last
   bool goes_on_ = false;   // a checkpoint was read, and no fit since
   bool adapts_ = true;     // states with an `adapt` block are the initial ones: nobody loaded or wrote others

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -61,9 +60,10 @@ FitResult fit(Session& session, const Rows& training, const Rows* validation, co
 // The epoch that training on these rows comes to next.
 EpochPlan next_epoch(const Session& session, const Rows& training, bool shuffle);
 
-// Tells class weights that are given by label which classes these are in the vocabulary of their target. Errors: labels
-// that the data do not have.
-Status set_weighted_classes(Session& session, const std::map<std::string, std::vector<std::string>>& vocabularies);
+// Tells class weights which classes the labels and numbers are that they are given by, in the session's vocabularies:
+// where labels are numbers but not those of their classes, a number is a label. Errors: labels that the data do not
+// have.
+Status set_weighted_classes(Session& session);
 
 // The scalar with this name ("loss", "val_loss", "accuracy", "val_accuracy") in the report; nothing where there is
 // none.

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "ir/class_weights.h"
 #include "runtime/array_values.h"
 #include "runtime/file.h"
 #include "runtime/gzip.h"
@@ -36,10 +37,22 @@ std::vector<NamedView> tensors_of(const Session& session, bool everything) {
   return tensors;
 }
 
-std::map<std::string, std::string> metadata_of(const Session& session, const Vocabularies& vocabularies) {
+constexpr const char *kClasses = "classes", *kClassNumbers = "class_numbers";
+
+std::map<std::string, std::string> metadata_of(const Session& session) {
   std::map<std::string, std::string> metadata{{"format", "tarn"}, {"model", session.program().name}};
   if (!session.program().constants.empty()) metadata["constants"] = nlohmann::json(session.program().constants).dump();
-  if (!vocabularies.empty()) metadata["classes"] = nlohmann::json(vocabularies).dump();
+  std::map<std::string, std::vector<std::string>> names;
+  std::map<std::string, std::int64_t> numbers;
+  for (const auto& [input, vocabulary] : session.vocabularies().all()) {
+    if (vocabulary.names.empty()) {
+      numbers[input] = vocabulary.numbers;
+    } else {
+      names[input] = vocabulary.names;
+    }
+  }
+  if (!names.empty()) metadata[kClasses] = nlohmann::json(names).dump();
+  if (!numbers.empty()) metadata[kClassNumbers] = nlohmann::json(numbers).dump();
   return metadata;
 }
 
@@ -54,6 +67,21 @@ void read_json(const std::map<std::string, std::string>& metadata, const char* k
   } catch (const nlohmann::json::exception&) {
     value = T();
   }
+}
+
+Vocabularies vocabularies_in(const std::map<std::string, std::string>& metadata) {
+  std::map<std::string, std::vector<std::string>> names;
+  std::map<std::string, std::int64_t> numbers;
+  read_json(metadata, kClasses, names);
+  read_json(metadata, kClassNumbers, numbers);
+  Vocabularies::Map known;
+  for (const auto& [input, count] : numbers) {
+    if (count > 0) known[input] = {{}, count};
+  }
+  for (auto& [input, list] : names) {
+    if (!list.empty()) known[input] = {std::move(list), 0};
+  }
+  return Vocabularies::of_weights(std::move(known));
 }
 
 // The best weights in a checkpoint, and what metrics have gathered in an interrupted epoch; no tensor of a model has a
@@ -140,19 +168,16 @@ std::string json_text(const TrainingMemory& memory) {
   return json.dump();
 }
 
-// Takes what is no tensor of the state out of those of a checkpoint.
-TrainingMemory memory_in(Safetensors& file, const Program& program) {
+TrainingMemory memory_in(Checkpoint& checkpoint, const Program& program) {
   TrainingMemory memory;
-  memory.best_weights = taken_out(file.tensors, kBestPrefix);
-  const std::vector<NamedArray> metrics = taken_out(file.tensors, kMetricPrefix);
-  nlohmann::json json;
-  read_json(file.metadata, "training", json);
+  memory.best_weights = std::move(checkpoint.best_weights);
+  const nlohmann::json json = nlohmann::json::parse(checkpoint.memory, nullptr, false);
   if (json.is_object()) {
     memory.early_stopping = watched_in(json.value("early_stopping", nlohmann::json()));
     memory.plateau = watched_in(json.value("plateau", nlohmann::json()));
     for (const nlohmann::json& watched : json.value("checkpoints", nlohmann::json::array()))
       memory.checkpoints.push_back(watched_in(watched));
-    memory.position = position_in(json.value("position", nlohmann::json()), metrics, program);
+    memory.position = position_in(json.value("position", nlohmann::json()), checkpoint.metrics, program);
   }
   return memory;
 }
@@ -193,48 +218,111 @@ std::vector<Note> mismatches(const Program& program, const std::vector<NamedArra
 
 }  // namespace
 
-Result<WeightsFile> read_weights(const std::string& path) {
+Result<TensorFile> read_tensor_file(const std::string& path) {
   TARN_TRY(const Bytes bytes, read_file(path));
-  WeightsFile file;
-  if (is_zip(bytes)) {
-    TARN_TRY(file.tensors, parse_npz(bytes, path));
+  TensorFile file;
+  if (path.ends_with(".npz") || is_zip(bytes)) {
+    TARN_TRY(Npz npz, parse_npz(bytes, path));
+    file.tensors = std::move(npz.arrays);
+    // A comment of others' is no JSON, or other JSON.
+    read_json({{"", std::move(npz.comment)}}, "", file.metadata);
+    if (file.tensors.empty() && file.metadata.empty()) return error_in_file(path, "holds no arrays");
     return file;
   }
   TARN_TRY(Safetensors parsed, parse_safetensors(bytes, path));
-  file.tensors = std::move(parsed.tensors);
-  const auto model = parsed.metadata.find("model");
-  if (model != parsed.metadata.end()) file.model = model->second;
-  read_json(parsed.metadata, "constants", file.constants);
-  read_json(parsed.metadata, "classes", file.vocabularies);
+  return TensorFile{std::move(parsed.tensors), std::move(parsed.metadata)};
+}
+
+Status write_tensor_file(const std::string& path, std::span<const NamedView> tensors,
+                         const std::map<std::string, std::string>& metadata) {
+  if (!path.ends_with(".npz")) return write_safetensors(path, tensors, metadata);
+  return write_npz(path, tensors, metadata.empty() ? "" : nlohmann::json(metadata).dump());
+}
+
+namespace {
+
+WeightsFile weights_in(TensorFile file, const std::string& path) {
+  WeightsFile weights;
+  weights.path = path;
+  const auto model = file.metadata.find("model");
+  if (model != file.metadata.end()) weights.model = model->second;
+  read_json(file.metadata, "constants", weights.constants);
+  weights.vocabularies = vocabularies_in(file.metadata);
+  weights.tensors = std::move(file.tensors);
+  return weights;
+}
+
+// The error where the session's program has not the tensors of the file.
+Status check_tensors(const Program& program, const WeightsFile& weights) {
+  std::vector<Note> notes = mismatches(program, weights.tensors);
+  if (notes.empty()) return Done{};
+  std::string message = fmt::format("'{}' does not hold the weights of model '{}'", weights.path, program.name);
+  if (!weights.model.empty() && weights.model != program.name)
+    message += fmt::format("; they are of '{}'", weights.model);
+  return error_at({}, std::move(message), std::move(notes));
+}
+
+}  // namespace
+
+Result<WeightsFile> read_weights(const std::string& path) {
+  TARN_TRY(TensorFile file, read_tensor_file(path));
+  WeightsFile weights = weights_in(std::move(file), path);
   // A checkpoint's weights are those that it goes on from.
-  for (const std::string_view prefix : {kBestPrefix, kMetricPrefix}) taken_out(file.tensors, prefix);
-  return file;
+  for (const std::string_view prefix : {kBestPrefix, kMetricPrefix}) taken_out(weights.tensors, prefix);
+  return weights;
 }
 
-Status write_weights(const std::string& path, const Session& session, const Vocabularies& vocabularies) {
-  const std::vector<NamedView> tensors = tensors_of(session, false);
-  if (path.ends_with(".npz")) return write_npz(path, tensors);
-  return write_safetensors(path, tensors, metadata_of(session, vocabularies));
+Status write_weights(const std::string& path, const Session& session) {
+  return write_tensor_file(path, tensors_of(session, false), metadata_of(session));
 }
 
-Status apply_weights(Session& session, const WeightsFile& weights, const std::string& path) {
-  std::vector<Note> notes = mismatches(session.program(), weights.tensors);
-  if (!notes.empty()) {
-    std::string message = fmt::format("'{}' does not hold the weights of model '{}'", path, session.program().name);
-    if (!weights.model.empty() && weights.model != session.program().name)
-      message += fmt::format("; they are of '{}'", weights.model);
-    return error_at({}, std::move(message), std::move(notes));
-  }
+Status can_hold_weights(const std::string& path, const Session& session) {
+  if (!path.ends_with(".npz")) return Done{};
+  const std::size_t bytes = nlohmann::json(metadata_of(session)).dump().size();
+  if (bytes <= kMostZipComment) return Done{};
+  return error_in_file(path,
+                       fmt::format("the names of so many classes do not fit a .npz file ({} bytes, of {} at most): "
+                                   "write .safetensors",
+                                   bytes, kMostZipComment));
+}
+
+Status apply_weights(Session& session, const WeightsFile& weights) {
+  TARN_RETURN_IF_ERROR(check_tensors(session.program(), weights));
   for (const NamedArray& tensor : weights.tensors) session.set_tensor(tensor.name, tensor.array);
+  session.set_vocabularies(weights.vocabularies);
   return Done{};
 }
 
-Status write_checkpoint(const std::string& path, const Session& session, const Vocabularies& vocabularies,
-                        const TrainingMemory& memory) {
-  std::map<std::string, std::string> metadata = metadata_of(session, vocabularies);
+void set_class_names(std::map<std::string, std::string>& metadata, const std::string& input,
+                     const std::vector<std::string>& names) {
+  std::map<std::string, std::vector<std::string>> all;
+  read_json(metadata, kClasses, all);
+  all[input] = names;
+  metadata[kClasses] = nlohmann::json(all).dump();
+}
+
+namespace {
+
+constexpr const char* kHyperParameters = "hyper_parameters";
+
+std::map<std::string, double> hyper_parameters_of(const Program& program) {
+  std::map<std::string, double> values;
+  for (const TensorInfo& tensor : program.tensors) {
+    // Which class a weight is of the data say, not the model file.
+    if (tensor.kind == TensorKind::hyper && !tensor.name.starts_with(kClassWeightPrefix))
+      values[tensor.name] = tensor.initial;
+  }
+  return values;
+}
+
+}  // namespace
+
+Status write_checkpoint(const std::string& path, const Session& session, const TrainingMemory& memory) {
+  std::map<std::string, std::string> metadata = metadata_of(session);
   metadata["seed"] = hexadecimal(session.seed());
   metadata["layout"] = hexadecimal(layout_hash(session.program()));
   metadata["training"] = json_text(memory);
+  metadata[kHyperParameters] = nlohmann::json(hyper_parameters_of(session.program())).dump();
   std::vector<NamedView> tensors = tensors_of(session, true);
   for (NamedView& best : views_of(memory.best_weights)) {
     best.name.insert(0, kBestPrefix);
@@ -247,37 +335,70 @@ Status write_checkpoint(const std::string& path, const Session& session, const V
   return write_safetensors(path, tensors, metadata);
 }
 
-Status resume_checkpoint(Session& session, const std::string& path, TrainingMemory& memory) {
+Result<Checkpoint> read_checkpoint(const std::string& path) {
   TARN_TRY(Safetensors file, read_safetensors(path));
   const auto layout = file.metadata.find("layout");
   const auto seed = file.metadata.find("seed");
   if (layout == file.metadata.end() || seed == file.metadata.end())
     return error(fmt::format("'{}' is not a checkpoint", path));
-  std::uint64_t value = 0;
+  Checkpoint checkpoint;
   const char* end = seed->second.data() + seed->second.size();
-  if (std::from_chars(seed->second.data(), end, value, 16).ptr != end)
+  if (std::from_chars(seed->second.data(), end, checkpoint.seed, 16).ptr != end)
     return error(fmt::format("'{}' is not a checkpoint", path));
-  TrainingMemory remembered = memory_in(file, session.program());
-  std::vector<Note> notes = mismatches(session.program(), file.tensors);
-  for (Note& note : mismatches(session.program(), remembered.best_weights)) {
+  checkpoint.layout = layout->second;
+  if (const auto memory = file.metadata.find("training"); memory != file.metadata.end())
+    checkpoint.memory = memory->second;
+  read_json(file.metadata, kHyperParameters, checkpoint.hyper_parameters);
+  checkpoint.best_weights = taken_out(file.tensors, kBestPrefix);
+  checkpoint.metrics = taken_out(file.tensors, kMetricPrefix);
+  checkpoint.state = weights_in({std::move(file.tensors), std::move(file.metadata)}, path);
+  return checkpoint;
+}
+
+Status resume_checkpoint(Session& session, Checkpoint checkpoint, TrainingMemory& memory) {
+  const Program& program = session.program();
+  TrainingMemory remembered = memory_in(checkpoint, program);
+  std::vector<Note> notes = mismatches(program, checkpoint.state.tensors);
+  for (Note& note : mismatches(program, remembered.best_weights)) {
     if (!remembered.best_weights.empty()) notes.push_back(std::move(note));
   }
-  for (const TensorInfo& tensor : session.program().tensors) {
+  for (const TensorInfo& tensor : program.tensors) {
     if (tensor.kind == TensorKind::metric || is_weight(tensor)) continue;
-    const NamedArray* found = find(file.tensors, tensor.name);
+    const NamedArray* found = find(checkpoint.state.tensors, tensor.name);
     if (found == nullptr || found->array.shape != tensor.type.shape) {
       notes.push_back({{}, fmt::format("'{}' {} is not in the file", tensor.name, to_string(tensor.type.shape))});
     }
   }
-  if (!notes.empty() || layout->second != hexadecimal(layout_hash(session.program()))) {
-    return error_at(
-        {}, fmt::format("'{}' is a checkpoint of another model or optimizer than '{}'", path, session.program().name),
-        std::move(notes));
+  if (!notes.empty() || checkpoint.layout != hexadecimal(layout_hash(program))) {
+    return error_at({},
+                    fmt::format("'{}' is a checkpoint of another model or optimizer than '{}'", checkpoint.state.path,
+                                program.name),
+                    std::move(notes));
   }
-  session.initialize(value);
-  for (const NamedArray& tensor : file.tensors) session.set_tensor(tensor.name, tensor.array);
+  session.initialize(checkpoint.seed);
+  for (const NamedArray& tensor : checkpoint.state.tensors) session.set_tensor(tensor.name, tensor.array);
+  session.set_vocabularies(checkpoint.state.vocabularies);
   memory = std::move(remembered);
   return Done{};
+}
+
+Status resume_checkpoint(Session& session, const std::string& path, TrainingMemory& memory) {
+  TARN_TRY(Checkpoint checkpoint, read_checkpoint(path));
+  return resume_checkpoint(session, std::move(checkpoint), memory);
+}
+
+std::vector<ChangedHyperParameter> changed_hyper_parameters(const Program& program, const Checkpoint& checkpoint) {
+  std::vector<ChangedHyperParameter> changed;
+  for (const auto& [name, in_file] : hyper_parameters_of(program)) {
+    const NamedArray* const found = find(checkpoint.state.tensors, name);
+    if (found == nullptr) continue;
+    const double value = found->array.at(0);
+    // Callbacks may have changed the value since; older checkpoints do not say what the file had.
+    const auto before = checkpoint.hyper_parameters.find(name);
+    if ((before == checkpoint.hyper_parameters.end() ? value : before->second) != in_file)
+      changed.push_back({name, value, in_file});
+  }
+  return changed;
 }
 
 }  // namespace tarn

@@ -140,8 +140,8 @@ TEST(Memory, AStateIsHeldOnceWhileItIsTrainedAndWritten) {
   session.stop();
   options.epochs = 3;
   ASSERT_EQ(fit(session, rows, &rows, options).end, FitResult::End::interrupted);
-  for (const char* const name : {"w.safetensors", "w.npz"}) ASSERT_TRUE(write_weights(folder.file(name), session, {}));
-  ASSERT_TRUE(write_checkpoint(folder.file("c.safetensors"), session, {}, memory));
+  for (const char* const name : {"w.safetensors", "w.npz"}) ASSERT_TRUE(write_weights(folder.file(name), session));
+  ASSERT_TRUE(write_checkpoint(folder.file("c.safetensors"), session, memory));
   EXPECT_LT(most_array_bytes - before, 4096U) << "of " << session.state().size() << " bytes of state";
 }
 
