@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "runtime/file.h"
 #include "runtime/number_text.h"
 
 namespace tarn {

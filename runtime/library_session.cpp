@@ -276,6 +276,10 @@ Answer LibrarySession::train_on_batch(const tarn_array* arrays, std::size_t coun
     return invalid(fmt::format("a batch has 1 to {} samples; this one has {}", batch, arguments.rows.count));
   Turn turn(*this, Use::training, true);
   if (Answer refused = turn.refusal(); refused.failed()) return refused;
+  // Where labels are known, class weights by label are, too.
+  if (session_.vocabularies().find(program().settings.class_weight_target) != nullptr) {
+    if (Status known = set_weighted_classes(session_); !known) return failure(TARN_DATA, std::move(known).error());
+  }
   MetricValues metrics;
   switch (session_.train(arguments.rows, nullptr, metrics)) {
     case Outcome::done:
@@ -433,6 +437,35 @@ Answer LibrarySession::checkpoint(const std::string& path) {
   return answer_of(TARN_DATA, write_checkpoint(path, session_, memory_));
 }
 
+// Weights mean what they do with the constants that they were trained with; the model has its own by now.
+Status LibrarySession::check_constants(const WeightsFile& weights) const {
+  Diagnostics errors;
+  for (const auto& [name, value] : weights.constants) {
+    if (program().constants.contains(name)) continue;
+    errors.push_back(
+        error(fmt::format("'{}' was trained with {} = {}, and the model was compiled without that: give it as a "
+                          "setting, or name the file "
+                          "in the `weights` of the options that the model is compiled with",
+                          weights.path, name, value)));
+  }
+  if (errors.empty()) return Done{};
+  return errors;
+}
+
+// What a setting says is set; what the file says otherwise than before is not, which is said.
+void LibrarySession::set_hyper_parameters(const std::vector<ChangedHyperParameter>& changed) {
+  for (const ChangedHyperParameter& one : changed) {
+    const bool is_set = std::ranges::any_of(
+        model_->settings, [&](const std::string& key) { return one.name == key || one.name.starts_with(key + "."); });
+    if (is_set) {
+      session_.set_scalar(one.name, one.in_file);
+    } else {
+      model_->log(TARN_NOTE, fmt::format("{} is {} as in the checkpoint, and {} in the file", one.name,
+                                         one.in_checkpoint, one.in_file));
+    }
+  }
+}
+
 Answer LibrarySession::load(const std::string& path) {
   // Read before anybody has to wait.
   Result<WeightsFile> weights = read_weights(path);
@@ -440,7 +473,9 @@ Answer LibrarySession::load(const std::string& path) {
   {
     Turn turn(*this, Use::brief, true);
     if (Answer refused = turn.refusal(); refused.failed()) return refused;
-    if (Status applied = apply_weights(session_, *weights); !applied) {
+    Status applied = check_constants(*weights);
+    if (applied) applied = apply_weights(session_, *weights);
+    if (!applied) {
       turn.nothing_changed();
       return failure(TARN_DATA, std::move(applied).error());
     }
@@ -452,13 +487,19 @@ Answer LibrarySession::load(const std::string& path) {
 }
 
 Answer LibrarySession::resume(const std::string& path) {
+  Result<Checkpoint> checkpoint = read_checkpoint(path);
+  if (!checkpoint) return failure(TARN_DATA, std::move(checkpoint).error());
+  const std::vector<ChangedHyperParameter> changed = changed_hyper_parameters(program(), *checkpoint);
   {
     Turn turn(*this, Use::brief, true, /*restarts=*/true);
     if (Answer refused = turn.refusal(); refused.failed()) return refused;
-    if (Status resumed = resume_checkpoint(session_, path, memory_); !resumed) {
+    Status resumed = check_constants(checkpoint->state);
+    if (resumed) resumed = resume_checkpoint(session_, std::move(*checkpoint), memory_);
+    if (!resumed) {
       turn.nothing_changed();
       return failure(TARN_DATA, std::move(resumed).error());
     }
+    set_hyper_parameters(changed);
     goes_on_ = true;
   }
   served_.publish();

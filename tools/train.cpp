@@ -16,6 +16,7 @@
 #include "tools/progress.h"
 #include "tools/tensorboard.h"
 #include "tools/training_data.h"
+#include "tools/training_start.h"
 
 namespace tarn {
 
@@ -23,37 +24,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct TrainOptions : CommonOptions {
-  std::string output, validation, checkpoint, history, report, tensorboard;
-  std::optional<std::string> resume;
-  std::optional<std::int64_t> epochs, batch;
-  std::int64_t every = 0;
-};
-
-constexpr const char* kCheckpointFile = "checkpoint.safetensors";
-
-std::string checkpoint_path(const std::string& directory) {
-  return (std::filesystem::path(directory) / kCheckpointFile).string();
-}
-
-// The folder of a `checkpoint` of the train block, which is relative to the model file.
-std::string folder_of(const CheckpointSetting& setting, const std::string& folder) {
-  const std::filesystem::path path(setting.path);
-  return path.is_absolute() ? setting.path : (std::filesystem::path(folder) / path).string();
-}
-
 std::string output_of(const TrainOptions& options) {
   return options.output.empty() ? default_weights(options.file) : options.output;
-}
-
-// Where checkpoints go and come from: --checkpoint, else the first of the train block that is not of the best epoch
-// alone, else a folder beside the model file, which only an interrupted run makes.
-std::string checkpoint_folder(const TrainOptions& options, const TrainSettings& settings, const std::string& folder) {
-  if (!options.checkpoint.empty()) return options.checkpoint;
-  for (const CheckpointSetting& setting : settings.checkpoints) {
-    if (!setting.best) return folder_of(setting, folder);
-  }
-  return std::filesystem::path(options.file).replace_extension(".checkpoint").string();
 }
 
 // Weights are in one of two formats, which the name says; devices take anything.
@@ -81,16 +53,6 @@ Status results_can_be_written(const TrainOptions& options, const Program& progra
 }
 
 TrainingDataRequest data_request(const TrainOptions& options) { return {data_paths(options), options.validation, {}}; }
-
-// What a run goes on from: weights, or the checkpoint of another run.
-struct Start {
-  std::optional<WeightsFile> weights;
-  std::optional<Checkpoint> checkpoint;
-  // Hyper-parameters that the model has otherwise than the run before; those that --set says are applied.
-  std::vector<ChangedHyperParameter> from_settings, from_file;
-
-  const WeightsFile* file() const { return weights ? &*weights : checkpoint ? &checkpoint->state : nullptr; }
-};
 
 // A model and the data for it, which may still be on their way: what is wrong with them is said when all else is known
 // to be right.
@@ -307,69 +269,6 @@ class Run {
   FitResult result_;
   Diagnostics failures_;
 };
-
-// Where a run without a folder would find its checkpoint, and what there is instead.
-Diagnostics no_checkpoint(const std::string& path, const TrainSettings& settings, const std::string& folder) {
-  Diagnostic missing = error(fmt::format("there is no checkpoint '{}' to go on from", path));
-  for (const CheckpointSetting& setting : settings.checkpoints) {
-    const std::string best = folder_of(setting, folder);
-    if (!setting.best || !std::filesystem::exists(checkpoint_path(best))) continue;
-    missing.notes.push_back({{},
-                             fmt::format("'{0}' has that of the best epoch: `--resume {0}` goes on from it, "
-                                         "`--weights {1}` begins with its weights",
-                                         best, checkpoint_path(best))});
-  }
-  return {std::move(missing)};
-}
-
-// Reads what the options say that the run begins with.
-Result<Start> read_start(const TrainOptions& options, const ModelOptions& chosen, Console& console) {
-  Start start;
-  if (options.resume && !options.weights.empty())
-    return error("--resume goes on from a checkpoint, which has weights: --weights is not for such a run");
-  if (!options.weights.empty()) {
-    TARN_TRY(start.weights, read_weights(options.weights));
-  }
-  if (!options.resume) return start;
-  const std::string folder = std::filesystem::path(options.file).parent_path().string();
-  TrainSettings settings;
-  std::string place = *options.resume;
-  if (place.empty()) {
-    // The file itself may say where its checkpoints are.
-    Diagnostics warnings;
-    TARN_TRY(const Program program, load_program(options.file, chosen, console.sources, warnings));
-    settings = program.settings;
-    place = checkpoint_folder(options, settings, folder);
-  }
-  const std::string path = checkpoint_path(place);
-  if (!std::filesystem::exists(path)) return no_checkpoint(path, settings, folder);
-  TARN_TRY(start.checkpoint, read_checkpoint(path));
-  return start;
-}
-
-// Tells what --set says of hyper-parameters from what the file does: by their keys, and by what they are without --set.
-void find_changes(Start& start, const TrainOptions& options, const Program& program, ModelOptions without,
-                  Console& console) {
-  const std::vector<ChangedHyperParameter> changed = changed_hyper_parameters(program, *start.checkpoint);
-  if (changed.empty()) return;
-  std::optional<Program> plain;
-  if (!options.settings.empty()) {
-    without.overrides.clear();
-    apply_constants(without, start.checkpoint->state);
-    Diagnostics warnings;
-    if (Result<Program> loaded = load_program(options.file, without, console.sources, warnings))
-      plain = std::move(*loaded);
-  }
-  for (const ChangedHyperParameter& one : changed) {
-    const bool is_named = std::ranges::any_of(options.settings, [&](const std::string& setting) {
-      const std::string key = setting.substr(0, setting.find('='));
-      return one.name == key || one.name.starts_with(key + ".");
-    });
-    const TensorInfo* const before = plain ? plain->find_tensor(one.name) : nullptr;
-    const bool is_set = is_named || (plain && (before == nullptr || before->initial != one.in_file));
-    (is_set ? start.from_settings : start.from_file).push_back(one);
-  }
-}
 
 Result<Compiled> compile(const TrainOptions& options, Console& console) {
   TARN_TRY(ModelOptions chosen, model_options(options));

@@ -10,6 +10,7 @@
 #include "ir/random.h"
 #include "runtime/safetensors.h"
 #include "runtime/training.h"
+#include "runtime/checkpoint.h"
 #include "runtime/weights.h"
 #include "tests/support/files.h"
 

@@ -14,6 +14,7 @@
 #include "runtime/npy.h"
 #include "runtime/session.h"
 #include "runtime/training.h"
+#include "runtime/checkpoint.h"
 #include "runtime/weights.h"
 #include "tests/support/files.h"
 
