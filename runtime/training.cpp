@@ -180,31 +180,37 @@ std::optional<std::int64_t> weighted_class(const Program& program, const Vocabul
 
 }  // namespace
 
-Status set_weighted_classes(Session& session) {
-  const Program& program = session.program();
+Result<std::map<std::string, std::int64_t>> weighted_classes(const Program& program, const Vocabularies& vocabularies) {
   const TrainSettings& settings = program.settings;
-  const Vocabulary* const vocabulary = session.vocabularies().find(settings.class_weight_target);
-  const auto set = [&](const std::string& tensor, const std::string& key, bool is_number) -> Status {
+  const Vocabulary* const vocabulary = vocabularies.find(settings.class_weight_target);
+  std::map<std::string, std::int64_t> classes;
+  Diagnostics errors;
+  const auto add = [&](const std::string& tensor, const std::string& key, bool is_number) {
     if (const auto found = weighted_class(program, vocabulary, key, is_number)) {
-      session.set_scalar(tensor, static_cast<double>(*found));
-      return Done{};
+      classes[tensor] = *found;
+      return;
     }
-    const std::string name = is_number ? key : fmt::format("'{}'", key);
-    if (vocabulary == nullptr || vocabulary->names.empty()) {
-      return error(fmt::format(
-          "class_weight: '{}' has no label {}; its classes are numbers{}", settings.class_weight_target, name,
-          vocabulary == nullptr || vocabulary->numbers == 0 ? ""
-                                                            : fmt::format(" from 0 to {}", vocabulary->numbers - 1)));
+    std::string known = "; its classes are numbers";
+    if (vocabulary != nullptr && !vocabulary->names.empty()) {
+      known = fmt::format("; it has {}", fmt::join(vocabulary->names, ", "));
+    } else if (vocabulary != nullptr) {
+      known += fmt::format(" from 0 to {}", vocabulary->numbers - 1);
     }
-    return error(fmt::format("class_weight: '{}' has no label {}; it has {}", settings.class_weight_target, name,
-                             fmt::join(vocabulary->names, ", ")));
+    errors.push_back(error(fmt::format("class_weight: '{}' has no label {}{}", settings.class_weight_target,
+                                       is_number ? key : fmt::format("'{}'", key), known)));
   };
-  for (const auto& [label, weight] : settings.class_weight)
-    TARN_RETURN_IF_ERROR(set(class_weight_tensor(settings, label), label, false));
+  for (const auto& [label, weight] : settings.class_weight) add(class_weight_tensor(settings, label), label, false);
   for (const TensorInfo& tensor : program.tensors) {
     const std::optional<std::string_view> number = class_weight_number(tensor.name);
-    if (number && tensor.kind == TensorKind::hyper) TARN_RETURN_IF_ERROR(set(tensor.name, std::string(*number), true));
+    if (number && tensor.kind == TensorKind::hyper) add(tensor.name, std::string(*number), true);
   }
+  if (!errors.empty()) return errors;
+  return classes;
+}
+
+Status set_weighted_classes(Session& session) {
+  TARN_TRY(const auto classes, weighted_classes(session.program(), session.vocabularies()));
+  for (const auto& [tensor, number] : classes) session.set_scalar(tensor, static_cast<double>(number));
   return Done{};
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -60,9 +61,11 @@ FitResult fit(Session& session, const Rows& training, const Rows* validation, co
 // The epoch that training on these rows comes to next.
 EpochPlan next_epoch(const Session& session, const Rows& training, bool shuffle);
 
-// Tells class weights which classes the labels and numbers are that they are given by, in the session's vocabularies:
+// Which classes the labels and numbers are that class weights are given by, by the hyper-parameters where that stands:
 // where labels are numbers but not those of their classes, a number is a label. Errors: labels that the data do not
 // have.
+Result<std::map<std::string, std::int64_t>> weighted_classes(const Program& program, const Vocabularies& vocabularies);
+// Sets them in a session, by its own vocabularies.
 Status set_weighted_classes(Session& session);
 
 // The scalar with this name ("loss", "val_loss", "accuracy", "val_accuracy") in the report; nothing where there is

@@ -8,6 +8,7 @@
 #include "codegen/compiled_model.h"
 #include "codegen/cpp_header.h"
 #include "runtime/file.h"
+#include "runtime/training.h"
 #include "tools/command.h"
 #include "tools/js_module.h"
 #include "tools/linker.h"
@@ -104,6 +105,18 @@ void read_class_names(Inputs& inputs, const CompileOptions& options, const Conso
   if (!read) console.note(fmt::format("note: no class names: {}", read.error().front().message));
 }
 
+// The class that a label of class_weight is stands in a hyper-parameter, which init does not know from the data.
+void note_class_weights(const Inputs& inputs, const Console& console) {
+  if (inputs.session != nullptr || !inputs.program().trainable) return;
+  const auto classes = weighted_classes(inputs.program(), inputs.vocabularies);
+  if (!classes) return;
+  for (const auto& [name, number] : *classes) {
+    const TensorInfo* const tensor = inputs.program().find_tensor(name);
+    if (tensor == nullptr || tensor->initial == static_cast<double>(number)) continue;
+    console.note(fmt::format("note: class weights: set '{}' to {} in the state before training", name, number));
+  }
+}
+
 Result<Inputs> read_inputs(const CompileOptions& options, Console& console) {
   Inputs inputs;
   TARN_TRY(inputs.options, model_options(options));
@@ -126,6 +139,7 @@ Result<Inputs> read_inputs(const CompileOptions& options, Console& console) {
     TARN_RETURN_IF_ERROR(read_weights_into(inputs, options, *weights, console));
   }
   read_class_names(inputs, options, console);
+  note_class_weights(inputs, console);
   return inputs;
 }
 
@@ -134,7 +148,7 @@ std::vector<ClassNames> class_names(const Program& program, const Vocabularies& 
   std::vector<ClassNames> lists;
   for (const InputInfo& input : program.inputs) {
     const std::vector<std::string>& names = vocabularies.names(input.name);
-    if (!names.empty()) lists.push_back({input.name, names});
+    if (!names.empty()) lists.push_back({input.name, names, {}});
   }
   return lists;
 }
