@@ -128,8 +128,8 @@ TEST_F(Names, LabelsThatTheWeightsDoNotKnowAreErrors) {
   for (const std::string file : kFiles) {
     for (const auto& [column, row] : unknown) {
       write("new.csv", header + row);
-      for (const std::string command : {"eval m.tarn --weights " + file, "train m.tarn -o o.npz --weights " + file,
-                                        std::string("train m.tarn --resume ck --epochs 130 -o o.npz")}) {
+      for (const std::string& command : {"eval m.tarn --weights " + file, "train m.tarn -o o.npz --weights " + file,
+                                         std::string("train m.tarn --resume ck --epochs 130 -o o.npz")}) {
         SCOPED_TRACE(command);
         const Outcome refused = tarn(command + " --data new.csv");
         EXPECT_EQ(refused.status, 1);
