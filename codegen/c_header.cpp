@@ -2,6 +2,7 @@
 #include "codegen/c_header.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iterator>
@@ -305,9 +306,14 @@ void HeaderWriter::table_functions() {
         name(), api_.tensors.size());
   }
   put("\n/* The names of the classes in the order of their numbers, in UTF-8; NULL and a count of 0 where there are "
-      "none. */\n"
+      "none.{} */\n"
       "const char* const* {}_class_names(size_t* count);\n",
-      name());
+      api_.listed_classes().empty() ? "" : "\n * They are those of the first target that has any.", name());
+  for (const ClassNames& list : api_.listed_classes()) {
+    put("/* Those of '{}'{}. */\nconst char* const* {}_class_names_{}(size_t* count);\n", list.array,
+        list.outputs.empty() ? "" : fmt::format(", which '{}' is compared with", fmt::join(list.outputs, "', '")),
+        name(), list.array);
+  }
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ class InterfaceEmitter {
   void emit_pack();
   void emit_finish_training();
   void emit_tensors();
-  void emit_class_names();
+  void emit_class_names(const std::string& function, const std::vector<std::string>& names);
 
  private:
   using Parameters = std::vector<std::pair<llvm::Type*, std::string>>;
@@ -445,14 +445,14 @@ void InterfaceEmitter::emit_tensors() {
   return_table(constant(table, "tensors", 8), rows.size(), "tensors");
 }
 
-void InterfaceEmitter::emit_class_names() {
-  std::vector<llvm::Constant*> names;
-  for (const std::string& name : api_.class_names) names.push_back(text(name));
+void InterfaceEmitter::emit_class_names(const std::string& function, const std::vector<std::string>& names) {
+  std::vector<llvm::Constant*> texts;
+  for (const std::string& name : names) texts.push_back(text(name));
   llvm::Constant* table = llvm::ConstantPointerNull::get(pointer_);
-  if (!names.empty()) {
-    table = constant(llvm::ConstantArray::get(llvm::ArrayType::get(pointer_, names.size()), names), "class_names", 8);
+  if (!texts.empty()) {
+    table = constant(llvm::ConstantArray::get(llvm::ArrayType::get(pointer_, texts.size()), texts), "class_names", 8);
   }
-  return_table(table, names.size(), "class_names");
+  return_table(table, texts.size(), function);
 }
 
 // The functions that compute; predict_packed may be another name of predict, which therefore stands before it.
@@ -502,7 +502,9 @@ void emit_common_functions(llvm::Module& module, const Program& program, const P
   if (interface.has_pack) emitter.emit_pack();
   if (interface.has_finish) emitter.emit_finish_training();
   if (interface.has_state()) emitter.emit_tensors();
-  emitter.emit_class_names();
+  emitter.emit_class_names("class_names", interface.class_names);
+  for (const ClassNames& list : interface.listed_classes())
+    emitter.emit_class_names("class_names_" + list.array, list.names);
 }
 
 std::vector<std::string> compiled_functions(const ModelInterface& interface) {

@@ -83,6 +83,7 @@ class CppHeaderWriter {
   }
   void packed_class();
   void model_class();
+  void named_classes();
   void state_members();
   void training_members();
   void predict_member(const char* function, const char* block);
@@ -235,6 +236,19 @@ void CppHeaderWriter::training_members() {
   }
 }
 
+void CppHeaderWriter::named_classes() {
+  if (api_.listed_classes().empty()) return;
+  put("  // Those of an input or target, or of what an output is compared with, by its name.\n"
+      "  static std::span<const char* const> class_names(std::string_view of) {{\n"
+      "    std::size_t count = 0;\n    const char* const* first = nullptr;\n");
+  for (const ClassNames& list : api_.listed_classes()) {
+    std::string condition = fmt::format("of == \"{}\"", list.array);
+    for (const std::string& output : list.outputs) condition += fmt::format(" || of == \"{}\"", output);
+    put("    if ({}) first = {}_class_names_{}(&count);\n", condition, api_.prefix, list.array);
+  }
+  put("    return {{first, count}};\n  }}\n");
+}
+
 void CppHeaderWriter::model_class() {
   put("\nclass {}_model {{\n public:\n", api_.prefix);
   if (api_.has_state()) {
@@ -251,10 +265,10 @@ void CppHeaderWriter::model_class() {
     const char* const* const first = {0}_class_names(&count);
     return {{first, count}};
   }}
-
- private:
 )",
       api_.prefix);
+  named_classes();
+  put("\n private:\n");
   if (api_.has_state()) {
     put(R"(  {0}_model()
       : state_({0}_details::allocate({1}_STATE_BYTES)), workspace_({0}_details::allocate({1}_WORKSPACE_BYTES)) {{}}

@@ -146,7 +146,7 @@ class InterfaceMaker {
     if (!is_identifier(api_.prefix))
       return error(fmt::format("'{}' cannot begin the names of C functions", api_.prefix));
     api_.macro_prefix = upper_case(api_.prefix);
-    api_.class_names = request_.class_names;
+    add_class_names();
     TARN_RETURN_IF_ERROR(choose_functions());
     api_.has_finish = api_.has_train && program_.settings.averages_weights;
     add_arrays();
@@ -215,6 +215,18 @@ class InterfaceMaker {
     }
     for (std::size_t i = 0; i < program_.outputs.size(); ++i) {
       api_.outputs.push_back(array_of(program_.outputs[i].name, program_.outputs[i].type, i));
+    }
+  }
+
+  void add_class_names() {
+    api_.class_lists = request_.class_names;
+    for (ClassNames& list : api_.class_lists) {
+      for (const OutputInfo& output : program_.outputs) {
+        if (output.target == list.array) list.outputs.push_back(output.name);
+      }
+      const InputInfo* const input = program_.find_input(list.array);
+      if (api_.class_names.empty() && input != nullptr && input->role == InputRole::target)
+        api_.class_names = list.names;
     }
   }
 
@@ -287,6 +299,11 @@ class InterfaceMaker {
 };
 
 }  // namespace
+
+std::vector<ClassNames> ModelInterface::listed_classes() const {
+  const bool is_said_already = class_lists.size() == 1 && class_lists.front().names == class_names;
+  return is_said_already ? std::vector<ClassNames>() : class_lists;
+}
 
 std::string c_type(DType dtype) {
   switch (dtype) {

@@ -23,6 +23,13 @@ struct InterfaceArray {
   ValueRange values;
 };
 
+// The names of the classes of an input or target, by number, and the outputs that are compared with it.
+struct ClassNames {
+  std::string array;
+  std::vector<std::string> names;
+  std::vector<std::string> outputs;
+};
+
 struct ModelInterface {
   std::string model, prefix, macro_prefix;
   std::vector<InterfaceArray> inputs;   // of predict
@@ -43,12 +50,17 @@ struct ModelInterface {
   std::uint64_t workspace_bytes = 0, predict_workspace_bytes = 0;
   std::uint64_t metric_values = 0;  // of the loss, then of every metric: f64, at this place in the workspace
   std::uint64_t layout = 0;
-  std::vector<MetricInfo> metrics;  // without the loss
-  std::int64_t metric_count = 0;    // numbers that they have together
-  std::vector<TensorInfo> tensors;  // of the state
-  std::vector<std::string> class_names;
+  std::vector<MetricInfo> metrics;       // without the loss
+  std::int64_t metric_count = 0;         // numbers that they have together
+  std::vector<TensorInfo> tensors;       // of the state
+  std::vector<std::string> class_names;  // of the first target that has any
+  // One for each input and target that has names; NAME_class_names_ARRAY gives them, but where there is no other than
+  // that of NAME_class_names.
+  std::vector<ClassNames> class_lists;
 
   bool has_state() const { return !is_baked; }
+  // The lists with a function of their own.
+  std::vector<ClassNames> listed_classes() const;
 };
 
 // "float", "double", "int32_t", "uint8_t".
@@ -58,9 +70,9 @@ std::string c_type(DType dtype);
 const std::vector<std::string>& interface_functions();
 
 struct InterfaceRequest {
-  std::string prefix;                  // a C identifier; empty: the model's name
-  std::vector<std::string> functions;  // of interface_functions(); empty: all that the program has
-  std::vector<std::string> class_names;
+  std::string prefix;                   // a C identifier; empty: the model's name
+  std::vector<std::string> functions;   // of interface_functions(); empty: all that the program has
+  std::vector<ClassNames> class_names;  // by inputs and targets; without outputs
   bool bake_weights = false;
   int threads = 1;  // to share training among, where it is worth it
 };

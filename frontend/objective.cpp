@@ -18,6 +18,22 @@ const InputInfo* input_of(Elaborator& e, const Value& value) {
   return node.op == Op::input ? e.program.find_input(node.attributes.text(Key::name)) : nullptr;
 }
 
+// Whether a data block of the file reads labels for the target, whose classes are known when the data are.
+bool reads_labels(const Elaborator& e, const std::string& target) {
+  for (const ast::Statement& block : e.main_module->tree->statements) {
+    const auto* data = std::get_if<ast::Data>(&block.node);
+    if (data == nullptr) continue;
+    for (const ast::Statement& line : data->block.statements) {
+      const auto* part = std::get_if<ast::Assignment>(&line.node);
+      if (part == nullptr || part->targets.size() != 1 || part->targets.front().name != target) continue;
+      const auto* call = std::get_if<ast::Call>(&part->value->node);
+      const auto* callee = call != nullptr ? std::get_if<ast::Name>(&call->callee->node) : nullptr;
+      if (callee != nullptr && (callee->name == "one_hot" || callee->name == "ordinal")) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 void TrainBlock::warn_about_order(const Value& callee, const Arguments& arguments, Span span) {
@@ -125,7 +141,7 @@ void TrainBlock::read_sample_weight(const ast::Setting& setting) {
 
 // The weight of a sample is 1 + sum over the classes k that are named of (w_k - 1) [its class is k]: [t = k] for class
 // numbers, t_k for one-hot targets. A label's number is known when the data are: it stands in a hyper-parameter, -1
-// before that.
+// before that. So does the class of a number where the data have labels, which may be numbers themselves.
 void TrainBlock::read_class_weight(const ast::Setting& setting) {
   Elaborator& e = elaborator_;
   const Span span = setting.key.span;
@@ -149,6 +165,7 @@ void TrainBlock::read_class_weight(const ast::Setting& setting) {
     return;
   }
   const std::int64_t classes = element_count(info->type.shape);
+  const bool has_labels = reads_labels(e, target);
   std::vector<std::pair<Value, double>> weights;  // class number -> weight
   std::map<std::string, double>& labels = e.program.settings.class_weight;
   for (const ast::Map::Entry& entry : map->entries) {
@@ -161,7 +178,13 @@ void TrainBlock::read_class_weight(const ast::Setting& setting) {
     }
     const auto number = e.to_integer(key, entry.key->span, "a class");
     if (!number) return;
-    if (*number < 0 || (classes > 1 && *number >= classes)) {
+    const bool is_class = *number >= 0 && (classes == 1 || *number < classes);
+    if (has_labels) {
+      const double initial = is_class ? static_cast<double>(*number) : -1;
+      weights.emplace_back(e.hyper_parameter(class_weight_tensor(*number), initial, entry.key->span), *weight);
+      continue;
+    }
+    if (!is_class) {
       e.fail(entry.key->span,
              fmt::format("there is no class {}: '{}' has {}", *number, target, to_string(info->type.shape)));
       return;

@@ -129,7 +129,8 @@ class CsvParser {
     char* next = begin;
     char* write = begin;
     while (true) {
-      if (*next == '"') {
+      const bool is_quoted = *next == '"';
+      if (is_quoted) {
         next = unquote(next, write);
         if (stopped_) return next;
       } else {
@@ -139,7 +140,10 @@ class CsvParser {
         write += next - field;
       }
       table_.cell_ends_.push_back(static_cast<std::uint32_t>(write - begin));
-      if (*next != separator_) break;
+      const bool is_last = *next != separator_;
+      // The text has become shorter by the quotes, so that nothing is lost.
+      if (write != next) *write = is_quoted ? '"' : separator_;
+      if (is_last) break;
       ++write;
       ++next;
     }
@@ -243,6 +247,11 @@ std::string_view Table::cell(std::size_t row, std::size_t column) const {
   return text_of(text_).substr(rows_[row].begin + begin, ends[column] - begin);
 }
 
+bool Table::is_quoted(std::size_t row, std::size_t column) const {
+  const std::string_view text = cell(row, column);
+  return text.data()[text.size()] == '"';
+}
+
 std::string Table::column_label(std::size_t column) const {
   return column_names_.empty() ? fmt::format("column {}", column + 1)
                                : fmt::format("column '{}'", column_names_[column]);
@@ -283,6 +292,18 @@ Result<Table> read_csv(const std::string& path, const CsvOptions& options) {
 bool is_missing(std::string_view text) {
   constexpr std::array<std::string_view, 6> kMarks = {"", "NA", "nan", "NaN", "null", "?"};
   return std::find(kMarks.begin(), kMarks.end(), without_blanks(text)) != kMarks.end();
+}
+
+std::string csv_field(std::string_view text) {
+  const bool is_plain = text.find_first_of(",\"\r\n") == std::string_view::npos &&
+                        without_blanks(text).size() == text.size() && !is_missing(text);
+  if (is_plain) return std::string(text);
+  std::string field = "\"";
+  for (const char c : text) {
+    if (c == '"') field += '"';
+    field += c;
+  }
+  return field + '"';
 }
 
 std::vector<TableCell> missing_cells(const Table& table, std::span<const std::size_t> columns) {

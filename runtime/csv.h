@@ -37,6 +37,8 @@ class Table {
   std::size_t columns() const { return column_count_; }
   // Eight bytes from where the cell begins may be read, whatever its size.
   std::string_view cell(std::size_t row, std::size_t column) const;
+  // Whether the cell stands in quotes in the file, which makes it text.
+  bool is_quoted(std::size_t row, std::size_t column) const;
   // Line of the file where the row begins.
   std::uint32_t line(std::size_t row) const { return rows_[row].line; }
   // "column 'petal_width'", or "column 5" (from 1) without a header.
@@ -54,7 +56,8 @@ class Table {
   std::string name_;
   std::vector<std::string> column_names_;
   std::size_t column_count_ = 0;
-  // Unquoted: within a row, cells stand one byte apart, so that where a cell ends says where the next begins.
+  // Unquoted: within a row, cells stand one byte apart, so that where a cell ends says where the next begins. That byte
+  // is a quote behind a cell that was quoted, and nothing that a number may hold behind another.
   Bytes text_;
   std::vector<Row, AlignedAllocator<Row>> rows_;
   std::vector<std::uint32_t, AlignedAllocator<std::uint32_t>> cell_ends_;  // from the begin of the row; row-major
@@ -71,6 +74,10 @@ struct TableCell {
   std::size_t column = 0;
   friend bool operator==(const TableCell&, const TableCell&) = default;
 };
+
+// The text as a field that a table gives back as it is: in quotes where it has separators, quotes, line ends or blanks
+// at its ends, or would say that a value is missing.
+std::string csv_field(std::string_view text);
 
 // Whether the text of a cell says that there is no value: nothing but blanks, NA, nan, NaN, null or ?.
 bool is_missing(std::string_view text);

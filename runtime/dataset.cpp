@@ -5,16 +5,15 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <limits>
 
 #include "ir/random.h"
 #include "runtime/array_values.h"
 #include "runtime/csv.h"
 #include "runtime/file.h"
 #include "runtime/idx.h"
+#include "runtime/labels.h"
 #include "runtime/npy.h"
 #include "runtime/npz.h"
 #include "runtime/number_text.h"
@@ -98,37 +97,6 @@ Result<std::vector<Column>> wanted_columns(const Program& program, const DataSou
   return columns;
 }
 
-// Numbers the labels of a column. Integers 0 … k-1 are their own classes; other labels are looked up in the vocabulary,
-// which grows in order of appearance where `learn` says so.
-class Classes {
- public:
-  Classes(std::vector<std::string>& vocabulary, bool learn)
-      : vocabulary_(vocabulary), learn_(learn && vocabulary.empty()) {
-    for (std::size_t i = 0; i < vocabulary_.size(); ++i) index_[vocabulary_[i]] = static_cast<std::int64_t>(i);
-  }
-
-  std::optional<std::int64_t> class_of(std::string_view label) {
-    const auto found = index_.find(label);
-    if (found != index_.end()) return found->second;
-    if (!learn_) return std::nullopt;
-    const auto next = static_cast<std::int64_t>(vocabulary_.size());
-    vocabulary_.emplace_back(label);
-    index_.emplace(std::string(label), next);
-    return next;
-  }
-
- private:
-  std::vector<std::string>& vocabulary_;
-  bool learn_;
-  std::map<std::string, std::int64_t, std::less<>> index_;
-};
-
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  const std::optional<double> value = parse_number(text);
-  if (!value || *value != std::floor(*value) || std::fabs(*value) > 1e9) return std::nullopt;
-  return static_cast<std::int64_t>(*value);
-}
-
 Result<std::vector<std::size_t>> columns_of(const Table& table, const DataBinding& binding) {
   std::vector<std::size_t> indices;
   for (const DataBinding::Column& column : binding.columns) {
@@ -173,54 +141,8 @@ Status check_width(const Column& column, std::int64_t found, const char* what) {
                               to_string(column.input->type.shape), column.elements, what, found));
 }
 
-// The classes of a label column for every row.
-Result<std::vector<std::int64_t>> read_classes(const Table& table, std::size_t at,
-                                               const std::vector<std::uint32_t>& rows, const Column& column,
-                                               std::vector<std::string>& vocabulary, bool learn) {
-  const bool one_hot = column.binding.encoding == DataBinding::Encoding::one_hot;
-  const std::int64_t limit = one_hot                         ? column.elements
-                             : column.input->values.counts() ? column.input->values.count
-                                                             : 1'000'000'000;
-  std::vector<std::int64_t> classes(rows.size());
-  bool all_whole = vocabulary.empty();
-  // Numbers that a table does not have are an error, not labels.
-  if (learn && column.input->values.counts())
-    learn =
-        std::any_of(rows.begin(), rows.end(), [&](std::uint32_t row) { return !whole_number(table.cell(row, at)); });
-  for (std::size_t i = 0; i < rows.size() && all_whole; ++i) {
-    const std::optional<std::int64_t> number = whole_number(table.cell(rows[i], at));
-    all_whole = number && *number >= 0 && *number < limit;
-    if (all_whole) classes[i] = *number;
-  }
-  if (all_whole) return classes;
-
-  Classes known(vocabulary, learn);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::string_view label = without_blanks(table.cell(rows[i], at));
-    const std::optional<std::int64_t> found = known.class_of(label);
-    if (!found && vocabulary.empty()) {
-      return error_in_file(table.name(), table.line(rows[i]),
-                           fmt::format("{}: a class from 0 to {} is wanted, here is '{}'", table.column_label(at),
-                                       limit - 1, excerpt(label)));
-    }
-    if (!found) {
-      return error_in_file(table.name(), table.line(rows[i]),
-                           fmt::format("{}: training did not see the label '{}'; it knows {}", table.column_label(at),
-                                       excerpt(label), fmt::join(vocabulary, ", ")));
-    }
-    if (*found >= limit) {
-      return error_in_file(
-          table.name(), table.line(rows[i]),
-          fmt::format("{}: '{}' is label number {}, but '{}' is {}: it has places for {}", table.column_label(at),
-                      excerpt(label), *found + 1, column.input->name, to_string(column.input->type.shape), limit));
-    }
-    classes[i] = *found;
-  }
-  return classes;
-}
-
 Result<Bytes> read_column(const Table& table, const std::vector<std::uint32_t>& rows, const Column& column,
-                          Vocabularies& vocabularies, bool learn) {
+                          Vocabularies& vocabularies) {
   const DType dtype = column.input->type.dtype;
   TARN_TRY(const std::vector<std::size_t> indices, columns_of(table, column.binding));
   if (column.binding.encoding == DataBinding::Encoding::none) {
@@ -231,11 +153,8 @@ Result<Bytes> read_column(const Table& table, const std::vector<std::uint32_t>& 
   if (indices.size() != 1) {
     return error_at(column.binding.span, fmt::format("labels stand in one column, here are {}", indices.size()));
   }
-  std::vector<std::string> vocabulary =
-      vocabularies.contains(column.input->name) ? vocabularies[column.input->name] : std::vector<std::string>();
   TARN_TRY(const std::vector<std::int64_t> classes,
-           read_classes(table, indices.front(), rows, column, vocabulary, learn));
-  if (!vocabulary.empty()) vocabularies[column.input->name] = std::move(vocabulary);
+           read_labels(table, indices.front(), rows, *column.input, column.binding, vocabularies));
   if (column.binding.encoding == DataBinding::Encoding::one_hot)
     return one_hot_values(classes, column.elements, *column.input);
   TARN_RETURN_IF_ERROR(check_width(column, 1, "numbers"));
@@ -243,7 +162,7 @@ Result<Bytes> read_column(const Table& table, const std::vector<std::uint32_t>& 
 }
 
 Result<Dataset> read_table(const Program& program, const DataSource& source, const std::string& path,
-                           const std::vector<Column>& columns, Vocabularies& vocabularies, bool learn) {
+                           const std::vector<Column>& columns, Vocabularies& vocabularies) {
   CsvOptions options;
   options.header = source.header;
   if (source.separator != 0) options.separator = source.separator;
@@ -274,7 +193,7 @@ Result<Dataset> read_table(const Program& program, const DataSource& source, con
   data.arrays.resize(program.inputs.size());
   for (const Column& column : columns) {
     TARN_TRY(data.arrays[static_cast<std::size_t>(column.input - program.inputs.data())],
-             read_column(table, rows, column, vocabularies, learn));
+             read_column(table, rows, column, vocabularies));
   }
   return data;
 }
@@ -311,8 +230,23 @@ Result<Array> read_array(const DataSource& source, const std::string& folder, co
   return source.format == "idx" ? read_idx(path) : read_npy(path);
 }
 
+// Numbers of an array that stand for classes: there, labels are the numbers of their classes.
+Result<Bytes> read_class_numbers(const Array& array, const Column& column, std::int64_t width,
+                                 Vocabularies& vocabularies) {
+  const std::string& name = column.input->name;
+  if (width != 1)
+    return error_at(column.binding.span,
+                    fmt::format("labels of '{}' are one number a sample, here are {}", name, width));
+  TARN_TRY(const std::int64_t limit, class_limit(*column.input, column.binding));
+  TARN_TRY(const std::vector<std::int64_t> classes, classes_of(array, limit, name));
+  if (vocabularies.may_learn(name)) vocabularies.learn(name, {{}, limit});
+  return column.binding.encoding == DataBinding::Encoding::one_hot
+             ? one_hot_values(classes, column.elements, *column.input)
+             : class_values(classes, *column.input);
+}
+
 Result<Dataset> read_arrays(const Program& program, const DataSource& source, const std::string& folder,
-                            const std::vector<Column>& columns) {
+                            const std::vector<Column>& columns, Vocabularies& vocabularies) {
   Dataset data;
   data.arrays.resize(program.inputs.size());
   std::map<std::string, std::vector<NamedArray>> archives;
@@ -331,12 +265,8 @@ Result<Dataset> read_arrays(const Program& program, const DataSource& source, co
     data.rows = count;
     const auto width = static_cast<std::int64_t>(static_cast<std::uint64_t>(array.elements()) / count);
     Bytes& values = data.arrays[static_cast<std::size_t>(column.input - program.inputs.data())];
-    if (column.binding.encoding == DataBinding::Encoding::one_hot) {
-      if (width != 1)
-        return error_at(column.binding.span,
-                        fmt::format("labels of '{}' are one number a sample, here are {}", name, width));
-      TARN_TRY(const std::vector<std::int64_t> classes, classes_of(array, column.elements, name));
-      values = one_hot_values(classes, column.elements, *column.input);
+    if (column.binding.encoding == DataBinding::Encoding::one_hot || column.binding.classes > 0) {
+      TARN_TRY(values, read_class_numbers(array, column, width, vocabularies));
     } else {
       TARN_RETURN_IF_ERROR(check_width(column, width, "numbers"));
       TARN_TRY(values, input_values(std::move(array), *column.input, column.binding.scale, name));
@@ -383,15 +313,14 @@ Result<Dataset> read_source(const Program& program, const DataSource& source, co
                             const DataRequest& request, Vocabularies& vocabularies) {
   TARN_TRY(const std::vector<Column> columns, wanted_columns(program, source, request));
   if (source.format != "csv") {
-    TARN_TRY(Dataset data, read_arrays(program, source, folder, columns));
+    TARN_TRY(Dataset data, read_arrays(program, source, folder, columns, vocabularies));
     if (source.shuffle_rows)
       permute_rows(data, row_order(*source.shuffle_rows, 0, static_cast<std::uint32_t>(data.rows)));
     return data;
   }
   const auto file = source.files.find("");
   if (file == source.files.end()) return error_at(source.span, "the data block names no file");
-  const bool learn = request.part.empty();
-  TARN_TRY(Dataset data, read_table(program, source, resolved(folder, file->second), columns, vocabularies, learn));
+  TARN_TRY(Dataset data, read_table(program, source, resolved(folder, file->second), columns, vocabularies));
   if (source.shuffle_rows)
     permute_rows(data, row_order(*source.shuffle_rows, 0, static_cast<std::uint32_t>(data.rows)));
   return data;
@@ -411,6 +340,17 @@ Result<Dataset> read_dataset(const Program& program, const std::string& folder, 
     if (!diagnostic.span) diagnostic.span = source.span;
   }
   return errors;
+}
+
+void learn_labels(const Program& program, const std::string& folder, Vocabularies& vocabularies) {
+  const auto source = program.data.find("");
+  if (source == program.data.end()) return;
+  const bool has_labels = std::ranges::any_of(source->second.bindings, [&](const DataBinding& binding) {
+    return binding.encoding != DataBinding::Encoding::none && vocabularies.may_learn(binding.name);
+  });
+  if (!has_labels) return;
+  Vocabularies learnt = vocabularies;
+  if (read_dataset(program, folder, {"", {}, true}, learnt)) vocabularies = std::move(learnt);
 }
 
 }  // namespace tarn

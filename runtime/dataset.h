@@ -9,7 +9,7 @@
 #include "ir/program.h"
 #include "runtime/array.h"
 #include "runtime/session.h"
-#include "runtime/weights.h"
+#include "runtime/vocabularies.h"
 
 namespace tarn {
 
@@ -28,12 +28,15 @@ struct DataRequest {
   bool targets = true;  // false: inputs alone, as `predict` wants
 };
 
-// Reads a part of the program's data. A part inherits bindings and reading options from the training data. Class labels
-// are numbered by `vocabularies`, to which a training request adds the labels of its file in order of first appearance;
-// any other part must know them already. Paths are relative to `folder`. Errors: everything that can be wrong with
-// files, columns, labels, missing values and shapes.
+// Reads a part of the program's data. A part inherits bindings and reading options from the training data. Labels are
+// numbered by `vocabularies`; those that may still learn take the labels of the file (labels.h). Paths are relative to
+// `folder`. Errors: everything that can be wrong with files, columns, labels, missing values and shapes.
 Result<Dataset> read_dataset(const Program& program, const std::string& folder, const DataRequest& request,
                              Vocabularies& vocabularies);
+
+// Numbers the labels of inputs and targets as the training data do, where the vocabularies may learn: whoever reads
+// other data first asks for it. Where the training data cannot be read, the labels of those that come first decide.
+void learn_labels(const Program& program, const std::string& folder, Vocabularies& vocabularies);
 
 // Whether the program names data for this part.
 inline bool has_data(const Program& program, const std::string& part) { return program.data.contains(part); }

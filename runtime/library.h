@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/checkpoint.h"
 #include "runtime/include/tarn/c.h"
 #include "runtime/served_weights.h"
 #include "runtime/session.h"
@@ -80,6 +81,7 @@ inline constexpr std::int64_t kMostEpochs = std::int64_t{1} << 52;
 struct LibraryModel {
   Sources sources;
   std::shared_ptr<Model> model;
+  std::vector<std::string> settings;  // keys that were set
   tarn_log_function log_function = nullptr;
   void* log_context = nullptr;
   std::array<std::vector<tarn_info>, TARN_METRIC + 1> tables;
@@ -144,6 +146,8 @@ class LibrarySession {
   struct TrainingData;
 
   bool is_adapted(const std::string& name) const;
+  Status check_constants(const WeightsFile& weights) const;
+  void set_hyper_parameters(const std::vector<ChangedHyperParameter>& changed);
   Answer check_metrics(const double* values, std::size_t value_count) const;
   Answer read_training_data(const tarn_array* arrays, std::size_t count, const tarn_fit_options& options,
                             TrainingData& data);
@@ -153,7 +157,6 @@ class LibrarySession {
   const std::shared_ptr<const LibraryModel> model_;
   Session session_;
   ServedWeights served_;
-  Vocabularies vocabularies_;
   TrainingMemory memory_;  // of the run that goes on or was the last
   bool goes_on_ = false;   // a checkpoint was read, and no fit since
   bool adapts_ = true;     // states with an `adapt` block are the initial ones: nobody loaded or wrote others

@@ -64,6 +64,13 @@ Answer read_model_options(const tarn_compile_options& given, ModelOptions& optio
   return {};
 }
 
+Answer read_constants(const char* path, ModelOptions& options) {
+  const Result<WeightsFile> weights = read_weights(path);
+  if (!weights) return failure(TARN_DATA, weights.error());
+  options.overrides.insert(options.overrides.begin(), weights->constants.begin(), weights->constants.end());
+  return {};
+}
+
 tarn_status compile(const std::string& name, std::optional<std::string> text, const tarn_compile_options* given,
                     tarn_model** handle) {
   tarn_compile_options options;
@@ -71,6 +78,8 @@ tarn_status compile(const std::string& name, std::optional<std::string> text, co
   auto model = std::make_shared<LibraryModel>();
   Answer answer = read_options(given, options);
   if (!answer.failed()) answer = read_model_options(options, chosen);
+  for (const auto& [key, value] : chosen.overrides) model->settings.push_back(key);
+  if (!answer.failed() && options.weights != nullptr) answer = read_constants(options.weights, chosen);
   if (answer.failed()) return finish(answer, model->sources);
   model->log_function = options.log;
   model->log_context = options.log_context;

@@ -39,6 +39,14 @@ void copy_metrics(const MetricValues& metrics, double* values) {
   if (values != nullptr) std::ranges::copy(flattened(metrics), values);
 }
 
+// The input or target whose classes those of the name are: itself or, of an output, what the losses compare it with.
+std::optional<std::string> labelled(const Program& program, const std::string& name) {
+  if (program.find_input(name) != nullptr) return name;
+  const auto output =
+      std::ranges::find_if(program.outputs, [&](const OutputInfo& known) { return known.name == name; });
+  return output == program.outputs.end() ? std::nullopt : std::optional(output->target);
+}
+
 Answer stopped() { return {TARN_STOPPED, {error("stopped before the end")}}; }
 
 }  // namespace
@@ -114,6 +122,7 @@ struct LibrarySession::TrainingData {
   Arguments training, validation;
   Dataset training_file, validation_file;
   Rows training_rows, validation_rows;
+  std::optional<Vocabularies> vocabularies;  // of files
 };
 
 LibrarySession::LibrarySession(std::shared_ptr<const LibraryModel> model, std::uint64_t seed, int threads)
@@ -144,16 +153,18 @@ Answer LibrarySession::read_training_data(const tarn_array* arrays, std::size_t 
     data.training_rows = data.training.rows;
   } else {
     const std::string& folder = model_->model->folder();
-    Result<Dataset> read = read_dataset(program(), folder, {"", {}, true}, vocabularies_);
+    Vocabularies vocabularies = session_.vocabularies();
+    Result<Dataset> read = read_dataset(program(), folder, {"", {}, true}, vocabularies);
     if (!read) return failure(TARN_DATA, std::move(read).error());
     data.training_file = std::move(*read);
     data.training_rows = data.training_file.view();
     if (has_data(program(), "validation") && options.validation_count == 0) {
-      Result<Dataset> validation = read_dataset(program(), folder, {"validation", {}, true}, vocabularies_);
+      Result<Dataset> validation = read_dataset(program(), folder, {"validation", {}, true}, vocabularies);
       if (!validation) return failure(TARN_DATA, std::move(validation).error());
       data.validation_file = std::move(*validation);
       data.validation_rows = data.validation_file.view();
     }
+    data.vocabularies = std::move(vocabularies);
   }
   if (options.validation_count > 0) {
     Answer answer = read_arguments(program(), options.validation, options.validation_count, true, data.validation);
@@ -185,7 +196,8 @@ Answer LibrarySession::fit(const tarn_array* arrays, std::size_t count, const ta
     turn.nothing_changed();
     return answer;
   }
-  if (Status known = set_weighted_classes(session_, vocabularies_); !known) {
+  if (data.vocabularies) session_.set_vocabularies(std::move(*data.vocabularies));
+  if (Status known = set_weighted_classes(session_); !known) {
     turn.nothing_changed();
     return failure(TARN_DATA, std::move(known).error());
   }
@@ -264,6 +276,10 @@ Answer LibrarySession::train_on_batch(const tarn_array* arrays, std::size_t coun
     return invalid(fmt::format("a batch has 1 to {} samples; this one has {}", batch, arguments.rows.count));
   Turn turn(*this, Use::training, true);
   if (Answer refused = turn.refusal(); refused.failed()) return refused;
+  // Where labels are known, class weights by label are, too.
+  if (session_.vocabularies().find(program().settings.class_weight_target) != nullptr) {
+    if (Status known = set_weighted_classes(session_); !known) return failure(TARN_DATA, std::move(known).error());
+  }
   MetricValues metrics;
   switch (session_.train(arguments.rows, nullptr, metrics)) {
     case Outcome::done:
@@ -294,8 +310,9 @@ Answer LibrarySession::evaluate(const tarn_array* arrays, std::size_t count, dou
     {
       const Turn turn(*this, Use::brief, false);
       if (Answer refused = turn.refusal(); refused.failed()) return refused;
-      vocabularies = vocabularies_;
+      vocabularies = session_.vocabularies();
     }
+    learn_labels(program(), model_->model->folder(), vocabularies);
     const std::string part = has_data(program(), "test") ? "test" : "";
     Result<Dataset> read = read_dataset(program(), model_->model->folder(), {part, {}, true}, vocabularies);
     if (!read) return failure(TARN_DATA, std::move(read).error());
@@ -381,14 +398,15 @@ Answer LibrarySession::write(const std::string& name, const tarn_view& values) {
 }
 
 Answer LibrarySession::classes(const std::string& input, char* names, std::size_t& bytes, std::size_t& count) {
-  if (program().find_input(input) == nullptr) return invalid(fmt::format("the model has no input '{}'", input));
+  const std::optional<std::string> target = labelled(program(), input);
+  if (!target) return invalid(fmt::format("the model has no input '{}'", input));
   const Turn turn(*this, Use::brief, false);
   if (Answer refused = turn.refusal(); refused.failed()) return refused;
   std::string all;
   std::size_t found = 0;
-  if (const auto known = vocabularies_.find(input); known != vocabularies_.end()) {
-    found = known->second.size();
-    for (const std::string& name : known->second) all.append(name.c_str(), name.size() + 1);
+  for (const std::string& name : session_.vocabularies().names(*target)) {
+    all.append(name.c_str(), name.size() + 1);
+    ++found;
   }
   if (names != nullptr && bytes < all.size())
     return invalid(fmt::format("the memory for the names of classes has {} bytes; it needs {}", bytes, all.size()));
@@ -410,13 +428,42 @@ Answer LibrarySession::initialize(std::uint64_t seed) {
 Answer LibrarySession::save(const std::string& path) {
   const Turn turn(*this, Use::brief, false);
   if (Answer refused = turn.refusal(); refused.failed()) return refused;
-  return answer_of(TARN_DATA, write_weights(path, session_, vocabularies_));
+  return answer_of(TARN_DATA, write_weights(path, session_));
 }
 
 Answer LibrarySession::checkpoint(const std::string& path) {
   const Turn turn(*this, Use::brief, false);
   if (Answer refused = turn.refusal(); refused.failed()) return refused;
-  return answer_of(TARN_DATA, write_checkpoint(path, session_, vocabularies_, memory_));
+  return answer_of(TARN_DATA, write_checkpoint(path, session_, memory_));
+}
+
+// Weights mean what they do with the constants that they were trained with; the model has its own by now.
+Status LibrarySession::check_constants(const WeightsFile& weights) const {
+  Diagnostics errors;
+  for (const auto& [name, value] : weights.constants) {
+    if (program().constants.contains(name)) continue;
+    errors.push_back(
+        error(fmt::format("'{}' was trained with {} = {}, and the model was compiled without that: give it as a "
+                          "setting, or name the file "
+                          "in the `weights` of the options that the model is compiled with",
+                          weights.path, name, value)));
+  }
+  if (errors.empty()) return Done{};
+  return errors;
+}
+
+// What a setting says is set; what the file says otherwise than before is not, which is said.
+void LibrarySession::set_hyper_parameters(const std::vector<ChangedHyperParameter>& changed) {
+  for (const ChangedHyperParameter& one : changed) {
+    const bool is_set = std::ranges::any_of(
+        model_->settings, [&](const std::string& key) { return one.name == key || one.name.starts_with(key + "."); });
+    if (is_set) {
+      session_.set_scalar(one.name, one.in_file);
+    } else {
+      model_->log(TARN_NOTE, fmt::format("{} is {} as in the checkpoint, and {} in the file", one.name,
+                                         one.in_checkpoint, one.in_file));
+    }
+  }
 }
 
 Answer LibrarySession::load(const std::string& path) {
@@ -426,11 +473,12 @@ Answer LibrarySession::load(const std::string& path) {
   {
     Turn turn(*this, Use::brief, true);
     if (Answer refused = turn.refusal(); refused.failed()) return refused;
-    if (Status applied = apply_weights(session_, *weights, path); !applied) {
+    Status applied = check_constants(*weights);
+    if (applied) applied = apply_weights(session_, *weights);
+    if (!applied) {
       turn.nothing_changed();
       return failure(TARN_DATA, std::move(applied).error());
     }
-    vocabularies_ = std::move(weights->vocabularies);
     adapts_ = false;
     memory_.position.reset();
   }
@@ -439,13 +487,19 @@ Answer LibrarySession::load(const std::string& path) {
 }
 
 Answer LibrarySession::resume(const std::string& path) {
+  Result<Checkpoint> checkpoint = read_checkpoint(path);
+  if (!checkpoint) return failure(TARN_DATA, std::move(checkpoint).error());
+  const std::vector<ChangedHyperParameter> changed = changed_hyper_parameters(program(), *checkpoint);
   {
     Turn turn(*this, Use::brief, true, /*restarts=*/true);
     if (Answer refused = turn.refusal(); refused.failed()) return refused;
-    if (Status resumed = resume_checkpoint(session_, path, memory_); !resumed) {
+    Status resumed = check_constants(checkpoint->state);
+    if (resumed) resumed = resume_checkpoint(session_, std::move(*checkpoint), memory_);
+    if (!resumed) {
       turn.nothing_changed();
       return failure(TARN_DATA, std::move(resumed).error());
     }
+    set_hyper_parameters(changed);
     goes_on_ = true;
   }
   served_.publish();

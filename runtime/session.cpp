@@ -81,6 +81,7 @@ void Session::initialize(std::uint64_t seed) {
   header.seed = seed;
   std::memcpy(state_.data(), &header, sizeof(header));
   if (InitFunction init = model_->native().init()) init(state_.data(), workspace_.data());
+  vocabularies_ = {};
   unfitted_.clear();
   const auto adapt = program().graphs.find("adapt");
   if (adapt == program().graphs.end()) return;
@@ -94,6 +95,7 @@ void Session::begin_call(std::uint64_t batches_done) {
 }
 
 Outcome Session::train(const Rows& rows, const std::uint32_t* order, MetricValues& metrics, const EpochPosition* from) {
+  vocabularies_.close();
   Rows left = rows;
   if (from == nullptr) {
     start_metrics(program(), workspace_);

@@ -10,12 +10,14 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/array.h"
 #include "runtime/epoch_position.h"
 #include "runtime/model.h"
 #include "runtime/thread_pool.h"
+#include "runtime/vocabularies.h"
 
 namespace tarn {
 
@@ -57,11 +59,12 @@ class Session {
   // Of a workspace for calls that use the pool; never 0, so that it has an address.
   std::size_t workspace_bytes() const;
 
-  // Draws the initial weights again, from `seed`; slots and counters start anew.
+  // Draws the initial weights again, from `seed`; slots and counters start anew, and vocabularies are open.
   void initialize(std::uint64_t seed);
 
   // One epoch over the rows in `order` (null: as they stand), from its beginning or where it was interrupted. The
-  // metrics are those of the epoch, taken before each step.
+  // metrics are those of the epoch, taken before each step. Closes the vocabularies: the weights are about their
+  // classes.
   Outcome train(const Rows& rows, const std::uint32_t* order, MetricValues& metrics,
                 const EpochPosition* from = nullptr);
   // What the metrics of the last call that trained or evaluated have gathered.
@@ -90,6 +93,10 @@ class Session {
   double scalar(std::string_view name) const;
   void set_scalar(std::string_view name, double value);
 
+  // What the weights know of labels. Whoever lets data learn, or sets weights that come from elsewhere, sets it.
+  const Vocabularies& vocabularies() const { return vocabularies_; }
+  void set_vocabularies(Vocabularies vocabularies) { vocabularies_ = std::move(vocabularies); }
+
   // The raw state; for copies of all of it (restore_best).
   const Bytes& state() const { return state_; }
   void set_state(const Bytes& state);
@@ -100,6 +107,7 @@ class Session {
   std::shared_ptr<Model> model_;
   std::unique_ptr<ThreadPool> pool_;
   Bytes state_, workspace_;
+  Vocabularies vocabularies_;
   std::vector<NamedArray> unfitted_;  // the states with `adapt` as they are initially
   Control control_;
 };

@@ -6,9 +6,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "ir/class_weights.h"
 #include "ir/random.h"
+#include "runtime/number_text.h"
+#include "runtime/vocabularies.h"
 
 namespace tarn {
 
@@ -150,19 +153,64 @@ void run_epoch(Session& session, const Rows& training, const Rows* validation, b
 
 }  // namespace
 
-Status set_weighted_classes(Session& session, const std::map<std::string, std::vector<std::string>>& vocabularies) {
-  const TrainSettings& settings = session.program().settings;
-  const auto found = vocabularies.find(settings.class_weight_target);
-  const std::vector<std::string> names = found == vocabularies.end() ? std::vector<std::string>() : found->second;
-  for (const auto& [label, weight] : settings.class_weight) {
-    const auto place = std::find(names.begin(), names.end(), label);
-    if (place == names.end()) {
-      return error(fmt::format(
-          "class_weight: '{}' has no label '{}'{}", settings.class_weight_target, label,
-          names.empty() ? "; its classes are numbers" : fmt::format("; it has {}", fmt::join(names, ", "))));
-    }
-    session.set_scalar(class_weight_tensor(settings, label), static_cast<double>(place - names.begin()));
+namespace {
+
+// The class that a key of class_weight stands for; nothing where there is none.
+std::optional<std::int64_t> weighted_class(const Program& program, const Vocabulary* vocabulary, const std::string& key,
+                                           bool is_number) {
+  const std::vector<std::string> names = vocabulary == nullptr ? std::vector<std::string>() : vocabulary->names;
+  for (const std::string& wanted : {key, unquoted_label(key)}) {
+    const auto place = std::ranges::find(names, wanted);
+    if (place != names.end()) return place - names.begin();
   }
+  const bool labels_are_numbers = !names.empty() && std::ranges::all_of(names, [](const std::string& name) {
+    return parse_number(name).has_value();
+  });
+  if (labels_are_numbers || !(is_number || names.empty())) return std::nullopt;
+  const InputInfo* const target = program.find_input(program.settings.class_weight_target);
+  const std::int64_t places = target == nullptr ? 0 : element_count(target->type.shape);
+  const auto known = static_cast<std::int64_t>(names.size());
+  std::int64_t limit = places > 1 ? places : known;
+  if (names.empty() && vocabulary != nullptr && vocabulary->numbers > 0) limit = vocabulary->numbers;
+  const std::optional<double> number = parse_number(key);
+  if (!number || *number != std::floor(*number) || *number < 0) return std::nullopt;
+  if (limit > 0 && *number >= static_cast<double>(limit)) return std::nullopt;
+  return static_cast<std::int64_t>(*number);
+}
+
+}  // namespace
+
+Result<std::map<std::string, std::int64_t>> weighted_classes(const Program& program, const Vocabularies& vocabularies) {
+  const TrainSettings& settings = program.settings;
+  const Vocabulary* const vocabulary = vocabularies.find(settings.class_weight_target);
+  std::map<std::string, std::int64_t> classes;
+  Diagnostics errors;
+  const auto add = [&](const std::string& tensor, const std::string& key, bool is_number) {
+    if (const auto found = weighted_class(program, vocabulary, key, is_number)) {
+      classes[tensor] = *found;
+      return;
+    }
+    std::string known = "; its classes are numbers";
+    if (vocabulary != nullptr && !vocabulary->names.empty()) {
+      known = fmt::format("; it has {}", fmt::join(vocabulary->names, ", "));
+    } else if (vocabulary != nullptr) {
+      known += fmt::format(" from 0 to {}", vocabulary->numbers - 1);
+    }
+    errors.push_back(error(fmt::format("class_weight: '{}' has no label {}{}", settings.class_weight_target,
+                                       is_number ? key : fmt::format("'{}'", key), known)));
+  };
+  for (const auto& [label, weight] : settings.class_weight) add(class_weight_tensor(settings, label), label, false);
+  for (const TensorInfo& tensor : program.tensors) {
+    const std::optional<std::string_view> number = class_weight_number(tensor.name);
+    if (number && tensor.kind == TensorKind::hyper) add(tensor.name, std::string(*number), true);
+  }
+  if (!errors.empty()) return errors;
+  return classes;
+}
+
+Status set_weighted_classes(Session& session) {
+  TARN_TRY(const auto classes, weighted_classes(session.program(), session.vocabularies()));
+  for (const auto& [tensor, number] : classes) session.set_scalar(tensor, static_cast<double>(number));
   return Done{};
 }
 

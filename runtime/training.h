@@ -61,9 +61,12 @@ FitResult fit(Session& session, const Rows& training, const Rows* validation, co
 // The epoch that training on these rows comes to next.
 EpochPlan next_epoch(const Session& session, const Rows& training, bool shuffle);
 
-// Tells class weights that are given by label which classes these are in the vocabulary of their target. Errors: labels
-// that the data do not have.
-Status set_weighted_classes(Session& session, const std::map<std::string, std::vector<std::string>>& vocabularies);
+// Which classes the labels and numbers are that class weights are given by, by the hyper-parameters where that stands:
+// where labels are numbers but not those of their classes, a number is a label. Errors: labels that the data do not
+// have.
+Result<std::map<std::string, std::int64_t>> weighted_classes(const Program& program, const Vocabularies& vocabularies);
+// Sets them in a session, by its own vocabularies.
+Status set_weighted_classes(Session& session);
 
 // The scalar with this name ("loss", "val_loss", "accuracy", "val_accuracy") in the report; nothing where there is
 // none.

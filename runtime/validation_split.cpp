@@ -90,8 +90,7 @@ Result<ValidationSplit> split_for_validation(const Program& program, const Datas
     const auto middle = classes.begin() + static_cast<std::ptrdiff_t>(cut);
     const std::set<std::int64_t> all(classes.begin(), classes.end());
     const std::set<std::int64_t> first(classes.begin(), middle), last(middle, classes.end());
-    const auto known = vocabularies.find(input.name);
-    const std::vector<std::string> names = known == vocabularies.end() ? std::vector<std::string>() : known->second;
+    const std::vector<std::string>& names = vocabularies.names(input.name);
     const auto warn = [&](const std::set<std::int64_t>& part, const std::string& which) {
       if (part.size() == all.size()) return;
       Diagnostic warning =

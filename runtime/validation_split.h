@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/dataset.h"
+#include "runtime/vocabularies.h"
 
 namespace tarn {
 

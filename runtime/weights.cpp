@@ -1,9 +1,8 @@
-// Weights and checkpoints on disk. See weights.h.
+// Weights on disk. See weights.h.
 #include "runtime/weights.h"
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -11,18 +10,17 @@
 #include "runtime/file.h"
 #include "runtime/gzip.h"
 #include "runtime/npz.h"
+#include "runtime/weights_parts.h"
 #include "runtime/zip.h"
 
 namespace tarn {
-
-namespace {
 
 bool is_weight(const TensorInfo& tensor) {
   return tensor.kind == TensorKind::parameter || tensor.kind == TensorKind::state;
 }
 
 // Where the tensor lies in the block that has it: a state, or accumulators.
-NamedView view_in(const Bytes& block, const TensorInfo& tensor, std::string_view prefix = "") {
+NamedView view_in(const Bytes& block, const TensorInfo& tensor, std::string_view prefix) {
   return {std::string(prefix) + tensor.name, array_type_of(tensor.type.dtype), tensor.type.shape,
           ByteView(block).subspan(tensor.offset, sample_bytes(tensor.type))};
 }
@@ -36,31 +34,48 @@ std::vector<NamedView> tensors_of(const Session& session, bool everything) {
   return tensors;
 }
 
-std::map<std::string, std::string> metadata_of(const Session& session, const Vocabularies& vocabularies) {
+namespace {
+
+constexpr const char *kClasses = "classes", *kClassNumbers = "class_numbers";
+
+}  // namespace
+
+std::map<std::string, std::string> metadata_of(const Session& session) {
   std::map<std::string, std::string> metadata{{"format", "tarn"}, {"model", session.program().name}};
   if (!session.program().constants.empty()) metadata["constants"] = nlohmann::json(session.program().constants).dump();
-  if (!vocabularies.empty()) metadata["classes"] = nlohmann::json(vocabularies).dump();
+  std::map<std::string, std::vector<std::string>> names;
+  std::map<std::string, std::int64_t> numbers;
+  for (const auto& [input, vocabulary] : session.vocabularies().all()) {
+    if (vocabulary.names.empty()) {
+      numbers[input] = vocabulary.numbers;
+    } else {
+      names[input] = vocabulary.names;
+    }
+  }
+  if (!names.empty()) metadata[kClasses] = nlohmann::json(names).dump();
+  if (!numbers.empty()) metadata[kClassNumbers] = nlohmann::json(numbers).dump();
   return metadata;
 }
 
-// Metadata written by others may hold anything under our names: what does not fit is left out.
-template <class T>
-void read_json(const std::map<std::string, std::string>& metadata, const char* key, T& value) {
-  const auto found = metadata.find(key);
-  if (found == metadata.end()) return;
-  const nlohmann::json json = nlohmann::json::parse(found->second, nullptr, false);
-  try {
-    value = json.get<T>();
-  } catch (const nlohmann::json::exception&) {
-    value = T();
+namespace {
+
+Vocabularies vocabularies_in(const std::map<std::string, std::string>& metadata) {
+  std::map<std::string, std::vector<std::string>> names;
+  std::map<std::string, std::int64_t> numbers;
+  read_json(metadata, kClasses, names);
+  read_json(metadata, kClassNumbers, numbers);
+  Vocabularies::Map known;
+  for (const auto& [input, count] : numbers) {
+    if (count > 0) known[input] = {{}, count};
   }
+  for (auto& [input, list] : names) {
+    if (!list.empty()) known[input] = {std::move(list), 0};
+  }
+  return Vocabularies::of_weights(std::move(known));
 }
 
-// The best weights in a checkpoint, and what metrics have gathered in an interrupted epoch; no tensor of a model has a
-// slash in its name.
-constexpr std::string_view kBestPrefix = "best/", kMetricPrefix = "metrics/";
+}  // namespace
 
-// Takes the tensors with the prefix out of those of a file; their names are without it.
 std::vector<NamedArray> taken_out(std::vector<NamedArray>& tensors, std::string_view prefix) {
   std::vector<NamedArray> taken;
   for (NamedArray& tensor : tensors) {
@@ -77,92 +92,13 @@ const NamedArray* find(const std::vector<NamedArray>& tensors, std::string_view 
   return nullptr;
 }
 
-nlohmann::json json_of(const Watched& watched) {
-  nlohmann::json json{{"wait", watched.wait}, {"cooldown", watched.cooldown}, {"ended", watched.ended}};
-  if (watched.best) json["best"] = *watched.best;
-  return json;
-}
-
-Watched watched_in(const nlohmann::json& json) {
-  Watched watched;
-  if (!json.is_object()) return watched;
-  if (const auto best = json.find("best"); best != json.end() && best->is_number()) watched.best = best->get<double>();
-  const auto count = [&](const char* key) {
-    const auto found = json.find(key);
-    return found != json.end() && found->is_number_integer() ? found->get<std::int64_t>() : std::int64_t{0};
-  };
-  watched.wait = count("wait");
-  watched.cooldown = count("cooldown");
-  watched.ended = json.value("ended", nlohmann::json(false)) == true;
-  return watched;
-}
-
-nlohmann::json json_of(const EpochPosition& position) {
-  const EpochPlan& plan = position.plan;
-  return {{"epoch", plan.epoch},
-          {"rows", plan.rows},
-          {"batch", plan.batch},
-          {"shuffled", plan.shuffled},
-          {"batches", position.batches}};
-}
-
-// Nothing where a part is missing or wrong, and where the metrics are not those of the program.
-std::optional<EpochPosition> position_in(const nlohmann::json& json, const std::vector<NamedArray>& metrics,
-                                         const Program& program) {
-  if (!json.is_object()) return std::nullopt;
-  const auto count = [&](const char* key) {
-    const auto found = json.find(key);
-    return found != json.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : std::uint64_t{0};
-  };
-  EpochPosition position{{static_cast<std::int64_t>(count("epoch")), count("rows"), count("batch"),
-                          json.value("shuffled", nlohmann::json(false)) == true},
-                         count("batches"),
-                         Bytes(metric_bytes(program), std::byte{0})};
-  if (position.plan.batch == 0 || position.batches > position.plan.batches()) return std::nullopt;
-  std::size_t known = 0;
-  for (const TensorInfo& tensor : program.tensors) {
-    if (tensor.kind != TensorKind::metric) continue;
-    const NamedArray* const found = find(metrics, tensor.name);
-    if (found == nullptr || found->array.type != array_type_of(tensor.type.dtype) ||
-        found->array.shape != tensor.type.shape)
-      return std::nullopt;
-    std::ranges::copy(found->array.data, position.accumulators.begin() + static_cast<std::ptrdiff_t>(tensor.offset));
-    ++known;
-  }
-  return known == metrics.size() ? std::optional(std::move(position)) : std::nullopt;
-}
-
-std::string json_text(const TrainingMemory& memory) {
-  nlohmann::json json{{"early_stopping", json_of(memory.early_stopping)}, {"plateau", json_of(memory.plateau)}};
-  json["checkpoints"] = nlohmann::json::array();
-  for (const Watched& watched : memory.checkpoints) json["checkpoints"].push_back(json_of(watched));
-  if (memory.position) json["position"] = json_of(*memory.position);
-  return json.dump();
-}
-
-// Takes what is no tensor of the state out of those of a checkpoint.
-TrainingMemory memory_in(Safetensors& file, const Program& program) {
-  TrainingMemory memory;
-  memory.best_weights = taken_out(file.tensors, kBestPrefix);
-  const std::vector<NamedArray> metrics = taken_out(file.tensors, kMetricPrefix);
-  nlohmann::json json;
-  read_json(file.metadata, "training", json);
-  if (json.is_object()) {
-    memory.early_stopping = watched_in(json.value("early_stopping", nlohmann::json()));
-    memory.plateau = watched_in(json.value("plateau", nlohmann::json()));
-    for (const nlohmann::json& watched : json.value("checkpoints", nlohmann::json::array()))
-      memory.checkpoints.push_back(watched_in(watched));
-    memory.position = position_in(json.value("position", nlohmann::json()), metrics, program);
-  }
-  return memory;
-}
-
-std::string hexadecimal(std::uint64_t value) { return fmt::format("{:016x}", value); }
+namespace {
 
 // Counters are kept as f64, which has all whole numbers up to 2^53.
 bool is_count(double value) { return value >= 0 && value <= 9007199254740992.0; }
 
-// What keeps `tensors` from being the weights of the program: one note a name.
+}  // namespace
+
 std::vector<Note> mismatches(const Program& program, const std::vector<NamedArray>& tensors) {
   std::vector<Note> notes;
   for (const TensorInfo& tensor : program.tensors) {
@@ -191,93 +127,87 @@ std::vector<Note> mismatches(const Program& program, const std::vector<NamedArra
   return notes;
 }
 
-}  // namespace
-
-Result<WeightsFile> read_weights(const std::string& path) {
+Result<TensorFile> read_tensor_file(const std::string& path) {
   TARN_TRY(const Bytes bytes, read_file(path));
-  WeightsFile file;
-  if (is_zip(bytes)) {
-    TARN_TRY(file.tensors, parse_npz(bytes, path));
+  TensorFile file;
+  if (path.ends_with(".npz") || is_zip(bytes)) {
+    TARN_TRY(Npz npz, parse_npz(bytes, path));
+    file.tensors = std::move(npz.arrays);
+    // A comment of others' is no JSON, or other JSON.
+    read_json({{"", std::move(npz.comment)}}, "", file.metadata);
+    if (file.tensors.empty() && file.metadata.empty()) return error_in_file(path, "holds no arrays");
     return file;
   }
   TARN_TRY(Safetensors parsed, parse_safetensors(bytes, path));
-  file.tensors = std::move(parsed.tensors);
-  const auto model = parsed.metadata.find("model");
-  if (model != parsed.metadata.end()) file.model = model->second;
-  read_json(parsed.metadata, "constants", file.constants);
-  read_json(parsed.metadata, "classes", file.vocabularies);
+  return TensorFile{std::move(parsed.tensors), std::move(parsed.metadata)};
+}
+
+Status write_tensor_file(const std::string& path, std::span<const NamedView> tensors,
+                         const std::map<std::string, std::string>& metadata) {
+  if (!path.ends_with(".npz")) return write_safetensors(path, tensors, metadata);
+  return write_npz(path, tensors, metadata.empty() ? "" : nlohmann::json(metadata).dump());
+}
+
+WeightsFile weights_in(TensorFile file, const std::string& path) {
+  WeightsFile weights;
+  weights.path = path;
+  const auto model = file.metadata.find("model");
+  if (model != file.metadata.end()) weights.model = model->second;
+  read_json(file.metadata, "constants", weights.constants);
+  weights.vocabularies = vocabularies_in(file.metadata);
+  weights.tensors = std::move(file.tensors);
+  return weights;
+}
+
+namespace {
+
+// The error where the session's program has not the tensors of the file.
+Status check_tensors(const Program& program, const WeightsFile& weights) {
+  std::vector<Note> notes = mismatches(program, weights.tensors);
+  if (notes.empty()) return Done{};
+  std::string message = fmt::format("'{}' does not hold the weights of model '{}'", weights.path, program.name);
+  if (!weights.model.empty() && weights.model != program.name)
+    message += fmt::format("; they are of '{}'", weights.model);
+  return error_at({}, std::move(message), std::move(notes));
+}
+
+}  // namespace
+
+Result<WeightsFile> read_weights(const std::string& path) {
+  TARN_TRY(TensorFile file, read_tensor_file(path));
+  WeightsFile weights = weights_in(std::move(file), path);
   // A checkpoint's weights are those that it goes on from.
-  for (const std::string_view prefix : {kBestPrefix, kMetricPrefix}) taken_out(file.tensors, prefix);
-  return file;
+  for (const std::string_view prefix : {kBestPrefix, kMetricPrefix}) taken_out(weights.tensors, prefix);
+  return weights;
 }
 
-Status write_weights(const std::string& path, const Session& session, const Vocabularies& vocabularies) {
-  const std::vector<NamedView> tensors = tensors_of(session, false);
-  if (path.ends_with(".npz")) return write_npz(path, tensors);
-  return write_safetensors(path, tensors, metadata_of(session, vocabularies));
+Status write_weights(const std::string& path, const Session& session) {
+  return write_tensor_file(path, tensors_of(session, false), metadata_of(session));
 }
 
-Status apply_weights(Session& session, const WeightsFile& weights, const std::string& path) {
-  std::vector<Note> notes = mismatches(session.program(), weights.tensors);
-  if (!notes.empty()) {
-    std::string message = fmt::format("'{}' does not hold the weights of model '{}'", path, session.program().name);
-    if (!weights.model.empty() && weights.model != session.program().name)
-      message += fmt::format("; they are of '{}'", weights.model);
-    return error_at({}, std::move(message), std::move(notes));
-  }
+Status can_hold_weights(const std::string& path, const Session& session) {
+  if (!path.ends_with(".npz")) return Done{};
+  const std::size_t bytes = nlohmann::json(metadata_of(session)).dump().size();
+  if (bytes <= kMostZipComment) return Done{};
+  return error_in_file(path,
+                       fmt::format("the names of so many classes do not fit a .npz file ({} bytes, of {} at most): "
+                                   "write .safetensors",
+                                   bytes, kMostZipComment));
+}
+
+Status apply_weights(Session& session, const WeightsFile& weights) {
+  TARN_RETURN_IF_ERROR(check_tensors(session.program(), weights));
   for (const NamedArray& tensor : weights.tensors) session.set_tensor(tensor.name, tensor.array);
+  session.set_vocabularies(weights.vocabularies);
   return Done{};
 }
 
-Status write_checkpoint(const std::string& path, const Session& session, const Vocabularies& vocabularies,
-                        const TrainingMemory& memory) {
-  std::map<std::string, std::string> metadata = metadata_of(session, vocabularies);
-  metadata["seed"] = hexadecimal(session.seed());
-  metadata["layout"] = hexadecimal(layout_hash(session.program()));
-  metadata["training"] = json_text(memory);
-  std::vector<NamedView> tensors = tensors_of(session, true);
-  for (NamedView& best : views_of(memory.best_weights)) {
-    best.name.insert(0, kBestPrefix);
-    tensors.push_back(std::move(best));
-  }
-  for (const TensorInfo& tensor : session.program().tensors) {
-    if (memory.position && tensor.kind == TensorKind::metric)
-      tensors.push_back(view_in(memory.position->accumulators, tensor, kMetricPrefix));
-  }
-  return write_safetensors(path, tensors, metadata);
-}
-
-Status resume_checkpoint(Session& session, const std::string& path, TrainingMemory& memory) {
-  TARN_TRY(Safetensors file, read_safetensors(path));
-  const auto layout = file.metadata.find("layout");
-  const auto seed = file.metadata.find("seed");
-  if (layout == file.metadata.end() || seed == file.metadata.end())
-    return error(fmt::format("'{}' is not a checkpoint", path));
-  std::uint64_t value = 0;
-  const char* end = seed->second.data() + seed->second.size();
-  if (std::from_chars(seed->second.data(), end, value, 16).ptr != end)
-    return error(fmt::format("'{}' is not a checkpoint", path));
-  TrainingMemory remembered = memory_in(file, session.program());
-  std::vector<Note> notes = mismatches(session.program(), file.tensors);
-  for (Note& note : mismatches(session.program(), remembered.best_weights)) {
-    if (!remembered.best_weights.empty()) notes.push_back(std::move(note));
-  }
-  for (const TensorInfo& tensor : session.program().tensors) {
-    if (tensor.kind == TensorKind::metric || is_weight(tensor)) continue;
-    const NamedArray* found = find(file.tensors, tensor.name);
-    if (found == nullptr || found->array.shape != tensor.type.shape) {
-      notes.push_back({{}, fmt::format("'{}' {} is not in the file", tensor.name, to_string(tensor.type.shape))});
-    }
-  }
-  if (!notes.empty() || layout->second != hexadecimal(layout_hash(session.program()))) {
-    return error_at(
-        {}, fmt::format("'{}' is a checkpoint of another model or optimizer than '{}'", path, session.program().name),
-        std::move(notes));
-  }
-  session.initialize(value);
-  for (const NamedArray& tensor : file.tensors) session.set_tensor(tensor.name, tensor.array);
-  memory = std::move(remembered);
-  return Done{};
+void set_class_names(std::map<std::string, std::string>& metadata, const std::string& input,
+                     const std::vector<std::string>& names) {
+  std::map<std::string, std::vector<std::string>> all;
+  read_json(metadata, kClasses, all);
+  all[input] = names;
+  metadata[kClasses] = nlohmann::json(all).dump();
 }
 
 }  // namespace tarn

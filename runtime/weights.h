@@ -1,7 +1,8 @@
-// Weights of a session on disk: safetensors with metadata, or npz; and whole states for checkpoints.
+// Weights of a session on disk: safetensors or npz, with metadata.
 //
 // A weights file holds every parameter and state by name. Its metadata say which model it is of, which constants of the
-// model file were overridden, and the class names, so that `eval` and `predict` can apply them again.
+// model file were overridden, and the vocabularies of inputs and targets. Whatever applies a file's weights to a
+// session applies its vocabularies, too: a session never has weights of one file and the names of another.
 #pragma once
 
 #include <map>
@@ -11,37 +12,45 @@
 
 #include "runtime/safetensors.h"
 #include "runtime/session.h"
-#include "runtime/watch.h"
+#include "runtime/vocabularies.h"
 
 namespace tarn {
 
-// The names of classes, in order, by input or target.
-using Vocabularies = std::map<std::string, std::vector<std::string>>;
+// All that a file of tensors holds: safetensors, or npz, where the metadata are the comment of the archive.
+struct TensorFile {
+  std::vector<NamedArray> tensors;
+  std::map<std::string, std::string> metadata;
+};
+// Told apart by their content, but for a file that is named .npz, which must be one. Errors: a missing or malformed
+// file; a directory.
+Result<TensorFile> read_tensor_file(const std::string& path);
+// npz where the path ends in ".npz", else safetensors. Atomic.
+Status write_tensor_file(const std::string& path, std::span<const NamedView> tensors,
+                         const std::map<std::string, std::string>& metadata);
 
 struct WeightsFile {
+  std::string path;
   std::vector<NamedArray> tensors;
-  std::string model;  // "" where the file does not say (npz)
+  std::string model;  // "" where the file does not say
   std::map<std::string, std::string> constants;
-  Vocabularies vocabularies;
+  Vocabularies vocabularies;  // closed
 };
 
-// Reads safetensors or npz, told apart by their content. Errors: a missing or malformed file; a directory.
+// Weights, or a checkpoint as the weights that it goes on from.
 Result<WeightsFile> read_weights(const std::string& path);
 
-// Writes the session's parameters and states: npz where the path ends in ".npz", else safetensors. Atomic.
-Status write_weights(const std::string& path, const Session& session, const Vocabularies& vocabularies);
+// Writes the session's parameters, states and vocabularies.
+Status write_weights(const std::string& path, const Session& session);
 
-// Sets the session's parameters and states. Weights of another model are one error that lists every name that is
-// missing, unknown, or of another shape, and nothing is set.
-Status apply_weights(Session& session, const WeightsFile& weights, const std::string& path);
+// Whether a file of that name takes them: what an archive has room for is less than the names of many classes.
+Status can_hold_weights(const std::string& path, const Session& session);
 
-// Checkpoints hold everything that a resumed run needs to give the bits of an uninterrupted one: parameters, states,
-// slots, hyper-parameters, counters, the seed, and what the training loop remembers, in a safetensors file whose
-// metadata name the layout. The position in an interrupted epoch is kept where the session's metrics are those of the
-// checkpoint.
-Status write_checkpoint(const std::string& path, const Session& session, const Vocabularies& vocabularies,
-                        const TrainingMemory& memory = {});
-// Errors: a file that is no checkpoint, or one of another model or optimizer; session and memory are unchanged then.
-Status resume_checkpoint(Session& session, const std::string& path, TrainingMemory& memory);
+// Sets the session's parameters, states and vocabularies. Weights of another model are one error that lists every name
+// that is missing, unknown, or of another shape, and nothing is set.
+Status apply_weights(Session& session, const WeightsFile& weights);
+
+// The metadata with other names for the classes of an input or target.
+void set_class_names(std::map<std::string, std::string>& metadata, const std::string& input,
+                     const std::vector<std::string>& names);
 
 }  // namespace tarn

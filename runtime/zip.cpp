@@ -222,7 +222,17 @@ void append_shared_fields(std::string& record, const ZipContent& content, std::u
 
 }  // namespace
 
-Status write_zip(const std::string& path, std::span<const ZipContent> members) {
+std::string zip_comment(ByteView archive) {
+  const std::optional<std::uint64_t> end = find_end_record(archive);
+  return end ? std::string(text_of(archive.subspan(*end + kEndRecordSize))) : std::string();
+}
+
+Status write_zip(const std::string& path, std::span<const ZipContent> members, std::string_view comment) {
+  if (comment.size() > kMostZipComment) {
+    return error_in_file(path,
+                         fmt::format("a comment of {} bytes does not fit a zip archive (at most {}): use safetensors",
+                                     comment.size(), kMostZipComment));
+  }
   std::vector<std::string> headers;
   std::string directory;
   std::uint64_t offset = 0;
@@ -254,7 +264,8 @@ Status write_zip(const std::string& path, std::span<const ZipContent> members) {
   const auto count = static_cast<std::uint16_t>(members.size());
   const auto directory_size = static_cast<std::uint32_t>(directory.size());
   append(directory, kEndRecord, std::uint16_t{0}, std::uint16_t{0}, count, count, directory_size,
-         static_cast<std::uint32_t>(offset), std::uint16_t{0});
+         static_cast<std::uint32_t>(offset), static_cast<std::uint16_t>(comment.size()));
+  directory += comment;
 
   std::vector<ByteView> parts;
   for (std::size_t i = 0; i < members.size(); ++i) {

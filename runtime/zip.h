@@ -37,13 +37,18 @@ Result<std::vector<ZipMember>> zip_members(ByteView archive, std::string_view na
 // The content of a member that zip_members found in this archive, its checksum verified.
 Result<Bytes> zip_content(ByteView archive, const ZipMember& member, std::string_view name);
 
+// What stands behind all members; "" where the archive has no end.
+std::string zip_comment(ByteView archive);
+inline constexpr std::size_t kMostZipComment = 65535;
+
 // Content to be stored: its bytes are the concatenation of the parts.
 struct ZipContent {
   std::string name;
   std::vector<ByteView> parts;
 };
 
-// Writes an archive of stored members, atomically. Archives beyond 4 GiB, or of more than 65,534 members, are refused.
-Status write_zip(const std::string& path, std::span<const ZipContent> members);
+// Writes an archive of stored members, atomically. Archives beyond 4 GiB, or of more than 65,534 members, and longer
+// comments are refused.
+Status write_zip(const std::string& path, std::span<const ZipContent> members, std::string_view comment = {});
 
 }  // namespace tarn

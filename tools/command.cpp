@@ -124,8 +124,7 @@ Result<Prepared> prepare_for_use(const CommonOptions& options, const std::vector
   std::optional<WeightsFile> weights;
   if (!path.empty()) {
     TARN_TRY(weights, read_weights(path));
-    std::vector<std::pair<std::string, std::string>> recorded(weights->constants.begin(), weights->constants.end());
-    model.overrides.insert(model.overrides.begin(), recorded.begin(), recorded.end());
+    apply_constants(model, *weights);
   }
   Prepared prepared;
   TARN_TRY(prepared.model, Model::compile(options.file, model, functions, console.sources));
@@ -133,8 +132,7 @@ Result<Prepared> prepare_for_use(const CommonOptions& options, const std::vector
   const TrainSettings& settings = prepared.model->program().settings;
   prepared.session = std::make_unique<Session>(prepared.model, options.seed.value_or(settings.seed), options.threads);
   if (weights) {
-    TARN_RETURN_IF_ERROR(apply_weights(*prepared.session, *weights, path));
-    prepared.vocabularies = weights->vocabularies;
+    TARN_RETURN_IF_ERROR(apply_weights(*prepared.session, *weights));
   } else {
     console.note(
         fmt::format("note: no weights given and no '{}': using the initial values", default_weights(options.file)));
@@ -142,15 +140,19 @@ Result<Prepared> prepare_for_use(const CommonOptions& options, const std::vector
   return prepared;
 }
 
-Result<Dataset> read_for_use(const CommonOptions& options, const Prepared& prepared, bool targets,
-                             Vocabularies& vocabularies) {
+void apply_constants(ModelOptions& model, const WeightsFile& weights) {
+  model.overrides.insert(model.overrides.begin(), weights.constants.begin(), weights.constants.end());
+}
+
+Result<Dataset> read_for_use(const CommonOptions& options, const Prepared& prepared, bool targets) {
   const Program& program = prepared.model->program();
   const std::string& folder = prepared.model->folder();
   DataRequest request{has_data(program, "test") ? "test" : "", data_paths(options), targets};
-  if (vocabularies.empty() && targets && (!request.part.empty() || !request.paths.empty()) && has_data(program, "")) {
-    TARN_RETURN_IF_ERROR(read_dataset(program, folder, {"", {}, true}, vocabularies));
-  }
-  return read_dataset(program, folder, request, vocabularies);
+  Vocabularies vocabularies = prepared.session->vocabularies();
+  if (!request.part.empty() || !request.paths.empty()) learn_labels(program, folder, vocabularies);
+  TARN_TRY(Dataset data, read_dataset(program, folder, request, vocabularies));
+  prepared.session->set_vocabularies(std::move(vocabularies));
+  return data;
 }
 
 Json json_number(double value, bool single_precision) {

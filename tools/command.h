@@ -74,16 +74,18 @@ std::map<std::string, std::string> data_paths(const CommonOptions& options);
 // initial values with a note. Constants recorded in the weights are applied before compiling.
 struct Prepared {
   std::shared_ptr<Model> model;
-  std::unique_ptr<Session> session;
-  Vocabularies vocabularies;
+  std::unique_ptr<Session> session;  // with the vocabularies of its weights
 };
 Result<Prepared> prepare_for_use(const CommonOptions& options, const std::vector<std::string>& functions,
                                  Console& console);
 
-// The data set for `eval` and `predict`: --data, else `data test`, else `data`. Labels of the training data are learnt
-// first where the weights did not bring them.
-Result<Dataset> read_for_use(const CommonOptions& options, const Prepared& prepared, bool targets,
-                             Vocabularies& vocabularies);
+// The data set for `eval` and `predict`: --data, else `data test`, else `data`. Initial weights learn their labels from
+// the training data.
+Result<Dataset> read_for_use(const CommonOptions& options, const Prepared& prepared, bool targets);
+
+// Adds the constants that are noted in weights to a model's settings; what the command line says stands behind them,
+// and wins.
+void apply_constants(ModelOptions& model, const WeightsFile& weights);
 
 // The weights file that belongs to a model file: iris.tarn gives iris.safetensors beside it.
 std::string default_weights(const std::string& file);

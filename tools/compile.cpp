@@ -8,6 +8,7 @@
 #include "codegen/compiled_model.h"
 #include "codegen/cpp_header.h"
 #include "runtime/file.h"
+#include "runtime/training.h"
 #include "tools/command.h"
 #include "tools/js_module.h"
 #include "tools/linker.h"
@@ -57,16 +58,8 @@ struct Inputs {
   std::vector<std::pair<ModelOptions, std::shared_ptr<Model>>> models;
   const Program& program() const { return models.front().second->program(); }
   std::unique_ptr<Session> session;  // on this machine, with the weights that are to be built in; else null
-  Vocabularies vocabularies;
+  Vocabularies vocabularies;         // of those weights, or else of the data
 };
-
-bool has_labels(const Program& program) {
-  const auto data = program.data.find("");
-  if (data == program.data.end()) return false;
-  return std::ranges::any_of(data->second.bindings, [](const DataBinding& binding) {
-    return binding.encoding != DataBinding::Encoding::none;
-  });
-}
 
 // "a,b" as "a" and "b"; nothing as one that is empty.
 std::vector<std::string> list_of(const std::string& text) {
@@ -86,7 +79,42 @@ Status read_weights_into(Inputs& inputs, const CompileOptions& options, const We
   host.codegen = {};
   TARN_TRY(const std::shared_ptr<Model> model, Model::compile(options.file, host, {"init"}, console.sources));
   inputs.session = std::make_unique<Session>(model, options.seed.value_or(model->program().settings.seed));
-  return apply_weights(*inputs.session, weights, options.weights);
+  return apply_weights(*inputs.session, weights);
+}
+
+// Class names are those of the weights; without weights, what the data have.
+void read_class_names(Inputs& inputs, const CompileOptions& options, const Console& console) {
+  const Program& program = inputs.program();
+  const auto data = program.data.find("");
+  std::vector<std::string> unnamed;  // what the data have labels for
+  if (data != program.data.end()) {
+    for (const DataBinding& binding : data->second.bindings) {
+      const bool has_labels = binding.encoding != DataBinding::Encoding::none;
+      if (has_labels && inputs.vocabularies.find(binding.name) == nullptr) unnamed.push_back(binding.name);
+    }
+  }
+  if (inputs.session != nullptr) {
+    if (!options.data.empty()) console.note("note: class names are those of the weights; --data is not read");
+    for (const std::string& name : unnamed)
+      console.note(fmt::format("note: no class names for '{}': the weights have none", name));
+    return;
+  }
+  if (unnamed.empty()) return;
+  const Result<Dataset> read = read_dataset(program, inputs.models.front().second->folder(),
+                                            {"", data_paths(options), true}, inputs.vocabularies);
+  if (!read) console.note(fmt::format("note: no class names: {}", read.error().front().message));
+}
+
+// The class that a label of class_weight is stands in a hyper-parameter, which init does not know from the data.
+void note_class_weights(const Inputs& inputs, const Console& console) {
+  if (inputs.session != nullptr || !inputs.program().trainable) return;
+  const auto classes = weighted_classes(inputs.program(), inputs.vocabularies);
+  if (!classes) return;
+  for (const auto& [name, number] : *classes) {
+    const TensorInfo* const tensor = inputs.program().find_tensor(name);
+    if (tensor == nullptr || tensor->initial == static_cast<double>(number)) continue;
+    console.note(fmt::format("note: class weights: set '{}' to {} in the state before training", name, number));
+  }
 }
 
 Result<Inputs> read_inputs(const CompileOptions& options, Console& console) {
@@ -97,8 +125,7 @@ Result<Inputs> read_inputs(const CompileOptions& options, Console& console) {
   std::optional<WeightsFile> weights;
   if (!options.weights.empty()) {
     TARN_TRY(weights, read_weights(options.weights));
-    std::vector<std::pair<std::string, std::string>> recorded(weights->constants.begin(), weights->constants.end());
-    inputs.options.overrides.insert(inputs.options.overrides.begin(), recorded.begin(), recorded.end());
+    apply_constants(inputs.options, *weights);
     inputs.vocabularies = weights->vocabularies;
   }
   for (const std::string& cpu : list_of(inputs.options.codegen.cpu)) {
@@ -111,22 +138,19 @@ Result<Inputs> read_inputs(const CompileOptions& options, Console& console) {
   if (weights) {
     TARN_RETURN_IF_ERROR(read_weights_into(inputs, options, *weights, console));
   }
-  const Program& program = inputs.program();
-  if (inputs.vocabularies.empty() && has_labels(program)) {
-    const Result<Dataset> data = read_dataset(program, inputs.models.front().second->folder(),
-                                              {"", data_paths(options), true}, inputs.vocabularies);
-    if (!data) console.note(fmt::format("note: no class names: {}", data.error().front().message));
-  }
+  read_class_names(inputs, options, console);
+  note_class_weights(inputs, console);
   return inputs;
 }
 
-// Those of the first target that has any.
-std::vector<std::string> class_names(const Program& program, const Vocabularies& vocabularies) {
+// One list for each input and target that has names.
+std::vector<ClassNames> class_names(const Program& program, const Vocabularies& vocabularies) {
+  std::vector<ClassNames> lists;
   for (const InputInfo& input : program.inputs) {
-    const auto found = vocabularies.find(input.name);
-    if (input.role == InputRole::target && found != vocabularies.end()) return found->second;
+    const std::vector<std::string>& names = vocabularies.names(input.name);
+    if (!names.empty()) lists.push_back({input.name, names, {}});
   }
-  return {};
+  return lists;
 }
 
 Result<SelfTest> test_of(const CompileOptions& options, const Inputs& inputs, const CompiledModel& compiled) {

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "runtime/csv.h"
+
 namespace tarn {
 
 std::vector<History::Series> History::series() const {
@@ -25,7 +27,7 @@ std::vector<History::Series> History::series() const {
 std::string History::csv() const {
   const std::vector<Series> all = series();
   std::string text = "epoch";
-  for (const Series& column : all) text += "," + column.name;
+  for (const Series& column : all) text += "," + csv_field(column.name);
   text += ",seconds\n";
   for (std::size_t row = 0; row < epochs_.size(); ++row) {
     text += fmt::format("{}", epochs_[row].epoch);

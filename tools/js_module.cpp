@@ -274,6 +274,12 @@ std::string JsWriter::code() const {
            true);
   constant("batch", api_.batch, true);
   constant("classNames", api_.class_names, true);
+  Json lists = Json::object();
+  for (const ClassNames& list : api_.class_lists) {
+    lists[list.array] = list.names;
+    for (const std::string& output : list.outputs) lists[output] = list.names;
+  }
+  constant("classNamesOf", lists, true);
   Json metrics = Json::array(), tensors = Json::array();
   if (trains) {
     for (const MetricInfo& metric : api_.metrics) metrics.push_back({{"name", metric.name}, {"shape", metric.shape}});
@@ -351,6 +357,8 @@ export declare const arrays: { inputs: ArrayInfo[]; targets: ArrayInfo[]; output
 /** Samples that are computed at a time; the most that a training step takes. */
 export declare const batch: number;
 export declare const classNames: string[];
+/** By the name of an input or target, or of an output that is compared with it. */
+export declare const classNamesOf: Record<string, string[]>;
 export declare const metrics: { name: string; shape: number[] }[];
 export declare const tensors: TensorInfo[];
 export declare const stateBytes: number;

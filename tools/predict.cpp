@@ -7,9 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/array_values.h"
+#include "runtime/csv.h"
 #include "runtime/file.h"
 #include "runtime/npy.h"
 #include "runtime/number_text.h"
+#include "runtime/output_classes.h"
 #include "tools/command.h"
 #include "tools/interrupt.h"
 
@@ -77,19 +79,6 @@ std::string number_text(double value, bool single_precision) {
   return single_precision ? fmt::format("{}", static_cast<float>(value)) : fmt::format("{}", value);
 }
 
-// The class names of the target that has as many places as the output, where there is one.
-const std::vector<std::string>* classes_of_output(const OutputInfo& output, const Program& program,
-                                                  const Vocabularies& vocabularies) {
-  for (const InputInfo& target : program.inputs) {
-    const auto found = vocabularies.find(target.name);
-    if (target.role != InputRole::target || found == vocabularies.end()) continue;
-    const std::int64_t places = output.type.shape.empty() ? 1 : output.type.shape.back();
-    if (static_cast<std::int64_t>(found->second.size()) == places && output.type.shape.size() == 1)
-      return &found->second;
-  }
-  return nullptr;
-}
-
 void add_names(std::vector<std::string>& names, const std::string& name, const Shape& shape, std::size_t axis) {
   if (axis == shape.size()) {
     names.push_back(name);
@@ -101,25 +90,23 @@ void add_names(std::vector<std::string>& names, const std::string& name, const S
 std::string csv(const Program& program, const std::vector<Array>& outputs, std::uint64_t rows,
                 const Vocabularies& vocabularies) {
   std::vector<std::string> names;
-  std::vector<const std::vector<std::string>*> classes;
+  std::vector<std::optional<OutputClasses>> classes;
   for (const OutputInfo& output : program.outputs) {
     add_names(names, output.name, output.type.shape, 0);
-    classes.push_back(classes_of_output(output, program, vocabularies));
-    if (classes.back() != nullptr) names.push_back(output.name + ".class");
+    classes.push_back(OutputClasses::of(program, output, vocabularies));
+    if (classes.back()) names.push_back(output.name + ".class");
   }
   std::string text = fmt::format("{}\n", fmt::join(names, ","));
   for (std::uint64_t row = 0; row < rows; ++row) {
     const char* separator = "";
     for (std::size_t k = 0; k < outputs.size(); ++k) {
       const auto width = static_cast<std::uint64_t>(element_count(program.outputs[k].type.shape));
-      std::uint64_t best = 0;
       for (std::uint64_t j = 0; j < width; ++j) {
         const double value = outputs[k].at(static_cast<std::int64_t>(row * width + j));
-        if (value > outputs[k].at(static_cast<std::int64_t>(row * width + best))) best = j;
         text += separator + number_text(value, outputs[k].type == ArrayType::f32);
         separator = ",";
       }
-      if (classes[k] != nullptr) text += "," + (*classes[k])[best];
+      if (classes[k]) text += "," + csv_field(classes[k]->name(outputs[k], row));
     }
     text += '\n';
   }
@@ -143,7 +130,7 @@ int write_results(const PredictOptions& options, Console& console, const Prepare
     return written ? kDone : console.report(written.error());
   }
   if (!options.output.empty()) {
-    Status written = write_file(options.output, csv(program, outputs, rows, prepared.vocabularies));
+    Status written = write_file(options.output, csv(program, outputs, rows, prepared.session->vocabularies()));
     return written ? kDone : console.report(written.error());
   }
   if (console.json()) {
@@ -151,11 +138,15 @@ int write_results(const PredictOptions& options, Console& console, const Prepare
     for (std::size_t k = 0; k < outputs.size(); ++k) {
       std::int64_t at = 0;
       object["outputs"][program.outputs[k].name] = nested(outputs[k], outputs[k].shape, 0, at);
+      const auto classes = OutputClasses::of(program, program.outputs[k], prepared.session->vocabularies());
+      if (!classes) continue;
+      Json& names = object["classes"][program.outputs[k].name] = Json::array();
+      for (std::uint64_t row = 0; row < rows; ++row) names.push_back(classes->name(outputs[k], row));
     }
     console.event(object);
     return kDone;
   }
-  const std::string text = csv(program, outputs, rows, prepared.vocabularies);
+  const std::string text = csv(program, outputs, rows, prepared.session->vocabularies());
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() ? kDone : kMachineFault;
 }
 
@@ -164,8 +155,8 @@ int predict(const PredictOptions& options) {
   Result<Prepared> prepared = prepare_for_use(options, {"init", "predict"}, console);
   if (!prepared) return console.report(prepared.error());
   const Program& program = prepared->model->program();
-  Result<Dataset> data = options.inputs.empty() ? read_for_use(options, *prepared, false, prepared->vocabularies)
-                                                : sample_of(options.inputs, program);
+  Result<Dataset> data =
+      options.inputs.empty() ? read_for_use(options, *prepared, false) : sample_of(options.inputs, program);
   if (!data) return console.report(data.error());
   std::vector<Array> outputs;
   {

@@ -16,6 +16,7 @@
 #include "tools/progress.h"
 #include "tools/tensorboard.h"
 #include "tools/training_data.h"
+#include "tools/training_start.h"
 
 namespace tarn {
 
@@ -23,27 +24,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct TrainOptions : CommonOptions {
-  std::string output, validation, checkpoint, history, report, tensorboard;
-  std::optional<std::string> resume;
-  std::optional<std::int64_t> epochs, batch;
-  std::int64_t every = 0;
-};
-
-constexpr const char* kCheckpointFile = "checkpoint.safetensors";
-
-std::string checkpoint_path(const std::string& directory) {
-  return (std::filesystem::path(directory) / kCheckpointFile).string();
-}
-
-// The folder of a `checkpoint` of the train block, which is relative to the model file.
-std::string folder_of(const CheckpointSetting& setting, const std::string& folder) {
-  const std::filesystem::path path(setting.path);
-  return path.is_absolute() ? setting.path : (std::filesystem::path(folder) / path).string();
-}
-
 std::string output_of(const TrainOptions& options) {
   return options.output.empty() ? default_weights(options.file) : options.output;
+}
+
+// Weights are in one of two formats, which the name says; devices take anything.
+Status is_weights_name(const std::string& path) {
+  if (path.ends_with(".safetensors") || path.ends_with(".npz")) return Done{};
+  if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path)) return Done{};
+  return error(fmt::format("-o {}: the name of weights must end in .safetensors or .npz", path));
 }
 
 // Everything that a run is going to write.
@@ -51,6 +40,7 @@ Status results_can_be_written(const TrainOptions& options, const Program& progra
   for (const std::string& file : {output_of(options), options.history, options.report}) {
     if (!file.empty()) TARN_RETURN_IF_ERROR(can_be_written(file));
   }
+  TARN_RETURN_IF_ERROR(is_weights_name(output_of(options)));
   std::vector<std::string> checkpoints;
   if (!options.checkpoint.empty()) checkpoints.push_back(options.checkpoint);
   for (const CheckpointSetting& setting : program.settings.checkpoints)
@@ -69,6 +59,7 @@ TrainingDataRequest data_request(const TrainOptions& options) { return {data_pat
 struct Compiled {
   std::shared_ptr<Model> model;
   std::future<Result<TrainingData>> data;
+  Start start;
 };
 
 void add_losses(Json& object, const Program& program, const EpochReport& report) {
@@ -131,6 +122,7 @@ class Run {
         model_(*compiled.model),
         session_(compiled.model, options.seed.value_or(model_.program().settings.seed), options.threads),
         reading_(std::move(compiled.data)),
+        start_(std::move(compiled.start)),
         history_(model_.program()),
         tensorboard_(options.tensorboard) {}
 
@@ -139,9 +131,12 @@ class Run {
   Status prepare() {
     TARN_RETURN_IF_ERROR(results_can_be_written(options_, program(), model_.folder()));
     TrainingDataRequest request = data_request(options_);
-    TARN_RETURN_IF_ERROR(start_from_weights(request.vocabularies));
+    TARN_RETURN_IF_ERROR(start_from_file());
+    request.vocabularies = session_.vocabularies();
     TARN_TRY(data_, reading_.valid() ? reading_.get() : read_training_data(request, program(), model_.folder()));
-    TARN_RETURN_IF_ERROR(set_weighted_classes(session_, data_.vocabularies));
+    session_.set_vocabularies(data_.vocabularies);
+    TARN_RETURN_IF_ERROR(can_hold_weights(output_of(options_), session_));
+    TARN_RETURN_IF_ERROR(set_weighted_classes(session_));
     console_.report(data_.warnings);
     warn_about_monitors();
     return Done{};
@@ -182,7 +177,7 @@ class Run {
                       checkpoint_folder()));
       return kInterrupted;
     }
-    if (!attempt(write_weights(output_of(options_), session_, data_.vocabularies))) return console_.report(failures_);
+    if (!attempt(write_weights(output_of(options_), session_))) return console_.report(failures_);
     announce_end(console_, session_, result_, epochs_done(), output_of(options_));
     return kDone;
   }
@@ -196,33 +191,30 @@ class Run {
     return status.has_value();
   }
 
-  // Where checkpoints go and come from: --checkpoint, else the first of the train block that is not of the best epoch
-  // alone, else a folder beside the model file, which only an interrupted run makes.
   std::string checkpoint_folder() const {
-    if (!options_.checkpoint.empty()) return options_.checkpoint;
-    for (const CheckpointSetting& setting : program().settings.checkpoints) {
-      if (!setting.best) return folder_of(setting, model_.folder());
-    }
-    return std::filesystem::path(options_.file).replace_extension(".checkpoint").string();
+    return tarn::checkpoint_folder(options_, program().settings, model_.folder());
   }
 
   Status save_checkpoint(const std::string& folder) {
     std::error_code failed;
     std::filesystem::create_directories(folder, failed);
     if (failed) return system_error("create", folder, failed.value());
-    return write_checkpoint(checkpoint_path(folder), session_, data_.vocabularies, memory_);
+    return write_checkpoint(checkpoint_path(folder), session_, memory_);
   }
 
-  // `vocabularies`: the classes that the weights know.
-  Status start_from_weights(Vocabularies& vocabularies) {
-    if (!options_.weights.empty()) {
-      TARN_TRY(const WeightsFile weights, read_weights(options_.weights));
-      TARN_RETURN_IF_ERROR(apply_weights(session_, weights, options_.weights));
-      vocabularies = weights.vocabularies;
+  Status start_from_file() {
+    Start start = std::exchange(start_, {});
+    if (start.weights) return apply_weights(session_, *start.weights);
+    if (!start.checkpoint) return Done{};
+    TARN_RETURN_IF_ERROR(resume_checkpoint(session_, std::move(*start.checkpoint), memory_));
+    for (const ChangedHyperParameter& one : start.from_settings) session_.set_scalar(one.name, one.in_file);
+    for (const ChangedHyperParameter& one : start.from_file) {
+      console_.note(fmt::format("note: {} is {} as in the checkpoint, and {} in the file; --set changes it", one.name,
+                                one.in_checkpoint, one.in_file));
     }
-    if (!options_.resume) return Done{};
-    const std::string folder = options_.resume->empty() ? checkpoint_folder() : *options_.resume;
-    return resume_checkpoint(session_, checkpoint_path(folder), memory_);
+    if (options_.seed && *options_.seed != session_.seed())
+      console_.note(fmt::format("note: the seed is {} as in the checkpoint", session_.seed()));
+    return Done{};
   }
 
   void warn_about_monitors() {
@@ -269,6 +261,7 @@ class Run {
   const Model& model_;
   Session session_;
   std::future<Result<TrainingData>> reading_;
+  Start start_;
   TrainingData data_;
   TrainingMemory memory_;
   History history_;
@@ -279,11 +272,13 @@ class Run {
 
 Result<Compiled> compile(const TrainOptions& options, Console& console) {
   TARN_TRY(ModelOptions chosen, model_options(options));
+  Compiled compiled;
+  TARN_TRY(compiled.start, read_start(options, chosen, console));
+  if (const WeightsFile* const file = compiled.start.file()) apply_constants(chosen, *file);
   if (options.epochs) chosen.overrides.emplace_back("epochs", fmt::format("{}", *options.epochs));
   if (options.batch) chosen.overrides.emplace_back("batch", fmt::format("{}", *options.batch));
   const TrainingDataRequest request = data_request(options);
   const std::string folder = std::filesystem::path(options.file).parent_path().string();
-  Compiled compiled;
   // Asked when nothing but native code is missing.
   const auto functions = [&](const Program& program) {
     // Given weights are read before data, whose classes they know; and what cannot be written needs no data.
@@ -298,6 +293,7 @@ Result<Compiled> compile(const TrainOptions& options, Console& console) {
   TARN_TRY(compiled.model, Model::compile_some(options.file, chosen, functions, console.sources));
   console.report(compiled.model->warnings());
   if (!compiled.model->program().trainable) return error(fmt::format("'{}' has no `train` block", options.file));
+  if (compiled.start.checkpoint) find_changes(compiled.start, options, compiled.model->program(), chosen, console);
   return compiled;
 }
 

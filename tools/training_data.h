@@ -7,6 +7,7 @@
 
 #include "runtime/dataset.h"
 #include "runtime/session.h"
+#include "runtime/vocabularies.h"
 
 namespace tarn {
 
@@ -18,7 +19,7 @@ struct TrainingData {
   Diagnostics warnings;
 };
 
-// What to read: --data, --validation, and the classes that given weights know already.
+// What to read: --data, --validation; and the vocabularies of the weights that training begins with.
 struct TrainingDataRequest {
   std::map<std::string, std::string> paths;
   std::string validation;

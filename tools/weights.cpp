@@ -5,8 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "runtime/npz.h"
-#include "runtime/safetensors.h"
+#include "runtime/weights.h"
 #include "tools/command.h"
 
 namespace tarn {
@@ -17,7 +16,7 @@ using Json = nlohmann::ordered_json;
 
 struct WeightsOptions : CommonOptions {
   std::string print, npz;
-  std::vector<std::string> assign;
+  std::vector<std::string> assign, classes;
 };
 
 Json nested(const Array& array, std::size_t axis, std::int64_t& at) {
@@ -92,6 +91,23 @@ Status assign(std::vector<NamedArray>& tensors, const std::string& assignment, c
       fmt::format("'{}' has no tensor '{}'{}", path, name, near ? fmt::format("; did you mean '{}'?", *near) : ""));
 }
 
+// t=["cat", "dog"]: names for the classes of an input or target.
+Status name_classes(std::map<std::string, std::string>& metadata, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  const Json json = equals == std::string::npos ? Json() : Json::parse(text.substr(equals + 1), nullptr, false);
+  std::vector<std::string> names;
+  for (const Json& name : json.is_array() ? json : Json::array()) {
+    if (!name.is_string()) return error(fmt::format("--classes {}: a name is a text in quotes", text));
+    if (std::ranges::find(names, name.get<std::string>()) != names.end())
+      return error(fmt::format("--classes {}: '{}' stands there twice", text, name.get<std::string>()));
+    names.push_back(name.get<std::string>());
+  }
+  if (equals == 0 || names.empty())
+    return error(fmt::format("--classes {}: a list of names is wanted, as in t=[\"cat\", \"dog\"]", text));
+  set_class_names(metadata, text.substr(0, equals), names);
+  return Done{};
+}
+
 int print_one(Console& console, const std::vector<NamedArray>& tensors, const std::string& name,
               const std::string& path) {
   std::vector<std::string> names;
@@ -130,29 +146,28 @@ void list(const Console& console, const std::vector<NamedArray>& tensors) {
 
 int weights(const WeightsOptions& options) {
   Console console(options);
-  Result<WeightsFile> file = read_weights(options.file);
+  Result<TensorFile> file = read_tensor_file(options.file);
   if (!file) return console.report(file.error());
   for (const std::string& assignment : options.assign) {
     if (Status assigned = assign(file->tensors, assignment, options.file); !assigned)
       return console.report(assigned.error());
   }
-  if (!options.assign.empty()) {
-    Status written = Done{};
-    if (options.file.ends_with(".npz")) {
-      written = write_npz(options.file, views_of(file->tensors));
-    } else {
-      Result<Safetensors> whole = read_safetensors(options.file);
-      if (!whole) return console.report(whole.error());
-      written = write_safetensors(options.file, views_of(file->tensors), whole->metadata);
-    }
-    if (!written) return console.report(written.error());
+  for (const std::string& classes : options.classes) {
+    if (Status named = name_classes(file->metadata, classes); !named) return console.report(named.error());
+  }
+  const bool is_changed = !options.assign.empty() || !options.classes.empty();
+  if (is_changed) {
+    if (Status written = write_tensor_file(options.file, views_of(file->tensors), file->metadata); !written)
+      return console.report(written.error());
   }
   if (!options.npz.empty()) {
-    if (Status written = write_npz(options.npz, views_of(file->tensors)); !written)
+    if (!options.npz.ends_with(".npz"))
+      return console.report({error(fmt::format("--npz {}: the name must end in .npz", options.npz))});
+    if (Status written = write_tensor_file(options.npz, views_of(file->tensors), file->metadata); !written)
       return console.report(written.error());
   }
   if (!options.print.empty()) return print_one(console, file->tensors, options.print, options.file);
-  if (options.assign.empty() && options.npz.empty()) list(console, file->tensors);
+  if (!is_changed && options.npz.empty()) list(console, file->tensors);
   return kDone;
 }
 
@@ -166,6 +181,12 @@ void add_weights(CLI::App& app, Action& action) {
   command->add_option("--print", options->print, "the values of the tensor with this name");
   command
       ->add_option("--assign", options->assign, "NAME=[…]: give a tensor new values, in nested lists; may be repeated")
+      ->allow_extra_args(false);
+  command
+      ->add_option(
+          "--classes", options->classes,
+          "NAME=[…]: the names of the classes of an input or target, in the order of their numbers, for weights "
+          "that come from elsewhere; may be repeated")
       ->allow_extra_args(false);
   command->add_option("--npz", options->npz, "write all tensors to this npz file");
   command->add_flag("--json", options->json, "results as JSON, one object a line");

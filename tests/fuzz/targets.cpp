@@ -63,8 +63,8 @@ void idx(ByteView bytes) {
   if (const auto array = parse_idx(bytes)) expect_sound(*array);
 }
 void npz(ByteView bytes) {
-  if (const auto arrays = parse_npz(bytes)) {
-    for (const NamedArray& named : *arrays) expect_sound(named.array);
+  if (const auto file = parse_npz(bytes)) {
+    for (const NamedArray& named : file->arrays) expect_sound(named.array);
   }
 }
 void safetensors(ByteView bytes) {

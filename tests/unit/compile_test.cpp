@@ -272,7 +272,7 @@ TEST_F(Compile, BuiltInWeightsPredictAsTheSessionThatHasThem) {
   const std::unique_ptr<Session> session = session_of(path_of("iris"), 0);
   const Result<WeightsFile> weights = read_weights(weights_path);
   ASSERT_TRUE(weights.has_value());
-  ASSERT_TRUE(apply_weights(*session, *weights, weights_path).has_value());
+  ASSERT_TRUE(apply_weights(*session, *weights).has_value());
   std::vector<float> x(73 * 4), y(73 * 3);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 29 % 80) / 10.0F;
   Bytes workspace(workspace_bytes());
@@ -384,7 +384,7 @@ TEST_F(Compile, LargeMatricesArePackedInGroupsWithTheSameBits) {
   const std::unique_ptr<Session> session = session_of((folder_ / "wide.tarn").string(), 1);
   ASSERT_TRUE(session->model().plan().packed.in_groups());
   const Result<WeightsFile> weights = read_weights((folder_ / "wide.safetensors").string());
-  ASSERT_TRUE(weights.has_value() && apply_weights(*session, *weights, "wide.safetensors").has_value());
+  ASSERT_TRUE(weights.has_value() && apply_weights(*session, *weights).has_value());
   for (const char* cpus : {"native", "x86-64,x86-64-v3"}) {
     ASSERT_EQ(tarn(fmt::format("compile wide.tarn -o wide.so --cpu {}", cpus)).status, 0);
     ASSERT_EQ(
@@ -458,7 +458,7 @@ TEST_F(Compile, TrainingWithRunningMeansEndsAsTheSessionEndsIt) {
   const Result<WeightsFile> weights = read_weights((folder_ / "deep.safetensors").string());
   ASSERT_TRUE(weights.has_value());
   const std::unique_ptr<Session> session = session_of((folder_ / "deep.tarn").string(), 9);
-  ASSERT_TRUE(apply_weights(*session, *weights, "deep.safetensors").has_value());
+  ASSERT_TRUE(apply_weights(*session, *weights).has_value());
   std::size_t count = 0;
   const TensorRow* rows = tensors(&count);
   for (std::size_t i = 0; i < count; ++i) {

@@ -1,6 +1,7 @@
 // CSV against csv-spectrum, RFC 4180, and the messages that users see.
 #include "runtime/csv.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -229,12 +230,14 @@ TEST(Csv, RandomTablesSurviveQuoting) {
   for (int trial = 0; trial < 300; ++trial) {
     const std::size_t columns = 1 + random() % 4;
     Rows rows(1 + random() % 5);
+    std::vector<bool> quoted;
     std::string text;
     for (auto& row : rows) {
       for (std::size_t column = 0; column < columns; ++column) {
         std::string& cell = row.emplace_back();
         for (std::size_t i = random() % 6; i > 0; --i) cell += alphabet[random() % alphabet.size()];
         const bool quote = cell.empty() || cell.find_first_of(",\"\r\n") != std::string::npos || random() % 3 == 0;
+        quoted.push_back(quote);
         if (column > 0) text += ',';
         if (quote) text += '"';
         for (const char c : cell) text += c == '"' ? "\"\"" : std::string(1, c);
@@ -245,7 +248,22 @@ TEST(Csv, RandomTablesSurviveQuoting) {
     const Result<Table> table = parse(text, {.separator = ',', .header = false});
     ASSERT_TRUE(table) << text << messages(table);
     EXPECT_EQ(cells_of(*table), rows) << "trial " << trial << " of seed " << seed << ":\n" << text;
+    for (std::size_t cell = 0; cell < quoted.size(); ++cell)
+      EXPECT_EQ(table->is_quoted(cell / columns, cell % columns), quoted[cell]) << text;
   }
+}
+
+TEST(Csv, FieldsThatAreWrittenAreReadAsTheyAre) {
+  for (const char* text : {"plain", "Smith, John", "says \"hi\"", "\"", "two\nlines", "\r", " blank", "blank\t", "NA",
+                           "?", "nan", "", "a;b", "größe"}) {
+    const Result<Table> table = parse(fmt::format("{},1\n", csv_field(text)), {.separator = ',', .header = false});
+    ASSERT_TRUE(table) << text << messages(table);
+    EXPECT_EQ(table->cell(0, 0), text);
+    // What would be taken for no value, or lose its blanks, is marked as text.
+    EXPECT_TRUE(table->is_quoted(0, 0) || !(is_missing(text) || text[0] == ' ')) << text;
+  }
+  EXPECT_EQ(csv_field("Smith, \"J\""), "\"Smith, \"\"J\"\"\"");
+  EXPECT_EQ(csv_field("a;b"), "a;b");
 }
 
 }  // namespace

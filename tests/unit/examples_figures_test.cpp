@@ -39,7 +39,8 @@ TEST_P(Figures, AreReached) {
   }
   for (std::uint64_t seed = 0; seed < figure.seeds; ++seed) {
     trial.session->initialize(seed);
-    const Status known = set_weighted_classes(*trial.session, trial.vocabularies);
+    trial.session->set_vocabularies(trial.vocabularies);
+    const Status known = set_weighted_classes(*trial.session);
     ASSERT_TRUE(known);
     FitOptions options;
     options.epochs = program.settings.epochs;

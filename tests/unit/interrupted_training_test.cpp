@@ -10,6 +10,7 @@
 #include "ir/random.h"
 #include "runtime/safetensors.h"
 #include "runtime/training.h"
+#include "runtime/checkpoint.h"
 #include "runtime/weights.h"
 #include "tests/support/files.h"
 
@@ -168,13 +169,13 @@ TEST_P(Interrupted, GoesOnFromACheckpointWithTheSameBits) {
       SCOPED_TRACE("epoch " + std::to_string(epoch + 1) + ", batch " + std::to_string(cuts.front()));
       Training run(model, GetParam());
       // As a checkpoint has it: averages and the best weights take the place of the weights only behind that.
-      run.options.before_end = [&] { ASSERT_TRUE(write_checkpoint(path, run.session, {}, run.memory)); };
+      run.options.before_end = [&] { ASSERT_TRUE(write_checkpoint(path, run.session, run.memory)); };
       run.train(rows, validation, epoch);
       run.options.before_end = nullptr;
       ASSERT_TRUE(resume_checkpoint(run.session, path, run.memory));
       for (const std::uint64_t cut : cuts) {
         run.train_to(cut, rows);
-        ASSERT_TRUE(write_checkpoint(path, run.session, {}, run.memory));
+        ASSERT_TRUE(write_checkpoint(path, run.session, run.memory));
         run.session.initialize(99);
         run.memory = {};
         ASSERT_TRUE(resume_checkpoint(run.session, path, run.memory));
@@ -308,7 +309,7 @@ TEST(InterruptedTraining, APositionThatDoesNotFitIsLeftOut) {
   const std::string path = folder.file("checkpoint.safetensors");
   Training run(model, setting), another(measured_otherwise, other);
   run.train_to(2, samples.rows());
-  ASSERT_TRUE(write_checkpoint(path, run.session, {}, run.memory));
+  ASSERT_TRUE(write_checkpoint(path, run.session, run.memory));
   ASSERT_TRUE(resume_checkpoint(another.session, path, another.memory));
   EXPECT_FALSE(another.memory.position.has_value());
   EXPECT_EQ(another.session.tensor("dense_1.kernel").to_doubles(), run.session.tensor("dense_1.kernel").to_doubles());

@@ -11,6 +11,7 @@
 #include "codegen/workspace.h"
 #include "frontend/frontend.h"
 #include "runtime/dataset.h"
+#include "runtime/checkpoint.h"
 #include "runtime/npy.h"
 #include "runtime/session.h"
 #include "runtime/training.h"
@@ -128,8 +129,8 @@ TEST(Memory, AStateIsHeldOnceWhileItIsTrainedAndWritten) {
   session.stop();
   options.epochs = 3;
   ASSERT_EQ(fit(session, rows, &rows, options).end, FitResult::End::interrupted);
-  for (const char* const name : {"w.safetensors", "w.npz"}) ASSERT_TRUE(write_weights(folder.file(name), session, {}));
-  ASSERT_TRUE(write_checkpoint(folder.file("c.safetensors"), session, {}, memory));
+  for (const char* const name : {"w.safetensors", "w.npz"}) ASSERT_TRUE(write_weights(folder.file(name), session));
+  ASSERT_TRUE(write_checkpoint(folder.file("c.safetensors"), session, memory));
   EXPECT_LT(bytes.most - before, 4096U) << "of " << session.state().size() << " bytes of state";
 }
 

@@ -23,7 +23,12 @@ TEST(Npz, ReadsWhatItWrites) {
   arrays.push_back({"größe", Array::from_doubles(ArrayType::i64, {}, std::vector<double>{-7})});
   arrays.push_back({"empty", Array::zeros(ArrayType::f64, {0, 3})});
   const std::string path = folder.file("weights.npz");
-  ASSERT_TRUE(write_npz(path, views_of(arrays)));
+  const std::string comment = "{\"größe\": \"PK\\u0005\\u0006\"}";
+  ASSERT_TRUE(write_npz(path, views_of(arrays), comment));
+  EXPECT_EQ(parse_npz(load(path))->comment, comment);
+  EXPECT_FALSE(write_npz(path, views_of(arrays), std::string(kMostZipComment + 1, 'x')));
+  ASSERT_TRUE(write_npz(folder.file("longest.npz"), views_of(arrays), std::string(kMostZipComment, 'x')));
+  EXPECT_EQ(parse_npz(load(folder.file("longest.npz")))->comment.size(), kMostZipComment);
   const auto read = read_npz(path);
   ASSERT_TRUE(read) << messages(read);
   ASSERT_EQ(read->size(), arrays.size());

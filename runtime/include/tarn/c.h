@@ -95,6 +95,9 @@ typedef struct tarn_compile_options {
   const char* cpu;       /* null: this machine's */
   tarn_log_function log;
   void* log_context;
+  /* A file of weights or a checkpoint, or null: the constants that are noted in it are settings, too, as for `tarn
+   * --weights`; those of `settings` win. */
+  const char* weights;
 } tarn_compile_options;
 
 /* Compiles a model file, or a text that diagnostics call `name` and whose imports and data are relative to name's
@@ -240,20 +243,25 @@ TARN_API tarn_status tarn_session_predict(tarn_session* session, const tarn_arra
 TARN_API tarn_status tarn_session_read(tarn_session* session, const char* name, tarn_dtype dtype, void* values,
                                        size_t bytes);
 TARN_API tarn_status tarn_session_write(tarn_session* session, const char* name, const tarn_view* values);
-/* The names of the classes of an input or target whose data are labels, in the order of their numbers, each with a 0
- * at its end; none before such data or weights trained on them were read. `*bytes` is the room at `names`, and becomes
+/* The names of the classes of an input or target whose data are labels, or of the target that the losses compare an
+ * output with, in the order of their numbers, each with a 0 at its end; none before such data or weights trained on
+ * them were read, and where labels are the numbers of their classes. `*bytes` is the room at `names`, and becomes
  * what they need; null names: they are only counted. */
 TARN_API tarn_status tarn_session_classes(tarn_session* session, const char* input, char* names, size_t* bytes,
                                           size_t* count);
 /* Draws the initial weights again; slots and counters start anew. */
 TARN_API tarn_status tarn_session_initialize(tarn_session* session, uint64_t seed);
 
-/* Weights: safetensors, or npz where the path ends in ".npz". Predictions that run while `load` swaps the weights use
- * either the old ones or the new ones. Behind `load`, and where a state with an `adapt` block was written, training
- * does not fit such states to its data. */
+/* Weights, with the names of classes: safetensors, or npz where the path ends in ".npz". With weights that come from
+ * elsewhere, and after training, labels that these names do not have are errors (TARN_DATA) of data. Weights that note
+ * constants which the model was not compiled with (see tarn_compile_options) are an error. Predictions that run while
+ * `load` swaps the weights use either the old ones or the new ones. Behind `load`, and where a state with an `adapt`
+ * block was written, training does not fit such states to its data. */
 TARN_API tarn_status tarn_session_save(tarn_session* session, const char* path);
 TARN_API tarn_status tarn_session_load(tarn_session* session, const char* path);
-/* All that a resumed run needs to give the bits of an uninterrupted one. */
+/* All that a resumed run needs to give the bits of an uninterrupted one. Hyper-parameters are those of the checkpoint,
+ * but for those that a setting of the model gives another value than the run before had; others that the file has
+ * otherwise are logged. */
 TARN_API tarn_status tarn_session_checkpoint(tarn_session* session, const char* path);
 TARN_API tarn_status tarn_session_resume(tarn_session* session, const char* path);
 

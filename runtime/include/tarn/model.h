@@ -26,6 +26,8 @@ struct CompileOptions {
   bool fast_math = false;
   std::string cpu = {};  // "": this machine's
   Log log = {};          // warnings and remarks; what it throws is lost
+  // A file of weights or a checkpoint, whose noted constants are settings, too; those of `set` win.
+  std::string weights = {};
 };
 
 // A row of a model's tables; see tarn_kind.
@@ -100,6 +102,7 @@ Model compile(const CompileOptions& options, const Compile& call) {
   chosen.cpu = options.cpu.empty() ? nullptr : options.cpu.c_str();
   chosen.log = *log ? forward_log : nullptr;
   chosen.log_context = log.get();
+  chosen.weights = options.weights.empty() ? nullptr : options.weights.c_str();
   tarn_model* model = nullptr;
   check(call(&chosen, &model));
   return Model(model, log);

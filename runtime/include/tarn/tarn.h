@@ -305,8 +305,9 @@ class Session {
     return tensors;
   }
 
-  // The names of the classes of an input or target whose data are labels, in the order of their numbers; none before
-  // such data, or weights that were trained on them, were read.
+  // The names of the classes of an input or target whose data are labels, or of the target that the losses compare an
+  // output with, in the order of their numbers; none before such data, or weights that were trained on them, were read,
+  // and where labels are the numbers of their classes.
   std::vector<std::string> classes(const std::string& input) const {
     std::size_t bytes = 0, count = 0;
     detail::check(tarn_session_classes(handle_.get(), input.c_str(), nullptr, &bytes, &count));
