@@ -60,7 +60,7 @@ class DataReader {
     }
     if (!source_.header) source_.header = base.header;
     if (source_.separator == 0) source_.separator = base.separator;
-    source_.drop_missing = source_.drop_missing || base.drop_missing;
+    if (!says_drop_missing_) source_.drop_missing = base.drop_missing;
   }
 
   void check_complete() {
@@ -124,7 +124,7 @@ class DataReader {
     const std::string& key = setting.key.name;
     if (is_format(key)) return read_source(setting);
     if (key == "drop_missing") {
-      source_.drop_missing = true;
+      source_.drop_missing = says_drop_missing_ = true;
       if (setting.arguments.empty()) return;
       const ast::Expression* value = only_argument(setting);
       if (value != nullptr)
@@ -315,6 +315,7 @@ class DataReader {
   Elaborator& e_;
   const ast::Data& block_;
   DataSource source_;
+  bool says_drop_missing_ = false;
   std::set<std::string> attempted_;  // names that have a line, right or wrong
 };
 

@@ -207,7 +207,7 @@ std::optional<std::string> nearest_name(std::string_view name, const std::vector
     // Lengths alone rule most candidates out; a long name from hostile input is not compared at all.
     const std::size_t gap =
         candidate.size() > name.size() ? candidate.size() - name.size() : name.size() - candidate.size();
-    if (gap > limit || candidate.size() > 256) continue;
+    if (gap > limit || candidate.empty() || candidate.size() > 256) continue;
     const std::size_t distance = edit_distance(name, candidate);
     if (distance < best_distance) {
       best_distance = distance;

@@ -7,6 +7,8 @@
 #include <limits>
 #include <numeric>
 
+#include "runtime/value_check.h"
+
 namespace tarn {
 
 namespace {
@@ -28,13 +30,25 @@ void put(Bytes& bytes, std::size_t at, DType dtype, double value) {
   }
 }
 
-Status check_integer(double value, const InputInfo& input, std::uint32_t row, std::string_view where) {
-  constexpr std::numeric_limits<std::int32_t> kLimits;
-  if (value == std::floor(value) && value >= kLimits.min() && value <= kLimits.max() && input.values.holds(value))
-    return Done{};
-  const std::string wanted =
-      input.values.kind == ValueRange::Kind::any ? "a whole number (i32)" : input.values.wanted();
-  return error(fmt::format("{}: row {}: '{}' takes {}, here is {}", where, row + 1, input.name, wanted, value));
+// "d.csv:4: 't' takes a class from 0 to 2, here is 3".
+Diagnostic wrong_value(const InputInfo& input, const ValueOrigin& origin, std::size_t row, std::size_t element,
+                       double read, double scale) {
+  const std::string text = origin.text ? origin.text(row, element) : fmt::format("{}", read);
+  return error(fmt::format("{}: '{}' takes {}, here is {}{}", origin.place(row, element), input.name,
+                           wanted_instead(input, element, read * scale), text,
+                           scale == 1 ? "" : fmt::format(", times {}", scale)));
+}
+
+// Looks at what has become of the rows, all of them in order where `rows` is null.
+Status check_values(const Array& array, const std::vector<std::uint32_t>* rows, const InputInfo& input, double scale,
+                    const ValueOrigin& origin, const Bytes& bytes) {
+  const auto width = static_cast<std::size_t>(element_count(input.type.shape));
+  const std::size_t count = bytes.size() / size_of(input.type.dtype);
+  const std::optional<std::size_t> wrong = first_wrong_value(input, bytes.data(), count);
+  if (!wrong) return Done{};
+  const std::size_t row = rows == nullptr ? *wrong / width : (*rows)[*wrong / width];
+  const std::size_t element = *wrong % width;
+  return wrong_value(input, origin, row, element, array.at(static_cast<std::int64_t>(row * width + element)), scale);
 }
 
 // The rows as floats, straight from the type of the file: the way of large data sets.
@@ -65,6 +79,35 @@ bool copy_to_floats(const Array& array, const std::vector<std::uint32_t>& rows, 
   }
 }
 
+template <class T>
+bool any_is_nan(std::span<const T> values) {
+  constexpr std::size_t kBlock = 4096;
+  for (std::size_t begin = 0; begin < values.size(); begin += kBlock) {
+    unsigned any = 0;
+    for (const T value : values.subspan(begin, std::min(kBlock, values.size() - begin)))
+      any |= static_cast<unsigned>(value != value);
+    if (any != 0) return true;
+  }
+  return false;
+}
+
+bool has_no_number(const Array& array) {
+  switch (array.type) {
+    case ArrayType::f32:
+      return any_is_nan(array.values<float>());
+    case ArrayType::f64:
+      return any_is_nan(array.values<double>());
+    case ArrayType::f16:
+    case ArrayType::bf16:
+      for (std::int64_t i = 0; i < array.elements(); ++i) {
+        if (std::isnan(array.at(i))) return true;
+      }
+      return false;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 ArrayType array_type_of(DType dtype) {
@@ -81,46 +124,72 @@ ArrayType array_type_of(DType dtype) {
   return ArrayType::boolean;
 }
 
+ValueOrigin rows_of(std::string_view where) {
+  return {
+      [where = std::string(where)](std::size_t row, std::size_t) { return fmt::format("{}: row {}", where, row + 1); },
+      nullptr};
+}
+
 Result<Bytes> input_values(const Array& array, const std::vector<std::uint32_t>& rows, const InputInfo& input,
-                           double scale, std::string_view where) {
+                           double scale, const ValueOrigin& origin) {
   const auto width = static_cast<std::size_t>(element_count(input.type.shape));
   Bytes bytes;
   bytes.resize(rows.size() * width * size_of(input.type.dtype));
   const bool to_floats = input.type.dtype == DType::f32;
-  if (to_floats && copy_to_floats(array, rows, width, scale, reinterpret_cast<float*>(bytes.data()))) return bytes;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    for (std::size_t j = 0; j < width; ++j) {
-      const double value = array.at(static_cast<std::int64_t>(rows[i] * width + j)) * scale;
-      if (input.type.dtype == DType::i32) TARN_RETURN_IF_ERROR(check_integer(value, input, rows[i], where));
-      put(bytes, i * width + j, input.type.dtype, value);
+  if (!to_floats || !copy_to_floats(array, rows, width, scale, reinterpret_cast<float*>(bytes.data()))) {
+    const bool is_narrow = input.type.dtype == DType::i32 || input.type.dtype == DType::boolean;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      for (std::size_t j = 0; j < width; ++j) {
+        const double read = array.at(static_cast<std::int64_t>(rows[i] * width + j));
+        // What an integer cannot say is seen before it is one.
+        if (is_narrow && !may_hold(input, j, read * scale)) return wrong_value(input, origin, rows[i], j, read, scale);
+        put(bytes, i * width + j, input.type.dtype, read * scale);
+      }
     }
   }
+  TARN_RETURN_IF_ERROR(check_values(array, &rows, input, scale, origin, bytes));
   return bytes;
 }
 
-Result<Bytes> input_values(Array array, const InputInfo& input, double scale, std::string_view where) {
+Result<Bytes> input_values(Array array, const InputInfo& input, double scale, const ValueOrigin& origin) {
   if (array.type == ArrayType::f32 && input.type.dtype == DType::f32) {
     if (scale != 1) {
       for (float& value : array.values<float>()) value = static_cast<float>(static_cast<double>(value) * scale);
     }
+    TARN_RETURN_IF_ERROR(check_values(array, nullptr, input, 1, origin, array.data));
     return std::move(array.data);
   }
   std::vector<std::uint32_t> rows(array.shape.empty() ? 1 : static_cast<std::size_t>(array.shape.front()));
   std::iota(rows.begin(), rows.end(), 0U);
-  return input_values(array, rows, input, scale, where);
+  return input_values(array, rows, input, scale, origin);
 }
 
-Result<std::vector<std::int64_t>> classes_of(const Array& array, std::int64_t limit, std::string_view where) {
-  std::vector<std::int64_t> classes(static_cast<std::size_t>(array.elements()));
-  for (std::size_t i = 0; i < classes.size(); ++i) {
-    const double value = array.at(static_cast<std::int64_t>(i));
-    if (value != std::floor(value) || value < 0 || value >= static_cast<double>(limit)) {
-      return error(
-          fmt::format("{}: row {}: a class from 0 to {} is wanted, here is {}", where, i + 1, limit - 1, value));
+Result<std::vector<std::int64_t>> classes_of(const Array& array, const std::vector<std::uint32_t>& rows,
+                                             const InputInfo& input, std::int64_t limit, const ValueOrigin& origin) {
+  std::vector<std::int64_t> classes(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const double value = array.at(rows[i]);
+    if (value != std::floor(value) || !(value >= 0 && value < static_cast<double>(limit))) {
+      return error(fmt::format("{}: '{}' takes a class from 0 to {}, here is {}", origin.place(rows[i], 0), input.name,
+                               limit - 1, value));
     }
     classes[i] = static_cast<std::int64_t>(value);
   }
   return classes;
+}
+
+std::vector<std::uint32_t> rows_with_missing(const Array& array) {
+  std::vector<std::uint32_t> rows;
+  if (array.shape.empty() || !has_no_number(array)) return rows;
+  const std::int64_t width = array.elements() / array.shape.front();
+  for (std::int64_t row = 0; row < array.shape.front(); ++row) {
+    for (std::int64_t j = 0; j < width; ++j) {
+      if (!std::isnan(array.at(row * width + j))) continue;
+      rows.push_back(static_cast<std::uint32_t>(row));
+      break;
+    }
+  }
+  return rows;
 }
 
 Bytes one_hot_values(const std::vector<std::int64_t>& classes, std::int64_t width, const InputInfo& input) {

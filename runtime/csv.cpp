@@ -6,12 +6,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <cstring>
 #include <limits>
 #include <utility>
 
+#include "runtime/csv_header.h"
 #include "runtime/file.h"
 #include "runtime/gzip.h"
 #include "runtime/number_text.h"
@@ -42,6 +41,7 @@ class CsvParser {
     end_ = begin_ + size + 1;
     char* start = begin_;
     if (view(start, end_).starts_with("\xEF\xBB\xBF")) start += 3;
+    start = after_separator_line(start);
     separator_ = options_.separator.value_or(guess_separator(view(start, end_)));
     for (const char c : {separator_, '\n', '\r'}) ends_field_[static_cast<unsigned char>(c)] = true;
     reserve(start);
@@ -77,6 +77,15 @@ class CsvParser {
     return std::nullopt;
   }
 
+  // Spreadsheets write a first line such as `sep=;`.
+  char* after_separator_line(char* start) {
+    const std::string_view text = view(start, end_);
+    if (text.size() < 6 || !text.starts_with("sep=") || (text[5] != '\n' && text[5] != '\r')) return start;
+    if (text[4] != ',' && text[4] != ';' && text[4] != '\t') return start;
+    if (!options_.separator) options_.separator = text[4];
+    return after_line_end(start + 5);
+  }
+
   static char guess_separator(std::string_view text) {
     std::array<std::size_t, 256> count{};
     bool quoted = false;
@@ -97,6 +106,7 @@ class CsvParser {
 
   // Room for as many cells as the first line and the number of lines let expect; never more than there are bytes.
   void reserve(const char* start) {
+    if (start == end_) return;
     const auto* const first_end =
         static_cast<const char*>(std::memchr(start, '\n', static_cast<std::size_t>(end_ - start)));
     const auto columns = static_cast<std::size_t>(std::count(start, first_end, separator_)) + 1;
@@ -107,13 +117,25 @@ class CsvParser {
   }
 
   void parse_rows(char* next) {
-    line_ = 1;
+    std::uint32_t empty = 0;
     while (next != end_ && !stopped_) {
       if (*next == '\n' || *next == '\r') {
         next = after_line_end(next);
+        ++empty;
         continue;
       }
+      // Where rows have one field, an empty line is one without a value. Those at the end are none.
+      if (!table_.rows_.empty() && table_.column_count_ == 1) add_empty_rows(next, empty);
+      empty = 0;
       next = parse_row(next);
+    }
+  }
+
+  // Rows of the empty lines before `next`.
+  void add_empty_rows(const char* next, std::uint32_t count) {
+    for (std::uint32_t line = line_ - count; line != line_; ++line) {
+      table_.cell_ends_.push_back(0);
+      table_.rows_.push_back({static_cast<std::uint64_t>(next - begin_), line});
     }
   }
 
@@ -199,7 +221,12 @@ class CsvParser {
   }
 
   void take_header() {
-    const bool has_header = !table_.rows_.empty() && options_.header.value_or(first_row_is_header());
+    bool has_header = !table_.rows_.empty() && options_.header.value_or(false);
+    if (!table_.rows_.empty() && !options_.header) {
+      HeaderDecision decision = decide_header(table_, options_.column_names);
+      has_header = decision.is_header;
+      table_.header_remark_ = std::move(decision.remark);
+    }
     for (const auto& [line, fields] : ragged_) {
       diagnostics_.push_back(
           error_in_file(table_.name_, line,
@@ -215,20 +242,12 @@ class CsvParser {
                             table_.cell_ends_.begin() + static_cast<std::ptrdiff_t>(table_.column_count_));
   }
 
-  bool first_row_is_header() const {
-    for (std::size_t column = 0; column < table_.column_count_; ++column) {
-      const std::optional<double> number = parse_number(table_.cell(0, column));
-      if (number && std::isfinite(*number)) return false;
-    }
-    return true;
-  }
-
   struct RaggedRow {
     std::uint32_t line;
     std::size_t fields;
   };
   Table table_;
-  const CsvOptions& options_;
+  CsvOptions options_;
   char separator_ = ',';
   std::array<bool, 256> ends_field_{};
   char* begin_ = nullptr;
@@ -287,122 +306,6 @@ Result<Table> parse_csv(Bytes text, std::string name, const CsvOptions& options)
 Result<Table> read_csv(const std::string& path, const CsvOptions& options) {
   TARN_TRY(Bytes text, read_data_file(path));
   return parse_csv(std::move(text), path, options);
-}
-
-bool is_missing(std::string_view text) {
-  constexpr std::array<std::string_view, 6> kMarks = {"", "NA", "nan", "NaN", "null", "?"};
-  return std::find(kMarks.begin(), kMarks.end(), without_blanks(text)) != kMarks.end();
-}
-
-std::string csv_field(std::string_view text) {
-  const bool is_plain = text.find_first_of(",\"\r\n") == std::string_view::npos &&
-                        without_blanks(text).size() == text.size() && !is_missing(text);
-  if (is_plain) return std::string(text);
-  std::string field = "\"";
-  for (const char c : text) {
-    if (c == '"') field += '"';
-    field += c;
-  }
-  return field + '"';
-}
-
-std::vector<TableCell> missing_cells(const Table& table, std::span<const std::size_t> columns) {
-  std::vector<TableCell> missing;
-  for (std::size_t row = 0; row < table.rows(); ++row) {
-    for (const std::size_t column : columns) {
-      if (is_missing(table.cell(row, column))) missing.push_back({row, column});
-    }
-  }
-  return missing;
-}
-
-namespace {
-
-// "iris.csv:12: column 'petal_width': " and the problem of the cell, for the first cells; then how many more there are.
-class CellErrors {
- public:
-  explicit CellErrors(const Table& table) : table_(table) {}
-  template <class Describe>
-  void add(const TableCell& cell, Describe describe) {
-    if (count_++ >= kErrorsShown) return;
-    diagnostics_.push_back(error_in_file(table_.name(), table_.line(cell.row),
-                                         fmt::format("{}: {}", table_.column_label(cell.column), describe())));
-  }
-  Diagnostics finish() {
-    if (count_ > kErrorsShown) {
-      diagnostics_.push_back(error_in_file(table_.name(), fmt::format("and {} more", count_ - kErrorsShown)));
-    }
-    return std::move(diagnostics_);
-  }
-  bool empty() const { return count_ == 0; }
-
- private:
-  const Table& table_;
-  std::size_t count_ = 0;
-  Diagnostics diagnostics_;
-};
-
-// The number that 1 to 8 digits are, nothing for other text. Without a branch on each digit, because the lengths of the
-// numbers in a table follow no pattern that a processor could predict. Reads eight bytes.
-std::optional<std::uint32_t> short_integer(std::string_view text) {
-  if (text.empty() || text.size() > 8) return std::nullopt;
-  std::uint64_t digits = 0;
-  std::memcpy(&digits, text.data(), sizeof(digits));
-  // Right-aligned (the last digit in the highest byte), with '0' in front.
-  const std::size_t unused_bits = 8 * (8 - text.size());
-  digits <<= unused_bits;
-  if (unused_bits != 0) digits |= 0x3030303030303030u >> (64 - unused_bits);
-  // Only the bytes 0x30 to 0x39 keep a high half of 3 when 6 is added to them.
-  const std::uint64_t high_halves =
-      (digits & 0xF0F0F0F0F0F0F0F0u) | ((digits + 0x0606060606060606u) & 0xF0F0F0F0F0F0F0F0u) >> 4;
-  if (high_halves != 0x3333333333333333u) return std::nullopt;
-  digits &= 0x0F0F0F0F0F0F0F0Fu;
-  digits = (digits * 10 + (digits >> 8)) & 0x00FF00FF00FF00FFu;        // pairs: d0·10 + d1
-  digits = (digits * 100 + (digits >> 16)) & 0x0000FFFF0000FFFFu;      // fours
-  return static_cast<std::uint32_t>(digits * 10000 + (digits >> 32));  // eight
-}
-
-template <class T>
-Diagnostics fill_numbers(const Table& table, std::span<const std::size_t> columns, Numbers& result) {
-  CellErrors errors(table);
-  T* value = result.values.values<T>().data();
-  for (std::size_t row = 0; row < table.rows(); ++row) {
-    for (const std::size_t column : columns) {
-      const std::string_view text = table.cell(row, column);
-      if (const std::optional<std::uint32_t> integer = short_integer(text)) {
-        *value++ = static_cast<T>(*integer);
-        continue;
-      }
-      const std::optional<double> number = parse_number(text);
-      if (!number && !is_missing(text)) {
-        errors.add({row, column}, [&] { return fmt::format("'{}' is not a number", excerpt(text)); });
-      }
-      if (!number || std::isnan(*number)) result.missing.push_back({row, column});
-      *value++ = static_cast<T>(number.value_or(std::numeric_limits<double>::quiet_NaN()));
-    }
-  }
-  return errors.finish();
-}
-
-}  // namespace
-
-Result<Numbers> numbers(const Table& table, std::span<const std::size_t> columns, ArrayType type) {
-  TARN_CHECK(type == ArrayType::f32 || type == ArrayType::f64, "numbers of a table are floats");
-  Numbers result;
-  result.values =
-      Array::unset(type, {static_cast<std::int64_t>(table.rows()), static_cast<std::int64_t>(columns.size())});
-  Diagnostics errors = type == ArrayType::f32 ? fill_numbers<float>(table, columns, result)
-                                              : fill_numbers<double>(table, columns, result);
-  if (!errors.empty()) return errors;
-  return result;
-}
-
-Diagnostics missing_errors(const Table& table, std::span<const TableCell> cells) {
-  CellErrors errors(table);
-  for (const TableCell& cell : cells) {
-    errors.add(cell, [] { return "the value is missing"; });
-  }
-  return errors.finish();
 }
 
 }  // namespace tarn

@@ -2,8 +2,9 @@
 //
 // Contract: fields are separated by one of `, ; tab`; a field that starts with a quote runs to the matching one and may
 // hold separators, line ends and "" for a quote; a quote elsewhere is text. Lines end in LF, CRLF or CR. A byte order
-// mark, empty lines and a missing last line end are passed over. Text is UTF-8. Every row has as many fields as the
-// first. Memory: the text itself, four bytes a cell and sixteen a row.
+// mark, empty lines and a missing last line end are passed over; where rows have one field, an empty line between two
+// others is a row without a value. A first line `sep=;` names the separator. Text is UTF-8. Every row has as many
+// fields as the first. Memory: the text itself, four bytes a cell and sixteen a row.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +23,10 @@ namespace tarn {
 struct CsvOptions {
   // ',', ';' or '\t'; by default the most frequent of them in the first line, outside quotes.
   std::optional<char> separator;
-  // Whether the first row names the columns; by default it does if there is no number in it.
+  // Whether the first row names the columns; by default decide_header (csv_header.h) says it.
   std::optional<bool> header;
+  // Names by which columns will be asked for: a first row that holds one is a header.
+  std::vector<std::string> column_names = {};
 };
 
 // The cells of a file as text. Rows and columns count from 0, lines from 1.
@@ -33,6 +36,8 @@ class Table {
   const std::string& name() const { return name_; }
   // Names of the columns without blanks around them; empty if the file has no header.
   const std::vector<std::string>& column_names() const { return column_names_; }
+  // What is to be said of the first row where it could be meant otherwise than it was taken; else "".
+  const std::string& header_remark() const { return header_remark_; }
   std::size_t rows() const { return rows_.size(); }
   std::size_t columns() const { return column_count_; }
   // Eight bytes from where the cell begins may be read, whatever its size.
@@ -53,7 +58,7 @@ class Table {
     std::uint64_t begin = 0;  // in text_
     std::uint32_t line = 0;
   };
-  std::string name_;
+  std::string name_, header_remark_;
   std::vector<std::string> column_names_;
   std::size_t column_count_ = 0;
   // Unquoted: within a row, cells stand one byte apart, so that where a cell ends says where the next begins. That byte
@@ -79,7 +84,8 @@ struct TableCell {
 // at its ends, or would say that a value is missing.
 std::string csv_field(std::string_view text);
 
-// Whether the text of a cell says that there is no value: nothing but blanks, NA, nan, NaN, null or ?.
+// Whether the text of a cell says that there is no value: nothing but blanks, NA, null, ?, or what reads as no number
+// in any spelling (nan, -NaN, nan(ind), 1.#QNAN).
 bool is_missing(std::string_view text);
 
 // The missing cells among `columns`, row by row.

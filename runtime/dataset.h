@@ -1,5 +1,5 @@
 // From the `data` block of a model file to arrays that native code reads: columns picked, labels numbered, rows
-// shuffled once.
+// shuffled once. Which files and rows that are row_selection.h says.
 #pragma once
 
 #include <map>
@@ -8,6 +8,7 @@
 
 #include "ir/program.h"
 #include "runtime/array.h"
+#include "runtime/row_selection.h"
 #include "runtime/session.h"
 #include "runtime/vocabularies.h"
 
@@ -17,20 +18,18 @@ struct Dataset {
   std::uint64_t rows = 0;
   // One an input of the program, row-major samples in its dtype; empty where the request left it out.
   std::vector<Bytes> arrays;
+  // Where rows of the file were left out: how many it has, and which are here, by their number in it. Else empty.
+  std::uint64_t file_rows = 0;
+  std::vector<std::uint32_t> kept;
+  // What the user should know: rows that were left out, a first row that could be meant otherwise.
+  Diagnostics remarks;
 
   Rows view() const;
 };
 
-struct DataRequest {
-  std::string part;  // "" for the training data, "validation", "test"
-  // Files instead of those that the model names: "" for the one source, or by the name of an input or target.
-  std::map<std::string, std::string> paths;
-  bool targets = true;  // false: inputs alone, as `predict` wants
-};
-
-// Reads a part of the program's data. A part inherits bindings and reading options from the training data. Labels are
-// numbered by `vocabularies`; those that may still learn take the labels of the file (labels.h). Paths are relative to
-// `folder`. Errors: everything that can be wrong with files, columns, labels, missing values and shapes.
+// Reads the data that the request is about, as its RowPolicy says. Labels are numbered by `vocabularies`; those that may
+// still learn take the labels of the file (labels.h). Every value is one that its input may hold (value_check.h).
+// Errors: everything that can be wrong with files, columns, labels, values, missing values and shapes.
 Result<Dataset> read_dataset(const Program& program, const std::string& folder, const DataRequest& request,
                              Vocabularies& vocabularies);
 

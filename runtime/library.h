@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "runtime/checkpoint.h"
+#include "runtime/dataset.h"
 #include "runtime/include/tarn/c.h"
 #include "runtime/served_weights.h"
 #include "runtime/session.h"
@@ -145,6 +146,7 @@ class LibrarySession {
   class Turn;
   struct TrainingData;
 
+  void log_remarks(const Dataset& data) const;
   bool is_adapted(const std::string& name) const;
   Status check_constants(const WeightsFile& weights) const;
   void set_hyper_parameters(const std::vector<ChangedHyperParameter>& changed);

@@ -2,12 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
+#include <cmath>
 #include <cstring>
 
 #include "codegen/workspace.h"
 #include "runtime/array_values.h"
 #include "runtime/library.h"
+#include "runtime/value_check.h"
 
 namespace tarn {
 
@@ -102,18 +103,18 @@ std::optional<std::uint64_t> samples_in(const tarn_view& view, const Shape& samp
   return std::nullopt;
 }
 
-Answer check_indices(const InputInfo& input, const void* data, std::uint64_t rows) {
-  if (input.values.kind == ValueRange::Kind::any) return {};
-  const std::uint64_t count = rows * static_cast<std::uint64_t>(element_count(input.type.shape));
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const double value = input.type.dtype == DType::i32   ? static_cast<const std::int32_t*>(data)[i]
-                         : input.type.dtype == DType::f32 ? static_cast<double>(static_cast<const float*>(data)[i])
-                         : input.type.dtype == DType::f64 ? static_cast<const double*>(data)[i]
-                                                          : static_cast<const std::uint8_t*>(data)[i];
-    if (!input.values.holds(value))
-      return invalid(fmt::format("'{}' takes {}; here is {}", input.name, input.values.wanted(), value));
+Answer check_values(const InputInfo& input, const void* data, std::uint64_t rows) {
+  const auto width = static_cast<std::uint64_t>(element_count(input.type.shape));
+  const std::optional<std::size_t> wrong = first_wrong_value(input, data, rows * width);
+  if (!wrong) return {};
+  const double value = value_at(input.type.dtype, data, *wrong);
+  if (!std::isfinite(value)) {
+    return {TARN_NOT_FINITE,
+            {error(fmt::format("the data of '{}' hold a NaN or an infinity: here is {} in sample {}", input.name, value,
+                               *wrong / width))}};
   }
-  return {};
+  return invalid(fmt::format("'{}' takes {}; here is {} in sample {}", input.name,
+                             wanted_instead(input, *wrong % width, value), value, *wrong / width));
 }
 
 Answer read_samples(const InputInfo& input, const tarn_view& view, const void*& data, std::uint64_t& rows,
@@ -135,7 +136,7 @@ Answer read_samples(const InputInfo& input, const tarn_view& view, const void*& 
     dense = dense_copy(view);
     data = dense.data();
   }
-  return check_indices(input, data, rows);
+  return check_values(input, data, rows);
 }
 
 std::string names_of_inputs(const Program& program, bool training) {

@@ -146,6 +146,11 @@ Answer LibrarySession::check_metrics(const double* values, std::size_t value_cou
   return {};
 }
 
+void LibrarySession::log_remarks(const Dataset& data) const {
+  for (const Diagnostic& remark : data.remarks)
+    model_->log(remark.severity == Severity::warning ? TARN_WARNING : TARN_NOTE, remark.message);
+}
+
 Answer LibrarySession::read_training_data(const tarn_array* arrays, std::size_t count, const tarn_fit_options& options,
                                           TrainingData& data) {
   if (count > 0 || arrays != nullptr) {
@@ -154,14 +159,16 @@ Answer LibrarySession::read_training_data(const tarn_array* arrays, std::size_t 
   } else {
     const std::string& folder = model_->model->folder();
     Vocabularies vocabularies = session_.vocabularies();
-    Result<Dataset> read = read_dataset(program(), folder, {"", {}, true}, vocabularies);
+    Result<Dataset> read = read_dataset(program(), folder, {Purpose::train, {}}, vocabularies);
     if (!read) return failure(TARN_DATA, std::move(read).error());
     data.training_file = std::move(*read);
+    log_remarks(data.training_file);
     data.training_rows = data.training_file.view();
     if (has_data(program(), "validation") && options.validation_count == 0) {
-      Result<Dataset> validation = read_dataset(program(), folder, {"validation", {}, true}, vocabularies);
+      Result<Dataset> validation = read_dataset(program(), folder, {Purpose::validate, {}}, vocabularies);
       if (!validation) return failure(TARN_DATA, std::move(validation).error());
       data.validation_file = std::move(*validation);
+      log_remarks(data.validation_file);
       data.validation_rows = data.validation_file.view();
     }
     data.vocabularies = std::move(vocabularies);
@@ -313,10 +320,10 @@ Answer LibrarySession::evaluate(const tarn_array* arrays, std::size_t count, dou
       vocabularies = session_.vocabularies();
     }
     learn_labels(program(), model_->model->folder(), vocabularies);
-    const std::string part = has_data(program(), "test") ? "test" : "";
-    Result<Dataset> read = read_dataset(program(), model_->model->folder(), {part, {}, true}, vocabularies);
+    Result<Dataset> read = read_dataset(program(), model_->model->folder(), {Purpose::evaluate, {}}, vocabularies);
     if (!read) return failure(TARN_DATA, std::move(read).error());
     file = std::move(*read);
+    log_remarks(file);
     arguments.rows = file.view();
   }
   if (arguments.rows.count == 0) return invalid("there are no samples to evaluate");

@@ -71,14 +71,18 @@ std::string missing(const std::set<std::int64_t>& all, const std::set<std::int64
 }  // namespace
 
 std::uint64_t rows_for_training(const Program& program, std::uint64_t rows) {
-  return static_cast<std::uint64_t>(static_cast<double>(rows) * (1 - program.settings.validation_split));
+  // What is a whole number but for the rounding of the fraction is that number: 0.9 of 10 rows leave one.
+  const double exact = static_cast<double>(rows) * (1 - program.settings.validation_split);
+  const double nearest = std::round(exact);
+  return static_cast<std::uint64_t>(std::fabs(exact - nearest) <= 1e-12 * static_cast<double>(rows) ? nearest : exact);
 }
 
 Result<ValidationSplit> split_for_validation(const Program& program, const Dataset& data,
                                              const Vocabularies& vocabularies) {
   const std::uint64_t cut = rows_for_training(program, data.rows);
   if (cut == 0)
-    return error(fmt::format("validation_split {} leaves nothing to train on", program.settings.validation_split));
+    return error(fmt::format("validation_split {} leaves nothing of {} rows to train on",
+                             program.settings.validation_split, data.rows));
   ValidationSplit split;
   const Rows rows = data.view();
   split.training = rows.slice(program, 0, cut);

@@ -12,7 +12,8 @@ struct ValidationSplit {
   Diagnostics warnings;
 };
 
-// How many of so many rows, the first ones, are left for training: floor(n (1 - f)), as Keras cuts.
+// How many of so many rows, the first ones, are left for training: floor(n (1 - f)), as Keras cuts, but that the
+// rounding of f in binary does not count.
 std::uint64_t rows_for_training(const Program& program, std::uint64_t rows);
 
 // Training has rows_for_training, and validation the others, in the order of the data set, which must outlive the

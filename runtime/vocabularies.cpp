@@ -12,9 +12,10 @@
 
 namespace tarn {
 
-Vocabularies Vocabularies::of_weights(Map known) {
+Vocabularies Vocabularies::of_weights(Map known, Columns columns) {
   Vocabularies vocabularies;
   vocabularies.known_ = std::move(known);
+  vocabularies.columns_ = std::move(columns);
   vocabularies.closed_ = true;
   return vocabularies;
 }
@@ -28,6 +29,15 @@ const std::vector<std::string>& Vocabularies::names(std::string_view input) cons
   static const std::vector<std::string> kNone;
   const Vocabulary* const vocabulary = find(input);
   return vocabulary == nullptr ? kNone : vocabulary->names;
+}
+
+const std::vector<std::string>* Vocabularies::columns(std::string_view input) const {
+  const auto found = columns_.find(input);
+  return found == columns_.end() ? nullptr : &found->second;
+}
+
+void Vocabularies::note_columns(const std::string& input, std::vector<std::string> names) {
+  if (!closed_) columns_.emplace(input, std::move(names));
 }
 
 void Vocabularies::learn(const std::string& input, Vocabulary vocabulary) {

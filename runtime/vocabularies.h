@@ -1,4 +1,5 @@
-// Which number stands for which label: the names of the classes of inputs and targets.
+// Which number stands for which label: the names of the classes of inputs and targets; and which columns of a table an
+// input was made of, where the data block gives the first and the last alone.
 //
 // Contract: vocabularies belong to weights, since a weight means a class only together with the number of that class.
 // They stand beside the weights in a session and in every file of weights. Data may number labels only as long as the
@@ -29,13 +30,21 @@ class Vocabularies {
   // Open, with nothing in them: those of initial weights.
   Vocabularies() = default;
   // Closed: those of a file of weights, which may name nothing at all.
-  static Vocabularies of_weights(Map known);
+  using Columns = std::map<std::string, std::vector<std::string>, std::less<>>;
+  static Vocabularies of_weights(Map known, Columns columns = {});
 
   // Null where nothing is known of the labels of the input.
   const Vocabulary* find(std::string_view input) const;
   // By number; empty where classes have no names.
   const std::vector<std::string>& names(std::string_view input) const;
   const Map& all() const { return known_; }
+
+  // The names of the columns of an input whose binding has a range of names, as training found them between its ends;
+  // null where nobody noted them. By these names they are found in other tables.
+  const std::vector<std::string>* columns(std::string_view input) const;
+  const Columns& all_columns() const { return columns_; }
+  // Nothing where they are noted already, and where the vocabularies are closed.
+  void note_columns(const std::string& input, std::vector<std::string> names);
 
   bool is_closed() const { return closed_; }
   void close() { closed_ = true; }
@@ -46,6 +55,7 @@ class Vocabularies {
 
  private:
   Map known_;
+  Columns columns_;
   bool closed_ = false;
 };
 

@@ -36,7 +36,7 @@ std::vector<NamedView> tensors_of(const Session& session, bool everything) {
 
 namespace {
 
-constexpr const char *kClasses = "classes", *kClassNumbers = "class_numbers";
+constexpr const char *kClasses = "classes", *kClassNumbers = "class_numbers", *kColumns = "columns";
 
 }  // namespace
 
@@ -54,6 +54,8 @@ std::map<std::string, std::string> metadata_of(const Session& session) {
   }
   if (!names.empty()) metadata[kClasses] = nlohmann::json(names).dump();
   if (!numbers.empty()) metadata[kClassNumbers] = nlohmann::json(numbers).dump();
+  const Vocabularies::Columns& columns = session.vocabularies().all_columns();
+  if (!columns.empty()) metadata[kColumns] = nlohmann::json(columns).dump();
   return metadata;
 }
 
@@ -71,7 +73,9 @@ Vocabularies vocabularies_in(const std::map<std::string, std::string>& metadata)
   for (auto& [input, list] : names) {
     if (!list.empty()) known[input] = {std::move(list), 0};
   }
-  return Vocabularies::of_weights(std::move(known));
+  Vocabularies::Columns columns;
+  read_json(metadata, kColumns, columns);
+  return Vocabularies::of_weights(std::move(known), std::move(columns));
 }
 
 }  // namespace
@@ -189,10 +193,10 @@ Status can_hold_weights(const std::string& path, const Session& session) {
   if (!path.ends_with(".npz")) return Done{};
   const std::size_t bytes = nlohmann::json(metadata_of(session)).dump().size();
   if (bytes <= kMostZipComment) return Done{};
-  return error_in_file(path,
-                       fmt::format("the names of so many classes do not fit a .npz file ({} bytes, of {} at most): "
-                                   "write .safetensors",
-                                   bytes, kMostZipComment));
+  return error_in_file(
+      path, fmt::format("the names of so many classes and columns do not fit a .npz file ({} bytes, of {} at most): "
+                        "write .safetensors",
+                        bytes, kMostZipComment));
 }
 
 Status apply_weights(Session& session, const WeightsFile& weights) {

@@ -32,7 +32,7 @@ Result<EvaluationContext> point_of(const Program& program, const std::string& fo
   Dataset data;
   if (has_data(program, "")) {
     Vocabularies vocabularies;
-    TARN_TRY(data, read_dataset(program, folder, {"", {}, true}, vocabularies));
+    TARN_TRY(data, read_dataset(program, folder, {Purpose::train, {}}, vocabularies));
     context.batch = static_cast<std::int64_t>(std::min(kSamples, data.rows));
   }
   for (std::size_t i = 0; i < program.inputs.size(); ++i) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -79,6 +80,16 @@ void Console::note(const std::string& text) const {
   if (!quiet_) std::fprintf(stderr, "%s\n", text.c_str());
 }
 
+void Console::remark(const Diagnostics& remarks) {
+  for (const Diagnostic& one : remarks) {
+    if (one.severity == Severity::note) {
+      note("note: " + one.message);
+    } else {
+      report({one});
+    }
+  }
+}
+
 void Console::event(const Json& object) const {
   // Names of files need not be UTF-8; JSON must be.
   const std::string line = object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -102,14 +113,11 @@ Result<ModelOptions> model_options(const CommonOptions& options) {
   return model;
 }
 
-std::map<std::string, std::string> data_paths(const CommonOptions& options) {
-  std::map<std::string, std::string> paths;
-  for (const std::string& text : options.data) {
-    const std::size_t equals = text.find('=');
-    const bool named = equals != std::string::npos && equals > 0 && text.find_first_of("/.\\") > equals;
-    paths[named ? text.substr(0, equals) : ""] = named ? text.substr(equals + 1) : text;
-  }
-  return paths;
+std::vector<GivenFile> given_files(const std::vector<std::string>& texts) {
+  std::vector<GivenFile> files;
+  files.reserve(texts.size());
+  for (const std::string& text : texts) files.push_back(given_file(text));
+  return files;
 }
 
 std::string default_weights(const std::string& file) {
@@ -144,13 +152,14 @@ void apply_constants(ModelOptions& model, const WeightsFile& weights) {
   model.overrides.insert(model.overrides.begin(), weights.constants.begin(), weights.constants.end());
 }
 
-Result<Dataset> read_for_use(const CommonOptions& options, const Prepared& prepared, bool targets) {
+Result<Dataset> read_for_use(const CommonOptions& options, const Prepared& prepared, Purpose purpose,
+                             Console& console) {
   const Program& program = prepared.model->program();
   const std::string& folder = prepared.model->folder();
-  DataRequest request{has_data(program, "test") ? "test" : "", data_paths(options), targets};
   Vocabularies vocabularies = prepared.session->vocabularies();
-  if (!request.part.empty() || !request.paths.empty()) learn_labels(program, folder, vocabularies);
-  TARN_TRY(Dataset data, read_dataset(program, folder, request, vocabularies));
+  learn_labels(program, folder, vocabularies);
+  TARN_TRY(Dataset data, read_dataset(program, folder, {purpose, given_files(options.data)}, vocabularies));
+  console.remark(data.remarks);
   prepared.session->set_vocabularies(std::move(vocabularies));
   return data;
 }

@@ -58,6 +58,8 @@ class Console {
   int report(const Diagnostics& diagnostics);
   // A remark on standard error, unless --quiet.
   void note(const std::string& text) const;
+  // What is to be said of data: notes as such, the rest reported.
+  void remark(const Diagnostics& remarks);
   // A JSON object as one line of standard output.
   void event(const nlohmann::ordered_json& object) const;
 
@@ -67,8 +69,8 @@ class Console {
 
 // The pieces of ModelOptions that the command line decides. A --set without '=' is an error.
 Result<ModelOptions> model_options(const CommonOptions& options);
-// --data as the files of a request. name=PATH only where the text before '=' is a name.
-std::map<std::string, std::string> data_paths(const CommonOptions& options);
+// What --data gives.
+std::vector<GivenFile> given_files(const std::vector<std::string>& texts);
 
 // A model, a session on it, and the weights that the options ask for: --weights, else FILE's .safetensors, else the
 // initial values with a note. Constants recorded in the weights are applied before compiling.
@@ -79,9 +81,9 @@ struct Prepared {
 Result<Prepared> prepare_for_use(const CommonOptions& options, const std::vector<std::string>& functions,
                                  Console& console);
 
-// The data set for `eval` and `predict`: --data, else `data test`, else `data`. Initial weights learn their labels from
-// the training data.
-Result<Dataset> read_for_use(const CommonOptions& options, const Prepared& prepared, bool targets);
+// The data set for `eval` and `predict`, with what is to be said of its rows reported. Initial weights learn their
+// labels from the training data.
+Result<Dataset> read_for_use(const CommonOptions& options, const Prepared& prepared, Purpose purpose, Console& console);
 
 // Adds the constants that are noted in weights to a model's settings; what the command line says stands behind them,
 // and wins.

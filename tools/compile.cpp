@@ -10,6 +10,7 @@
 #include "runtime/file.h"
 #include "runtime/training.h"
 #include "tools/command.h"
+#include "tools/command_files.h"
 #include "tools/js_module.h"
 #include "tools/linker.h"
 #include "tools/self_test.h"
@@ -83,7 +84,7 @@ Status read_weights_into(Inputs& inputs, const CompileOptions& options, const We
 }
 
 // Class names are those of the weights; without weights, what the data have.
-void read_class_names(Inputs& inputs, const CompileOptions& options, const Console& console) {
+Status read_class_names(Inputs& inputs, const CompileOptions& options, const Console& console) {
   const Program& program = inputs.program();
   const auto data = program.data.find("");
   std::vector<std::string> unnamed;  // what the data have labels for
@@ -97,12 +98,18 @@ void read_class_names(Inputs& inputs, const CompileOptions& options, const Conso
     if (!options.data.empty()) console.note("note: class names are those of the weights; --data is not read");
     for (const std::string& name : unnamed)
       console.note(fmt::format("note: no class names for '{}': the weights have none", name));
-    return;
+    return Done{};
   }
-  if (unnamed.empty()) return;
-  const Result<Dataset> read = read_dataset(program, inputs.models.front().second->folder(),
-                                            {"", data_paths(options), true}, inputs.vocabularies);
-  if (!read) console.note(fmt::format("note: no class names: {}", read.error().front().message));
+  if (unnamed.empty()) {
+    if (options.data.empty()) return Done{};
+    return error(fmt::format("--data {}: the model has no labels, so that no data are read", options.data.front()));
+  }
+  Result<Dataset> read = read_dataset(program, inputs.models.front().second->folder(),
+                                      {Purpose::train, given_files(options.data)}, inputs.vocabularies);
+  if (read) return Done{};
+  if (!options.data.empty()) return std::move(read).error();
+  console.note(fmt::format("note: no class names: {}", read.error().front().message));
+  return Done{};
 }
 
 // The class that a label of class_weight is stands in a hyper-parameter, which init does not know from the data.
@@ -138,7 +145,7 @@ Result<Inputs> read_inputs(const CompileOptions& options, Console& console) {
   if (weights) {
     TARN_RETURN_IF_ERROR(read_weights_into(inputs, options, *weights, console));
   }
-  read_class_names(inputs, options, console);
+  TARN_RETURN_IF_ERROR(read_class_names(inputs, options, console));
   note_class_weights(inputs, console);
   return inputs;
 }
@@ -214,6 +221,13 @@ Status write_all(const CompileOptions& options, Console& console) {
   TARN_TRY(const CodeFormat format, format_of(options));
   if (fs::path(header_path(options)).extension() == ".hpp")
     return error("--header names the C header; the one for C++ is beside it, and ends in .hpp");
+  CommandFiles files(options);
+  files.writes("-o", options.output);
+  if (!options.output.ends_with(".wasm")) {
+    files.writes(options.header.empty() ? "the header" : "--header", header_path(options));
+    files.writes("the C++ header", fs::path(header_path(options)).replace_extension(".hpp").string());
+  }
+  TARN_RETURN_IF_ERROR(files.check());
   TARN_TRY(const Inputs inputs, read_inputs(options, console));
   const Program& program = inputs.program();
   CompiledModelOptions compile;
@@ -230,6 +244,12 @@ Status write_all(const CompileOptions& options, Console& console) {
   TARN_TRY(const std::vector<TextFile> texts, texts_of(options, inputs, compiled, compile.source));
 
   // Asked of all before the first is written.
+  files = CommandFiles(options);
+  files.reads(program, inputs.models.front().second->folder(), console.sources);
+  files.writes("-o", options.output);
+  for (const TextFile& file : texts)
+    files.writes(file.path == options.header ? "--header" : fmt::format("the {}", file.role), file.path);
+  TARN_RETURN_IF_ERROR(files.check());
   TARN_RETURN_IF_ERROR(can_be_written(options.output));
   for (const TextFile& file : texts) TARN_RETURN_IF_ERROR(can_be_written(file.path));
   TARN_RETURN_IF_ERROR(write_code(options, compiled));

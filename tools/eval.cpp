@@ -20,7 +20,7 @@ int evaluate(const CommonOptions& options) {
     return console.report(
         {error(fmt::format("'{}' has no `train` block, so there is no loss to evaluate", options.file))});
   }
-  Result<Dataset> data = read_for_use(options, *prepared, true);
+  Result<Dataset> data = read_for_use(options, *prepared, Purpose::evaluate, console);
   if (!data) return console.report(data.error());
   MetricValues values;
   {

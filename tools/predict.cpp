@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "runtime/array_values.h"
@@ -13,6 +14,7 @@
 #include "runtime/number_text.h"
 #include "runtime/output_classes.h"
 #include "tools/command.h"
+#include "tools/command_files.h"
 #include "tools/interrupt.h"
 
 namespace tarn {
@@ -70,7 +72,7 @@ Result<Dataset> sample_of(const std::vector<std::string>& texts, const Program& 
                                to_string(input->type.shape), wanted, values.elements()));
     }
     TARN_TRY(data.arrays[static_cast<std::size_t>(input - program.inputs.data())],
-             input_values(values, {0}, *input, 1, "--input"));
+             input_values(values, {0}, *input, 1, {[](std::size_t, std::size_t) { return "--input"; }, nullptr}));
   }
   return data;
 }
@@ -87,8 +89,40 @@ void add_names(std::vector<std::string>& names, const std::string& name, const S
   for (std::int64_t i = 0; i < shape[axis]; ++i) add_names(names, fmt::format("{}[{}]", name, i), shape, axis + 1);
 }
 
-std::string csv(const Program& program, const std::vector<Array>& outputs, std::uint64_t rows,
-                const Vocabularies& vocabularies) {
+// What is predicted for each row of the file, in its order; rows that were left out have no prediction.
+struct Predictions {
+  std::vector<Array> outputs;  // [rows, …], with no number or 0 in rows that were left out
+  std::uint64_t rows = 0;
+  std::vector<bool> left_out;  // empty: none
+
+  bool has(std::uint64_t row) const { return left_out.empty() || !left_out[row]; }
+};
+
+void fill_with_nan(Array& array) {
+  if (array.type == ArrayType::f32) std::ranges::fill(array.values<float>(), std::nanf(""));
+  if (array.type == ArrayType::f64) std::ranges::fill(array.values<double>(), std::nan(""));
+}
+
+Predictions in_places(std::vector<Array> outputs, const Dataset& data) {
+  if (data.kept.empty()) return {std::move(outputs), data.rows, {}};
+  Predictions predictions{{}, data.file_rows, std::vector<bool>(data.file_rows, true)};
+  for (const std::uint32_t row : data.kept) predictions.left_out[row] = false;
+  for (const Array& output : outputs) {
+    std::vector<std::int64_t> shape = output.shape;
+    shape.front() = static_cast<std::int64_t>(data.file_rows);
+    Array& placed = predictions.outputs.emplace_back(Array::zeros(output.type, std::move(shape)));
+    fill_with_nan(placed);
+    const std::size_t bytes = output.data.size() / data.rows;
+    for (std::size_t i = 0; i < data.kept.size(); ++i) {
+      std::copy_n(output.data.begin() + static_cast<std::ptrdiff_t>(i * bytes), bytes,
+                  placed.data.begin() + static_cast<std::ptrdiff_t>(data.kept[i] * bytes));
+    }
+  }
+  return predictions;
+}
+
+std::string csv(const Program& program, const Predictions& predictions, const Vocabularies& vocabularies) {
+  const std::vector<Array>& outputs = predictions.outputs;
   std::vector<std::string> names;
   std::vector<std::optional<OutputClasses>> classes;
   for (const OutputInfo& output : program.outputs) {
@@ -97,7 +131,11 @@ std::string csv(const Program& program, const std::vector<Array>& outputs, std::
     if (classes.back()) names.push_back(output.name + ".class");
   }
   std::string text = fmt::format("{}\n", fmt::join(names, ","));
-  for (std::uint64_t row = 0; row < rows; ++row) {
+  for (std::uint64_t row = 0; row < predictions.rows; ++row) {
+    if (!predictions.has(row)) {
+      text += std::string(names.size() - 1, ',') + '\n';
+      continue;
+    }
     const char* separator = "";
     for (std::size_t k = 0; k < outputs.size(); ++k) {
       const auto width = static_cast<std::uint64_t>(element_count(program.outputs[k].type.shape));
@@ -120,50 +158,91 @@ Json nested(const Array& array, const Shape& shape, std::size_t axis, std::int64
   return list;
 }
 
+// A list of samples, null where there is no prediction.
+Json samples_of(const Predictions& predictions, std::size_t output) {
+  const Array& array = predictions.outputs[output];
+  Json list = Json::array();
+  const std::int64_t width = array.elements() / std::max<std::int64_t>(array.shape.front(), 1);
+  for (std::uint64_t row = 0; row < predictions.rows; ++row) {
+    std::int64_t at = static_cast<std::int64_t>(row) * width;
+    list.push_back(predictions.has(row) ? nested(array, array.shape, 1, at) : Json());
+  }
+  return list;
+}
+
 int write_results(const PredictOptions& options, Console& console, const Prepared& prepared,
-                  const std::vector<Array>& outputs, std::uint64_t rows) {
+                  const Predictions& predictions) {
   const Program& program = prepared.model->program();
+  const std::vector<Array>& outputs = predictions.outputs;
   if (options.output.ends_with(".npy")) {
     if (outputs.size() != 1)
       return console.report({error("an .npy file holds one array, but the model has several outputs")});
+    if (!predictions.left_out.empty() && !is_floating(program.outputs.front().type.dtype)) {
+      return console.report(
+          {error(fmt::format("rows without a prediction cannot stand in an .npy file of {}; write CSV",
+                             name_of(program.outputs.front().type.dtype)))});
+    }
     Status written = write_npy(options.output, outputs.front());
     return written ? kDone : console.report(written.error());
   }
   if (!options.output.empty()) {
-    Status written = write_file(options.output, csv(program, outputs, rows, prepared.session->vocabularies()));
+    Status written = write_file(options.output, csv(program, predictions, prepared.session->vocabularies()));
     return written ? kDone : console.report(written.error());
   }
   if (console.json()) {
     Json object{{"outputs", Json::object()}};
     for (std::size_t k = 0; k < outputs.size(); ++k) {
-      std::int64_t at = 0;
-      object["outputs"][program.outputs[k].name] = nested(outputs[k], outputs[k].shape, 0, at);
+      object["outputs"][program.outputs[k].name] = samples_of(predictions, k);
       const auto classes = OutputClasses::of(program, program.outputs[k], prepared.session->vocabularies());
       if (!classes) continue;
       Json& names = object["classes"][program.outputs[k].name] = Json::array();
-      for (std::uint64_t row = 0; row < rows; ++row) names.push_back(classes->name(outputs[k], row));
+      for (std::uint64_t row = 0; row < predictions.rows; ++row)
+        names.push_back(predictions.has(row) ? Json(classes->name(outputs[k], row)) : Json());
     }
     console.event(object);
     return kDone;
   }
-  const std::string text = csv(program, outputs, rows, prepared.session->vocabularies());
+  const std::string text = csv(program, predictions, prepared.session->vocabularies());
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() ? kDone : kMachineFault;
+}
+
+// The name says what is written; devices take CSV.
+Status check_output(const std::string& path) {
+  std::error_code unknown;
+  const auto kind = std::filesystem::status(path, unknown).type();
+  const bool is_device = kind != std::filesystem::file_type::regular && kind != std::filesystem::file_type::not_found;
+  if (path.empty() || is_device || path.ends_with(".csv") || path.ends_with(".npy")) return Done{};
+  return error(fmt::format("-o {}: the name must end in .csv or .npy", path));
+}
+
+// What can be known before anything is read.
+Status check_options(const PredictOptions& options, CommandFiles& files) {
+  if (!options.inputs.empty() && !options.data.empty())
+    return error("--input and --data exclude each other: predictions are for one of them");
+  files.writes("-o", options.output);
+  return files.check();
 }
 
 int predict(const PredictOptions& options) {
   Console console(options);
+  CommandFiles files(options);
+  if (Status checked = check_options(options, files); !checked) return console.report(checked.error());
   Result<Prepared> prepared = prepare_for_use(options, {"init", "predict"}, console);
   if (!prepared) return console.report(prepared.error());
   const Program& program = prepared->model->program();
-  Result<Dataset> data =
-      options.inputs.empty() ? read_for_use(options, *prepared, false) : sample_of(options.inputs, program);
+  files.reads(program, prepared->model->folder(), console.sources);
+  for (const Status& checked : {files.check(), check_output(options.output)}) {
+    if (!checked) return console.report(checked.error());
+  }
+  Result<Dataset> data = options.inputs.empty() ? read_for_use(options, *prepared, Purpose::predict, console)
+                                                : sample_of(options.inputs, program);
   if (!data) return console.report(data.error());
   std::vector<Array> outputs;
   {
     InterruptGuard guard(*prepared->session);
     if (prepared->session->predict(data->view(), outputs) == Outcome::stopped) return kInterrupted;
   }
-  return write_results(options, console, *prepared, outputs, data->rows);
+  return write_results(options, console, *prepared, in_places(std::move(outputs), *data));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "runtime/file.h"
 #include "runtime/training.h"
 #include "tools/command.h"
+#include "tools/command_files.h"
 #include "tools/history.h"
 #include "tools/interrupt.h"
 #include "tools/process_memory.h"
@@ -35,8 +36,26 @@ Status is_weights_name(const std::string& path) {
   return error(fmt::format("-o {}: the name of weights must end in .safetensors or .npz", path));
 }
 
+// What the command line says of the files of a run.
+CommandFiles files_of(const TrainOptions& options) {
+  CommandFiles files(options);
+  for (const GivenFile& file : given_files(options.validation)) files.reads("a file of validation data", file.path);
+  if (options.resume && !options.resume->empty()) files.reads(kCheckpoint, checkpoint_path(*options.resume));
+  files.writes(options.output.empty() ? "the file of the trained weights" : "-o", output_of(options), kWeightsFile);
+  files.writes("--history", options.history);
+  files.writes("--report", options.report);
+  if (!options.checkpoint.empty()) files.writes("--checkpoint", checkpoint_path(options.checkpoint), kCheckpoint);
+  return files;
+}
+
 // Everything that a run is going to write.
-Status results_can_be_written(const TrainOptions& options, const Program& program, const std::string& folder) {
+Status results_can_be_written(const TrainOptions& options, const Program& program, const std::string& folder,
+                              const Sources& sources) {
+  CommandFiles files = files_of(options);
+  files.reads(program, folder, sources);
+  for (const CheckpointSetting& setting : program.settings.checkpoints)
+    files.writes("checkpoint", checkpoint_path(folder_of(setting, folder)), kCheckpoint);
+  TARN_RETURN_IF_ERROR(files.check());
   for (const std::string& file : {output_of(options), options.history, options.report}) {
     if (!file.empty()) TARN_RETURN_IF_ERROR(can_be_written(file));
   }
@@ -52,7 +71,9 @@ Status results_can_be_written(const TrainOptions& options, const Program& progra
   return options.tensorboard.empty() ? Status(Done{}) : folder_can_be_made(options.tensorboard);
 }
 
-TrainingDataRequest data_request(const TrainOptions& options) { return {data_paths(options), options.validation, {}}; }
+TrainingDataRequest data_request(const TrainOptions& options) {
+  return {given_files(options.data), given_files(options.validation), {}};
+}
 
 // A model and the data for it, which may still be on their way: what is wrong with them is said when all else is known
 // to be right.
@@ -129,7 +150,7 @@ class Run {
   int threads() const { return session_.threads(); }
 
   Status prepare() {
-    TARN_RETURN_IF_ERROR(results_can_be_written(options_, program(), model_.folder()));
+    TARN_RETURN_IF_ERROR(results_can_be_written(options_, program(), model_.folder(), console_.sources));
     TrainingDataRequest request = data_request(options_);
     TARN_RETURN_IF_ERROR(start_from_file());
     request.vocabularies = session_.vocabularies();
@@ -137,7 +158,7 @@ class Run {
     session_.set_vocabularies(data_.vocabularies);
     TARN_RETURN_IF_ERROR(can_hold_weights(output_of(options_), session_));
     TARN_RETURN_IF_ERROR(set_weighted_classes(session_));
-    console_.report(data_.warnings);
+    console_.remark(data_.warnings);
     warn_about_monitors();
     return Done{};
   }
@@ -271,6 +292,7 @@ class Run {
 };
 
 Result<Compiled> compile(const TrainOptions& options, Console& console) {
+  TARN_RETURN_IF_ERROR(files_of(options).check());
   TARN_TRY(ModelOptions chosen, model_options(options));
   Compiled compiled;
   TARN_TRY(compiled.start, read_start(options, chosen, console));
@@ -283,7 +305,7 @@ Result<Compiled> compile(const TrainOptions& options, Console& console) {
   const auto functions = [&](const Program& program) {
     // Given weights are read before data, whose classes they know; and what cannot be written needs no data.
     if (program.trainable && options.weights.empty() && !options.resume &&
-        results_can_be_written(options, program, folder)) {
+        results_can_be_written(options, program, folder, console.sources)) {
       compiled.data = start_reading(request, program, folder);
     }
     std::vector<std::string> names = {"init", "train", "report"};
@@ -329,7 +351,10 @@ void add_train(CLI::App& app, Action& action) {
                       "weights to write (.safetensors or .npz); default: FILE with .safetensors");
   command->add_option("--epochs", options->epochs, "epochs, instead of the file's")->check(CLI::NonNegativeNumber);
   command->add_option("--batch", options->batch, "batch size, instead of the file's")->check(CLI::PositiveNumber);
-  command->add_option("--validation", options->validation, "a file of validation data");
+  command
+      ->add_option("--validation", options->validation,
+                   "PATH or NAME=PATH: a file of validation data; may be repeated for arrays")
+      ->allow_extra_args(false);
   command->add_option("--checkpoint", options->checkpoint, "folder for checkpoints; made where it is missing");
   command->add_option("--every", options->every, "write a checkpoint every N epochs")->check(CLI::PositiveNumber);
   command

@@ -15,18 +15,19 @@ Result<TrainingData> read_training_data(const TrainingDataRequest& request, cons
                                         const std::string& folder) {
   TrainingData data;
   data.vocabularies = request.vocabularies;
-  TARN_TRY(data.training, read_dataset(program, folder, {"", request.paths, true}, data.vocabularies));
+  TARN_TRY(data.training, read_dataset(program, folder, {Purpose::train, request.files}, data.vocabularies));
   data.training_rows = data.training.view();
+  data.warnings = data.training.remarks;
   if (has_validation_data(request, program)) {
-    DataRequest validation{"validation", {}, true};
-    if (!request.validation.empty()) validation.paths[""] = request.validation;
+    const DataRequest validation{Purpose::validate, request.validation, "--validation"};
     TARN_TRY(data.validation, read_dataset(program, folder, validation, data.vocabularies));
     data.validation_rows = data.validation->view();
+    data.warnings.insert(data.warnings.end(), data.validation->remarks.begin(), data.validation->remarks.end());
   } else if (program.settings.validation_split > 0) {
     TARN_TRY(ValidationSplit split, split_for_validation(program, data.training, data.vocabularies));
     data.training_rows = std::move(split.training);
     data.validation_rows = std::move(split.validation);
-    data.warnings = std::move(split.warnings);
+    data.warnings.insert(data.warnings.end(), split.warnings.begin(), split.warnings.end());
   }
   return data;
 }

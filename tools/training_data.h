@@ -21,8 +21,7 @@ struct TrainingData {
 
 // What to read: --data, --validation; and the vocabularies of the weights that training begins with.
 struct TrainingDataRequest {
-  std::map<std::string, std::string> paths;
-  std::string validation;
+  std::vector<GivenFile> files, validation;
   Vocabularies vocabularies;
 };
 

@@ -12,7 +12,8 @@
 namespace tarn {
 
 struct TrainOptions : CommonOptions {
-  std::string output, validation, checkpoint, history, report, tensorboard;
+  std::string output, checkpoint, history, report, tensorboard;
+  std::vector<std::string> validation;
   std::optional<std::string> resume;
   std::optional<std::int64_t> epochs, batch;
   std::int64_t every = 0;

@@ -7,6 +7,7 @@
 
 #include "runtime/weights.h"
 #include "tools/command.h"
+#include "tools/command_files.h"
 
 namespace tarn {
 
@@ -146,6 +147,8 @@ void list(const Console& console, const std::vector<NamedArray>& tensors) {
 
 int weights(const WeightsOptions& options) {
   Console console(options);
+  if (!options.npz.empty() && is_same_file(options.npz, options.file))
+    return console.report({error(fmt::format("--npz is the weights file: '{}'", options.npz))});
   Result<TensorFile> file = read_tensor_file(options.file);
   if (!file) return console.report(file.error());
   for (const std::string& assignment : options.assign) {

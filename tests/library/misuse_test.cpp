@@ -257,6 +257,34 @@ TEST(Misuse, IndicesOutsideOfTheirTableAreNamed) {
   EXPECT_EQ(floats(session.weight("dense_1.kernel")), before);
 }
 
+TEST(Misuse, ValuesThatAreNotFiniteAreNamed) {
+  tarn::Session session(tarn::compile(kLinear));
+  const auto before = floats(session.weight("dense_1.kernel"));
+  const std::vector<float> x = {1, 2, 3, 4, 5, 6}, t = {1, 2, 3};
+  for (const float wrong : {NAN, -NAN, INFINITY, -INFINITY}) {
+    for (const std::string name : {"x", "t"}) {
+      std::vector<float> bad_x = x, bad_t = t;
+      (name == "x" ? bad_x[5] : bad_t[2]) = wrong;
+      const tarn::Arguments bad = {{"x", bad_x}, {"t", bad_t}}, good = {{"x", x}, {"t", t}};
+      const auto expect_refusal = [&](const auto& call) {
+        try {
+          call();
+          ADD_FAILURE() << "no error for " << wrong << " in " << name;
+        } catch (const tarn::NotFiniteError& error) {
+          EXPECT_THAT(error.what(), HasSubstr("the data of '" + name + "' hold a NaN or an infinity"));
+          EXPECT_THAT(error.what(), HasSubstr("in sample 2"));
+        }
+      };
+      expect_refusal([&] { session.fit(bad); });
+      expect_refusal([&] { session.fit(good, {.validation = bad}); });
+      expect_refusal([&] { session.train_on_batch(bad); });
+      expect_refusal([&] { session.evaluate(bad); });
+      if (name == "x") expect_refusal([&] { session.predict({{"x", bad_x}}); });
+    }
+  }
+  EXPECT_EQ(floats(session.weight("dense_1.kernel")), before);
+}
+
 struct CMisuse {
   const char* what;
   std::function<tarn_status()> call;

@@ -108,6 +108,10 @@ TEST(Csv, AHeaderIsAFirstRowWithoutANumber) {
       {"1,2\n3,4\n", true, {"1", "2"}, 1},
       {"a,b\n1,2\n", false, {}, 2},
       {"", true, {}, 0},
+      // Years are no data above what are no years; above others they are.
+      {"id,2019,2020\nu,1,2\nv,3,4\n", {}, {"id", "2019", "2020"}, 2},
+      {"id,2019,2020\nu,1999,2007\nv,2001,2002\n", {}, {}, 3},
+      {"2019,2020\n1,2\n", {}, {}, 2},
   };
   for (const Case& c : cases) {
     const Result<Table> table = parse(c.text, {.separator = {}, .header = c.option});
@@ -115,6 +119,63 @@ TEST(Csv, AHeaderIsAFirstRowWithoutANumber) {
     EXPECT_EQ(table->column_names(), c.names) << c.text;
     EXPECT_EQ(table->rows(), c.rows) << c.text;
   }
+}
+
+TEST(Csv, AFirstRowWithANameThatIsAskedForIsAHeader) {
+  const Result<Table> table =
+      parse("2019,2020\n2021,2022\n", {.separator = {}, .header = {}, .column_names = {"2020"}});
+  ASSERT_TRUE(table) << messages(table);
+  EXPECT_EQ(table->column_names(), (std::vector<std::string>{"2019", "2020"}));
+  EXPECT_EQ(table->header_remark(), "");
+}
+
+TEST(Csv, AFirstRowThatCouldBeMeantOtherwiseIsRemarkedOn) {
+  struct Case {
+    std::string text, remark;
+  };
+  const std::string is_data = "row 1 is read as data: `header true` says that it is a header";
+  const Case cases[] = {
+      {"a,b\n1,2\n", ""},
+      {"1,2\n3,4\n", ""},
+      {"5.1,3.5,setosa\n4.9,3,setosa\n", ""},
+      {"5.1,3.5,setosa\n4.9,3,virginica\n", ""},
+      {"1,2,3\n4,5,6\n", ""},
+      {"a,2\n1,2\n", is_data},
+      {"150,4,setosa\n5.1,3.5,0\n", is_data},
+      {",0,1\n0,0.5,0.25\n1,3,4\n", is_data},
+      {"name,1,2\nu,0.5,7\nv,2,4\n", is_data},
+      {"2019,2020\n1,2\n", is_data},
+      {"id,2019,2020\nu,1,2\n",
+       "row 1 is taken as a header, for its numbers look like years: `header false` says that it is data"},
+      {"red,yes\nblue,no\n",
+       "row 1 is taken as a header, though all rows below are text, too: `header false` says that it is data"},
+  };
+  for (const Case& c : cases) {
+    const Result<Table> table = parse(c.text);
+    ASSERT_TRUE(table) << messages(table);
+    EXPECT_EQ(table->header_remark(), c.remark) << c.text;
+    const Result<Table> said = parse(c.text, {.separator = {}, .header = false});
+    EXPECT_EQ(said->header_remark(), "") << c.text;
+  }
+}
+
+TEST(Csv, ALineMayNameTheSeparator) {
+  const Result<Table> table = parse("sep=;\r\na;b\r\n1,5;2\r\n");
+  ASSERT_TRUE(table) << messages(table);
+  EXPECT_EQ(table->column_names(), (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(cells_of(*table), (Rows{{"1,5", "2"}}));
+  EXPECT_EQ(table->line(0), 3U);
+  for (const std::string text : {"sep=", "sep=\n", "sep=;", "sep=|\n"}) EXPECT_TRUE(parse(text).has_value()) << text;
+}
+
+TEST(Csv, AnEmptyLineIsARowWhereRowsHaveOneField) {
+  const Result<Table> table = parse("\na\n1\n\n\r\n3\n\n\n");
+  ASSERT_TRUE(table) << messages(table);
+  EXPECT_EQ(cells_of(*table), (Rows{{"1"}, {""}, {""}, {"3"}})) << "those at the end are none";
+  EXPECT_EQ(table->line(1), 4U);
+  EXPECT_EQ(table->line(2), 5U);
+  EXPECT_EQ(table->line(3), 6U);
+  EXPECT_EQ(cells_of(*parse("1,2\n\n3,4\n")), (Rows{{"1", "2"}, {"3", "4"}}));
 }
 
 TEST(Csv, Errors) {
@@ -183,6 +244,14 @@ TEST(Csv, MissingValuesAreNoErrorsOfTheirOwn) {
             "x.csv:2: column 'b': the value is missing\nx.csv:3: column 'a': the value is missing\n"
             "x.csv:3: column 'b': the value is missing\nx.csv:4: column 'a': the value is missing\n"
             "x.csv:4: column 'b': the value is missing\nx.csv: and 1 more\n");
+}
+
+TEST(Csv, NoNumberIsMissingInAnySpelling) {
+  for (const char* text : {"", " ", "NA", "null", "?", "nan", "NaN", "NAN", "-nan", "+NaN", "-NAN", "nan(ind)",
+                           "-nan(ind)", "nan(snan)", "1.#QNAN", "-1.#IND", "1.#QNAN0", " -nan "})
+    EXPECT_TRUE(is_missing(text)) << text;
+  for (const char* text : {"0", "-", "+", "nano", "nation", "n", "N", "inf", "-inf", "1.#INF", "1", "NAT", "x"})
+    EXPECT_FALSE(is_missing(text)) << text;
 }
 
 TEST(Csv, TextWhereANumberMustBe) {

@@ -39,7 +39,10 @@ struct Trial {
   const Program& program() const { return model->program(); }
 
   Dataset data(const std::string& part = "") {
-    Result<Dataset> read = read_dataset(program(), model->folder(), {part, {}, true}, vocabularies);
+    const Purpose purpose = part.empty()           ? Purpose::train
+                            : part == "validation" ? Purpose::validate
+                                                   : Purpose::evaluate;
+    Result<Dataset> read = read_dataset(program(), model->folder(), {purpose, {}}, vocabularies);
     if (!read) throw std::runtime_error(format(read.error(), sources));
     return std::move(*read);
   }
@@ -47,7 +50,7 @@ struct Trial {
   std::vector<double> predict(const std::vector<double>& sample) {
     Result<Bytes> values =
         input_values(Array::from_doubles(ArrayType::f64, {static_cast<std::int64_t>(sample.size())}, sample), {0},
-                     program().inputs.front(), 1, "test");
+                     program().inputs.front(), 1, rows_of("test"));
     Rows rows;
     rows.arrays.assign(program().inputs.size(), nullptr);
     rows.arrays.front() = values->data();

@@ -103,7 +103,7 @@ TEST(Gather, ColumnsOfLabelsAreIndices) {
         "data { csv \"d.csv\"; k = ordinal(column(\"k\")); t = column(\"t\") }");
     EXPECT_TRUE(compiled.result.program) << compiled.messages();
     Vocabularies vocabularies;
-    return read_dataset(compiled.program(), folder.path().string(), {"", {}, true}, vocabularies);
+    return read_dataset(compiled.program(), folder.path().string(), {Purpose::train, {}}, vocabularies);
   };
   const auto names = read("red,1\ngreen,2\nred,3\nblue,4\n");
   ASSERT_TRUE(names.has_value()) << names.error().front().message;
