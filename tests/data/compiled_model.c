@@ -32,6 +32,8 @@ int main(int argc, char** argv) {
   for (i = 0; i < ROWS * M_T_SIZE; ++i) t[i] = i % M_T_SIZE == i / M_T_SIZE % M_T_SIZE ? 1.0f : 0.0f;
   for (i = 0; i < ROWS; ++i) order[i] = (uint32_t)(ROWS - 1 - i);
 
+  /* What is between tensors is written to the file, too. */
+  memset(state, 0, M_STATE_BYTES);
   m_init(state, 7);
   if (m_check(state, M_STATE_BYTES) != M_GOOD) return 3;
   for (i = 0; i < STEPS; ++i) {
