@@ -10,7 +10,7 @@ const order = Uint32Array.from({ length: rows }, (_, i) => rows - 1 - i);
 
 const model = await load({ seed: 7 });
 const losses = Float32Array.from({ length: 1000 }, (_, i) => {
-  const first = (i * 7) % batch, last = first + 1 + (i % batch);
+  const count = 1 + (i % batch), first = i % 3 === 0 ? 0 : rows - count, last = first + count;
   return model.trainStep({ x: x.subarray(first * xSize, last * xSize), t: t.subarray(first * tSize, last * tSize) });
 });
 const numbers = ({ loss, metrics: values }) => [loss, ...metrics.flatMap(({ name }) => values[name])];

@@ -1,5 +1,6 @@
 // The functions of a program around their kernels: batches, the order of rows, the stop flag, the guard, chunks of
 // predictions, the report, and what is printed.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,6 +13,8 @@
 #include <thread>
 
 #include "codegen/code_key.h"
+#include "tests/support/files.h"
+#include "tests/support/process.h"
 #include "tests/unit/codegen_test_support.h"
 #include "tests/unit/guarded_arrays.h"
 
@@ -420,6 +423,28 @@ TEST(CodegenMachine, CodeInMemoryIsOfInstructionsOfThisMachine) {
       EXPECT_NE(compiled.error().front().message.find("does not run on this machine"), std::string::npos);
     }
   }
+}
+
+// So that any machine shows what a lesser one does.
+TEST(CodegenMachine, ThisOneIsTakenForTheCpuThatTheEnvironmentNames) {
+  const auto tarn = [](const std::string& environment, const std::string& arguments) {
+    return test::run(fmt::format("{} '{}' {}", environment, test::driver(), arguments));
+  };
+  const test::Finished version = tarn("TARN_CPU=x86-64-v2", "--version");
+  EXPECT_NE(version.output.find("CPU x86-64-v2\n"), std::string::npos) << version.output;
+  EXPECT_NE(version.output.find(" sse4.2"), std::string::npos) << version.output;
+  EXPECT_EQ(version.output.find(" avx"), std::string::npos) << version.output;
+  const auto code = [&](const std::string& environment, const std::string& arguments) {
+    const test::Finished shown =
+        tarn(environment, fmt::format("show '{}' --stage asm {}", test::example("iris.tarn"), arguments));
+    EXPECT_EQ(shown.status, 0) << shown.output;
+    return shown.output;
+  };
+  EXPECT_EQ(code("TARN_CPU=x86-64", ""), code("", "--cpu x86-64"));
+  const test::Finished unknown =
+      tarn("TARN_CPU=x86-65", fmt::format("show '{}' --stage asm", test::example("iris.tarn")));
+  EXPECT_EQ(unknown.status, 1);
+  EXPECT_NE(unknown.output.find("no CPU 'x86-65'"), std::string::npos) << unknown.output;
 }
 
 TEST(CodegenMachine, VectorsOfTheCpus) {

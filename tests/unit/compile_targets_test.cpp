@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "tests/unit/compile_test_support.h"
+#include "tests/unit/cpus.h"
 
 namespace tarn {
 namespace {
@@ -58,6 +59,7 @@ TEST_F(CompileTargets, OneObjectRunsTheCodeForTheCpuThatItMeets) {
   ASSERT_EQ(built.status, 0) << built.output;
   if (!has_program("qemu-x86_64-static")) GTEST_SKIP() << "qemu-x86_64-static";
   for (const auto& [cpu, level] : {std::pair("Nehalem", "x86-64"), std::pair("Haswell", "x86-64-v3")}) {
+    if (!test::runs_here(level)) continue;  // nothing to compare with
     const Finished ran = in_folder(fmt::format("qemu-x86_64-static -cpu {} ./program results", cpu));
     ASSERT_EQ(ran.status, 0) << ran.output;
     const std::string expected = bytes_of_code_in_memory(path_of("deep"), level);

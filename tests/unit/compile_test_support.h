@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 
+#include "runtime/session.h"
 #include "tests/support/files.h"
 #include "tests/support/process.h"
 
@@ -79,6 +81,10 @@ class Compile : public testing::Test {
     return fs::exists(made) ? made.string() : example(model + ".tarn");
   }
 
+  // The model, compiled for that CPU into a C program, with either end of all its memory guarded, writes the bytes that
+  // bytes_of_code_in_memory gives. In compile_bits_test.cpp.
+  void expect_bits_of_code_in_memory(const std::string& model, const std::string& cpu, std::size_t steps = 1000);
+
   // Weights of iris that are not the initial ones.
   std::string trained_weights() const {
     const Finished trained =
@@ -91,7 +97,9 @@ class Compile : public testing::Test {
   const fs::path folder_ = temporary_.path();
 };
 
-// The bytes that tests/data/compiled_model.c writes, by the code in memory for that CPU (empty: this one).
-std::string bytes_of_code_in_memory(const std::string& path, const std::string& cpu);
+// The code in memory for that CPU (empty: this one).
+std::unique_ptr<Session> session_of(const std::string& path, std::uint64_t seed, const std::string& cpu = "");
+// The bytes that tests/data/compiled_model.c writes, by that code.
+std::string bytes_of_code_in_memory(const std::string& path, const std::string& cpu, std::size_t steps = 1000);
 
 }  // namespace tarn

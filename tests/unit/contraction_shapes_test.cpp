@@ -164,7 +164,7 @@ ProductShape draw_shape(Draw& draw, Samples samples, DType dtype) {
 // Of many shapes, the cheap ones first, those that show something new.
 std::vector<ProductShape> shapes_for(const Target& target, Samples samples, Traits& shown) {
   constexpr int kDrawn = 6000;
-  constexpr std::int64_t kMostWork = 12'000'000;
+  constexpr std::int64_t kMostWork = 10'000'000;
   Draw draw(1 + static_cast<std::uint64_t>(samples));
   std::vector<ProductShape> drawn, shapes;
   while (drawn.size() < kDrawn) {
@@ -298,10 +298,12 @@ void check_together(const std::vector<ProductShape>& shapes, Samples samples, co
   }
   const NativePlan together(hand, options_for(cpu));
   const NativePlan apart(hand, options_for(cpu), "adapt", NativePlan::Memory::apart);
-  for (const std::int64_t batch : {kMaxBatch, kMaxBatch - 1, std::int64_t{7}, std::int64_t{2}, std::int64_t{1}}) {
+  for (const std::int64_t batch : {kMaxBatch, kMaxBatch - 1, std::int64_t{7}, std::int64_t{1}}) {
     if (samples == Samples::none && batch > 1) continue;
     const NativeRun run = together.run(hand.context, batch);
     ASSERT_EQ(run.outcome, Outcome::done);
+    expect_same_bits(apart.run(hand.context, batch, batch > 1 ? 3 : 1), run, "apart");
+    if (batch == kMaxBatch - 1) continue;  // as right as the others, and a matter of memory alone
     const HostTensor* results = run.results.data();
     for (const Product& product : products) {
       const std::size_t count = expect_product(
@@ -309,7 +311,6 @@ void check_together(const std::vector<ProductShape>& shapes, Samples samples, co
       if (::testing::Test::HasFailure()) return;
       results += count;
     }
-    for (const int parts : {1, 3}) expect_same_bits(apart.run(hand.context, batch, parts), run, "apart");
   }
 }
 

@@ -47,6 +47,8 @@ TEST(RowsInPlace, LongRowsThatOnlyProductsRead) {
       // A part of every row.
       {"784", "x[10 : 700] |> dense(128, relu) |> dense(3)", false, false},
   };
+  // Without fused multiply-add they are gathered.
+  const bool possible = target_of({})->has_fma;
   for (const Case& item : cases) {
     SCOPED_TRACE(item.shape + ": " + item.layers);
     const auto model = testing::compiled_model(model_of(item.shape, item.layers, 64));
@@ -54,8 +56,8 @@ TEST(RowsInPlace, LongRowsThatOnlyProductsRead) {
     const auto in_place = [&](const char* function) -> bool {
       return inputs_in_place(model->plan().plans.at(function), model->program().inputs.size()).front();
     };
-    EXPECT_EQ(in_place("train"), item.train);
-    EXPECT_EQ(in_place("evaluate"), item.evaluate);
+    EXPECT_EQ(in_place("train"), item.train && possible);
+    EXPECT_EQ(in_place("evaluate"), item.evaluate && possible);
     EXPECT_FALSE(in_place("predict"));
   }
 }
