@@ -292,6 +292,32 @@ Parser::Node Parser::parse_const() {
   return constant;
 }
 
+// larger is better, smaller is better, better as value
+ast::Direction Parser::parse_direction(ast::FunctionKind kind) {
+  const auto take_word = [&](std::string_view word) {
+    if (!is(TokenKind::name) || text(peek(0)) != word) fail(fmt::format("'{}'", word));
+    take();
+  };
+  const std::string_view word = text(peek(0));
+  const bool fits = kind == ast::FunctionKind::function || kind == ast::FunctionKind::metric;
+  if (!fits || (word != "larger" && word != "smaller" && word != "better"))
+    fail(
+        fits
+            ? "'=' or '{' and the body, or before it 'larger is better', 'smaller is better' or 'better as' an argument"
+            : "'=' or '{' and the body");
+  take();
+  ast::Direction direction;
+  if (word == "better") {
+    take_word("as");
+    direction.as = expect_identifier();
+    return direction;
+  }
+  direction.larger = word == "larger";
+  take_word("is");
+  take_word("better");
+  return direction;
+}
+
 Parser::Node Parser::parse_function() {
   const std::string_view word = text(take());
   ast::Function function;
@@ -303,6 +329,7 @@ Parser::Node Parser::parse_function() {
   do {
     function.parameter_lists.push_back(parse_parameters());
   } while (is(TokenKind::left_parenthesis));
+  if (is(TokenKind::name)) function.direction = parse_direction(function.kind);
   if (take_if(TokenKind::assign)) {
     function.expression = parse_expression();
   } else if (is(TokenKind::left_brace)) {

@@ -65,7 +65,7 @@ EpochPlan next_epoch(const Session& session, const Rows& training, bool shuffle)
 // that the data do not have.
 Status set_weighted_classes(Session& session, const std::map<std::string, std::vector<std::string>>& vocabularies);
 
-// The scalar with this name ("loss", "val_loss", "accuracy", "val_accuracy") in the report; nothing where there is
+// The value with this name ("loss", "val_loss", "accuracy", "val_f1_score[1]") in the report; nothing where there is
 // none.
 std::optional<double> quantity_of(const Program& program, const EpochReport& report, std::string_view name);
 
