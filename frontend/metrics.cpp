@@ -207,19 +207,18 @@ void TrainBlock::report_stateful(const std::string& name, const Value& callee, c
     if (tensor == nullptr) return;
     const Type type = batch[tensor->node].type;
     const auto known = e.counted.find({tensor->graph, tensor->node});
-    const std::optional<Elaborator::Counted> parts =
-        known == e.counted.end() ? std::nullopt : std::optional(known->second);
+    const Elaborator::Counted parts = known == e.counted.end() ? Elaborator::Counted{kNoNode, kNoNode} : known->second;
     const Better better = e.direction_of(argument.value);
     argument.value =
         e.tensor(e.builder().source(Op::input, type, {{Key::name, fmt::format("{}.argument.{}", name, count++)}}));
     const std::pair stand_in{e.context()->number, argument.value.get<TensorValue>()->node};
     e.directions[stand_in] = better;
-    if (!parts) return;
+    if (parts.each == kNoNode) return;
     const auto input = [&](NodeId node, const char* part) {
       return e.builder().source(Op::input, batch[node].type,
                                 {{Key::name, fmt::format("{}.argument.{}.{}", name, count, part)}});
     };
-    e.counted[stand_in] = {input(parts->each, "each"), input(parts->counts, "counts")};
+    e.counted[stand_in] = {input(parts.each, "each"), input(parts.counts, "counts")};
   };
   for (Argument& argument : stand_ins.positional) replace(argument);
   for (NamedArgument& named : stand_ins.named) replace(named.argument);

@@ -292,27 +292,23 @@ Parser::Node Parser::parse_const() {
   return constant;
 }
 
-// larger is better, smaller is better, better as value
-ast::Direction Parser::parse_direction(ast::FunctionKind kind) {
+// larger is better, smaller is better, better as value; nothing where none of these stands here.
+std::optional<ast::Direction> Parser::parse_direction() {
+  const auto is_word = [&](std::string_view word) { return is(TokenKind::name) && text(peek(0)) == word; };
   const auto take_word = [&](std::string_view word) {
-    if (!is(TokenKind::name) || text(peek(0)) != word) fail(fmt::format("'{}'", word));
+    if (!is_word(word)) fail(fmt::format("'{}'", word));
     take();
   };
-  const std::string_view word = text(peek(0));
-  const bool fits = kind == ast::FunctionKind::function || kind == ast::FunctionKind::metric;
-  if (!fits || (word != "larger" && word != "smaller" && word != "better"))
-    fail(
-        fits
-            ? "'=' or '{' and the body, or before it 'larger is better', 'smaller is better' or 'better as' an argument"
-            : "'=' or '{' and the body");
-  take();
   ast::Direction direction;
-  if (word == "better") {
+  direction.larger = is_word("larger");
+  if (is_word("better")) {
+    take();
     take_word("as");
     direction.as = expect_identifier();
     return direction;
   }
-  direction.larger = word == "larger";
+  if (!direction.larger && !is_word("smaller")) return std::nullopt;
+  take();
   take_word("is");
   take_word("better");
   return direction;
@@ -329,7 +325,8 @@ Parser::Node Parser::parse_function() {
   do {
     function.parameter_lists.push_back(parse_parameters());
   } while (is(TokenKind::left_parenthesis));
-  if (is(TokenKind::name)) function.direction = parse_direction(function.kind);
+  if (function.kind == ast::FunctionKind::function || function.kind == ast::FunctionKind::metric)
+    function.direction = parse_direction();
   if (take_if(TokenKind::assign)) {
     function.expression = parse_expression();
   } else if (is(TokenKind::left_brace)) {

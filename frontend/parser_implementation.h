@@ -123,7 +123,7 @@ class Parser {
   using Node = decltype(ast::Statement::node);
   Node parse_import();
   Node parse_const();
-  ast::Direction parse_direction(ast::FunctionKind kind);
+  std::optional<ast::Direction> parse_direction();
   Node parse_function();
   Node parse_model();
   Node parse_train();

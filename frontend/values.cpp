@@ -27,8 +27,6 @@ void append_text(std::string& out, const Value& value, int depth) {
     out += ']';
   } else if (const auto* number = value.get<NumberValue>()) {
     out += to_text(number->value);
-  } else if (const auto* tensor = value.get<TensorValue>(); tensor != nullptr && tensor->known) {
-    out += to_text(*tensor->known);
   } else if (const auto* truth = value.get<bool>()) {
     out += *truth ? "true" : "false";
   } else if (const auto* text = value.get<std::string>()) {

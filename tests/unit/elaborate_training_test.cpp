@@ -111,7 +111,7 @@ TEST(Elaborate, OutputsGoWithTheTargetThatALossComparesThemWith) {
        "loss -sum(t * log(y))",
        {{"hidden", ""}, {"y", "t"}}},
       {"output y = x |> dense(4)", "loss mse(y, x)", {{"y", ""}}},
-      {"output y = x |> dense(3)", "fit = fn(a, b) { a - b }; loss mean(fit(y, t)^2)", {{"y", "t"}}},
+      {"output y = x |> dense(3)", "fit = (a, b) => a - b; loss mean(fit(y, t)^2)", {{"y", "t"}}},
       {one, "loss mean(softmax(h)) + 0 * mean(t)", {{"y", "t"}}},
   };
   for (const Case& c : cases) {
@@ -126,6 +126,17 @@ TEST(Elaborate, OutputsGoWithTheTargetThatALossComparesThemWith) {
     std::map<std::string, std::string> targets;
     for (const OutputInfo& output : compiled.program().outputs) targets[output.name] = output.target;
     EXPECT_EQ(targets, c.targets) << c.model << "; " << c.losses;
+  }
+}
+
+TEST(Elaborate, ATargetHasANameOfItsOwn) {
+  for (const char* name : {"x", "y"}) {
+    const Compiled c =
+        compile(fmt::format("model m {{ input x[2]; output y = x |> dense(2) }}\ntrain {{ target {0}[2]; loss mse({0}, "
+                            "{0}); optimizer sgd }}",
+                            name));
+    EXPECT_FALSE(c.result.program);
+    EXPECT_NE(c.messages().find(fmt::format("'{}' is declared twice", name)), std::string::npos) << c.messages();
   }
 }
 

@@ -97,7 +97,7 @@ const Row kRows[] = {
 const std::set<std::string> kHelpers = {
     "same_shape",      "signs",         "weight_of", "share",       "class_numbers",  "among_top",
     "only_top",        "only_class",    "decisions", "above",       "decided",        "single",
-    "points_of_curve", "largest_where", "ascending", "areas_under", "standard_scores"};
+    "points_of_curve", "largest_where", "ascending", "areas_under", "threshold_list", "standard_scores"};
 
 std::string model_with(const std::string& metrics, const std::string& settings, const std::string& declarations = "") {
   return declarations +
@@ -208,7 +208,7 @@ TEST(Directions, AreWrittenBehindTheParametersOfFunctionsAndMetrics) {
       {"fn f(x) larger is = x\n", "'better'"},
       {"fn f(x) better is x = x\n", "'as'"},
       {"fn f(x) better as = x\n", "name"},
-      {"fn f(x) bigger is better = x\n", "'larger is better', 'smaller is better' or 'better as' an argument"},
+      {"fn f(x) bigger is better = x\n", "expected '=' or '{' and the body of 'f', found 'bigger'"},
       {"layer f(x) larger is better = x\n", "'='"},
       {"fn f(v) better as w = v\n", "'f' has no argument 'w' whose direction it could have"},
   };

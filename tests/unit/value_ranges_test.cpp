@@ -27,7 +27,6 @@ const Case kTargets[] = {
     {"loss sparse_categorical_crossentropy(y, c)", "c", classes(3)},
     {"loss sparse_categorical_crossentropy(y, c, ignore_class = -1)", "c", classes(3, -1)},
     {"loss sparse_categorical_crossentropy(log(y), c, from_logits = true)", "c", classes(3)},
-    {"loss sparse_categorical_crossentropy(y, reshape(t, [3])[0])", "t", kAny},
     {"loss sparse_categorical_crossentropy(y, i32(c))", "c", classes(3)},
     {"loss 2 * sparse_categorical_crossentropy(y, c)", "c", classes(3)},
     {"loss categorical_generalized_cross_entropy(y, c)", "c", classes(3)},
