@@ -70,9 +70,9 @@ void HeaderWriter::opening() {
   if (!origin_.levels.empty()) {
     put(" * Which of the code for {} runs is chosen when it is loaded.\n *\n", fmt::join(origin_.levels, ", "));
   }
-  put(" * Memory is the caller's. {}and workspace begin at multiples of {}_ALIGNMENT; arrays of samples\n"
+  put(" * Memory is the caller's. {} of {}_ALIGNMENT; arrays of samples\n"
       " * need the alignment of their elements only. Nothing is allocated, and no pointer is kept after a call.\n",
-      api_.has_state() ? "State " : "The ", macro());
+      api_.has_state() ? "State and workspace begin at multiples" : "The workspace begins at a multiple", macro());
   put(" * A workspace holds nothing between calls: any memory will do, and one workspace serves one call at a time.\n "
       "*\n");
   put(" * Threads: there is no global state. Calls may run at the same time if their workspaces differ");
@@ -92,7 +92,10 @@ void HeaderWriter::opening() {
       std::string shape;
       for (std::int64_t extent : array.type.shape) shape += fmt::format("[{}]", extent);
       put(" *   {:<8}{} {}[samples]{}", role, c_type(array.type.dtype), array.parameter, shape);
-      if (array.values.counts()) put(", integers from 0 to {}", array.values.count - 1);
+      if (array.values.kind != ValueRange::Kind::any) put(", each {}", array.values.wanted());
+      for (std::size_t i = 0; i < array.ranges.size(); ++i) {
+        if (array.ranges[i].kind != ValueRange::Kind::any) put(", element {} {}", i, array.ranges[i].wanted());
+      }
       put("\n");
     }
   };
@@ -161,7 +164,7 @@ void HeaderWriter::types() {
   put(R"(
 /* What {0}_check answers. */
 #define {1}_GOOD 0
-#define {1}_WRONG_SIZE 1      /* NULL, or fewer bytes than there must be */
+#define {2} 1      /* NULL, or fewer bytes than there must be */
 #define {1}_WRONG_ALIGNMENT 2 /* not a multiple of {1}_ALIGNMENT */
 #define {1}_WRONG_LAYOUT 3    /* never set up by {0}_init, or a state of another model */
 
@@ -187,7 +190,7 @@ typedef struct {0}_tensor_info {{
   uint32_t reserved;
 }} {0}_tensor_info;
 )",
-      name(), macro());
+      name(), macro(), api_.wrong_size);
   if (!api_.has_train) return;
   put(R"(
 /* Shared with whoever watches an epoch from another thread or a signal handler. Start from zeros: {0}_control c = {{0}}; */

@@ -202,10 +202,13 @@ void CppHeaderWriter::state_members() {
 void CppHeaderWriter::training_members() {
   const Groups groups = {&api_.inputs, &api_.targets};
   const std::string list = parameters(groups), real = c_type(api_.real);
-  const std::string check_metrics = fmt::format(
-      "    if (!metrics.empty() && metrics.size() < {1}_METRICS) throw std::invalid_argument(\"{0}: too few "
-      "metrics\");\n",
-      api_.prefix, api_.macro_prefix);
+  const std::string check_metrics =
+      api_.metric_count == 0
+          ? ""
+          : fmt::format(
+                "    if (!metrics.empty() && metrics.size() < {1}_METRICS) throw std::invalid_argument(\"{0}: too few "
+                "metrics\");\n",
+                api_.prefix, api_.macro_prefix);
   if (api_.has_adapt) {
     put("  void adapt({}) {{\n    const std::size_t count = {};\n", parameters({&api_.inputs}), count({&api_.inputs}));
     put("    {}_adapt(this->state_.get(), this->workspace_.get(){}, count);\n  }}\n", api_.prefix,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <set>
 
 namespace tarn {
@@ -22,117 +23,36 @@ bool is_identifier(std::string_view text) {
          std::all_of(text.begin(), text.end(), is_word);
 }
 
-// Keywords of C99 and C++20 that a model may use as names, the types of the headers, and the other parameters of the
-// functions.
-const std::set<std::string, std::less<>>& taken_names() {
-  static const std::set<std::string, std::less<>> kNames = {"alignas",
-                                                            "alignof",
-                                                            "and",
-                                                            "and_eq",
-                                                            "asm",
-                                                            "auto",
-                                                            "bitand",
-                                                            "bitor",
-                                                            "bool",
-                                                            "break",
-                                                            "case",
-                                                            "catch",
-                                                            "char",
-                                                            "class",
-                                                            "compl",
-                                                            "concept",
-                                                            "const",
-                                                            "consteval",
-                                                            "constexpr",
-                                                            "constinit",
-                                                            "continue",
-                                                            "co_await",
-                                                            "co_return",
-                                                            "co_yield",
-                                                            "decltype",
-                                                            "default",
-                                                            "delete",
-                                                            "do",
-                                                            "double",
-                                                            "dynamic_cast",
-                                                            "else",
-                                                            "enum",
-                                                            "explicit",
-                                                            "export",
-                                                            "extern",
-                                                            "false",
-                                                            "float",
-                                                            "for",
-                                                            "friend",
-                                                            "goto",
-                                                            "if",
-                                                            "inline",
-                                                            "int",
-                                                            "long",
-                                                            "mutable",
-                                                            "namespace",
-                                                            "new",
-                                                            "noexcept",
-                                                            "not",
-                                                            "not_eq",
-                                                            "nullptr",
-                                                            "operator",
-                                                            "or",
-                                                            "or_eq",
-                                                            "private",
-                                                            "protected",
-                                                            "public",
-                                                            "register",
-                                                            "reinterpret_cast",
-                                                            "requires",
-                                                            "restrict",
-                                                            "return",
-                                                            "short",
-                                                            "signed",
-                                                            "sizeof",
-                                                            "static",
-                                                            "static_assert",
-                                                            "static_cast",
-                                                            "struct",
-                                                            "switch",
-                                                            "template",
-                                                            "this",
-                                                            "thread_local",
-                                                            "throw",
-                                                            "true",
-                                                            "try",
-                                                            "typedef",
-                                                            "typeid",
-                                                            "typename",
-                                                            "union",
-                                                            "unsigned",
-                                                            "using",
-                                                            "virtual",
-                                                            "void",
-                                                            "volatile",
-                                                            "wchar_t",
-                                                            "while",
-                                                            "xor",
-                                                            "xor_eq",
-                                                            "linux",
-                                                            "unix",
-                                                            "size_t",
-                                                            "int32_t",
-                                                            "uint8_t",
-                                                            "uint32_t",
-                                                            "uint64_t",
-                                                            "state",
-                                                            "workspace",
-                                                            "packed",
-                                                            "bytes",
-                                                            "count",
-                                                            "std",
-                                                            "samples",
-                                                            "rows",
-                                                            "order",
-                                                            "metrics",
-                                                            "control"};
-  return kNames;
+// What cannot name a parameter as it is: keywords of C99 to C2x and of C++17 to C++23, macros of their headers and of
+// compilers that are written in small letters, the types of our headers, and what else these call so. The names of
+// their functions begin with the model's, those of macros have no small letter, and what begins with _ belongs to the
+// compiler: see parameter_for.
+constexpr std::string_view kTakenNames[] = {
+    // clang-format off
+    "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch",
+    "char", "char8_t", "char16_t", "char32_t", "class", "compl", "concept", "const", "consteval", "constexpr",
+    "constinit", "const_cast", "continue", "co_await", "co_return", "co_yield", "decltype", "default", "delete",
+    "do", "double", "dynamic_cast", "else", "enum", "explicit", "export", "extern", "false", "float", "for",
+    "friend", "goto", "if", "inline", "int", "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq",
+    "nullptr", "operator", "or", "or_eq", "private", "protected", "public", "register", "reinterpret_cast",
+    "requires", "restrict", "return", "short", "signed", "sizeof", "static", "static_assert", "static_cast",
+    "struct", "switch", "template", "this", "thread_local", "throw", "true", "try", "typedef", "typeid",
+    "typename", "typeof", "typeof_unqual", "union", "unsigned", "using", "virtual", "void", "volatile", "wchar_t",
+    "while", "xor", "xor_eq",
+    "complex", "imaginary", "noreturn", "errno", "stdin", "stdout", "stderr", "math_errhandling", "linux", "unix",
+    "i386", "near", "far", "small", "interface", "cdecl", "pascal", "signals", "slots", "emit", "foreach",
+    "forever", "environ",
+    "size_t", "int32_t", "uint8_t", "uint32_t", "uint64_t", "std", "state", "workspace", "packed", "bytes",
+    "count", "samples", "rows", "order", "metrics", "control", "seed", "row", "state_", "workspace_", "packed_"
+    // clang-format on
+};
+
+// The name of an array as a parameter: with something before it or behind it where a compiler may take it otherwise.
+std::string parameter_for(const std::string& name, const std::string& prefix) {
+  if (name.starts_with('_')) return "a" + name;
+  const bool has_small = std::any_of(name.begin(), name.end(), [](unsigned char c) { return std::islower(c) != 0; });
+  const bool taken = std::find(std::begin(kTakenNames), std::end(kTakenNames), name) != std::end(kTakenNames);
+  return taken || !has_small || name.starts_with(prefix + "_") ? name + "_" : name;
 }
 
 class InterfaceMaker {
@@ -150,6 +70,7 @@ class InterfaceMaker {
     TARN_RETURN_IF_ERROR(choose_functions());
     api_.has_finish = api_.has_train && program_.settings.averages_weights;
     add_arrays();
+    api_.wrong_size = api_.macro_prefix + (macros_.contains("WRONG") ? "_WRONG_SIZE_" : "_WRONG_SIZE");
     add_tensors_and_metrics();
     measure();
     return std::move(api_);
@@ -196,10 +117,11 @@ class InterfaceMaker {
   }
 
   InterfaceArray array_of(const std::string& name, const Type& type, std::size_t index) {
-    InterfaceArray array{name, name, "", type, index, element_count(type.shape), {}};
-    while (taken_names().contains(array.parameter) || parameters_.contains(array.parameter)) array.parameter += '_';
+    InterfaceArray array{name, parameter_for(name, api_.prefix), "", type, index, element_count(type.shape), {}};
+    while (parameters_.contains(array.parameter)) array.parameter += '_';
     parameters_.insert(array.parameter);
-    std::string macro = upper_case(array.parameter);
+    // All macros of arrays end in _SIZE, _RANK or _DIM_k, as only one other does: see wrong_size.
+    std::string macro = upper_case(name);
     while (macros_.contains(macro)) macro += '_';
     macros_.insert(macro);
     array.macro = api_.macro_prefix + "_" + macro;
@@ -211,6 +133,7 @@ class InterfaceMaker {
       const InputInfo& input = program_.inputs[i];
       InterfaceArray array = array_of(input.name, input.type, i);
       array.values = input.values;
+      array.ranges = input.elements;
       (input.role == InputRole::input ? api_.inputs : api_.targets).push_back(std::move(array));
     }
     for (std::size_t i = 0; i < program_.outputs.size(); ++i) {

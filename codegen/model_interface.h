@@ -21,6 +21,9 @@ struct InterfaceArray {
   std::size_t index = 0;      // in Program::inputs or Program::outputs
   std::int64_t elements = 1;  // of one sample
   ValueRange values;
+  std::vector<ValueRange> ranges = {};  // of each element, where they differ
+
+  const ValueRange& range_of(std::size_t element) const { return ranges.empty() ? values : ranges[element]; }
 };
 
 // The names of the classes of an input or target, by number, and the outputs that are compared with it.
@@ -32,6 +35,8 @@ struct ClassNames {
 
 struct ModelInterface {
   std::string model, prefix, macro_prefix;
+  // What NAME_check answers for too few bytes: NAME_WRONG_SIZE, unless that is the size of an array.
+  std::string wrong_size;
   std::vector<InterfaceArray> inputs;   // of predict
   std::vector<InterfaceArray> targets;  // and sample weights: what training takes besides
   std::vector<InterfaceArray> outputs;

@@ -257,6 +257,11 @@ class Dumper {
   void operator()(const Function& function) {
     out_ += fmt::format("({} {}", spelling(function.kind), function.name.name);
     for (const auto& list : function.parameter_lists) parameters(list);
+    if (function.direction) {
+      const std::optional<Identifier>& as = function.direction->as;
+      out_ += as ? fmt::format(" (better as {})", as->name)
+                 : fmt::format(" (better {})", function.direction->larger ? "larger" : "smaller");
+    }
     if (function.expression != nullptr) {
       child(function.expression);
     } else {

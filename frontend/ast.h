@@ -249,11 +249,19 @@ enum class FunctionKind { function, layer, optimizer, metric };
 // "fn", "layer", "optimizer", "metric"
 std::string_view spelling(FunctionKind kind);
 
-// fn name(a, b = 1)(c) = expression, or with a block
+// Which values of what a function gives are the better ones: `larger is better`, `smaller is better`, or those that are
+// better of an argument, `better as value`.
+struct Direction {
+  bool larger = false;
+  std::optional<Identifier> as;
+};
+
+// fn name(a, b = 1)(c) = expression, or with a block; with a direction before these
 struct Function {
   FunctionKind kind = FunctionKind::function;
   Identifier name;
   std::vector<std::vector<Parameter>> parameter_lists;  // at least one
+  std::optional<Direction> direction;                   // of functions and metrics
   ExpressionPtr expression;                             // null: the body is `block`
   Block block;
 };

@@ -51,6 +51,8 @@ std::span<const Builtin> other_builtins();        // builtins_other.cpp
 
 // einsum.cpp: a product of two operands, or a sum and transposition of one, by letters.
 Value run_einsum(BuiltinCall& call);
+// value_ranges.cpp
+Value run_takes(BuiltinCall& call);
 // gather.cpp
 Value run_gather(BuiltinCall& call);
 

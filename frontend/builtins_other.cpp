@@ -87,10 +87,49 @@ Value run_loss_of(BuiltinCall& call) {
   return it == call.elaborator.loss_functions.end() ? Value(NoneValue{}) : Value(it->second);
 }
 
+Value run_in_metric(BuiltinCall& call) { return call.elaborator.measuring; }
+
+Value run_is_known(BuiltinCall& call) {
+  const auto* tensor = call.value(0).get<TensorValue>();
+  return tensor == nullptr || tensor->known.has_value();
+}
+
+Value run_counted(BuiltinCall& call) {
+  Elaborator& e = call.elaborator;
+  const std::optional<NodeId> value = e.to_floating(call.value(0), call.span_of(0));
+  const std::optional<NodeId> each = e.to_floating(call.value(1), call.span_of(1));
+  const std::optional<NodeId> counts = e.to_floating(call.value(2), call.span_of(2));
+  if (!value || !each || !counts) return ErrorValue{};
+  e.counted[{e.context()->number, *value}] = {*each, *counts};
+  return e.tensor(*value);
+}
+
+// A value of the whole batch has no parts that samples could be weighed by.
+Value run_parts(BuiltinCall& call) {
+  Elaborator& e = call.elaborator;
+  const Value& value = call.value(0);
+  const auto* tensor = value.get<TensorValue>();
+  if (tensor == nullptr || value.is_error()) return make_list({value, integer(1)}, true);
+  if (const auto found = e.counted.find({tensor->graph, tensor->node}); found != e.counted.end())
+    return make_list({e.tensor(found->second.each), e.tensor(found->second.counts)}, true);
+  const Graph& graph = e.context()->graph;
+  if (!graph[tensor->node].type.per_sample) {
+    const std::vector<bool> needed = graph.reachable_from(tensor->node);
+    for (NodeId id = 0; id <= tensor->node; ++id) {
+      if (needed[id] && graph[id].op == Op::batch_sum)
+        return e.fail(call.span, "this is one value of the whole batch, and has no samples that could be weighed");
+    }
+  }
+  return make_list({value, integer(1)}, true);
+}
+
 constexpr Builtin kTable[] = {
     {"einsum", "einsum(letters, a, b = none)", run_einsum, "sum of products by letters: \"mk,kn->mn\""},
     {"one_hot", "one_hot(i, n)", run_one_hot, "1 at index i of n, else 0; out of range, all 0"},
     {"gather", "gather(table, i, axis = 0)", run_gather, "the rows of a table by index, clamped into range"},
+    {"takes", "takes(x, what, n = none, ignored = none)", run_takes,
+     "x, which is to be a \"class\" or \"index\" of n (then it becomes i32), a \"probability\" or a \"sign\"; data "
+     "with other values are an error"},
     {"iota", "iota(n)", run_iota, "0, 1, …, n - 1 as i32"},
     {"random_uniform", "random_uniform(shape, per_step = false, seed = none)", run_random<Op::random_uniform>,
      "uniform on [0, 1), drawn anew for every sample or once a step"},
@@ -98,6 +137,14 @@ constexpr Builtin kTable[] = {
      "normal with mean 0 and variance 1, drawn anew for every sample or once a step"},
     {"copy", "copy(f)", run_copy, "the same layer with parameters of its own"},
     {"loss_of", "loss_of(y)", run_loss_of, "the name of the loss whose first argument is y, else none; in metrics"},
+    {"in_metric", "in_metric()", run_in_metric,
+     "whether a metric line is evaluated, where losses are those of a sample"},
+    {"counted", "counted(value, each, counts)", run_counted,
+     "value, of which `parts` tells what it is the mean of, and which of that counts"},
+    {"parts", "parts(value)", run_parts,
+     "two values: what `counted` made it of, and which of that counts; else itself and 1"},
+    {"is_known", "is_known(x)", run_is_known,
+     "whether x has a value at compile time, as a hyper-parameter given as a number"},
     {"conv", "conv(x, kernel, strides = 1, padding = \"valid\", dilation = 1, groups = 1)", run_unsupported,
      "convolution"},
     {"pool", "pool(x, size, strides = none, padding = \"valid\")", run_unsupported, "pooling"},

@@ -312,6 +312,38 @@ Value Elaborator::copy_of(const Value& value, Span span, const void* place) {
   return std::make_shared<const FunctionValue>(std::move(copied));
 }
 
+void Elaborator::note_compared(const FunctionValue& function) {
+  if (compared == nullptr || function.bound.empty() || function.bound.back().size() < 2) return;
+  const auto* first = function.bound.back()[0].get<TensorValue>();
+  const auto* second = function.bound.back()[1].get<TensorValue>();
+  if (first != nullptr && second != nullptr) compared->emplace_back(first->node, second->node);
+}
+
+Better Elaborator::direction_of(const Value& value) const {
+  const auto* tensor = value.get<TensorValue>();
+  const auto found = tensor == nullptr ? directions.end() : directions.find({tensor->graph, tensor->node});
+  return found == directions.end() ? Better::unknown : found->second;
+}
+
+void Elaborator::note_direction(const FunctionValue& function, const Value& result) {
+  const auto* tensor = result.get<TensorValue>();
+  if (function.declaration == nullptr || !function.declaration->direction || tensor == nullptr) return;
+  const ast::Direction& direction = *function.declaration->direction;
+  Better better = direction.larger ? Better::larger : Better::smaller;
+  if (direction.as) {
+    const std::vector<ast::Parameter>& parameters = function.parameters(function.bound.size() - 1);
+    const auto argument = std::find_if(parameters.begin(), parameters.end(),
+                                       [&](const ast::Parameter& p) { return p.name.name == direction.as->name; });
+    if (argument == parameters.end()) {
+      fail(direction.as->span, fmt::format("'{}' has no argument '{}' whose direction it could have",
+                                           function.declaration->name.name, direction.as->name));
+      return;
+    }
+    better = direction_of(function.bound.back()[static_cast<std::size_t>(argument - parameters.begin())]);
+  }
+  if (better != Better::unknown) directions[{tensor->graph, tensor->node}] = better;
+}
+
 Value Elaborator::run(const FunctionValue& function, Span span, const void* place, std::string_view callee_name) {
   if (calls_ >= options.limits.call_depth) {
     fail(span, fmt::format("calls nest deeper than {}", options.limits.call_depth), "",
@@ -328,11 +360,15 @@ Value Elaborator::run(const FunctionValue& function, Span span, const void* plac
       names->set(function.parameters(l)[i].name.name, {function.bound[l][i], {}, Update::never});
     }
   }
+  note_compared(function);
   if (function.is(ast::FunctionKind::optimizer)) return run_optimizer(function, *names, span, callee_name);
-  if (function.is(ast::FunctionKind::metric)) return run_metric(function, span);
   Instance* instance = function.instance;
   if (instance == nullptr && function.is_layer()) instance = new_instance(place, function.declaration->name.name, true);
-  return instance != nullptr ? run_layer(function, *instance) : run_body(function);
+  Value result = function.is(ast::FunctionKind::metric) ? run_metric(function, span)
+                 : instance != nullptr                  ? run_layer(function, *instance)
+                                                        : run_body(function);
+  note_direction(function, result);
+  return result;
 }
 
 // The states of a metric that another one applies are called metric.f1.precision.right.

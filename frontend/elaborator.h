@@ -233,6 +233,17 @@ class Elaborator {
   std::unordered_map<std::string, std::size_t> tensor_by_name;
   std::unordered_map<std::string, Constraint> constraints;  // by parameter
   std::unordered_map<NodeId, std::string> loss_functions;  // of the graph at work: first argument of a loss -> its name
+  // Which values of a node are better, by graph and node, where the function that gave it says so.
+  std::map<std::pair<std::uint32_t, NodeId>, Better> directions;
+  Better direction_of(const Value& value) const;
+  // Means of a metric that leave some elements out: what they are means of, times what counts, which is 0 or 1.
+  struct Counted {
+    NodeId each, counts;
+  };
+  std::map<std::pair<std::uint32_t, NodeId>, Counted> counted;
+  bool measuring = false;  // the call at work is on a `metric` line
+  // While a loss is evaluated: first and second arguments of the functions that are called.
+  std::vector<std::pair<NodeId, NodeId>>* compared = nullptr;
 
   Module* main_module = nullptr;
   FileId first_own_file = 0;  // --set texts have this number or a larger one; they count as the main file
@@ -315,6 +326,8 @@ class Elaborator {
                       std::string_view callee_name);
   std::optional<std::vector<Value>> match(const FunctionValue& function, std::size_t list, Arguments arguments,
                                           Span span);
+  void note_compared(const FunctionValue& function);
+  void note_direction(const FunctionValue& function, const Value& result);
   Value run(const FunctionValue& function, Span span, const void* place, std::string_view callee_name);
   Value run_body(const FunctionValue& function);
   Value run_layer(const FunctionValue& function, Instance& instance);

@@ -253,7 +253,7 @@ std::string Elaborator::interpolate(const ast::String& string) {
       out += part.text;
       continue;
     }
-    const Value value = evaluate(*part.expression);
+    const Value value = known_value(*this, evaluate(*part.expression));
     const auto* tensor = value.get<TensorValue>();
     out += tensor != nullptr && tensor->graph == context_->number ? to_string(type_of(*tensor)) : to_text(value);
     if (out.size() > options.limits.list_length) break;

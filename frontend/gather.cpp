@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "frontend/builtins.h"
+#include "frontend/value_ranges.h"
 
 namespace tarn::elaboration {
 
@@ -12,20 +13,6 @@ std::vector<std::int64_t> counted(std::size_t count) {
   std::vector<std::int64_t> numbers(count);
   std::iota(numbers.begin(), numbers.end(), 0);
   return numbers;
-}
-
-// An input whose every element is an index of this table is checked when data are read.
-void limit_input(Elaborator& e, NodeId index, std::int64_t rows) {
-  const Graph& graph = e.context()->graph;
-  const auto keeps_elements = [](Op op) {
-    return op == Op::reshape || op == Op::transpose || op == Op::broadcast || op == Op::reverse;
-  };
-  while (keeps_elements(graph[index].op)) index = graph[index].inputs[0];
-  if (graph[index].op != Op::input) return;
-  for (InputInfo& input : e.program.inputs) {
-    if (input.name != graph[index].attributes.text(Key::name) || input.type.dtype != DType::i32) continue;
-    input.values.narrow({ValueRange::Kind::index, rows, {}});
-  }
 }
 
 // Indices that depend on the sample pick from the first axis: [before, rows, after] is turned around, and so is the
@@ -80,7 +67,7 @@ Value run_gather(BuiltinCall& call) {
   const auto given = axis_argument(call, 2, 0, type.shape.size());
   if (!given) return ErrorValue{};
   const auto axis = static_cast<std::size_t>(*given);
-  limit_input(e, *index, type.shape[axis]);
+  limit_inputs(e, *index, {ValueRange::Kind::index, type.shape[axis], {}});
   e.locate(call.span);
   if (type.per_sample) {
     if (type.dtype == DType::boolean)

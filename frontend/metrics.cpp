@@ -61,8 +61,8 @@ std::string TrainBlock::metric_name(const ast::Term& term) {
   return name;
 }
 
-void TrainBlock::add_metric(const std::string& name, const Shape& shape, const std::string& resolved) {
-  if (in_training()) elaborator_.program.metrics.push_back({name, shape, resolved, Better::unknown});
+void TrainBlock::add_metric(const std::string& name, const Shape& shape, const std::string& resolved, Better better) {
+  if (in_training()) elaborator_.program.metrics.push_back({name, shape, resolved, better});
 }
 
 // Adds to metric.<name>.total, and the number of samples to metric.<name>.count.
@@ -141,6 +141,12 @@ bool TrainBlock::accumulate_sums(const std::string& name, NodeId value) {
 }
 
 void TrainBlock::elaborate_metric(const ast::Term& term) {
+  elaborator_.measuring = true;
+  measure(term);
+  elaborator_.measuring = false;
+}
+
+void TrainBlock::measure(const ast::Term& term) {
   Elaborator& e = elaborator_;
   const Span span = term.value->span;
   const auto* call = std::get_if<ast::Call>(&term.value->node);
@@ -168,7 +174,7 @@ void TrainBlock::elaborate_metric(const ast::Term& term) {
   const bool has_factors = per_sample && e.context()->graph[batch_sum].op != Op::batch_sum;
   const bool is_call_of_function = call != nullptr && std::holds_alternative<ast::Name>(call->callee->node);
   const std::string called = is_call_of_function ? std::get<ast::Name>(call->callee->node).name : std::string();
-  add_metric(name, shape, called == "accuracy" ? e.tail_function() : name);
+  add_metric(name, shape, called == "accuracy" ? e.tail_function() : name, e.direction_of(value));
   const auto mean = [&] { return b.div(batch_sum, e.ones_in_batch(b.type(*node).dtype)); };
   if ((!per_sample || has_factors) && accumulate_sums(name, per_sample ? mean() : *node)) return;
   accumulate(name,
@@ -200,8 +206,19 @@ void TrainBlock::report_stateful(const std::string& name, const Value& callee, c
     const auto* tensor = argument.value.get<TensorValue>();
     if (tensor == nullptr) return;
     const Type type = batch[tensor->node].type;
+    const auto known = e.counted.find({tensor->graph, tensor->node});
+    const Elaborator::Counted parts = known == e.counted.end() ? Elaborator::Counted{kNoNode, kNoNode} : known->second;
+    const Better better = e.direction_of(argument.value);
     argument.value =
         e.tensor(e.builder().source(Op::input, type, {{Key::name, fmt::format("{}.argument.{}", name, count++)}}));
+    const std::pair stand_in{e.context()->number, argument.value.get<TensorValue>()->node};
+    e.directions[stand_in] = better;
+    if (parts.each == kNoNode) return;
+    const auto input = [&](NodeId node, const char* part) {
+      return e.builder().source(Op::input, batch[node].type,
+                                {{Key::name, fmt::format("{}.argument.{}.{}", name, count, part)}});
+    };
+    e.counted[stand_in] = {input(parts.each, "each"), input(parts.counts, "counts")};
   };
   for (Argument& argument : stand_ins.positional) replace(argument);
   for (NamedArgument& named : stand_ins.named) replace(named.argument);
@@ -223,7 +240,7 @@ void TrainBlock::report_stateful(const std::string& name, const Value& callee, c
   e.locate(span);
   const NodeId result = e.convert(*node, DType::f64);
   report_->graph.add_result(ResultKind::value, name, result);
-  e.program.metrics.push_back({name, e.builder().shape(result), name, Better::unknown});
+  e.program.metrics.push_back({name, e.builder().shape(result), name, e.direction_of(value)});
 }
 
 }  // namespace tarn::elaboration

@@ -77,10 +77,14 @@ NodeId TrainBlock::weighted(NodeId per_sample) {
 void TrainBlock::elaborate_loss(const ast::Term& term) {
   Elaborator& e = elaborator_;
   const std::vector<std::string> paths = resolve(term.paths);
+  std::vector<std::pair<NodeId, NodeId>> compared;
+  e.compared = &compared;
   const Value value = evaluate_loss(term);
+  e.compared = nullptr;
   const Span span = term.value->span;
   const std::optional<NodeId> node = value.is_error() ? std::nullopt : e.to_floating(value, span);
   if (!node || !e.spend(1, span)) return;
+  note_targets_of_outputs(compared, *node);
   e.locate(span);
   const NodeId mean = e.convert(e.batch_mean(weighted(e.mean_of_all(*node))), e.context()->float_type);
   losses_.push_back({&term, {}, mean, paths});
@@ -103,14 +107,14 @@ void TrainBlock::sum_objective() {
   if (losses_.empty()) return;
   elaborator_.locate(losses_.front().term->value->span);
   objective_ = objective_of(std::vector<bool>(losses_.size(), true));
-  add_metric("loss", {}, "loss");
+  add_metric("loss", {}, "loss", Better::smaller);
   const auto samples = [&] { return elaborator_.ones_in_batch(DType::f64); };
   Builder& b = elaborator_.builder();
   accumulate("loss", b.mul(elaborator_.convert(objective_, DType::f64), samples()), {});
   for (Loss& loss : losses_) {
     if (losses_.size() < 2 && !loss.term->name) continue;
     loss.name = metric_name(*loss.term);
-    add_metric(loss.name, {}, loss.name);
+    add_metric(loss.name, {}, loss.name, Better::smaller);
     accumulate(loss.name, b.mul(elaborator_.convert(loss.mean, DType::f64), samples()), {});
   }
 }

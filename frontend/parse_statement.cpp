@@ -292,6 +292,28 @@ Parser::Node Parser::parse_const() {
   return constant;
 }
 
+// larger is better, smaller is better, better as value; nothing where none of these stands here.
+std::optional<ast::Direction> Parser::parse_direction() {
+  const auto is_word = [&](std::string_view word) { return is(TokenKind::name) && text(peek(0)) == word; };
+  const auto take_word = [&](std::string_view word) {
+    if (!is_word(word)) fail(fmt::format("'{}'", word));
+    take();
+  };
+  ast::Direction direction;
+  direction.larger = is_word("larger");
+  if (is_word("better")) {
+    take();
+    take_word("as");
+    direction.as = expect_identifier();
+    return direction;
+  }
+  if (!direction.larger && !is_word("smaller")) return std::nullopt;
+  take();
+  take_word("is");
+  take_word("better");
+  return direction;
+}
+
 Parser::Node Parser::parse_function() {
   const std::string_view word = text(take());
   ast::Function function;
@@ -303,6 +325,8 @@ Parser::Node Parser::parse_function() {
   do {
     function.parameter_lists.push_back(parse_parameters());
   } while (is(TokenKind::left_parenthesis));
+  if (function.kind == ast::FunctionKind::function || function.kind == ast::FunctionKind::metric)
+    function.direction = parse_direction();
   if (take_if(TokenKind::assign)) {
     function.expression = parse_expression();
   } else if (is(TokenKind::left_brace)) {

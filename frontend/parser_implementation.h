@@ -123,6 +123,7 @@ class Parser {
   using Node = decltype(ast::Statement::node);
   Node parse_import();
   Node parse_const();
+  std::optional<ast::Direction> parse_direction();
   Node parse_function();
   Node parse_model();
   Node parse_train();

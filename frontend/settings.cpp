@@ -276,9 +276,8 @@ void TrainBlock::read_early_stopping(const ast::Setting& setting) {
   result.restore_best = a.truth("restore_best", result.restore_best);
   if (a.has("baseline")) result.baseline = a.number("baseline", 0, -kHuge, kHuge);
   result.start_from_epoch = a.integer("start_from_epoch", 0, 0, kMostCount);
-  if (result.mode != "auto" && result.mode != "min" && result.mode != "max")
-    elaborator_.fail(a.span("mode"), "the mode must be \"auto\", \"min\" or \"max\"");
-  monitors_.emplace_back(result.monitor, a.span("monitor"));
+  check_mode(a, result.mode);
+  follow({setting.key.name, result.monitor, a.span("monitor")});
   elaborator_.program.settings.early_stopping = result;
 }
 
@@ -293,9 +292,8 @@ void TrainBlock::read_reduce_on_plateau(const ast::Setting& setting) {
   result.mode = a.text("mode", result.mode);
   result.cooldown = a.integer("cooldown", result.cooldown, 0, kMostCount);
   result.min_lr = a.number("min_lr", result.min_lr, 0, kHuge);
-  if (result.mode != "auto" && result.mode != "min" && result.mode != "max")
-    elaborator_.fail(a.span("mode"), "the mode must be \"auto\", \"min\" or \"max\"");
-  monitors_.emplace_back(result.monitor, a.span("monitor"));
+  check_mode(a, result.mode);
+  follow({setting.key.name, result.monitor, a.span("monitor")});
   plateau_span_ = setting.key.span;
   elaborator_.program.settings.reduce_on_plateau = result;
 }
@@ -310,8 +308,10 @@ void TrainBlock::read_checkpoint(const ast::Setting& setting) {
   result.best = a.truth("best", result.best);
   result.monitor = a.text("monitor", result.monitor);
   result.mode = a.text("mode", result.mode);
-  if (result.best) monitors_.emplace_back(result.monitor, a.span("monitor"));
-  elaborator_.program.settings.checkpoints.push_back(result);
+  check_mode(a, result.mode);
+  std::vector<CheckpointSetting>& checkpoints = elaborator_.program.settings.checkpoints;
+  if (result.best) monitors_.push_back({setting.key.name, result.monitor, a.span("monitor"), checkpoints.size()});
+  checkpoints.push_back(result);
 }
 
 void TrainBlock::check_plateau() {
@@ -323,20 +323,15 @@ void TrainBlock::check_plateau() {
                    "reduce_on_plateau lowers an `lr` that is given as a number, and no optimizer has one");
 }
 
-void TrainBlock::check_monitor(const std::string& monitor, Span span) {
-  std::vector<std::string> names;
-  for (const MetricInfo& metric : elaborator_.program.metrics) {
-    names.push_back(metric.name);
-    names.push_back("val_" + metric.name);
-  }
-  if (std::find(names.begin(), names.end(), monitor) != names.end()) return;
-  // "val_acc" is what Keras 2 calls "val_accuracy".
-  const auto begins = [&](const std::string& name) { return name.starts_with(monitor); };
-  const auto longer = std::find_if(names.begin(), names.end(), begins);
-  std::string meant =
-      longer == names.end() ? Elaborator::did_you_mean(monitor, names) : fmt::format("; did you mean '{}'?", *longer);
-  if (meant.empty()) meant = fmt::format("; there are {}", fmt::join(names, ", "));
-  elaborator_.fail(span, fmt::format("nothing is reported as '{}'{}", monitor, meant));
+// A second line of the same setting takes the place of the first.
+void TrainBlock::follow(Monitor monitor) {
+  std::erase_if(monitors_, [&](const Monitor& other) { return other.setting == monitor.setting; });
+  monitors_.push_back(std::move(monitor));
+}
+
+void TrainBlock::check_mode(SettingArguments& arguments, const std::string& mode) {
+  if (mode != "auto" && mode != "min" && mode != "max")
+    elaborator_.fail(arguments.span("mode"), "the mode must be \"auto\", \"min\" or \"max\"");
 }
 
 }  // namespace tarn::elaboration

@@ -100,8 +100,9 @@ void TrainBlock::elaborate() {
 }
 
 void TrainBlock::finish() {
-  for (const auto& [monitor, span] : monitors_) check_monitor(monitor, span);
+  for (const Monitor& monitor : monitors_) check_monitor(monitor);
   check_plateau();
+  name_targets_of_outputs();
   if (!has_errors(elaborator_.diagnostics))
     elaborator_.program.graphs.insert_or_assign("report", std::move(report_->graph));
 }

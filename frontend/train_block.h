@@ -76,6 +76,10 @@ class TrainBlock {
     std::vector<std::string> paths;
   };
 
+  // output_targets.cpp
+  void note_targets_of_outputs(const std::vector<std::pair<NodeId, NodeId>>& compared, NodeId loss);
+  void name_targets_of_outputs();
+
   // objective.cpp
   void elaborate_loss(const ast::Term& term);
   Value evaluate_loss(const ast::Term& term);
@@ -90,9 +94,10 @@ class TrainBlock {
 
   // metrics.cpp
   void elaborate_metric(const ast::Term& term);
+  void measure(const ast::Term& term);
   void elaborate_stateful(const ast::Term& term, const std::string& name, const Value& callee, Arguments arguments);
   void accumulate(const std::string& name, NodeId total, const Shape& shape);
-  void add_metric(const std::string& name, const Shape& shape, const std::string& resolved);
+  void add_metric(const std::string& name, const Shape& shape, const std::string& resolved, Better better);
   std::string metric_name(const ast::Term& term);
   void report_stateful(const std::string& name, const Value& callee, const Arguments& arguments, Span span);
   void report_running(const std::string& name);
@@ -128,7 +133,18 @@ class TrainBlock {
   void read_early_stopping(const ast::Setting& setting);
   void read_reduce_on_plateau(const ast::Setting& setting);
   void read_checkpoint(const ast::Setting& setting);
-  void check_monitor(const std::string& monitor, Span span);
+  // What a callback follows, and where that stands.
+  struct Monitor {
+    std::string setting;  // "early_stopping"
+    std::string name;
+    Span span;
+    std::size_t checkpoint = 0;  // its number, where it is of one
+  };
+  void follow(Monitor monitor);
+  std::string& mode_of(const Monitor& monitor);
+  void check_mode(SettingArguments& arguments, const std::string& mode);
+  void check_monitor(const Monitor& monitor);
+  void find_direction(const Monitor& monitor, const MetricInfo& metric);
   void check_plateau();
 
   // Names of layers or parameters in the source as prefixes of tensor names; unknown ones are reported.
@@ -153,7 +169,8 @@ class TrainBlock {
   Span accumulate_span_, plateau_span_;
   NodeId sample_weight_node_ = kNoNode, class_weight_node_ = kNoNode;
   std::vector<std::pair<std::string, Span>> frozen_;
-  std::vector<std::pair<std::string, Span>> monitors_;
+  std::vector<Monitor> monitors_;
+  std::map<std::string, std::set<std::string>> targets_of_outputs_;
   std::unique_ptr<GraphContext> report_;
 };
 

@@ -120,6 +120,11 @@ void Elaborator::declare_input(const ast::Variable& variable, Body& body, Span s
     fail(std::move(twice));
     return;
   }
+  for (const GraphResult& result : context_->graph.results()) {
+    if (!is_target || result.kind != ResultKind::output || result.name != name) continue;
+    fail(variable.name.span, fmt::format("'{}' is declared twice: the model has an output of that name", name));
+    return;
+  }
   if (!type) return;
   locate(variable.name.span);
   const NodeId node = builder().source(Op::input, *type, {{Key::name, name}});

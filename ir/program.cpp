@@ -73,7 +73,7 @@ void ValueRange::narrow(const ValueRange& other) {
   // count for one reader is wrong for another one that knows nothing of it.
   const auto most = [](const ValueRange& range) { return range.counts() ? range.count : 2; };
   const Kind narrowed = counts() ? kind : other.counts() ? other.kind : Kind::class_number;
-  *this = {narrowed, std::min(most(*this), most(other)), ignored == other.ignored ? ignored : std::nullopt};
+  *this = {narrowed, std::min(most(*this), most(other)), !ignored ? other.ignored : !other.ignored || ignored == other.ignored ? ignored : std::nullopt};
 }
 
 const TensorInfo* Program::find_tensor(std::string_view name) const {

@@ -506,8 +506,8 @@ Result<Type> random(Operands, const Attributes& attributes, const Type* requeste
 Result<Type> grad(Operands operands, const Attributes&, const Type*) {
   const Type& y = operands[0];
   const Type& x = operands[1];
-  TARN_RETURN_IF_ERROR(need_same_dtypes(operands));
   TARN_RETURN_IF_ERROR(need_floating(y));
+  TARN_RETURN_IF_ERROR(need_floating(x));
   if (!y.shape.empty() && y.shape != Shape{kBatch}) {
     return error(fmt::format("a gradient is taken of a scalar, not of {}", to_string(y.shape)));
   }

@@ -20,11 +20,11 @@ struct GradientCheck {
   double derivative = 0, difference = 0;
 };
 
-// Compares the gradient of the objective by every trainable parameter with central differences at the point of the
-// context (inputs, tensors; draws are the same on both sides because they are counter-based). At most `most` elements a
-// tensor, evenly spread, are compared. The step is 1e-5 max(1, |w|): truncation error about h², rounding error about
-// 1e-16/h. Where a kink lies within the step, which shows in one-sided differences that disagree with each other, a
-// step 1000 times smaller decides.
+// Compares the gradient by every trainable parameter, of the losses that are for it, with central differences at the
+// point of the context (inputs, tensors; draws are the same on both sides because they are counter-based). At most
+// `most` elements a tensor, evenly spread, are compared. The step is 1e-5 max(1, |w|): truncation error about h²,
+// rounding error about 1e-16/h. Where a kink lies within the step, which shows in one-sided differences that disagree
+// with each other, a step 1000 times smaller decides. What stop_gradient is given has the same value on both sides.
 Result<std::vector<GradientCheck>> check_gradients(const Program& program, EvaluationContext context,
                                                    const Sources& sources, std::int64_t most = 200);
 

@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "ir/class_weights.h"
+#include "ir/metric_values.h"
 #include "ir/random.h"
 #include "runtime/number_text.h"
 #include "runtime/vocabularies.h"
@@ -106,7 +107,7 @@ class Watchers {
     if (setting.every > 1 && report.epoch % setting.every != 0) return false;
     if (!setting.best) return true;
     const std::optional<double> value = quantity_of(session_.program(), report, setting.monitor);
-    if (!value || !is_better(*value, watched.best, larger_is_better(setting.monitor, setting.mode), 0)) return false;
+    if (!value || !is_better(*value, watched.best, larger_is_better(setting.mode), 0)) return false;
     watched.best = value;
     return true;
   }
@@ -221,8 +222,8 @@ std::optional<double> quantity_of(const Program& program, const EpochReport& rep
   if (of_validation) name.remove_prefix(4);
   for (std::size_t i = 0; i < program.metrics.size(); ++i) {
     const MetricInfo& metric = program.metrics[i];
-    if ((metric.name == name || metric.resolved == name) && values.values[i].size() == 1)
-      return values.values[i].front();
+    if (const std::optional<std::size_t> at = value_named(metric, name)) return values.values[i][*at];
+    if (metric.resolved == name && metric.shape.empty()) return values.values[i].front();
   }
   return std::nullopt;
 }

@@ -68,7 +68,7 @@ Result<std::map<std::string, std::int64_t>> weighted_classes(const Program& prog
 // Sets them in a session, by its own vocabularies.
 Status set_weighted_classes(Session& session);
 
-// The scalar with this name ("loss", "val_loss", "accuracy", "val_accuracy") in the report; nothing where there is
+// The value with this name ("loss", "val_loss", "accuracy", "val_f1_score[1]") in the report; nothing where there is
 // none.
 std::optional<double> quantity_of(const Program& program, const EpochReport& report, std::string_view name);
 

@@ -1,27 +1,9 @@
 // See watch.h.
 #include "runtime/watch.h"
 
-#include <algorithm>
 #include <cmath>
 
 namespace tarn {
-
-namespace {
-
-// Parts of the names of quantities of which more is better. Keras has them as the direction of each metric.
-constexpr std::string_view kScores[] = {"acc",     "auc",         "precision", "recall",         "f1",
-                                        "fbeta",   "r2",          "iou",       "true_positives", "sensitivity",
-                                        "pearson", "correlation", "score",     "true_negatives", "specificity"};
-
-}  // namespace
-
-bool larger_is_better(std::string_view quantity, std::string_view mode) {
-  if (mode != "auto") return mode == "max";
-  if (quantity.starts_with("val_")) quantity.remove_prefix(4);
-  return quantity == "cosine" || std::any_of(std::begin(kScores), std::end(kScores), [&](std::string_view score) {
-           return quantity.find(score) != std::string_view::npos;
-         });
-}
 
 bool is_better(double value, const std::optional<double>& than, bool larger, double min_delta) {
   if (std::isnan(value)) return false;
@@ -29,8 +11,7 @@ bool is_better(double value, const std::optional<double>& than, bool larger, dou
   return larger ? value - std::fabs(min_delta) > *than : value + std::fabs(min_delta) < *than;
 }
 
-EarlyStopper::EarlyStopper(const EarlyStopping& setting)
-    : setting_(setting), larger_(larger_is_better(setting.monitor, setting.mode)) {}
+EarlyStopper::EarlyStopper(const EarlyStopping& setting) : setting_(setting), larger_(larger_is_better(setting.mode)) {}
 
 EarlyStopper::Verdict EarlyStopper::after_epoch(std::int64_t epoch, double value, Watched& watched) const {
   if (epoch <= setting_.start_from_epoch) return {};
@@ -46,7 +27,7 @@ EarlyStopper::Verdict EarlyStopper::after_epoch(std::int64_t epoch, double value
 }
 
 PlateauWatcher::PlateauWatcher(const ReduceOnPlateau& setting)
-    : setting_(setting), larger_(larger_is_better(setting.monitor, setting.mode)) {}
+    : setting_(setting), larger_(larger_is_better(setting.mode)) {}
 
 bool PlateauWatcher::after_epoch(double value, Watched& watched) const {
   if (watched.cooldown > 0) {

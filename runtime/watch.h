@@ -33,9 +33,8 @@ struct TrainingMemory {
   std::optional<EpochPosition> position;  // in the epoch that was interrupted
 };
 
-// Whether a larger value of the quantity is better. mode "auto": of accuracies, areas, scores and the like, which the
-// name tells; "val_" in front does not matter.
-bool larger_is_better(std::string_view quantity, std::string_view mode);
+// Whether a larger value is better. The mode of a compiled program is "min" or "max".
+inline bool larger_is_better(std::string_view mode) { return mode == "max"; }
 
 // Whether the value is better than another by more than min_delta; everything is better than nothing but a NaN.
 bool is_better(double value, const std::optional<double>& than, bool larger, double min_delta);

@@ -183,14 +183,32 @@ void add_metrics(Json& object, const Program& program, const MetricValues& value
   }
 }
 
-std::string metric_text(const Program& program, const MetricValues& values, std::string_view prefix) {
+namespace {
+
+std::string number_text(double value) {
+  if (std::isnan(value)) return "nan";
+  return value != 0 && std::fabs(value) < 1e-3 ? fmt::format("{:.4e}", value) : fmt::format("{:.4f}", value);
+}
+
+// [[1.0000, 0.0000], [2.0000, 5.0000]], from the values on that `next` points to.
+std::string list_text(const Shape& shape, std::size_t axis, const double*& next) {
+  if (axis == shape.size()) return number_text(*next++);
+  std::string text = "[";
+  for (std::int64_t i = 0; i < shape[axis]; ++i) text += (i == 0 ? "" : ", ") + list_text(shape, axis + 1, next);
+  return text + "]";
+}
+
+}  // namespace
+
+std::string metric_text(const Program& program, const MetricValues& values, std::string_view prefix,
+                        std::size_t most_values) {
   std::string text;
   for (std::size_t i = 0; i < program.metrics.size(); ++i) {
-    if (!program.metrics[i].shape.empty()) continue;
-    const double value = values.values[i].front();
-    const bool tiny = value != 0 && std::fabs(value) < 1e-3;
-    text += fmt::format("{}{}{} {}", text.empty() ? "" : "  ", prefix, program.metrics[i].name,
-                        tiny ? fmt::format("{:.4e}", value) : fmt::format("{:.4f}", value));
+    const MetricInfo& metric = program.metrics[i];
+    const double* next = values.values[i].data();
+    const std::size_t count = values.values[i].size();
+    text += fmt::format("{}{}{} {}", text.empty() ? "" : "  ", prefix, metric.name,
+                        count > most_values ? fmt::format("({} values)", count) : list_text(metric.shape, 0, next));
   }
   return text;
 }

@@ -98,8 +98,9 @@ nlohmann::ordered_json json_number(double value, bool single_precision);
 // {"accuracy": 0.9, …}: every metric but the loss, with a prefix.
 void add_metrics(nlohmann::ordered_json& object, const Program& program, const MetricValues& values,
                  std::string_view prefix);
-// "loss 0.123  accuracy 0.95": for people.
-std::string metric_text(const Program& program, const MetricValues& values, std::string_view prefix);
+// "loss 0.123  f1_score [0.95, 0.8]": for people. Of a metric with more than so many values it says how many these are.
+std::string metric_text(const Program& program, const MetricValues& values, std::string_view prefix,
+                        std::size_t most_values = 100);
 
 // The commands: each adds itself to the application and says what it does when chosen.
 using Action = std::function<int()>;

@@ -8,7 +8,7 @@
 
 namespace tarn {
 
-// Losses and metrics that are one number, over the epochs of a run.
+// Losses and metrics over the epochs of a run, a curve for each value; those of more than kMostCurves are left out.
 class History {
  public:
   explicit History(const Program& program) : program_(program) {}
@@ -25,12 +25,16 @@ class History {
   // Those of training, then those of validation, in the order of Program::metrics.
   std::vector<Series> series() const;
 
+  static constexpr std::int64_t kMostCurves = 1000;
+
   // A header, then a line an epoch: epoch, losses and metrics, seconds.
   std::string csv() const;
   // A page that needs nothing else: what was trained, and a chart of each quantity, training and validation together.
   std::string html(const std::string& title) const;
 
  private:
+  Series series_of(std::size_t metric, std::size_t value, bool of_validation) const;
+
   const Program& program_;
   std::vector<EpochReport> epochs_;
 };

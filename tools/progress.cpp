@@ -33,8 +33,9 @@ void Progress::after_epoch(const Program& program, const EpochReport& report) {
   if (first_epoch_ == 0) first_epoch_ = report.epoch;
   if (!is_last && now - last_ < (console_.interactive() ? kRedraw : kLine)) return;
   last_ = now;
-  std::string metrics = metric_text(program, report.training, "");
-  if (report.validation) metrics += "  " + metric_text(program, *report.validation, "val_");
+  const std::size_t most = console_.interactive() ? 4 : 100;
+  std::string metrics = metric_text(program, report.training, "", most);
+  if (report.validation) metrics += "  " + metric_text(program, *report.validation, "val_", most);
   if (!console_.interactive()) {
     std::fprintf(stderr, "%s\n", fmt::format("epoch {}/{}  {}", report.epoch, report.epochs, metrics).c_str());
     return;

@@ -15,14 +15,17 @@ namespace {
 
 constexpr int kSteps = 3;
 
-// Whole numbers where the type or an index asks for them; else multiples of 1/64 in [0, 1), which every type holds
-// exactly.
+// Whole numbers where the type or what reads them asks for them; else multiples of 1/64 in [0, 1), which every type
+// holds exactly.
 std::vector<double> made_up_values(const InterfaceArray& array, std::int64_t samples) {
   std::vector<double> values(static_cast<std::size_t>(array.elements * samples));
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::uint64_t bits = mix_bits(stream_of(array.name, i));
-    if (array.values.counts()) {
-      values[i] = static_cast<double>(bits % static_cast<std::uint64_t>(array.values.count));
+    const ValueRange& range = array.range_of(i % static_cast<std::size_t>(array.elements));
+    if (range.counts()) {
+      values[i] = static_cast<double>(bits % static_cast<std::uint64_t>(range.count));
+    } else if (range.kind == ValueRange::Kind::sign) {
+      values[i] = bits % 2 == 0 ? 1 : -1;
     } else if (is_floating(array.type.dtype)) {
       values[i] = static_cast<double>(bits % 64) / 64;
     } else {
@@ -30,6 +33,21 @@ std::vector<double> made_up_values(const InterfaceArray& array, std::int64_t sam
     }
   }
   return values;
+}
+
+// What a value is computed in: f32 where any operation on the way is. What only moves or converts rounds to its own
+// type, as in f64(tanh(x)).
+DType precision_of(const Graph& graph, NodeId node) {
+  const std::vector<bool> needed = graph.reachable_from(node);
+  for (NodeId id = 0; id <= node; ++id) {
+    const Node& n = graph[id];
+    if (!needed[id] || n.type.dtype != DType::f32) continue;
+    const OpClass kind = info(n.op).op_class;
+    const bool computes = kind == OpClass::elementwise || kind == OpClass::reduction || kind == OpClass::contraction;
+    // A parameter of f32 is rounded after each step.
+    if (computes || n.op == Op::tensor) return DType::f32;
+  }
+  return DType::f64;
 }
 
 class SelfTestMaker {
@@ -126,9 +144,15 @@ class SelfTestMaker {
       TARN_CHECK(expected != nullptr, "the predict graph has no output '" + output.name + "'");
       const bool finite = std::ranges::all_of(expected->data, [](double value) { return std::isfinite(value); });
       call.outputs.push_back(finite ? expected->data : std::vector<double>());
+      call.precisions.push_back(precision_of(values.graph, values.graph.result(ResultKind::output, output.name)));
     }
     test_.calls.push_back(std::move(call));
     return Done{};
+  }
+
+  DType precision_of_loss(const Values& values) const {
+    if (api_.real == DType::f32) return DType::f32;
+    return precision_of(values.graph, values.graph.result(ResultKind::loss, "loss"));
   }
 
   // The accumulators of a batch make the loss, as they do in the code under test.
@@ -144,7 +168,7 @@ class SelfTestMaker {
   Status add_evaluate() {
     TARN_TRY(const Values values, run("evaluate"));
     TARN_TRY(const double loss, reported_loss(values));
-    test_.calls.push_back({SelfTest::Call::Function::evaluate, "", {}, loss});
+    test_.calls.push_back({SelfTest::Call::Function::evaluate, "", {}, loss, {precision_of_loss(values)}});
     return Done{};
   }
 
@@ -156,7 +180,7 @@ class SelfTestMaker {
     if (std::isfinite(expected)) {
       TARN_TRY(expected, reported_loss(values));
     }
-    test_.calls.push_back({SelfTest::Call::Function::train_step, "", {}, expected});
+    test_.calls.push_back({SelfTest::Call::Function::train_step, "", {}, expected, {precision_of_loss(values)}});
     return Done{};
   }
 

@@ -25,12 +25,18 @@ struct SelfTest {
     std::string when;                               // "before training"
     std::vector<std::vector<double>> outputs = {};  // of a prediction; empty where not all numbers are finite
     double loss = 0;                                // of the others
+    // What each output, or the loss, is computed in: f32 where anything on the way to it is.
+    std::vector<DType> precisions = {};
   };
   std::uint64_t seed = 0;
   std::int64_t samples = 1;
   std::map<std::string, std::vector<double>, std::less<>> arrays;  // inputs and targets, by name
   std::vector<Call> calls;
 };
+
+// Sums of the model's length, rounded to this type, differ by less than this, times 1 + |x|, from the same in double
+// precision.
+inline double tolerance_of(DType precision) { return precision == DType::f64 ? 1e-9 : 1e-4; }
 
 // Predicts a few samples; where the interface has them, evaluates, trains three steps and predicts again.
 Result<SelfTest> make_self_test(const Program& program, const ModelInterface& interface,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "tools/self_test.h"
 
@@ -13,12 +14,19 @@ namespace {
 
 using Function = SelfTest::Call::Function;
 
-bool is_double(const ModelInterface& api) {
-  return api.real == DType::f64 || (!api.outputs.empty() && api.outputs[0].type.dtype == DType::f64);
-}
+std::string tolerance_text(DType precision) { return fmt::format("{:g}", tolerance_of(precision)); }
 
-// Sums of the model's length, rounded to its type, differ by less than this from the same in double precision.
-const char* tolerance_of(const ModelInterface& api) { return is_double(api) ? "1e-9" : "1e-4"; }
+// "float", "double", or both where results of a model have both.
+std::string precisions_of(const SelfTest& test) {
+  std::set<DType> precisions;
+  for (const SelfTest::Call& call : test.calls) precisions.insert(call.precisions.begin(), call.precisions.end());
+  std::string text;
+  for (const auto& [precision, name] : {std::pair(DType::f32, "float"), std::pair(DType::f64, "double")}) {
+    if (precisions.contains(precision))
+      text += fmt::format("{}{} to {}", text.empty() ? "" : ", ", name, tolerance_text(precision));
+  }
+  return text;
+}
 
 std::string list_of(const std::vector<double>& values) {
   std::string text;
@@ -70,12 +78,14 @@ class CProgram {
           add_prediction(call);
           break;
         case Function::evaluate:
-          calls_ += fmt::format("  check(\"evaluate\", 0, {}_evaluate(state, workspace{}, SAMPLES, NULL), {});\n",
-                                api_.prefix, training_arguments(), number(call.loss));
+          calls_ += fmt::format("  check(\"evaluate\", 0, {}_evaluate(state, workspace{}, SAMPLES, NULL), {}, {});\n",
+                                api_.prefix, training_arguments(), number(call.loss),
+                                tolerance_text(call.precisions.front()));
           break;
         case Function::train_step:
-          calls_ += fmt::format("  check(\"train_step\", {}, {}_train_step(state, workspace{}, SAMPLES), {});\n",
-                                step++, api_.prefix, training_arguments(), number(call.loss));
+          calls_ += fmt::format("  check(\"train_step\", {}, {}_train_step(state, workspace{}, SAMPLES), {}, {});\n",
+                                step++, api_.prefix, training_arguments(), number(call.loss),
+                                tolerance_text(call.precisions.front()));
           break;
       }
     }
@@ -92,8 +102,9 @@ class CProgram {
       if (expected.empty()) continue;
       const std::string table = fmt::format("expected_{}", table_count_++);
       tables_ += fmt::format("static const double {}[{}] = {{\n    {}}};\n", table, expected.size(), list_of(expected));
-      calls_ += fmt::format("  for (i = 0; i < {}; ++i) check(\"{} {}\", i, {}[i], {}[i]);\n", expected.size(),
-                            api_.outputs[i].name, call.when, variable(api_.outputs[i]), table);
+      calls_ += fmt::format("  for (i = 0; i < {}; ++i) check(\"{} {}\", i, {}[i], {}[i], {});\n", expected.size(),
+                            api_.outputs[i].name, call.when, variable(api_.outputs[i]), table,
+                            tolerance_text(call.precisions[i]));
     }
   }
 
@@ -128,7 +139,7 @@ std::string CProgram::opening(const std::string& header) const {
 std::string CProgram::main_function() const {
   std::string text = fmt::format(
       R"(
-static {2}unsigned char workspace_memory[{0}_WORKSPACE_BYTES + {0}_ALIGNMENT];
+static {1}unsigned char workspace_memory[{0}_WORKSPACE_BYTES + {0}_ALIGNMENT];
 static volatile double zero = 0;
 static unsigned checks, failures;
 
@@ -136,40 +147,40 @@ static void* aligned(unsigned char* memory) {{
   return memory + ({0}_ALIGNMENT - (uintptr_t)memory % {0}_ALIGNMENT) % {0}_ALIGNMENT;
 }}
 
-/* Sums of the model's length, rounded to {3}, differ by less than this from the same in double precision. */
-static void check(const char* what, size_t at, double actual, double expected) {{
+/* Sums of the model's length, rounded to the precision of a result, differ by less than the tolerance from the same in
+ * double precision. */
+static void check(const char* what, size_t at, double actual, double expected, double tolerance) {{
   const double difference = actual > expected ? actual - expected : expected - actual;
   const double size = expected < 0 ? -expected : expected;
   const int both_nan = actual != actual && expected != expected;
   ++checks;
-  if (both_nan || actual == expected || difference <= {1} * (1 + size)) return;
+  if (both_nan || actual == expected || difference <= tolerance * (1 + size)) return;
   ++failures;
   printf("%s %u: %.9g, expected %.9g\n", what, (unsigned)at, actual, expected);
 }}
 
 int main(void) {{
 )",
-      api_.macro_prefix, tolerance_of(api_),
+      api_.macro_prefix,
       api_.has_state()
           ? fmt::format("unsigned char state_memory[{0}_STATE_BYTES + {0}_ALIGNMENT];\nstatic ", api_.macro_prefix)
-          : "",
-      is_double(api_) ? "double" : "float");
+          : "");
   if (api_.has_state()) text += "  void* const state = aligned(state_memory);\n";
   text += "  void* const workspace = aligned(workspace_memory);\n  size_t i;\n";
   if (api_.has_state()) {
     text += fmt::format(
         "  {0}_init(state, UINT64_C({1}));\n"
-        "  check(\"check\", 0, {0}_check(state, {0}_state_bytes()), {2}_GOOD);\n",
+        "  check(\"check\", 0, {0}_check(state, {0}_state_bytes()), {2}_GOOD, 0);\n",
         api_.prefix, test_.seed, api_.macro_prefix);
   }
   text += calls_;
   text += fmt::format(
-      "  check(\"workspace_bytes\", 0, (double){0}_workspace_bytes(), {1}_WORKSPACE_BYTES);\n"
+      "  check(\"workspace_bytes\", 0, (double){0}_workspace_bytes(), {1}_WORKSPACE_BYTES, 0);\n"
       "  i = checks - failures;\n"
-      "  printf(\"{0}: %u of %u checks passed\\n\", (unsigned)i, checks);\n"
+      "  printf(\"{0}: %u of %u checks passed ({2})\\n\", (unsigned)i, checks);\n"
       "  (void)zero;\n"
       "  return failures == 0 ? 0 : 1;\n}}\n",
-      api_.prefix, api_.macro_prefix);
+      api_.prefix, api_.macro_prefix, precisions_of(test_));
   return text;
 }
 
@@ -200,14 +211,16 @@ std::string js_program_of(const SelfTest& test, const ModelInterface& interface,
   text += fmt::format("  count: {},\n}};\n\nconst calls = [\n", test.samples);
   for (const SelfTest::Call& call : test.calls) {
     if (call.function != Function::predict) {
-      text += fmt::format("  {{ function: \"{}\", loss: {} }},\n",
-                          call.function == Function::evaluate ? "evaluate" : "trainStep", js_number(call.loss));
+      text += fmt::format("  {{ function: \"{}\", loss: {}, tolerance: {} }},\n",
+                          call.function == Function::evaluate ? "evaluate" : "trainStep", js_number(call.loss),
+                          tolerance_text(call.precisions.front()));
       continue;
     }
     text += fmt::format("  {{ function: \"predict\", when: \"{}\", outputs: {{\n", call.when);
     for (std::size_t i = 0; i < call.outputs.size(); ++i) {
       if (call.outputs[i].empty()) continue;
-      text += fmt::format("    {}: [{}],\n", quoted(interface.outputs[i].name), list_of(call.outputs[i]));
+      text += fmt::format("    {}: {{ tolerance: {}, values: [{}] }},\n", quoted(interface.outputs[i].name),
+                          tolerance_text(call.precisions[i]), list_of(call.outputs[i]));
     }
     text += "  } },\n";
   }
@@ -215,29 +228,30 @@ std::string js_program_of(const SelfTest& test, const ModelInterface& interface,
 
 let checks = 0, failures = 0;
 
-// Sums of the model's length, rounded to {2}, differ by less than this from the same in double precision.
-function check(what, actual, expected) {{
+// Sums of the model's length, rounded to the precision of a result, differ by less than the tolerance from the same in
+// double precision.
+function check(what, actual, expected, tolerance) {{
   ++checks;
-  if (Object.is(actual, expected) || Math.abs(actual - expected) <= {1} * (1 + Math.abs(expected))) return;
+  if (Object.is(actual, expected) || Math.abs(actual - expected) <= tolerance * (1 + Math.abs(expected))) return;
   ++failures;
   console.log(`${{what}}: ${{actual}}, expected ${{expected}}`);
 }}
 
-const model = await load({{ seed: {3}n }});
+const model = await load({{ seed: {1}n }});
 for (const call of calls) {{
   const result = model[call.function](samples);
   if (call.function === "predict") {{
-    for (const [name, values] of Object.entries(call.outputs)) {{
-      values.forEach((value, i) => check(`${{name}} ${{call.when}} ${{i}}`, result[name][i], value));
+    for (const [name, {{ tolerance, values }}] of Object.entries(call.outputs)) {{
+      values.forEach((value, i) => check(`${{name}} ${{call.when}} ${{i}}`, result[name][i], value, tolerance));
     }}
   }} else {{
-    check(call.function, call.function === "evaluate" ? result.loss : result, call.loss);
+    check(call.function, call.function === "evaluate" ? result.loss : result, call.loss, call.tolerance);
   }}
 }}
-console.log(`{0}: ${{checks - failures}} of ${{checks}} checks passed`);
+console.log(`{0}: ${{checks - failures}} of ${{checks}} checks passed ({2})`);
 process.exitCode = failures === 0 ? 0 : 1;
 )",
-                      interface.prefix, tolerance_of(interface), is_double(interface) ? "double" : "float", test.seed);
+                      interface.prefix, test.seed, precisions_of(test));
   return text;
 }
 

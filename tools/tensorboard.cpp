@@ -12,7 +12,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "ir/metric_values.h"
 #include "runtime/file.h"
+#include "tools/history.h"
 
 namespace tarn {
 
@@ -87,10 +89,12 @@ Status TensorBoardLog::append(const std::string& part, const Program& program, c
   std::string records;
   if (is_new) records = tensorboard_record(event_at(now()) + text_field(3, "brain.Event:2"));
   for (std::size_t i = 0; i < program.metrics.size(); ++i) {
-    if (!program.metrics[i].shape.empty()) continue;
-    // Keras counts steps from 0.
-    records += tensorboard_record(tensorboard_scalar(now(), epoch - 1, "epoch_" + program.metrics[i].name,
-                                                     static_cast<float>(values.values[i].front())));
+    if (element_count(program.metrics[i].shape) > History::kMostCurves) continue;
+    for (std::size_t k = 0; k < values.values[i].size(); ++k) {
+      // Keras counts steps from 0.
+      records += tensorboard_record(tensorboard_scalar(
+          now(), epoch - 1, "epoch_" + name_of_value(program.metrics[i], k), static_cast<float>(values.values[i][k])));
+    }
   }
   std::ofstream file(path, std::ios::binary | std::ios::app);
   file.write(records.data(), static_cast<std::streamsize>(records.size()));

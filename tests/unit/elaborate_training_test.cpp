@@ -1,4 +1,5 @@
 // Elaboration of train blocks: what each graph stores, losses, updates, metrics; settings and what takes their place.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -67,6 +68,76 @@ TEST(Elaborate, LossIsTheMeanOfTheBatchAndItsMetricIsWeightedBySize) {
   ASSERT_EQ(metrics.size(), 2U);
   EXPECT_EQ(metrics[0].name, "loss");
   EXPECT_EQ(metrics[1].name, "mae");
+}
+
+TEST(Elaborate, OutputsGoWithTheTargetThatALossComparesThemWith) {
+  struct Case {
+    const char* model;   // behind `input x[4]`
+    const char* losses;  // behind `target t[3]; target s[3]; target c; target b[1]`
+    std::map<std::string, std::string> targets;
+  };
+  const char* const two =
+      "h = x |> dense(8, tanh); output y = h |> dense(3, softmax); output z = h |> dense(3, softmax)";
+  const char* const one = "h = x |> dense(3); output y = softmax(h)";
+  const Case cases[] = {
+      {two, "loss categorical_crossentropy(y, t); loss categorical_crossentropy(z, s)", {{"y", "t"}, {"z", "s"}}},
+      {two, "loss 0.5 * categorical_crossentropy(z, t) + mse(y, s)", {{"y", "s"}, {"z", "t"}}},
+      {two, "loss categorical_crossentropy(y, t); loss mse(y, s)", {{"y", ""}, {"z", ""}}},
+      {two, "loss categorical_crossentropy(y, t); loss mse(z, y)", {{"y", "t"}, {"z", ""}}},
+      {two, "loss categorical_crossentropy(t = t, y = y)", {{"y", "t"}, {"z", ""}}},
+      {two, "loss sparse_categorical_crossentropy(y, c)", {{"y", "c"}, {"z", ""}}},
+      {two, "loss categorical_crossentropy(y, one_hot(i32(c), 3))", {{"y", "c"}, {"z", ""}}},
+      {two, "loss mse(y, t - s)", {{"y", ""}, {"z", ""}}},
+      {two, "loss mean((y - t)^2); loss mse(z, s)", {{"y", "t"}, {"z", "s"}}},
+      {two, "loss -sum(t * log(y + z))", {{"y", ""}, {"z", ""}}},
+      {"h = x |> dense(3); output y = softmax(h)",
+       "loss categorical_crossentropy(h, t, from_logits = true)",
+       {{"y", "t"}}},
+      {"output h = x |> dense(3); output y = softmax(h)",
+       "loss categorical_crossentropy(h, t, from_logits = true)",
+       {{"h", "t"}, {"y", "t"}}},
+      {"h = x |> dense(3); output h; output y = softmax(h)",
+       "loss categorical_crossentropy(y, t)",
+       {{"h", "t"}, {"y", "t"}}},
+      {"h = x |> dense(3); output y = log_softmax(h)", "loss categorical_crossentropy(softmax(h), t)", {{"y", "t"}}},
+      {"h = x |> dense(1); output y = sigmoid(h)", "loss binary_crossentropy(h, b, from_logits = true)", {{"y", "b"}}},
+      {"h = x |> dense(3); output y = reshape(softmax(h), [3, 1])",
+       "loss mse(reshape(softmax(h), [1, 3]), reshape(t, [1, 3]))",
+       {{"y", "t"}}},
+      {"output hidden = x |> dense(3, tanh); output y = hidden |> dense(3, softmax)",
+       "loss categorical_crossentropy(y, t)",
+       {{"hidden", ""}, {"y", "t"}}},
+      {"output hidden = x |> dense(3, tanh); output y = hidden |> dense(3, softmax)",
+       "loss -sum(t * log(y))",
+       {{"hidden", ""}, {"y", "t"}}},
+      {"output y = x |> dense(4)", "loss mse(y, x)", {{"y", ""}}},
+      {"output y = x |> dense(3)", "fit = (a, b) => a - b; loss mean(fit(y, t)^2)", {{"y", "t"}}},
+      {one, "loss mean(softmax(h)) + 0 * mean(t)", {{"y", "t"}}},
+  };
+  for (const Case& c : cases) {
+    const Compiled compiled = compile(
+        fmt::format("model m {{ input x[4]; {} }}\ntrain {{ target t[3]; target s[3]; target c; target b[1]; {}; "
+                    "optimizer sgd }}",
+                    c.model, c.losses));
+    if (!compiled.result.program) {
+      ADD_FAILURE() << c.losses << compiled.messages();
+      continue;
+    }
+    std::map<std::string, std::string> targets;
+    for (const OutputInfo& output : compiled.program().outputs) targets[output.name] = output.target;
+    EXPECT_EQ(targets, c.targets) << c.model << "; " << c.losses;
+  }
+}
+
+TEST(Elaborate, ATargetHasANameOfItsOwn) {
+  for (const char* name : {"x", "y"}) {
+    const Compiled c =
+        compile(fmt::format("model m {{ input x[2]; output y = x |> dense(2) }}\ntrain {{ target {0}[2]; loss mse({0}, "
+                            "{0}); optimizer sgd }}",
+                            name));
+    EXPECT_FALSE(c.result.program);
+    EXPECT_NE(c.messages().find(fmt::format("'{}' is declared twice", name)), std::string::npos) << c.messages();
+  }
 }
 
 TEST(Elaborate, RegularizersAndPenaltiesAreInTheObjective) {

@@ -207,7 +207,8 @@ TEST(KerasMetrics, SumsOverTheBatchAreSumsOverTheEpoch) {
   const std::map<std::string, double> expected = {
       {"dice", 1 - 2 * both / (5 + of_y + 1e-7)},
       {"tversky", 1 - both / (both + alpha * (of_y - both) + beta * (5 - both) + 1e-7)},
-      {"sparse_categorical_crossentropy", cross_entropy / counted},
+      {"sparse_categorical_crossentropy", cross_entropy / 5},
+      {"weighted_mean", cross_entropy / counted},
       {"first", mean},
       {"rows", 5},
       {"sum", 5.0 / 3},
@@ -217,7 +218,9 @@ TEST(KerasMetrics, SumsOverTheBatchAreSumsOverTheEpoch) {
         "model m {{\n  input y[3]\n  param unused = 0\n  output p = y + 0 * unused\n}}\ntrain {{\n  target t: i32\n  o "
         "= one_hot(t, 3)\n"
         "  loss sum(y)\n  metric dice(y, o)\n  metric tversky(y, o, alpha = 0.3, beta = 0.9)\n"
-        "  metric sparse_categorical_crossentropy(y, t, ignore_class = 1)\n  metric first = batch_mean(y[0])\n"
+        "  metric sparse_categorical_crossentropy(y, t, ignore_class = 1)\n"
+        "  metric weighted_mean(sparse_categorical_crossentropy(y, t, ignore_class = 1))\n  metric first = "
+        "batch_mean(y[0])\n"
         "  metric rows = batch_sum(1)\n  metric sum = batch_sum(sum(y)) / 3\n  optimizer sgd(lr = 0)\n  batch {}\n}}\n",
         batch);
     for (const Engine engine : {Engine::evaluator, Engine::native_f64}) {

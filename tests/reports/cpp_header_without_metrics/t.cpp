@@ -1,0 +1,2 @@
+#include "m.hpp"
+int main() { return 0; }
