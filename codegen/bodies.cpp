@@ -127,6 +127,7 @@ BodyEmitter::BodyEmitter(KernelFunction& kernel, const Body& body, Nest& nest, B
   for (const Store& store : body.stores) add_linear(store.access.at);
   sums_.assign(static_cast<std::size_t>(nest.depth) + 1, std::vector<llvm::Value*>(strides_.size(), nullptr));
   find_groups();
+  find_widened();
 }
 
 void BodyEmitter::find_groups() {
@@ -165,6 +166,7 @@ void BodyEmitter::emit_level(int level) {
     const auto group = group_of_load_.find(static_cast<std::uint32_t>(i));
     if (group == group_of_load_.end()) {
       values_[i] = emit_value(body_.values[i], analysis_.varying[i]);
+      if (is_widened_[i]) widened_[i] = widen(builder_, values_[i], nest_.lanes);
     } else if (group->second->begins_with(static_cast<std::uint32_t>(i))) {
       emit_load_group(*group->second);
     }
@@ -187,7 +189,24 @@ void BodyEmitter::update_sums(int level) {
   }
 }
 
-llvm::Value* BodyEmitter::vector(ValueId id) { return widen(builder_, values_[id], nest_.lanes); }
+llvm::Value* BodyEmitter::vector(ValueId id) {
+  return widened_[id] != nullptr ? widened_[id] : widen(builder_, values_[id], nest_.lanes);
+}
+
+void BodyEmitter::find_widened() {
+  is_widened_.assign(body_.values.size(), false);
+  widened_.assign(body_.values.size(), nullptr);
+  if (nest_.lanes == 1) return;
+  const auto use = [&](ValueId id, int level) {
+    if (!analysis_.varying[id] && is_floating(body_.values[id].dtype) && analysis_.level[id] < level)
+      is_widened_[id] = true;
+  };
+  for (std::size_t i = 0; i < body_.values.size(); ++i) {
+    if (!analysis_.needed[i] || !analysis_.varying[i] || body_.values[i].kind != Value::Kind::operation) continue;
+    for (const ValueId operand : body_.values[i].operands) use(operand, analysis_.level[i]);
+  }
+  for (const Store& store : body_.stores) use(store.value, nest_.depth - 1);
+}
 
 llvm::Value* BodyEmitter::emit_value(const Value& value, bool varying) {
   llvm::Type* const type = kernel_.emission.value_type(value.dtype);

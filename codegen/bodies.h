@@ -66,6 +66,9 @@ class BodyEmitter {
   // By store, what is to be stored: a scalar where it is one element, else a vector where there are lanes.
   std::vector<llvm::Value*> stored_values();
   void keep_old_unless_finite(std::vector<llvm::Value*>& values);
+  llvm::Value* not_finite_by_lane(const std::vector<llvm::Value*>& values);
+  llvm::Value* any_not_finite(const std::vector<llvm::Value*>& values);
+  llvm::Value* any_lane(llvm::Value* lanes);
   llvm::Value* old_value(std::size_t store);
   void emit_store(const Store& store, llvm::Value* value);
   void find_groups();
@@ -73,6 +76,7 @@ class BodyEmitter {
   void emit_store_group(const RowGroup& group, const std::vector<llvm::Value*>& values);
   RowAddresses rows_of(const Access& access, DType dtype);
   void update_sums(int level);
+  void find_widened();
 
   struct Address {
     llvm::Value* first = nullptr;   // of lane 0
@@ -92,6 +96,10 @@ class BodyEmitter {
   Nest& nest_;
   BodyAnalysis analysis_;
   std::vector<llvm::Value*> values_;
+  // Scalars that loops further in want in every lane are put there once, outside of these: by value, nullptr for
+  // others.
+  std::vector<bool> is_widened_;
+  std::vector<llvm::Value*> widened_;
   // Loads and stores of elements of a row; and which group a value or a store belongs to, for those in one.
   std::vector<RowGroup> load_groups_, store_groups_;
   std::map<std::uint32_t, const RowGroup*> group_of_load_, group_of_store_;

@@ -24,7 +24,7 @@ bool larger_is_better(std::string_view quantity, std::string_view mode) {
 }
 
 bool is_better(double value, const std::optional<double>& than, bool larger, double min_delta) {
-  if (std::isnan(value)) return false;
+  if (!std::isfinite(value)) return false;
   if (!than) return true;
   return larger ? value - std::fabs(min_delta) > *than : value + std::fabs(min_delta) < *than;
 }

@@ -2,7 +2,7 @@
 // learning rates, checkpoints of the best. As Keras 3 does it (keras/src/callbacks).
 //
 // Contract: a watcher keeps nothing but its setting; what it remembers from epoch to epoch stands in a Watched, which
-// checkpoints hold, so that a resumed run decides as an uninterrupted one. A NaN is never the best.
+// checkpoints hold, so that a resumed run decides as an uninterrupted one. What is not finite is never the best.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,8 @@ struct TrainingMemory {
 // name tells; "val_" in front does not matter.
 bool larger_is_better(std::string_view quantity, std::string_view mode);
 
-// Whether the value is better than another by more than min_delta; everything is better than nothing but a NaN.
+// Whether the value is better than another by more than min_delta; everything is better than nothing but what is
+// not finite.
 bool is_better(double value, const std::optional<double>& than, bool larger, double min_delta);
 
 class EarlyStopper {
