@@ -26,12 +26,6 @@ bool moves(const Linear& linear, int axis) {
          linear.strides[static_cast<std::size_t>(axis)] != 0;
 }
 
-// Whether the number is that of the member that comes first in the body.
-bool is_first(const RowGroup& group, std::size_t number) {
-  return std::all_of(group.members.begin(), group.members.end(),
-                     [&](const auto& member) { return number <= member.second; });
-}
-
 std::vector<ValueId> operands_of(const Value& value) {
   if (value.kind == Value::Kind::operation) return value.operands;
   if (value.kind == Value::Kind::load && value.access.row != kNoValue) return {value.access.row};
@@ -133,6 +127,7 @@ BodyEmitter::BodyEmitter(KernelFunction& kernel, const Body& body, Nest& nest, B
   for (const Store& store : body.stores) add_linear(store.access.at);
   sums_.assign(static_cast<std::size_t>(nest.depth) + 1, std::vector<llvm::Value*>(strides_.size(), nullptr));
   find_groups();
+  find_widened();
 }
 
 void BodyEmitter::find_groups() {
@@ -171,7 +166,8 @@ void BodyEmitter::emit_level(int level) {
     const auto group = group_of_load_.find(static_cast<std::uint32_t>(i));
     if (group == group_of_load_.end()) {
       values_[i] = emit_value(body_.values[i], analysis_.varying[i]);
-    } else if (is_first(*group->second, i)) {
+      if (is_widened_[i]) widened_[i] = widen(builder_, values_[i], nest_.lanes);
+    } else if (group->second->begins_with(static_cast<std::uint32_t>(i))) {
       emit_load_group(*group->second);
     }
   }
@@ -193,18 +189,24 @@ void BodyEmitter::update_sums(int level) {
   }
 }
 
-void BodyEmitter::emit_stores() {
-  for (std::size_t i = 0; i < body_.stores.size(); ++i) {
-    const auto group = group_of_store_.find(static_cast<std::uint32_t>(i));
-    if (group == group_of_store_.end()) {
-      emit_store(body_.stores[i]);
-    } else if (is_first(*group->second, i)) {
-      emit_store_group(*group->second);
-    }
-  }
+llvm::Value* BodyEmitter::vector(ValueId id) {
+  return widened_[id] != nullptr ? widened_[id] : widen(builder_, values_[id], nest_.lanes);
 }
 
-llvm::Value* BodyEmitter::vector(ValueId id) { return widen(builder_, values_[id], nest_.lanes); }
+void BodyEmitter::find_widened() {
+  is_widened_.assign(body_.values.size(), false);
+  widened_.assign(body_.values.size(), nullptr);
+  if (nest_.lanes == 1) return;
+  const auto use = [&](ValueId id, int level) {
+    if (!analysis_.varying[id] && is_floating(body_.values[id].dtype) && analysis_.level[id] < level)
+      is_widened_[id] = true;
+  };
+  for (std::size_t i = 0; i < body_.values.size(); ++i) {
+    if (!analysis_.needed[i] || !analysis_.varying[i] || body_.values[i].kind != Value::Kind::operation) continue;
+    for (const ValueId operand : body_.values[i].operands) use(operand, analysis_.level[i]);
+  }
+  for (const Store& store : body_.stores) use(store.value, nest_.depth - 1);
+}
 
 llvm::Value* BodyEmitter::emit_value(const Value& value, bool varying) {
   llvm::Type* const type = kernel_.emission.value_type(value.dtype);
@@ -297,12 +299,6 @@ llvm::Value* BodyEmitter::emit_draw(const Value& value, bool varying) {
   return value.kind == Value::Kind::random_uniform ? emit_uniform(kernel_, draw) : emit_normal(kernel_, draw);
 }
 
-struct BodyEmitter::Address {
-  llvm::Value* first = nullptr;   // of lane 0
-  llvm::Value* others = nullptr;  // elements from there, by lane; nullptr: `stride` says it
-  std::int64_t stride = 0;        // 0: all lanes one element; 1: side by side
-};
-
 BodyEmitter::Address BodyEmitter::address_of(const Access& access, DType dtype) {
   llvm::Type* const type = kernel_.emission.memory_type(dtype);
   Address address;
@@ -353,28 +349,6 @@ llvm::Value* BodyEmitter::emit_load(const Access& access, DType dtype) {
   return builder_.CreateICmpNE(loaded, llvm::Constant::getNullValue(loaded->getType()));
 }
 
-void BodyEmitter::emit_store(const Store& store) {
-  const DType dtype = body_.values[store.value].dtype;
-  llvm::Type* const type = kernel_.emission.memory_type(dtype);
-  const llvm::Align align(size_of(dtype));
-  const Address address = address_of(store.access, dtype);
-  const bool one_element = address.others == nullptr && address.stride == 0;
-  llvm::Value* value = one_element ? values_[store.value] : vector(store.value);
-  TARN_CHECK(!one_element || lanes_of(value) == 1, "lanes side by side would store to one element");
-  if (store.accumulate) {
-    llvm::Value* const old = emit_load(store.access, dtype);
-    value = value->getType()->isFPOrFPVectorTy() ? builder_.CreateFAdd(old, value) : builder_.CreateAdd(old, value);
-  }
-  if (dtype == DType::boolean) value = builder_.CreateZExt(value, with_lanes(type, lanes_of(value)));
-  if (address.others != nullptr) {
-    builder_.CreateMaskedScatter(value, builder_.CreateGEP(type, address.first, address.others), align, nest_.mask);
-  } else if (one_element || nest_.mask == nullptr) {
-    builder_.CreateAlignedStore(value, address.first, align);
-  } else {
-    builder_.CreateMaskedStore(value, address.first, align, nest_.mask);
-  }
-}
-
 RowAddresses BodyEmitter::rows_of(const Access& access, DType dtype) {
   const auto size = static_cast<std::int64_t>(size_of(dtype));
   return {address_of(access, dtype).first, vector_stride(access.at) * size, nest_.mask};
@@ -386,14 +360,6 @@ void BodyEmitter::emit_load_group(const RowGroup& group) {
   const std::vector<llvm::Value*> columns =
       emit_load_rows(builder_, element, nest_.lanes, rows_of(first.access, first.dtype), group.columns());
   for (const auto& [distance, id] : group.members) values_[id] = columns[distance];
-}
-
-void BodyEmitter::emit_store_group(const RowGroup& group) {
-  const Store& first = body_.stores[group.members.begin()->second];
-  std::vector<llvm::Value*> columns(nest_.lanes, nullptr);
-  for (const auto& [distance, number] : group.members) columns[distance] = vector(body_.stores[number].value);
-  emit_store_rows(builder_, std::move(columns), rows_of(first.access, body_.values[first.value].dtype),
-                  group.columns());
 }
 
 }  // namespace tarn

@@ -63,14 +63,26 @@ class BodyEmitter {
   llvm::Value* emit_index(const Linear& linear, DType dtype);
   llvm::Value* emit_draw(const Value& value, bool varying);
   llvm::Value* emit_load(const Access& access, DType dtype);
-  void emit_store(const Store& store);
+  // By store, what is to be stored: a scalar where it is one element, else a vector where there are lanes.
+  std::vector<llvm::Value*> stored_values();
+  void keep_old_unless_finite(std::vector<llvm::Value*>& values);
+  llvm::Value* not_finite_by_lane(const std::vector<llvm::Value*>& values);
+  llvm::Value* any_not_finite(const std::vector<llvm::Value*>& values);
+  llvm::Value* any_lane(llvm::Value* lanes);
+  llvm::Value* old_value(std::size_t store);
+  void emit_store(const Store& store, llvm::Value* value);
   void find_groups();
   void emit_load_group(const RowGroup& group);
-  void emit_store_group(const RowGroup& group);
+  void emit_store_group(const RowGroup& group, const std::vector<llvm::Value*>& values);
   RowAddresses rows_of(const Access& access, DType dtype);
   void update_sums(int level);
+  void find_widened();
 
-  struct Address;
+  struct Address {
+    llvm::Value* first = nullptr;   // of lane 0
+    llvm::Value* others = nullptr;  // elements from there, by lane; nullptr: `stride` says it
+    std::int64_t stride = 0;        // 0: all lanes one element; 1: side by side
+  };
   Address address_of(const Access& access, DType dtype);
   llvm::Value* linear_index(const Linear& linear);
   llvm::Value* lane_numbers(std::int64_t stride, bool wide);
@@ -84,6 +96,10 @@ class BodyEmitter {
   Nest& nest_;
   BodyAnalysis analysis_;
   std::vector<llvm::Value*> values_;
+  // Scalars that loops further in want in every lane are put there once, outside of these: by value, nullptr for
+  // others.
+  std::vector<bool> is_widened_;
+  std::vector<llvm::Value*> widened_;
   // Loads and stores of elements of a row; and which group a value or a store belongs to, for those in one.
   std::vector<RowGroup> load_groups_, store_groups_;
   std::map<std::uint32_t, const RowGroup*> group_of_load_, group_of_store_;

@@ -265,32 +265,35 @@ void HeaderWriter::training_functions() {
   if (api_.has_adapt) {
     put("\n/* Sets what layers learn from all rows of the data, such as the mean of a normalization. Once, before the "
         "first\n"
-        " * epoch. */\n"
-        "void {}_adapt(void* state, void* workspace{}, size_t rows);\n",
+        " * epoch. Returns 0, or 1 where one of these would be NaN or infinite: it keeps its old value then. */\n"
+        "int {}_adapt(void* state, void* workspace{}, size_t rows);\n",
         name(), parameters(api_.inputs, false));
   }
   if (api_.has_train) {
     put("\n/* One step of the optimizer on 1 to {1}_BATCH samples; returns their mean loss before the step. NaN for "
         "another\n"
-        " * number of samples, or where the loss is not finite: then nothing is stored. */\n"
+        " * number of samples, or where the loss is not finite, or a new value of the state, such as a weight: nothing "
+        "of\n"
+        " * that is stored, and training had better end. */\n"
         "{2} {0}_train_step(void* state, void* workspace{3}, size_t samples);\n",
         name(), macro(), real(), arrays);
     put("\n/* A step for every {1}_BATCH of `rows` rows (the last batch may have fewer), in the order of the row "
         "numbers in\n"
         " * `order`, or as they stand where it is NULL. Returns the mean loss, and in `metrics`, unless it is NULL, "
         "{1}_METRICS\n"
-        " * numbers, taken before each step. Where the loss of a batch is not finite, that step stores nothing, and "
-        "NaN is\n"
-        " * returned; `control->batches_done` counts the batches before it. After a stop, results are those of the "
-        "batches\n"
-        " * done. `control` may be NULL. */\n"
+        " * numbers, taken before each step. Where the loss of a batch or what its step would store is not finite, "
+        "nothing of\n"
+        " * that is stored, and NaN is returned; `control->batches_done` counts the batches before it. After a stop, "
+        "results\n"
+        " * are those of the batches done. `control` may be NULL. */\n"
         "{2} {0}_train_epoch(void* state, void* workspace{3}, const uint32_t* order, size_t rows, {2}* metrics, "
         "{0}_control* control);\n",
         name(), macro(), real(), arrays);
   }
   if (api_.has_finish) {
-    put("\n/* Ends training: the weights become the running means that `ema` has gathered. Training may go on from "
-        "there. */\n"
+    put("\n/* Ends training: the weights become the running means that `ema` has gathered, if there was an update. "
+        "Training\n"
+        " * may go on from there. */\n"
         "void {}_finish_training(void* state);\n",
         name());
   }

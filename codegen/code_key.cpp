@@ -63,8 +63,8 @@ class KeyWriter {
     put_all(kind, op, dtype, operands, number, access, linear, sample, stream, reduction);
   }
   void put(const Store& store) {
-    const auto& [value, access, accumulate] = store;
-    put_all(value, access, accumulate);
+    const auto& [value, access, accumulate, guarded] = store;
+    put_all(value, access, accumulate, guarded);
   }
   void put(const Body& body) {
     const auto& [values, stores] = body;

@@ -228,18 +228,25 @@ void InterfaceEmitter::copy_bytes(llvm::Value* from, llvm::Value* to, std::uint6
             });
 }
 
-// What `ema` has gathered takes the place of the weights.
+// What `ema` has gathered takes the place of the weights. Without an update it has gathered nothing.
 void InterfaceEmitter::emit_finish_training() {
   begin("finish_training", b_.getVoidTy(), {{pointer_, "state"}});
   const auto place = [&](const TensorInfo& tensor) {
     return byte_address(b_, argument("state"), static_cast<std::int64_t>(tensor.offset));
   };
-  for (const TensorInfo& tensor : program_.tensors) {
-    if (tensor.kind != TensorKind::parameter || !tensor.trainable || sample_bytes(tensor.type) == 0) continue;
-    const TensorInfo* const average = program_.find_tensor(tensor.name + ".average");
-    TARN_CHECK(average != nullptr, "no running mean of " + tensor.name);
-    copy_bytes(place(*average), place(tensor), sample_bytes(tensor.type));
-  }
+  const TensorInfo* const step = program_.find_tensor("step");
+  TARN_CHECK(step != nullptr, "training that counts no steps");
+  llvm::Value* const steps = b_.CreateAlignedLoad(b_.getDoubleTy(), place(*step), llvm::Align(8));
+  llvm::Value* const first_update =
+      llvm::ConstantFP::get(b_.getDoubleTy(), static_cast<double>(program_.settings.batches_per_update));
+  when(b_.CreateFCmpOGE(steps, first_update), [&] {
+    for (const TensorInfo& tensor : program_.tensors) {
+      if (tensor.kind != TensorKind::parameter || !tensor.trainable || sample_bytes(tensor.type) == 0) continue;
+      const TensorInfo* const average = program_.find_tensor(tensor.name + ".average");
+      TARN_CHECK(average != nullptr, "no running mean of " + tensor.name);
+      copy_bytes(place(*average), place(tensor), sample_bytes(tensor.type));
+    }
+  });
   b_.CreateRetVoid();
 }
 
@@ -286,11 +293,13 @@ void InterfaceEmitter::emit_adapt(const std::string& name) {
   Parameters parameters{{pointer_, "state"}, {pointer_, "workspace"}};
   add(parameters, api_.inputs, pointer_);
   parameters.emplace_back(size_, "rows");
-  begin(name, b_.getVoidTy(), parameters);
+  begin(name, b_.getInt32Ty(), parameters);
   llvm::Value* const arrays = pointers({&api_.inputs}, program_.inputs.size());
-  b_.CreateCall(program_function("adapt"),
-                {argument("state"), argument("workspace"), arrays, null(), as_i64(argument("rows")), null()});
-  b_.CreateRetVoid();
+  llvm::Value* const outcome =
+      b_.CreateCall(program_function("adapt"),
+                    {argument("state"), argument("workspace"), arrays, null(), as_i64(argument("rows")), null()});
+  b_.CreateRet(
+      b_.CreateZExt(b_.CreateICmpNE(outcome, b_.getInt32(static_cast<std::uint32_t>(Outcome::done))), b_.getInt32Ty()));
 }
 
 // Accumulators start from their initial values.
@@ -378,7 +387,7 @@ void InterfaceEmitter::emit_train_epoch(const std::string& name) {
   const auto is = [&](Outcome wanted) {
     return b_.CreateICmpEQ(outcome, b_.getInt32(static_cast<std::uint32_t>(wanted)));
   };
-  return_when(is(Outcome::not_finite), nan());
+  return_when(b_.CreateOr(is(Outcome::not_finite), is(Outcome::update_not_finite)), nan());
   when(is(Outcome::done), [&] { count_epoch(); });
   llvm::Value* const loss = report();
   store_metrics();

@@ -10,6 +10,9 @@ namespace tarn {
 
 namespace {
 
+// Of values, so many that two vectors of each find registers.
+constexpr std::size_t kSmallBody = 32;
+
 std::vector<ValueId> values_of(const std::vector<Reduction>& reductions) {
   std::vector<ValueId> values;
   values.reserve(reductions.size());
@@ -78,6 +81,14 @@ Nest ContractionEpilogue::nest_of(const Contraction& contraction) {
   const std::int64_t count = along.times_batch ? most : std::min(most, along.constant);
   nest.lanes = fitting_lanes(is_flat(contraction) ? count * schedule.row_block : count, lanes,
                              contraction.function.emission.machine.target);
+  // One look at two vectors of new weights costs hardly more than one at each.
+  const bool is_guarded = std::any_of(body.stores.begin(), body.stores.end(), [](const Store& s) { return s.guarded; });
+  const std::int64_t twice = 2 * std::int64_t{nest.lanes};
+  if (is_guarded && schedule.tile_epilogue && nest.vector_axis == static_cast<int>(contraction.batch_axes + 1) &&
+      !contraction.kernel.columns.times_batch && contraction.kernel.columns.constant % twice == 0 &&
+      count % twice == 0 && body.values.size() <= kSmallBody) {
+    nest.lanes *= 2;
+  }
   if (nest.lanes == 1 || !allows_lanes(body, analysis, nest.vector_axis) ||
       !allows_lanes(tail, tail_analysis, nest.vector_axis)) {
     nest.lanes = 1;

@@ -210,8 +210,10 @@ void CppHeaderWriter::training_members() {
                 "metrics\");\n",
                 api_.prefix, api_.macro_prefix);
   if (api_.has_adapt) {
-    put("  void adapt({}) {{\n    const std::size_t count = {};\n", parameters({&api_.inputs}), count({&api_.inputs}));
-    put("    {}_adapt(this->state_.get(), this->workspace_.get(){}, count);\n  }}\n", api_.prefix,
+    put("  // False where what is learned would not be finite: the old values are kept then.\n"
+        "  bool adapt({}) {{\n    const std::size_t count = {};\n",
+        parameters({&api_.inputs}), count({&api_.inputs}));
+    put("    return {}_adapt(this->state_.get(), this->workspace_.get(){}, count) == 0;\n  }}\n", api_.prefix,
         arguments({&api_.inputs}));
   }
   if (api_.has_train) {

@@ -35,7 +35,11 @@ unsigned lanes_of(const llvm::Value* value) {
 
 llvm::FastMathFlags math_flags(const Emission& emission) {
   llvm::FastMathFlags flags;
-  if (emission.machine.fast_math) flags.setFast();
+  if (!emission.machine.fast_math) return flags;
+  flags.setFast();
+  // What is not finite is looked for (guarded stores, is_finite), so it must not be supposed away.
+  flags.setNoNaNs(false);
+  flags.setNoInfs(false);
   return flags;
 }
 
@@ -122,6 +126,12 @@ llvm::Value* KernelFunction::frame_slot(std::uint32_t slot) {
         entry.CreateAlignedLoad(emission.i64(), byte_address(entry, frame, 8 * std::int64_t{slot}), llvm::Align(8));
   }
   return frame_slots_[slot];
+}
+
+void KernelFunction::raise_not_finite() {
+  llvm::Value* const flag = byte_address(builder, frame, 8 * std::int64_t{kFrameNotFinite});
+  // Threads that share a kernel write the same number.
+  builder.CreateAlignedStore(builder.getInt32(1), flag, llvm::Align(8))->setAtomic(llvm::AtomicOrdering::Monotonic);
 }
 
 llvm::Value* KernelFunction::load_parameter(llvm::IRBuilder<>& entry, std::size_t number) {

@@ -24,7 +24,15 @@ namespace tarn {
 // kFrameOrder: the numbers of the rows of this batch (i32), or null where they lie behind each other; the pointers of
 // inputs whose samples a kernel copies (LoopKernel::copies_samples) are to the row of number 0, and those of inputs
 // that products read in place (ContractionKernel::rows_in_place) to a table of pointers to the rows.
-enum FrameSlot : std::uint32_t { kFrameKey, kFrameStep, kFrameFirstSample, kFrameOrder, kFramePointers };
+// kFrameNotFinite: 0 before the kernels of a step run, else when a guarded store has kept an old value.
+enum FrameSlot : std::uint32_t {
+  kFrameKey,
+  kFrameStep,
+  kFrameFirstSample,
+  kFrameOrder,
+  kFrameNotFinite,
+  kFramePointers
+};
 
 struct Emission {
   const KernelPlan& plan;
@@ -86,6 +94,8 @@ class KernelFunction {
   llvm::Value* address(const Access& access, std::int64_t element_bytes);
   // The number of a stream of random numbers, as an i64.
   llvm::Value* stream(std::uint64_t number);
+  // A guarded store keeps an old value.
+  void raise_not_finite();
   // A slot of the frame as an i64.
   llvm::Value* frame_slot(std::uint32_t slot);
   // The part of the range that this call is for, in units of so many indices: the last may have fewer. Returns from the

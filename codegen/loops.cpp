@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "llvm/IR/MDBuilder.h"
+
 namespace tarn {
 
 Range range_of(KernelFunction& kernel, const Extent& extent) {
@@ -46,12 +48,13 @@ Carried emit_loop(llvm::IRBuilder<>& builder, const Range& range, std::int64_t s
 }
 
 Carried emit_if(llvm::IRBuilder<>& builder, llvm::Value* condition, const Carried& carried,
-                const std::function<Carried(const Carried&)>& body) {
+                const std::function<Carried(const Carried&)>& body, bool rarely) {
   llvm::LLVMContext& context = builder.getContext();
   llvm::BasicBlock* const before = builder.GetInsertBlock();
   llvm::BasicBlock* const then = llvm::BasicBlock::Create(context, "then", before->getParent());
   llvm::BasicBlock* const after = llvm::BasicBlock::Create(context, "after", before->getParent());
-  builder.CreateCondBr(condition, then, after);
+  builder.CreateCondBr(condition, then, after,
+                       rarely ? llvm::MDBuilder(context).createUnlikelyBranchWeights() : nullptr);
   builder.SetInsertPoint(then);
   const Carried changed = body(carried);
   llvm::BasicBlock* const end = builder.GetInsertBlock();

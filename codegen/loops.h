@@ -29,8 +29,8 @@ Carried emit_vector_loop(const Emission& emission, llvm::IRBuilder<>& builder, c
 // The lanes i of an <lanes x i1> with first + i < end.
 llvm::Value* emit_mask(llvm::IRBuilderBase& builder, llvm::Value* first, llvm::Value* end, unsigned lanes);
 
-// if (condition) carried = body(carried)
+// if (condition) carried = body(carried). `rarely`: the body is kept out of the way.
 Carried emit_if(llvm::IRBuilder<>& builder, llvm::Value* condition, const Carried& carried,
-                const std::function<Carried(const Carried&)>& body);
+                const std::function<Carried(const Carried&)>& body, bool rarely = false);
 
 }  // namespace tarn

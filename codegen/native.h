@@ -50,7 +50,13 @@ enum class Outcome : std::int32_t {
   done = 0,
   stopped = 1,     // by Control::stop; batches_done tells after how many
   not_finite = 2,  // the loss of batch number batches_done is NaN or infinite; that step stored nothing
+  // A new value of the state is NaN or infinite in batch number batches_done: the old one was kept, with what belongs
+  // to it. The other values of that step are stored; all are finite.
+  update_not_finite = 3,
 };
+inline bool is_not_finite(Outcome outcome) {
+  return outcome == Outcome::not_finite || outcome == Outcome::update_not_finite;
+}
 
 // The functions of a program as code sees them. `arrays` are in the order of Program::inputs, rows of row-major samples
 // in the types of the program; `order`, where given, says which row comes when.

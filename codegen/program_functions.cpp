@@ -16,6 +16,7 @@
 #include "codegen/random_numbers.h"
 #include "llvm/IR/Constants.h"
 #include "passes/access.h"
+#include "passes/guarded_stores.h"
 #include "passes/rows_in_place.h"
 
 namespace tarn {
@@ -377,7 +378,14 @@ void ProgramFunctionEmitter::emit_batch(llvm::Value* position, llvm::Value* cont
   set_key_and_step(first_sample);
   emit_inputs(position, count, control);
   if (predicts()) emit_outputs(position);
+  const bool is_guarded = has_guarded_stores(emission_.plan);
+  if (is_guarded) set_frame(kFrameNotFinite, b_.getInt64(0));
   emit_calls(count, control);
+  if (is_guarded) {
+    llvm::Value* const flag = byte_address(b_, frame_, 8 * std::int64_t{kFrameNotFinite});
+    llvm::Value* const raised = b_.CreateAlignedLoad(b_.getInt32Ty(), flag, llvm::Align(8));
+    return_when(b_.CreateICmpNE(raised, b_.getInt32(0)), Outcome::update_not_finite);
+  }
   llvm::Value* const done = byte_address(b_, control, kBatchesDone);
   llvm::Value* const before = b_.CreateAlignedLoad(b_.getInt64Ty(), done, llvm::Align(8));
   store_batches_done(b_, control, b_.CreateAdd(before, b_.getInt64(1)));

@@ -30,6 +30,10 @@ llvm::Value* mask_of_row(llvm::IRBuilderBase& b, unsigned row, unsigned lanes, l
 
 }  // namespace
 
+bool RowGroup::begins_with(std::uint32_t number) const {
+  return std::all_of(members.begin(), members.end(), [&](const auto& member) { return number <= member.second; });
+}
+
 std::uint64_t RowGroup::columns() const {
   std::uint64_t bits = 0;
   for (const auto& [distance, member] : members) bits |= std::uint64_t{1} << distance;

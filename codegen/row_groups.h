@@ -14,6 +14,8 @@ namespace tarn {
 struct RowGroup {
   std::int64_t first = 0;                          // the least offset
   std::map<std::uint32_t, std::uint32_t> members;  // by distance from there: number of the value or the store
+  // Whether the number is that of the member that comes first in the body.
+  bool begins_with(std::uint32_t number) const;
   // Bit i: there is a member at distance i.
   std::uint64_t columns() const;
 };

@@ -28,7 +28,7 @@ std::optional<CopyAxes> axes_of_copy(const LoopKernel& kernel, std::int64_t max_
   const Value& value = body.values.front();
   const Store& store = body.stores.front();
   const bool plain = value.kind == Value::Kind::load && value.access.row == kNoValue && store.access.row == kNoValue;
-  if (!plain || store.accumulate || value.dtype == DType::boolean) return std::nullopt;
+  if (!plain || store.accumulate || store.guarded || value.dtype == DType::boolean) return std::nullopt;
   constexpr double kWorthIt = 4096;
   double count = 1;
   for (const Extent& extent : kernel.axes) count *= static_cast<double>(largest(extent, max_batch));

@@ -117,7 +117,9 @@ std::vector<NodeId> TrainBlock::gradients(const std::vector<std::string>& parame
   return result;
 }
 
-// Per parameter, g c / max(|g|, c); over all, with |g| of all gradients together; then each element into [-v, v].
+// Per parameter, g c / max(|g|, c); over all, with |g| of all gradients together; then each element into [-v, v]. What
+// is not finite is not made so: a norm that is infinite gives factors, and with them an update, that are infinite, and
+// an element that is stays as it is, so that training ends there.
 void TrainBlock::clip(const std::vector<std::string>& parameters, std::vector<NodeId>& gradients) {
   Elaborator& e = elaborator_;
   Builder& b = e.builder();
@@ -129,7 +131,8 @@ void TrainBlock::clip(const std::vector<std::string>& parameters, std::vector<No
   const auto scaled = [&](NodeId g, NodeId norm, double limit) {
     const NodeId bound = b.constant(limit, b.type(norm).dtype);
     const NodeId factor = b.div(bound, b.binary(Op::maximum, norm, bound));
-    return b.mul(g, e.convert(factor, b.type(g).dtype));
+    const NodeId known = b.make(Op::where, {b.unary(Op::is_finite, norm), factor, norm});
+    return b.mul(g, e.convert(known, b.type(g).dtype));
   };
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     if (const GradientSetting* setting = setting_for(clip_norm_, parameters[i])) {
@@ -157,7 +160,8 @@ void TrainBlock::clip(const std::vector<std::string>& parameters, std::vector<No
     e.locate(setting->span);
     const DType dtype = b.type(gradients[i]).dtype;
     const NodeId above = b.binary(Op::maximum, gradients[i], b.constant(-setting->value, dtype));
-    gradients[i] = b.binary(Op::minimum, above, b.constant(setting->value, dtype));
+    const NodeId clipped = b.binary(Op::minimum, above, b.constant(setting->value, dtype));
+    gradients[i] = b.make(Op::where, {b.unary(Op::is_finite, gradients[i]), clipped, gradients[i]});
   }
 }
 

@@ -250,6 +250,7 @@ void TrainBlock::collect_frozen_paths() {
 void TrainBlock::read_accumulate(const ast::Setting& setting) {
   SettingArguments arguments(elaborator_, setting, {"value"}, overrides_);
   batches_per_update_ = arguments.integer("value", 1, 1, kMostCount);
+  elaborator_.program.settings.batches_per_update = batches_per_update_;
   accumulate_span_ = setting.key.span;
 }
 

@@ -50,6 +50,13 @@ Status check_source(const Node& node, const EvaluationContext& context) {
   return Done{};
 }
 
+void round_to_single(std::vector<double>& values) {
+  for (double& value : values) {
+    const bool too_large = std::fabs(value) >= 0x1.ffffffp127;
+    value = too_large ? std::copysign(std::numeric_limits<double>::infinity(), value) : static_cast<float>(value);
+  }
+}
+
 Status check_node(const Node& node, const EvaluationContext& context) {
   if (node.op == Op::grad) return error("gradients must be expanded before a graph is evaluated");
   const std::int64_t elements = element_count(with_batch(node.type.shape, context.batch));
@@ -73,6 +80,7 @@ Result<std::vector<HostTensor>> run(const Graph& graph, const EvaluationContext&
     for (const NodeId input : node.inputs) operands.push_back(&values[input]);
     values[id] = info(node.op).op_class == OpClass::elementwise ? evaluate_elementwise(graph, node, context, operands)
                                                                 : info(node.op).tensor(context, node, operands);
+    if (context.rounds && node.type.dtype == DType::f32) round_to_single(values[id].data);
     if (keep_all) continue;
     for (const NodeId input : node.inputs) {
       if (--uses[input] == 0) values[input] = {};

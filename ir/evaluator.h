@@ -29,6 +29,8 @@ struct EvaluationContext {
   std::uint64_t seed = 0;
   std::uint64_t step = 0;
   std::uint32_t first_sample = 0;  // sample number of the first row, for random draws
+  // Every value is rounded to its type, as where a model runs: what is beyond f32 is infinite.
+  bool rounds = false;
 };
 
 // Values of every node that a result needs (others are left empty). An input or tensor that the context does not hold,

@@ -119,7 +119,9 @@ struct TrainSettings {
   bool shuffle = true;
   std::uint64_t seed = 0;
   double validation_split = 0;
-  // `ema`: at the end of training each trained parameter p becomes the slot "p.average".
+  // `accumulate`: an update is made with every so many batches.
+  std::int64_t batches_per_update = 1;
+  // `ema`: at the end of training each trained parameter p becomes the slot "p.average", where there was an update.
   bool averages_weights = false;
   std::map<std::string, double> class_weight;  // by label or class number
   std::string class_weight_target;

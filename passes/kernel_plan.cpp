@@ -136,6 +136,8 @@ class Verifier {
       require(buffer.space != Space::input && buffer.space != Space::constants,
               fmt::format("'{}' cannot be written", buffer.name));
       require(buffer.dtype == body.values[store.value].dtype, fmt::format("'{}' has another type", buffer.name));
+      require(!store.guarded || (buffer.space == Space::state && is_floating(buffer.dtype) && !store.accumulate),
+              fmt::format("what '{}' gets cannot be guarded", buffer.name));
       written_[store.access.buffer] = true;
     }
   }

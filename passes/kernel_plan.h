@@ -102,6 +102,9 @@ struct Store {
   Access access;
   // Adds to what is there instead of replacing it (scatter_add); points run in order of their indices.
   bool accumulate = false;
+  // Keeps what is there where a value that one of the body's guarded stores has for this point is NaN or infinite, and
+  // says so: guarded_stores.h.
+  bool guarded = false;
 };
 
 struct Body {
@@ -168,7 +171,8 @@ struct ContractionKernel {
   bool one_column() const { return !columns.times_batch && columns.constant == 1; }
 };
 
-// The step ends here, with nothing of the state written yet, where the scalar in the buffer is not finite.
+// The step ends here, with nothing of the state written yet, where the scalar in the buffer is not finite. (What is not
+// finite only behind this is for guarded stores.)
 struct FiniteGuard {
   BufferId buffer = 0;
 };

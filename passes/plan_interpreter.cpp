@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "ir/random.h"
+#include "passes/guarded_stores.h"
 
 namespace tarn {
 namespace {
@@ -115,7 +116,7 @@ class Interpreter {
   std::vector<double> values_;
   std::string failure_;
   std::size_t kernel_ = 0;
-  bool stopped_ = false;
+  bool stopped_ = false, kept_old_ = false;
 };
 
 std::int64_t at(const Linear& linear, const Point& point) {
@@ -267,7 +268,12 @@ Status Interpreter::run_body(const Body& body, const Point& point, const std::ve
       values_[i] = convert_value(values_[i], body.values[value.operands[0]].dtype, value.dtype);
     }
   }
+  const bool keeps_old = std::any_of(body.stores.begin(), body.stores.end(), [&](const Store& s) {
+    return s.guarded && !is_finite_as(values_[s.value], body.values[s.value].dtype);
+  });
+  kept_old_ = kept_old_ || keeps_old;
   for (const Store& s : body.stores) {
+    if (s.guarded && keeps_old) continue;
     const std::int64_t element = element_of(s.access, point);
     const double before = s.accumulate ? load(s.access.buffer, element) : 0;
     store(s.access.buffer, element, before + values_[s.value]);
@@ -393,6 +399,7 @@ Result<PlanOutcome> Interpreter::run() {
   }
   PlanOutcome outcome;
   outcome.stopped = stopped_;
+  outcome.kept_old = kept_old_;
   for (const PlanResult& result : plan_.results) {
     if (stopped_) break;
     TARN_TRY(HostTensor tensor, read_buffer(result.buffer));

@@ -27,6 +27,8 @@ struct PlanOutcome {
   std::map<std::string, HostTensor> tensors;
   // The step ended at its guard.
   bool stopped = false;
+  // A guarded store kept what was there.
+  bool kept_old = false;
 };
 
 // Runs the plan once on context.batch samples. Inputs and tensors are those of the context, with the offsets of the

@@ -160,8 +160,8 @@ class Printer {
       values.push_back(std::move(text));
     }
     for (const Store& store : body.stores) {
-      out_ += fmt::format("{}{} {} {}\n", indent, text_of(store.access, axes, names, values),
-                          store.accumulate ? "+=" : "=", values[store.value]);
+      out_ += fmt::format("{}{} {} {}{}\n", indent, text_of(store.access, axes, names, values),
+                          store.accumulate ? "+=" : "=", values[store.value], store.guarded ? "   if finite" : "");
     }
     return values;
   }

@@ -155,6 +155,8 @@ class LibrarySession {
                             TrainingData& data);
   Answer run_epochs(const TrainingData& data, const tarn_fit_options& options, Turn& turn, tarn_fit_result& result);
   bool after_epoch(const EpochReport& report, const tarn_fit_options& options, Turn& turn);
+  // Of one step on the batch.
+  Answer not_finite(Outcome outcome, const Rows& batch) const;
 
   const std::shared_ptr<const LibraryModel> model_;
   Session session_;

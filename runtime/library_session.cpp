@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "codegen/workspace.h"
+#include "runtime/checkpoint_folder.h"
 #include "runtime/dataset.h"
 #include "runtime/library.h"
 #include "runtime/validation_split.h"
@@ -233,6 +234,11 @@ Answer LibrarySession::run_epochs(const TrainingData& data, const tarn_fit_optio
   fit_options.epochs = options.until_epoch > 0 ? options.until_epoch : done + std::min(more, kMostEpochs - done);
   fit_options.shuffle = settings.shuffle && options.keep_order == 0;
   fit_options.on_epoch = [&](const EpochReport& report) { return after_epoch(report, options, turn); };
+  Status written = Done{};
+  fit_options.on_checkpoint = [&](const CheckpointSetting& setting) {
+    written = save_checkpoint(folder_of(setting, model_->model->folder()), session_, memory_);
+    return written.has_value();
+  };
   // Early stopping and the like begin anew, but where a run goes on.
   const EpochPlan plan = next_epoch(session_, data.training_rows, fit_options.shuffle);
   const bool was_interrupted = memory_.position && memory_.position->plan == plan;
@@ -254,6 +260,7 @@ Answer LibrarySession::run_epochs(const TrainingData& data, const tarn_fit_optio
   FitResult fitted = tarn::fit(session_, data.training_rows,
                                data.validation_rows.count > 0 ? &data.validation_rows : nullptr, fit_options);
   result = {TARN_COMPLETED, fitted.epochs_done, fitted.steps, fitted.seconds};
+  if (!written) return failure(TARN_DATA, std::move(written).error());
   switch (fitted.end) {
     case FitResult::End::completed:
       break;
@@ -271,6 +278,11 @@ Answer LibrarySession::run_epochs(const TrainingData& data, const tarn_fit_optio
       return {TARN_NOT_FINITE, {std::move(fitted.failure)}};
   }
   return {};
+}
+
+Answer LibrarySession::not_finite(Outcome outcome, const Rows& batch) const {
+  const std::int64_t epoch = static_cast<std::int64_t>(session_.scalar("epoch")) + 1;
+  return {TARN_NOT_FINITE, {explain_not_finite(session_, {outcome, batch, nullptr, 0, epoch})}};
 }
 
 Answer LibrarySession::train_on_batch(const tarn_array* arrays, std::size_t count, double* values,
@@ -297,9 +309,10 @@ Answer LibrarySession::train_on_batch(const tarn_array* arrays, std::size_t coun
       return stopped();
     case Outcome::not_finite:
       turn.nothing_changed();
-      return {TARN_NOT_FINITE,
-              {explain_not_finite(session_, arguments.rows, nullptr, 0,
-                                  static_cast<std::int64_t>(session_.scalar("epoch")) + 1)}};
+      return not_finite(Outcome::not_finite, arguments.rows);
+    case Outcome::update_not_finite:
+      memory_.position.reset();
+      return not_finite(Outcome::update_not_finite, arguments.rows);
   }
   memory_.position.reset();
   copy_metrics(metrics, values);

@@ -37,8 +37,9 @@ void lower_learning_rates(Session& session, const ReduceOnPlateau& setting) {
   }
 }
 
-// What ema has gathered takes the place of the weights.
+// What ema has gathered takes the place of the weights. Without an update it has gathered nothing.
 void use_averages(Session& session) {
+  if (session.scalar("step") < static_cast<double>(session.program().settings.batches_per_update)) return;
   for (const TensorInfo& tensor : session.program().tensors) {
     if (tensor.kind == TensorKind::parameter && tensor.trainable)
       session.set_tensor(tensor.name, session.tensor(tensor.name + ".average"));
@@ -69,8 +70,11 @@ class Watchers {
     return stops_early ? std::optional(FitResult::End::stopped_early) : std::nullopt;
   }
 
-  void restore_best() {
+  // Whether there is a best epoch, whose weights these are then.
+  bool restore_best() {
+    if (!settings().early_stopping || !settings().early_stopping->restore_best) return false;
     for (const NamedArray& weight : memory_.best_weights) session_.set_tensor(weight.name, weight.array);
+    return !memory_.best_weights.empty();
   }
 
  private:
@@ -139,9 +143,9 @@ void run_epoch(Session& session, const Rows& training, const Rows* validation, b
     result.end = FitResult::End::interrupted;
     return;
   }
-  if (outcome == Outcome::not_finite) {
+  if (is_not_finite(outcome)) {
     result.end = FitResult::End::not_finite;
-    result.failure = explain_not_finite(session, training, order, batches * plan.batch, report.epoch);
+    result.failure = explain_not_finite(session, {outcome, training, order, batches * plan.batch, report.epoch});
     return;
   }
   if (validation == nullptr || validation->count == 0) return;
@@ -150,6 +154,16 @@ void run_epoch(Session& session, const Rows& training, const Rows* validation, b
     memory.position = {plan, batches, std::move(accumulators)};
     result.end = FitResult::End::interrupted;
   }
+}
+
+// Fits states to the training rows. Where that does not get to the end, the result says why.
+void adapt(Session& session, const Rows& training, FitResult& result) {
+  const Outcome outcome = session.adapt(training);
+  if (outcome == Outcome::stopped) result.end = FitResult::End::interrupted;
+  if (!is_not_finite(outcome)) return;
+  result.end = FitResult::End::not_finite;
+  const std::uint64_t first = session.batches_done() * static_cast<std::uint64_t>(session.program().settings.batch);
+  result.failure = explain_not_finite(session, {outcome, training, nullptr, first, 1, "adapt"});
 }
 
 }  // namespace
@@ -243,14 +257,15 @@ FitResult fit(Session& session, const Rows& training, const Rows* validation, co
   if (watchers.has_ended()) result.end = FitResult::End::stopped_early;
   const EpochPlan first = next_epoch(session, training, options.shuffle);
   if (first.epoch < options.epochs && memory.position && memory.position->plan != first) memory.position.reset();
-  if (options.adapt && first.epoch == 0 && !memory.position && session.adapt(training) == Outcome::stopped) {
-    result.end = FitResult::End::interrupted;
-    return result;
+  if (options.adapt && first.epoch == 0 && !memory.position) {
+    adapt(session, training, result);
+    if (result.end == FitResult::End::interrupted || result.end == FitResult::End::not_finite) return result;
   }
   for (std::int64_t epoch = first.epoch; epoch < options.epochs && result.end == FitResult::End::completed; ++epoch) {
     const auto start = Clock::now();
     EpochReport report{epoch + 1, options.epochs, {}, std::nullopt, 0};
     run_epoch(session, training, validation, options.shuffle, memory, report, result);
+    if (result.end == FitResult::End::not_finite) result.has_best_weights = watchers.restore_best();
     if (result.end != FitResult::End::completed) return result;
     report.seconds = std::chrono::duration<double>(Clock::now() - start).count();
     result.seconds += report.seconds;
@@ -262,8 +277,7 @@ FitResult fit(Session& session, const Rows& training, const Rows* validation, co
   }
   if (options.before_end) options.before_end();
   if (settings.averages_weights) use_averages(session);
-  if (settings.early_stopping && settings.early_stopping->restore_best && result.end != FitResult::End::by_callback)
-    watchers.restore_best();
+  if (result.end != FitResult::End::by_callback) result.has_best_weights = watchers.restore_best();
   return result;
 }
 

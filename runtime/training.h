@@ -48,6 +48,8 @@ struct FitResult {
   std::optional<EpochReport> last;
   // not_finite: what happened where; nothing else is empty then.
   Diagnostic failure;
+  // restore_best: the session has the weights of the best epoch, also where training ended with what is not finite.
+  bool has_best_weights = false;
 };
 
 // Trains on `training`; evaluates on `validation` (may be null) after each epoch. Early stopping and the reduction of
@@ -72,10 +74,19 @@ Status set_weighted_classes(Session& session);
 // none.
 std::optional<double> quantity_of(const Program& program, const EpochReport& report, std::string_view name);
 
-// Finds, by running the step again in the reference evaluator, the first operation that gave a NaN or an infinity in
-// the batch `rows[order[first]] …`; a diagnostic at its line in the user's file, or without a line where it cannot
-// tell.
-Diagnostic explain_not_finite(const Session& session, const Rows& rows, const std::uint32_t* order, std::uint64_t first,
-                              std::int64_t epoch);
+// A step with a loss or an update that is not finite: on the batch rows[order[first]] …; `order` null: as they stand.
+struct FailedStep {
+  Outcome outcome;
+  const Rows& rows;
+  const std::uint32_t* order = nullptr;
+  std::uint64_t first = 0;
+  std::int64_t epoch = 1;
+  std::string graph = "train";  // or "adapt"
+};
+
+// Finds, by running the step again in the reference evaluator, the first operation that gave a NaN or an infinity, in
+// the model, its gradient or an update, and the row; a diagnostic at its line in the user's file, or without a line
+// where a row of the data holds one, or where it cannot tell. To be called before anything changes the session.
+Diagnostic explain_not_finite(const Session& session, const FailedStep& step);
 
 }  // namespace tarn

@@ -6,7 +6,7 @@
 namespace tarn {
 
 bool is_better(double value, const std::optional<double>& than, bool larger, double min_delta) {
-  if (std::isnan(value)) return false;
+  if (!std::isfinite(value)) return false;
   if (!than) return true;
   return larger ? value - std::fabs(min_delta) > *than : value + std::fabs(min_delta) < *than;
 }

@@ -2,7 +2,7 @@
 // learning rates, checkpoints of the best. As Keras 3 does it (keras/src/callbacks).
 //
 // Contract: a watcher keeps nothing but its setting; what it remembers from epoch to epoch stands in a Watched, which
-// checkpoints hold, so that a resumed run decides as an uninterrupted one. A NaN is never the best.
+// checkpoints hold, so that a resumed run decides as an uninterrupted one. What is not finite is never the best.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,8 @@ struct TrainingMemory {
 // Whether a larger value is better. The mode of a compiled program is "min" or "max".
 inline bool larger_is_better(std::string_view mode) { return mode == "max"; }
 
-// Whether the value is better than another by more than min_delta; everything is better than nothing but a NaN.
+// Whether the value is better than another by more than min_delta; everything is better than nothing but what is
+// not finite.
 bool is_better(double value, const std::optional<double>& than, bool larger, double min_delta);
 
 class EarlyStopper {

@@ -72,7 +72,7 @@ export class Model {
     return Object.fromEntries(arrays.outputs.map((array, i) => [array.name, this.#copy(call.outputs[i], call.count, array)]));
   }
 
-  // One step of the optimizer; the mean loss before it, NaN where nothing was stored.
+  // One step of the optimizer; the mean loss before it, NaN where it or what would be stored is not finite.
   trainStep(samples) {
     this.#need("train");
     const call = this.#place([arrays.inputs, arrays.targets], samples);
@@ -104,11 +104,12 @@ export class Model {
     return { loss, metrics: this.#metrics(call.metrics) };
   }
 
-  // Sets what layers learn from all rows, such as the mean of a normalization: once, before the first epoch.
+  // Sets what layers learn from all rows, such as the mean of a normalization: once, before the first epoch. False where
+  // that would not be finite: the old values are kept then.
   adapt(samples) {
     this.#need("adapt");
     const call = this.#place([arrays.inputs], samples);
-    this.#call("adapt", this.#state, this.#workspace, ...call.addresses, call.count);
+    return this.#call("adapt", this.#state, this.#workspace, ...call.addresses, call.count) === 0;
   }
 
   // All that the model knows, as bytes that setState and the C functions of the same model take.
@@ -382,15 +383,17 @@ export declare function load(options?: LoadOptions): Promise<Model>;
   };
   method(api_.has_init && api_.has_state(), "Initial weights.", "init(seed?: number | bigint): void");
   method(api_.has_predict, "Outputs for any number of samples.", "predict(samples: Inputs): Outputs");
-  method(api_.has_train, "One step of the optimizer; the mean loss before it, NaN where nothing was stored.",
+  method(api_.has_train,
+         "One step of the optimizer; the mean loss before it, NaN where it or what would be stored is not finite.",
          "trainStep(samples: Samples): number");
   method(api_.has_train, "A step for every batch of rows, in the order of the row numbers where there are any.",
          "trainEpoch(samples: Samples, options?: { order?: Numbers }): Results");
   method(api_.has_finish, "Ends training: the weights become the running means that `ema` has gathered.",
          "finishTraining(): void");
   method(api_.has_evaluate, "Mean loss and metrics of any number of samples.", "evaluate(samples: Samples): Results");
-  method(api_.has_adapt, "Sets what layers learn from all rows: once, before the first epoch.",
-         "adapt(samples: Inputs): void");
+  method(api_.has_adapt,
+         "Sets what layers learn from all rows: once, before the first epoch. False where that would not be finite.",
+         "adapt(samples: Inputs): boolean");
   method(api_.has_state(), "All that the model knows, a copy.", "state(): Uint8Array");
   method(api_.has_state(), "Throws where it is the state of another model.", "setState(bytes: Uint8Array): void");
   method(api_.has_state(), "A copy of a tensor of the state, such as a weight or \"optimizer.lr\".",

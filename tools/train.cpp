@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "runtime/checkpoint_folder.h"
 #include "runtime/file.h"
 #include "runtime/training.h"
 #include "tools/command.h"
@@ -172,11 +173,11 @@ class Run {
     options.adapt = options_.weights.empty();  // given weights bring their fitted states
     options.memory = &memory_;
     options.on_checkpoint = [&](const CheckpointSetting& setting) {
-      return attempt(save_checkpoint(folder_of(setting, model_.folder())));
+      return attempt(save(folder_of(setting, model_.folder()), memory_));
     };
     options.on_epoch = [&](const EpochReport& report) { return after_epoch(report, progress); };
     options.before_end = [&] {
-      if (!options_.checkpoint.empty()) attempt(save_checkpoint(options_.checkpoint));
+      if (!options_.checkpoint.empty()) attempt(save(options_.checkpoint, memory_));
     };
     InterruptGuard guard(session_);
     const bool validates = data_.validation_rows.count > 0;
@@ -187,10 +188,10 @@ class Run {
   // Writes history, checkpoint and weights, and says how it ended; the exit status.
   int finish() {
     attempt(write_history());
-    if (result_.end == FitResult::End::not_finite) failures_.push_back(result_.failure);
+    if (result_.end == FitResult::End::not_finite) keep_what_is_good();
     if (!failures_.empty()) return console_.report(failures_);
     if (result_.end == FitResult::End::interrupted) {
-      if (!attempt(save_checkpoint(checkpoint_folder()))) return console_.report(failures_);
+      if (!attempt(save(checkpoint_folder(), memory_))) return console_.report(failures_);
       const std::optional<EpochPosition>& at = memory_.position;
       console_.note(
           fmt::format("interrupted in epoch {}{}; go on with --resume {}", epochs_done() + 1,
@@ -216,11 +217,33 @@ class Run {
     return tarn::checkpoint_folder(options_, program().settings, model_.folder());
   }
 
-  Status save_checkpoint(const std::string& folder) {
-    std::error_code failed;
-    std::filesystem::create_directories(folder, failed);
-    if (failed) return system_error("create", folder, failed.value());
-    return write_checkpoint(checkpoint_path(folder), session_, memory_);
+  Status save(const std::string& folder, const TrainingMemory& memory) {
+    TARN_RETURN_IF_ERROR(save_checkpoint(folder, session_, memory));
+    saved_ = {folder, epochs_done()};
+    return Done{};
+  }
+
+  // Training ended with what is not finite: the weights of the best epoch, where they are to be restored, and the state
+  // behind the last epoch, where there is to be a checkpoint, are written nevertheless.
+  void keep_what_is_good() {
+    Diagnostic failure = std::move(result_.failure);
+    const auto note = [&](std::string text) { failure.notes.push_back({{}, std::move(text)}); };
+    if (result_.has_best_weights && attempt(write_weights(output_of(options_), session_))) {
+      const std::string& monitor = program().settings.early_stopping->monitor;
+      const std::optional<double>& best = memory_.early_stopping.best;
+      note(fmt::format("the weights of the {} epoch are in {}",
+                       best ? fmt::format("best ({} {:.4g})", monitor, *best) : std::string("first"),
+                       output_of(options_)));
+    }
+    if (last_good_) {
+      session_.set_state(last_good_->state);
+      attempt(save(options_.checkpoint, last_good_->memory));
+    }
+    if (saved_) {
+      note(fmt::format("the checkpoint in {} is that of epoch {}: --resume {} goes on from there", saved_->folder,
+                       saved_->epoch, saved_->folder));
+    }
+    failures_.push_back(std::move(failure));
   }
 
   Status start_from_file() {
@@ -265,9 +288,22 @@ class Run {
       object["seconds"] = report.seconds;
       console_.event(object);
     }
-    const bool checkpoint_is_due =
-        !options_.checkpoint.empty() && options_.every > 0 && report.epoch % options_.every == 0;
-    return !checkpoint_is_due || attempt(save_checkpoint(options_.checkpoint));
+    return options_.checkpoint.empty() || write_or_remember(report.epoch);
+  }
+
+  // The checkpoint behind an epoch, on the disk where it is time for one.
+  bool write_or_remember(std::int64_t epoch) {
+    const auto now = CheckpointPace::Clock::now();
+    if (options_.every > 0 ? epoch % options_.every != 0 : !pace_.is_due(now)) {
+      if (!last_good_) last_good_.emplace();
+      last_good_->state = session_.state();
+      last_good_->memory = memory_;
+      return true;
+    }
+    last_good_.reset();
+    if (!attempt(save(options_.checkpoint, memory_))) return false;
+    pace_.wrote(now, CheckpointPace::Clock::now());
+    return true;
   }
 
   Status write_history() const {
@@ -289,6 +325,19 @@ class Run {
   TensorBoardLog tensorboard_;
   FitResult result_;
   Diagnostics failures_;
+  // Of --checkpoint: when it is written, and the state behind an epoch that was not worth it.
+  struct Epoch {
+    Bytes state;
+    TrainingMemory memory;
+  };
+  CheckpointPace pace_;
+  std::optional<Epoch> last_good_;
+  // The last checkpoint that was written.
+  struct Saved {
+    std::string folder;
+    std::int64_t epoch = 0;
+  };
+  std::optional<Saved> saved_;
 };
 
 Result<Compiled> compile(const TrainOptions& options, Console& console) {
@@ -355,8 +404,12 @@ void add_train(CLI::App& app, Action& action) {
       ->add_option("--validation", options->validation,
                    "PATH or NAME=PATH: a file of validation data; may be repeated for arrays")
       ->allow_extra_args(false);
-  command->add_option("--checkpoint", options->checkpoint, "folder for checkpoints; made where it is missing");
-  command->add_option("--every", options->every, "write a checkpoint every N epochs")->check(CLI::PositiveNumber);
+  command->add_option(
+      "--checkpoint", options->checkpoint,
+      "folder for checkpoints, made where it is missing: behind epochs, at most every 2 seconds, and at the end, "
+      "however that comes");
+  command->add_option("--every", options->every, "write a checkpoint every N epochs instead")
+      ->check(CLI::PositiveNumber);
   command
       ->add_option(
           "--resume", options->resume,

@@ -7,22 +7,9 @@
 #include <filesystem>
 #include <utility>
 
+#include "runtime/checkpoint_folder.h"
+
 namespace tarn {
-
-namespace {
-
-constexpr const char* kCheckpointFile = "checkpoint.safetensors";
-
-}  // namespace
-
-std::string checkpoint_path(const std::string& directory) {
-  return (std::filesystem::path(directory) / kCheckpointFile).string();
-}
-
-std::string folder_of(const CheckpointSetting& setting, const std::string& folder) {
-  const std::filesystem::path path(setting.path);
-  return path.is_absolute() ? setting.path : (std::filesystem::path(folder) / path).string();
-}
 
 std::string checkpoint_folder(const TrainOptions& options, const TrainSettings& settings, const std::string& folder) {
   if (!options.checkpoint.empty()) return options.checkpoint;

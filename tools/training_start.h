@@ -19,10 +19,6 @@ struct TrainOptions : CommonOptions {
   std::int64_t every = 0;
 };
 
-// The file of the checkpoint in a folder.
-std::string checkpoint_path(const std::string& directory);
-// The folder of a `checkpoint` of the train block, which is relative to the model file.
-std::string folder_of(const CheckpointSetting& setting, const std::string& folder);
 // Where checkpoints go and come from: --checkpoint, else the first of the train block that is not of the best epoch
 // alone, else a folder beside the model file, which only an interrupted run makes.
 std::string checkpoint_folder(const TrainOptions& options, const TrainSettings& settings, const std::string& folder);

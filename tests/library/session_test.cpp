@@ -457,9 +457,71 @@ TEST(Library, ALossThatIsNotFiniteIsAnErrorAndTheSessionGoesOn) {
     session.fit({{"x", x}, {"t", bad}});
     FAIL();
   } catch (const tarn::NotFiniteError& error) {
-    EXPECT_THAT(error.what(), HasSubstr("the data of 't' hold a NaN or an infinity"));
+    EXPECT_THAT(error.what(), HasSubstr("'t' holds an infinity in row 1 of the batch, row 1 of the data"));
   }
   EXPECT_FLOAT_EQ(static_cast<float>(session.train_on_batch({{"x", x}, {"t", good}}).loss()), 2.25F);
+}
+
+// The loss is 1, and its gradient NaN: the root of 0.
+TEST(Library, AGradientThatIsNotFiniteIsNotStored) {
+  const tarn::Model model = tarn::compile(R"(model m {
+  input x
+  param w[2] = [0, 0]
+  output y = sqrt(sum((w - x)^2))
+}
+train {
+  target t
+  loss mean_squared_error(y, t)
+  optimizer adam
+}
+)");
+  tarn::Session session(model);
+  const std::vector<float> x = {0}, t = {1};
+  const auto expect_error = [&](const auto& train) {
+    try {
+      train();
+      FAIL();
+    } catch (const tarn::NotFiniteError& error) {
+      EXPECT_THAT(error.what(), HasSubstr("the new value of 'w' became NaN or infinite in epoch 1, batch 1"));
+      EXPECT_THAT(error.what(), HasSubstr("in the gradient of 'sqrt', in row 1 of the batch, row 1 of the data"));
+      ASSERT_FALSE(error.diagnostics().empty());
+      EXPECT_EQ(error.diagnostics().front().line, 4U);
+    }
+    for (const char* const name : {"w", "w.m", "w.v"}) EXPECT_THAT(floats(session.weight(name)), ElementsAre(0, 0));
+  };
+  expect_error([&] { session.train_on_batch({{"x", x}, {"t", t}}); });
+  expect_error([&] { session.fit({{"x", x}, {"t", t}}); });
+}
+
+// w grows until the loss overflows; before the first step it is best.
+TEST(Library, CheckpointsAreWrittenAndTheBestWeightsComeBackBehindANaN) {
+  const TemporaryFolder folder;
+  tarn::test::write_text(folder.path() / "m.tarn", R"(model m {
+  input x
+  param w = 1
+  output y = w * x
+}
+train {
+  target t
+  loss mean_squared_error(y, t)
+  optimizer sgd(lr = 3)
+  epochs 200
+  early_stopping(monitor = "loss", patience = 500, restore_best = true)
+  checkpoint("every")
+  checkpoint("best", best = true, monitor = "loss")
+}
+)");
+  tarn::Session session(tarn::compile_file((folder.path() / "m.tarn").string()));
+  const std::vector<float> x = {1}, t = {2};
+  EXPECT_THROW(session.fit({{"x", x}, {"t", t}}), tarn::NotFiniteError);
+  const float best = floats(session.weight("w")).at(0);
+  EXPECT_FLOAT_EQ(best, 7);  // behind the first epoch: 1 - 3 * 2 (1 - 2)
+  for (const char* const name : {"every", "best"}) {
+    session.resume((folder.path() / name / "checkpoint.safetensors").string());
+    const float kept = floats(session.weight("w")).at(0);
+    EXPECT_TRUE(std::isfinite(kept)) << name;
+    EXPECT_EQ(kept == best, std::string(name) == "best") << name;
+  }
 }
 
 }  // namespace

@@ -189,6 +189,41 @@ TEST(PreludeGradients, Losses) {
   check_losses("prelude/modules/keras2.tarn", "import keras2\n", count);
 }
 
+// Rows that are certain: right, wrong, and of zeros where the loss does not divide by their sum; for scores as large as
+// they come.
+struct CertainSample {
+  const char* arguments;  // behind y and t
+  std::vector<double> y;
+};
+const std::vector<CertainSample> kCertain = {{"", {0, 1, 0, 0, 0, 1}},
+                                             {"", {1, 0, 0, 0, 1, 0}},
+                                             {", from_logits = true", {40, -40, 0, 1e4, -1e4, 3}},
+                                             {", from_logits = true", {-1e4, 1e4, 1e4, -40, 0, 40}}};
+
+// A gradient that is not finite ends training, so none may be so for what a model can well give. (As in Keras, focusing
+// with gamma below 1 has an infinite one where the prediction is right; by default gamma is 2.)
+TEST(PreludeGradients, AreFiniteWhereALossIsCertain) {
+  std::size_t count = 0;
+  for (const PreludeName& name : definitions("fn", "prelude/losses.tarn")) {
+    if (kNoLosses.contains(name.name) || name.signature.find("(y, t") == std::string::npos) continue;
+    for (const CertainSample& sample : kCertain) {
+      const bool takes_scores = name.signature.find("from_logits") != std::string::npos;
+      if (*sample.arguments != '\0' && !takes_scores) continue;
+      SCOPED_TRACE(fmt::format("{}, y = [{}]", name.signature, fmt::join(sample.y, ", ")));
+      const std::string t = "reshape([0, 1, 0, 0, 0, 1], [2, 3])";
+      const bool of_classes = kLossSamples.contains(name.name);
+      Function function(fmt::format("{}(p, {}{})", name.name, of_classes ? fmt::format("argmax({}, axis = -1)", t) : t,
+                                    sample.arguments),
+                        {2, 3}, "");
+      ASSERT_TRUE(function.good()) << function.messages();
+      EXPECT_TRUE(std::isfinite(function.value(sample.y)));
+      for (const double slope : function.gradient(sample.y)) EXPECT_TRUE(std::isfinite(slope)) << slope;
+      ++count;
+    }
+  }
+  EXPECT_GE(count, 50U);
+}
+
 TEST(PreludeGradients, ContrastiveLoss) {
   for (const char* same : {"[0, 1, 0, 1, 0, 1]", "[1, 1, 1, 0, 0, 0]"}) {
     Function function(fmt::format("contrastive(p, {})", same), {6}, "");

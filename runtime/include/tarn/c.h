@@ -42,7 +42,7 @@ enum {
   TARN_SYSTEM = 4,     /* the machine failed: no memory, no room on the disk, an I/O error */
   TARN_BUSY = 5,       /* the session is training in another call */
   TARN_STOPPED = 6,    /* tarn_session_stop ended the call; its results are incomplete */
-  TARN_NOT_FINITE = 7, /* the loss became NaN or infinite; the step at fault was not taken */
+  TARN_NOT_FINITE = 7, /* the loss or an update became NaN or infinite: training ended, and nothing of it is stored */
   TARN_BUG = 8         /* a fault of Tarn itself */
 };
 typedef int32_t tarn_status;
@@ -226,7 +226,9 @@ typedef struct tarn_fit_result {
  * stop is TARN_OK with `end` TARN_BY_STOP. The next call over as many rows, with the same `keep_order`, begins with the
  * first batch that was not done, also after tarn_session_checkpoint and tarn_session_resume, and its results have the
  * bits of training that was not stopped; the epoch is one of its `epochs`. It begins anew after other calls that train
- * or that set anything but a hyper-parameter. `result` may be null. */
+ * or that set anything but a hyper-parameter. Checkpoints of the train block are written, relative to the folder of the
+ * model file. Behind TARN_NOT_FINITE the weights are those of the best epoch where there is `restore_best`, else those
+ * before the step at fault, in which elements with a finite new value may have that. `result` may be null. */
 TARN_API tarn_status tarn_session_fit(tarn_session* session, const tarn_array* arrays, size_t count,
                                       const tarn_fit_options* options, tarn_fit_result* result);
 /* One step of the optimizer on 1 to `batch` samples. `values` (null: not wanted) takes the metrics before the step. */

@@ -60,7 +60,7 @@ class BusyError : public Error {
 class StoppedError : public Error {
   using Error::Error;
 };
-// The loss became NaN or infinite.
+// The loss or an update became NaN or infinite.
 class NotFiniteError : public Error {
   using Error::Error;
 };
