@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "ir/metric_values.h"
 #include "runtime/csv.h"
 
@@ -40,7 +42,7 @@ std::string History::csv() const {
   text += ",seconds\n";
   for (std::size_t row = 0; row < epochs_.size(); ++row) {
     text += fmt::format("{}", epochs_[row].epoch);
-    for (const Series& column : all) text += fmt::format(",{}", column.values[row]);
+    for (const Series& column : all) text += std::isnan(column.values[row]) ? ",nan" : fmt::format(",{}", column.values[row]);
     text += fmt::format(",{}\n", epochs_[row].seconds);
   }
   return text;

@@ -78,6 +78,7 @@ Result<Dataset> sample_of(const std::vector<std::string>& texts, const Program& 
 }
 
 std::string number_text(double value, bool single_precision) {
+  if (std::isnan(value)) return "nan";  // whatever its sign
   return single_precision ? fmt::format("{}", static_cast<float>(value)) : fmt::format("{}", value);
 }
 
