@@ -81,11 +81,13 @@ class Explanation {
 
   // `tensor`: whose new value is not finite, where that is known.
   void headline(const std::string& tensor) {
-    const std::string what = tensor.empty() ? "an update" : fmt::format("the new value of '{}'", tensor);
     if (step_.graph == "adapt") {
-      failure_.message =
-          fmt::format("{}, fitted to the data before training, became NaN or infinite in batch {}", what, number_);
+      const std::string what = tensor.empty() ? "a state" : fmt::format("'{}'", tensor);
+      failure_.message = fmt::format(
+          "{}, which is fitted to the data before training, became NaN or infinite in batch {}; it was not stored",
+          what, number_);
     } else if (is_update()) {
+      const std::string what = tensor.empty() ? "an update" : fmt::format("the new value of '{}'", tensor);
       failure_.message =
           fmt::format("{} became NaN or infinite in epoch {}, batch {}; it was not stored, and training stopped there",
                       what, step_.epoch, number_);

@@ -231,8 +231,8 @@ class Run {
     if (result_.has_best_weights && attempt(write_weights(output_of(options_), session_))) {
       const std::string& monitor = program().settings.early_stopping->monitor;
       const std::optional<double>& best = memory_.early_stopping.best;
-      note(fmt::format("the weights of the {} epoch are in {}",
-                       best ? fmt::format("best ({} {:.4g})", monitor, *best) : std::string("first"),
+      note(fmt::format("the weights of the {} are in {}",
+                       best ? fmt::format("best epoch ({} {:.4g})", monitor, *best) : std::string("first epoch"),
                        output_of(options_)));
     }
     if (last_good_) {

@@ -133,6 +133,39 @@ TEST_P(NotFinite, IsNotStoredByCompiledModels) {
   }
 }
 
+// `ema` has gathered nothing before the first update, which with `accumulate` is made by the third batch.
+TEST(AveragesWithoutAnUpdate, LeaveTheWeightsOfCompiledModels) {
+  const test::TemporaryFolder folder;
+  test::write_text(
+      folder.path() / "m.tarn",
+      "model m {\n  input x\n  param w = 0.5\n  output y = w * x\n}\ntrain {\n  target t\n  loss mse(y, t)\n"
+      "  optimizer sgd(lr = 0.1)\n  accumulate 3\n  ema(momentum = 0.5)\n  batch 1\n}\n");
+  test::write_text(folder.path() / "main.c", R"(#include "m.h"
+static _Alignas(M_ALIGNMENT) char state[M_STATE_BYTES], workspace[M_WORKSPACE_BYTES];
+int main(void) {
+  const float x = 1, t = 2;
+  size_t count, i;
+  const m_tensor_info* tensors = m_tensors(&count);
+  const float* w = 0;
+  for (i = 0; i < count; ++i) {
+    if (tensors[i].kind == M_KIND_PARAMETER) w = (const float*)(state + tensors[i].offset);
+  }
+  m_init(state, 1);
+  for (i = 0; i < 3; ++i) {
+    m_finish_training(state);
+    if (*w != 0.5f) return 1;
+    m_train_step(state, workspace, &x, &t, 1);
+  }
+  m_finish_training(state);
+  return *w == 0.5f ? 2 : 0;
+}
+)");
+  const test::Finished finished = test::run(
+      fmt::format("cd '{}' && '{}' compile m.tarn -o m.o --quiet && cc -std=c11 main.c m.o -o program && ./program",
+                  folder.path().string(), test::driver()));
+  EXPECT_EQ(finished.status, 0) << finished.output;
+}
+
 // What is fitted to the data before training.
 TEST(NotFiniteFit, NamesTheRow) {
   const std::shared_ptr<Model> model = compiled_model(
@@ -145,7 +178,8 @@ TEST(NotFiniteFit, NamesTheRow) {
   const FitResult result = fit(session, rows, nullptr, {});
   ASSERT_EQ(result.end, FitResult::End::not_finite);
   EXPECT_EQ(result.steps, 0U);
-  EXPECT_THAT(result.failure.message, HasSubstr("fitted to the data before training"));
+  EXPECT_THAT(result.failure.message,
+              HasSubstr("fitted to the data before training, became NaN or infinite in batch 2"));
   ASSERT_EQ(result.failure.notes.size(), 1U);
   EXPECT_THAT(result.failure.notes[0].message, HasSubstr(kInRow));
   expect_finite(session, "normalization");
