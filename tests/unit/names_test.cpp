@@ -258,7 +258,7 @@ TEST_F(Driver, LabelsAreClassesByOneRule) {
     SCOPED_TRACE(fmt::format("{} {} {}: {}", item.type, item.binding, item.loss, item.labels));
     const char* width = std::string(item.type) == "t[2]" ? "2" : "3";
     write("m.tarn",
-          fmt::format("model m {{\n  input x\n  output y = x |> dense({}, softmax)\n  output p = x |> dense(1, "
+          fmt::format("model m {{\n  input x[1]\n  output y = x |> dense({}, softmax)\n  output p = x |> dense(1, "
                       "sigmoid)\n}}\ntrain {{\n  target {}\n  loss {}\n  optimizer sgd\n}}\ndata {{\n  csv "
                       "\"d.csv\"\n  x = column(\"a\")\n  t = {}\n}}\n",
                       width, item.type, item.loss, item.binding));
