@@ -157,7 +157,8 @@ int main() {
   show("first", m_model::class_names());
   for (const char* name : {"t", "s", "q", "color", "y", "z", "p", "back", "x"}) show(name, m_model::class_names(name));
   std::size_t count = 0;
-  std::printf("%s %zu\n", m_class_names_s(&count)[0], count);
+  const char* const* const names = m_class_names_s(&count);
+  std::printf("%s %zu\n", names[0], count);
 }
 )");
   const std::string expected =
