@@ -200,7 +200,7 @@ Result<Machine> make_machine(const CodegenOptions& options) {
                     triple));
   }
   std::string cpu = native ? host_cpu() : options.cpu;
-  std::string features = native ? host_feature_string(*backend, triple) : "";
+  std::string features;
   if (cpu.empty()) {
     cpu = microcontroller_of(parsed);
     if (cpu.empty() && foreign != nullptr) {
@@ -209,11 +209,12 @@ Result<Machine> make_machine(const CodegenOptions& options) {
     }
     if (cpu.empty()) cpu = "generic";
   }
-  if (!options.features.empty()) features += (features.empty() ? "" : ",") + options.features;
   // The name of this machine's own CPU needs no check, which takes as long as making a machine.
   if (!native || !assumed_cpu().empty()) {
     if (Status valid = check_cpu(*backend, parsed, cpu); !valid) return std::move(valid).error();
   }
+  if (native) features = host_feature_string(*backend, triple);
+  if (!options.features.empty()) features += (features.empty() ? "" : ",") + options.features;
   llvm::TargetOptions target_options;
   if (foreign != nullptr) target_options.MCOptions.ABIName = foreign->abi;
   // Where nothing is loaded at an address that is not known when it is linked, there is no table of addresses either.

@@ -444,6 +444,7 @@ TEST(CodegenMachine, ThisOneIsTakenForTheCpuThatTheEnvironmentNames) {
   const test::Finished unknown =
       tarn("TARN_CPU=x86-65", fmt::format("show '{}' --stage asm", test::example("iris.tarn")));
   EXPECT_EQ(unknown.status, 1);
+  EXPECT_EQ(unknown.output.find("error: "), 0U) << unknown.output;
   EXPECT_NE(unknown.output.find("no CPU 'x86-65'"), std::string::npos) << unknown.output;
 }
 

@@ -201,7 +201,7 @@ constexpr const char* kPage = R"(<!DOCTYPE html>
   const model = await load({ seed: 7 });
   let loss;
   for (let i = 0; i < 1000; ++i) {
-    const first = (i * 7) % batch, last = first + 1 + (i % batch);
+    const count = 1 + (i % batch), first = i % 3 === 0 ? 0 : rows - count, last = first + count;
     loss = model.trainStep({ x: x.subarray(first * xSize, last * xSize), t: t.subarray(first * tSize, last * tSize) });
   }
   document.body.textContent = `loss ${loss} in the last step`;
