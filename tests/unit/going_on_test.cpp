@@ -20,7 +20,7 @@ double loss_of(const Outcome& outcome) {
 // w goes to t / (factor offset), and the loss to 0, with whatever constants: with others than in training it is not.
 constexpr const char* kConstants =
     "const factor = 1\nconst offset = 1\nmodel m {\n  input x\n  param w = 0\n  output y = factor * offset * w + 0 * "
-    "x\n}\ntrain {\n  target t\n  loss mean_squared_error(y, t)\n  optimizer sgd(lr = 0.05)\n  epochs 100\n}\n"
+    "x\n}\ntrain {\n  target t\n  loss mean_squared_error(y, t)\n  optimizer sgd(lr = 0.01)\n  epochs 100\n}\n"
     "data {\n  csv \"d.csv\"\n  x = column(0)\n  t = column(1)\n}\n";
 
 TEST_F(Driver, NotedConstantsAreAppliedByWhateverGoesOn) {

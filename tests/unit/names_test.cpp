@@ -113,7 +113,7 @@ TEST_F(Names, GoWithTheWeightsInEveryFormat) {
 }
 
 TEST_F(Names, StandInJson) {
-  const Outcome predicted = tarn("predict m.tarn --json --data d2.csv");
+  const Outcome predicted = tarn("predict m.tarn --json --weights w.npz --data d2.csv");
   ASSERT_EQ(predicted.status, 0) << predicted.err;
   const json classes = events(predicted.out).back()["classes"];
   EXPECT_EQ(classes, (json{{"y", {"dog", "cat, big", "dog", "cat, big"}},
