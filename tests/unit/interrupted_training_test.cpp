@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "ir/random.h"
+#include "runtime/checkpoint.h"
 #include "runtime/safetensors.h"
 #include "runtime/training.h"
-#include "runtime/checkpoint.h"
 #include "runtime/weights.h"
 #include "tests/support/files.h"
 
@@ -247,7 +247,8 @@ TEST(InterruptedTraining, NamesTheBatchThatIsNotFinite) {
     EXPECT_EQ(run.train(samples.rows(), {}, 1), FitResult::End::not_finite);
     EXPECT_THAT(run.result.failure.message, HasSubstr("in epoch 1, batch 4;"));
     ASSERT_FALSE(run.result.failure.notes.empty());
-    EXPECT_THAT(run.result.failure.notes.front().message, HasSubstr("the data of 'x' hold a NaN"));
+    EXPECT_THAT(run.result.failure.notes.front().message,
+                HasSubstr("'x' holds a NaN in row 6 of the batch, row 54 of the data"));
     EXPECT_FALSE(run.memory.position.has_value());
   }
 }
