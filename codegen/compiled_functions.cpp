@@ -180,16 +180,21 @@ void InterfaceEmitter::emit_check(const std::string& name, const std::string& bl
 void InterfaceEmitter::emit_init(const std::string& name) {
   begin(name, b_.getVoidTy(), {{pointer_, "state"}, {b_.getInt64Ty(), "seed"}});
   llvm::Value* const state = argument("state");
-  emit_loop(b_, {b_.getInt64(0), b_.getInt64(api_.state_bytes)}, 8, {}, [&](llvm::Value* at, const Carried&) {
-    b_.CreateAlignedStore(b_.getInt64(0), b_.CreateGEP(b_.getInt8Ty(), state, at), llvm::Align(8));
-    return Carried{};
-  });
+  const auto clear = [&](std::uint64_t first, std::uint64_t end) {
+    emit_loop(b_, {b_.getInt64(first), b_.getInt64(end)}, 8, {}, [&](llvm::Value* at, const Carried&) {
+      b_.CreateAlignedStore(b_.getInt64(0), b_.CreateGEP(b_.getInt8Ty(), state, at), llvm::Align(8));
+      return Carried{};
+    });
+  };
+  clear(0, api_.init_scratch);
   b_.CreateAlignedStore(b_.getInt64(api_.layout), byte_address(b_, state, offsetof(StateHeader, layout)),
                         llvm::Align(8));
   b_.CreateAlignedStore(argument("seed"), byte_address(b_, state, offsetof(StateHeader, seed)), llvm::Align(8));
   if (llvm::Function* const init = program_function("init")) {
     llvm::Value* const scratch = byte_address(b_, state, static_cast<std::int64_t>(api_.init_scratch));
     b_.CreateCall(init, {state, workspace_for_arena(scratch)});
+    // Temporaries hold addresses: equal states would not be equal bytes.
+    if (api_.state_bytes > api_.init_scratch) clear(api_.init_scratch, api_.state_bytes);
   }
   b_.CreateRetVoid();
 }
