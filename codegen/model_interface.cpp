@@ -25,8 +25,8 @@ bool is_identifier(std::string_view text) {
 
 // What cannot name a parameter as it is: keywords of C99 to C2x and of C++17 to C++23, macros of their headers and of
 // compilers that are written in small letters, the types of our headers, and what else these call so. The names of
-// their functions begin with the model's, those of macros have no small letter, and what begins with _ belongs to the
-// compiler: see parameter_for.
+// their functions begin with the model's, those of macros have no small letter, those of types end in _t, and what
+// begins with _ belongs to the compiler: see parameter_for.
 constexpr std::string_view kTakenNames[] = {
     // clang-format off
     "alignas", "alignof", "and", "and_eq", "asm", "auto", "bitand", "bitor", "bool", "break", "case", "catch",
@@ -49,10 +49,15 @@ constexpr std::string_view kTakenNames[] = {
 
 // The name of an array as a parameter: with something before it or behind it where a compiler may take it otherwise.
 std::string parameter_for(const std::string& name, const std::string& prefix) {
+  const auto is_taken = [](const std::string& word) {
+    return std::find(std::begin(kTakenNames), std::end(kTakenNames), word) != std::end(kTakenNames);
+  };
   if (name.starts_with('_')) return "a" + name;
   const bool has_small = std::any_of(name.begin(), name.end(), [](unsigned char c) { return std::islower(c) != 0; });
-  const bool taken = std::find(std::begin(kTakenNames), std::end(kTakenNames), name) != std::end(kTakenNames);
-  return taken || !has_small || name.starts_with(prefix + "_") ? name + "_" : name;
+  const bool is_type = name.ends_with("_t");
+  if (has_small && !is_type && !is_taken(name) && !name.starts_with(prefix + "_")) return name;
+  // Members of the C++ classes end in _.
+  return is_taken(name + "_") ? name + "_array" : name + "_";
 }
 
 class InterfaceMaker {

@@ -102,7 +102,8 @@ TEST(Documents, LanguagePageHasTheLimitsOfTheCode) {
     const char* what;
     std::uint64_t value;
   } rows[] = {
-      {"axes of a tensor, without the batch", kMaxRank},
+      {"axes of a tensor", kMaxRank},
+      {"axes of an input, and of what depends on it", kMaxRank - 1},
       {"elements of a tensor", static_cast<std::uint64_t>(kMaxElements)},
       {"operations of a graph", limits.nodes},
       {"steps of unrolling (expressions evaluated, list elements made)", limits.steps},
