@@ -134,7 +134,7 @@ TEST_F(Headers, OfAllKindsOfModelsAreCleanWithEveryWarning) {
 
 TEST_F(Headers, SizesOfArraysHaveTheirNamesWhateverElseIsThere) {
   std::ofstream(folder_ / "motor.tarn") << "model motor {\n  input I[2]\n  input wrong[3]\n  input i[4]\n  output V = "
-                                           "sum(I) + sum(wrong) + sum(i) |> dense(1)\n}\n";
+                                           "reshape(sum(I) + sum(wrong) + sum(i), [1]) |> dense(1)\n}\n";
   ASSERT_EQ(tarn("compile motor.tarn -o motor.o --quiet").status, 0);
   std::ofstream(folder_ / "program.c") << "#include \"motor.h\"\n#include <stdio.h>\nint main(void) {\n"
                                           "  printf(\"%d %d %d %d\", MOTOR_I_SIZE, MOTOR_WRONG_SIZE, MOTOR_I__SIZE, "
@@ -167,8 +167,8 @@ TEST_F(Headers, AndSelfTestsKnowWhatValuesArraysTake) {
          "  loss hinge(z, s)\n  loss binary_crossentropy(p, b)\n  optimizer sgd\n  batch 4\n}\n";
   ASSERT_EQ(tarn("compile m.tarn -o m.o --test --quiet").status, 0);
   const std::string header = read_text(folder_ / "m.h");
-  for (const char* line : {"k [samples], each an index from 0 to 4", "c [samples], each a class from 0 to 2",
-                           "s [1][samples], each -1, 0 or 1", "b [1][samples], each a number from 0 to 1"})
+  for (const char* line : {"k[samples], each an index from 0 to 4", "c[samples], each a class from 0 to 2",
+                           "s[samples][1], each -1, 0 or 1", "b[samples][1], each a number from 0 to 1"})
     EXPECT_NE(header.find(line), std::string::npos) << line << header;
   const Finished built = in_folder("cc -std=c99 -Wall -Wextra -Wpedantic -Werror m_test.c m.o -o program && ./program");
   EXPECT_EQ(built.status, 0) << built.output;
