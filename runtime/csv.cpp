@@ -86,6 +86,25 @@ class CsvParser {
     return after_line_end(start + 5);
   }
 
+  // 1,5;2,5 and the like: a semicolon at least, and between them digits with one comma at most.
+  static bool are_decimals_between_semicolons(std::string_view text) {
+    std::size_t commas = 0, semicolons = 0;
+    bool has_digit = false;
+    for (const char c : text) {
+      if (c == '\n' || c == '\r') break;
+      if (c == ';') {
+        ++semicolons;
+        commas = 0;
+      } else if (c == ',') {
+        if (!has_digit || ++commas > 1) return false;
+      } else if ((c < '0' || c > '9') && c != '-' && c != '+' && c != ' ') {
+        return false;
+      }
+      has_digit = c >= '0' && c <= '9';
+    }
+    return semicolons > 0;
+  }
+
   static char guess_separator(std::string_view text) {
     std::array<std::size_t, 256> count{};
     bool quoted = false;
@@ -95,6 +114,7 @@ class CsvParser {
       if (c == '\n' || c == '\r') break;
       ++count[static_cast<unsigned char>(c)];
     }
+    if (are_decimals_between_semicolons(text)) return ';';
     // Equal counts of ',' and ';' are decimal commas between semicolons.
     char best = ',';
     for (const char candidate : {'\t', ';'}) {

@@ -46,10 +46,13 @@ class FirstRow {
       const std::optional<double> number = number_in(table, 0, column);
       first_.push_back(number);
       if (number) numbers_.push_back(*number);
+      has_names_ |= !parse_number(table.cell(0, column)) && !is_missing(table.cell(0, column));
     }
   }
 
   bool has_numbers() const { return !numbers_.empty(); }
+  // Something that is neither a number nor the sign that one is missing.
+  bool has_names() const { return has_names_; }
   bool has_texts() const { return numbers_.size() < first_.size(); }
 
   bool is_above_text_alone() const {
@@ -100,6 +103,7 @@ class FirstRow {
   const Table& table_;
   std::vector<std::optional<double>> first_;
   std::vector<double> numbers_;
+  bool has_names_ = false;
 };
 
 }  // namespace
@@ -110,6 +114,7 @@ HeaderDecision decide_header(const Table& table, const std::vector<std::string>&
   }
   const FirstRow first(table);
   if (!first.has_numbers()) {
+    if (!first.has_names()) return {false, ""};
     return {true, first.is_above_text_alone() ? "row 1 is taken as a header, though all rows below are text, too: "
                                                 "`header false` says that it is data"
                                               : ""};

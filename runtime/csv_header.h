@@ -15,7 +15,7 @@ struct HeaderDecision {
 };
 
 // `table` still has the first row among its rows. It is a header if it holds one of `names`, which are those that
-// columns are asked for by, or no number at all, or if its numbers are years above columns of other numbers.
+// columns are asked for by, or text and no number, or if its numbers are years above columns of other numbers.
 HeaderDecision decide_header(const Table& table, const std::vector<std::string>& names);
 
 }  // namespace tarn

@@ -17,6 +17,10 @@ namespace tarn {
 constexpr std::size_t kErrorsShown = 5;
 
 bool is_missing(std::string_view text) {
+  // Most cells are numbers, which a digit at the begin says: all but 1.#QNAN and its like.
+  const std::size_t first = text.starts_with('-') ? 1 : 0;
+  const bool has_digit = first < text.size() && text[first] >= '0' && text[first] <= '9';
+  if (has_digit && text.substr(first + 1, 2) != ".#") return false;
   text = without_blanks(text);
   if (text.empty() || text == "NA" || text == "null" || text == "?") return true;
   const bool has_sign = text.front() == '-' || text.front() == '+';
