@@ -3,9 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
+#include <span>
 
 #include "runtime/value_check.h"
 
@@ -49,6 +52,24 @@ Status check_values(const Array& array, const std::vector<std::uint32_t>* rows, 
   const std::size_t row = rows == nullptr ? *wrong / width : (*rows)[*wrong / width];
   const std::size_t element = *wrong % width;
   return wrong_value(input, origin, row, element, array.at(static_cast<std::int64_t>(row * width + element)), scale);
+}
+
+// Block by block, so that what a wrong value was before can be said.
+Status scale_and_check(std::span<float> values, const InputInfo& input, double scale, const ValueOrigin& origin) {
+  constexpr std::size_t kBlock = 4096;
+  const auto width = static_cast<std::size_t>(element_count(input.type.shape));
+  const std::size_t block = std::max<std::size_t>(kBlock / width, 1) * width;
+  std::vector<float> before;
+  for (std::size_t begin = 0; begin < values.size(); begin += block) {
+    const std::span<float> part = values.subspan(begin, std::min(block, values.size() - begin));
+    before.assign(part.begin(), part.end());
+    for (float& value : part) value = static_cast<float>(static_cast<double>(value) * scale);
+    if (const std::optional<std::size_t> wrong = first_wrong_value(input, part.data(), part.size())) {
+      const std::size_t at = begin + *wrong;
+      return wrong_value(input, origin, at / width, at % width, before[*wrong], scale);
+    }
+  }
+  return Done{};
 }
 
 // The rows as floats, straight from the type of the file: the way of large data sets.
@@ -153,10 +174,8 @@ Result<Bytes> input_values(const Array& array, const std::vector<std::uint32_t>&
 
 Result<Bytes> input_values(Array array, const InputInfo& input, double scale, const ValueOrigin& origin) {
   if (array.type == ArrayType::f32 && input.type.dtype == DType::f32) {
-    if (scale != 1) {
-      for (float& value : array.values<float>()) value = static_cast<float>(static_cast<double>(value) * scale);
-    }
-    TARN_RETURN_IF_ERROR(check_values(array, nullptr, input, 1, origin, array.data));
+    TARN_RETURN_IF_ERROR(scale == 1 ? check_values(array, nullptr, input, 1, origin, array.data)
+                                    : scale_and_check(array.values<float>(), input, scale, origin));
     return std::move(array.data);
   }
   std::vector<std::uint32_t> rows(array.shape.empty() ? 1 : static_cast<std::size_t>(array.shape.front()));
@@ -169,7 +188,8 @@ Result<std::vector<std::int64_t>> classes_of(const Array& array, const std::vect
   std::vector<std::int64_t> classes(rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const double value = array.at(rows[i]);
-    if (value != std::floor(value) || !(value >= 0 && value < static_cast<double>(limit))) {
+    const bool is_ignored = input.values.ignored && value == static_cast<double>(*input.values.ignored);
+    if (value != std::floor(value) || !(is_ignored || (value >= 0 && value < static_cast<double>(limit)))) {
       return error(fmt::format("{}: '{}' takes a class from 0 to {}, here is {}", origin.place(rows[i], 0), input.name,
                                limit - 1, value));
     }

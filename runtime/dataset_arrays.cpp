@@ -112,7 +112,10 @@ Result<std::vector<std::uint32_t>> complete_rows(const Reading& reading, const s
     if (!reading.source.drop_missing) {
       Diagnostic failure = error(fmt::format("{}: row {}: the value of '{}' is missing: it is no number",
                                              arrays[i].name, missing.front() + 1, reading.columns[i].input->name));
-      if (missing.size() > 1) failure.message += fmt::format(" (so are those of {} more rows)", missing.size() - 1);
+      if (missing.size() > 1) {
+        failure.message += missing.size() == 2 ? " (so is that of another row)"
+                                               : fmt::format(" (so are those of {} more rows)", missing.size() - 1);
+      }
       failure.notes.push_back({{}, "`drop_missing` in the data block leaves such rows out"});
       return failure;
     }
@@ -130,11 +133,28 @@ Result<std::vector<std::uint32_t>> complete_rows(const Reading& reading, const s
   return rows;
 }
 
+// "x.npy: row 4, column 2", or "x.npy: row 4, at [0, 3, 1]" where samples have several axes.
+ValueOrigin origin_in(const ReadArray& read, const Shape& shape) {
+  ValueOrigin origin = rows_of(read.name);
+  if (element_count(shape) == 1) return origin;
+  const auto place_of_row = origin.place;
+  origin.place = [place_of_row, shape](std::size_t row, std::size_t element) {
+    const std::string place = place_of_row(row, element);
+    if (shape.size() == 1) return fmt::format("{}, column {}", place, element + 1);
+    Shape index(shape.size());
+    auto rest = static_cast<std::int64_t>(element);
+    for (std::size_t axis = shape.size(); axis-- > 0; rest /= shape[axis]) index[axis] = rest % shape[axis];
+    return fmt::format("{}, at {}", place, format_shape(index));
+  };
+  return origin;
+}
+
 Result<Bytes> values_of(const DataColumn& column, ReadArray&& read, const std::vector<std::uint32_t>& rows,
                         Vocabularies& vocabularies) {
-  const ValueOrigin origin = rows_of(read.name);
   const InputInfo& input = *column.input;
-  if (column.binding.encoding == DataBinding::Encoding::none) {
+  const bool are_labels = column.binding.encoding != DataBinding::Encoding::none;
+  const ValueOrigin origin = are_labels ? rows_of(read.name) : origin_in(read, input.type.shape);
+  if (!are_labels) {
     const bool all = rows.size() == static_cast<std::size_t>(read.array.shape.front());
     return all ? input_values(std::move(read.array), input, column.binding.scale, origin)
                : input_values(read.array, rows, input, column.binding.scale, origin);
