@@ -58,6 +58,7 @@ Result<Dataset> sample_of(const std::vector<std::string>& texts, const Program& 
     const InputInfo* input = program.find_input(name);
     if (input == nullptr || input->role != InputRole::input)
       return error(fmt::format("--input {}: the model has no input '{}'", text, name));
+    if (by_name.contains(name)) return error(fmt::format("--input {}: '{}' is given twice", text, name));
     by_name[name] = equals == std::string::npos ? text : text.substr(equals + 1);
   }
   Dataset data;
@@ -132,9 +133,11 @@ std::string csv(const Program& program, const Predictions& predictions, const Vo
     if (classes.back()) names.push_back(output.name + ".class");
   }
   std::string text = fmt::format("{}\n", fmt::join(names, ","));
+  // Many readers pass over an empty line, which would shift the rows below it.
+  const std::string without_prediction = names.size() > 1 ? std::string(names.size() - 1, ',') : "nan";
   for (std::uint64_t row = 0; row < predictions.rows; ++row) {
     if (!predictions.has(row)) {
-      text += std::string(names.size() - 1, ',') + '\n';
+      text += without_prediction + '\n';
       continue;
     }
     const char* separator = "";

@@ -404,12 +404,13 @@ void add_train(CLI::App& app, Action& action) {
       ->add_option("--validation", options->validation,
                    "PATH or NAME=PATH: a file of validation data; may be repeated for arrays")
       ->allow_extra_args(false);
-  command->add_option(
+  CLI::Option* const checkpoint = command->add_option(
       "--checkpoint", options->checkpoint,
       "folder for checkpoints, made where it is missing: behind epochs, at most every 2 seconds, and at the end, "
       "however that comes");
   command->add_option("--every", options->every, "write a checkpoint every N epochs instead")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::PositiveNumber)
+      ->needs(checkpoint);
   command
       ->add_option(
           "--resume", options->resume,
