@@ -69,11 +69,13 @@ void ValueRange::narrow(const ValueRange& other) {
     *this = other;
     return;
   }
-  // Whole numbers that are probabilities or signs, too, are 0 and 1, and so is what is both. A class that does not
-  // count for one reader is wrong for another one that knows nothing of it.
+  // Whole numbers that are probabilities or signs, too, are 0 and 1, and so is what is both.
   const auto most = [](const ValueRange& range) { return range.counts() ? range.count : 2; };
   const Kind narrowed = counts() ? kind : other.counts() ? other.kind : Kind::class_number;
-  *this = {narrowed, std::min(most(*this), most(other)), !ignored ? other.ignored : !other.ignored || ignored == other.ignored ? ignored : std::nullopt};
+  // A class that does not count for one reader may stand in the data; of two such classes neither may.
+  std::optional<std::int64_t> allowed = ignored ? ignored : other.ignored;
+  if (ignored && other.ignored && *ignored != *other.ignored) allowed.reset();
+  *this = {narrowed, std::min(most(*this), most(other)), allowed};
 }
 
 const TensorInfo* Program::find_tensor(std::string_view name) const {

@@ -27,8 +27,8 @@ struct Dataset {
   Rows view() const;
 };
 
-// Reads the data that the request is about, as its RowPolicy says. Labels are numbered by `vocabularies`; those that may
-// still learn take the labels of the file (labels.h). Every value is one that its input may hold (value_check.h).
+// Reads the data that the request is about, as its RowPolicy says. Labels are numbered by `vocabularies`; those that
+// may still learn take the labels of the file (labels.h). Every value is one that its input may hold (value_check.h).
 // Errors: everything that can be wrong with files, columns, labels, values, missing values and shapes.
 Result<Dataset> read_dataset(const Program& program, const std::string& folder, const DataRequest& request,
                              Vocabularies& vocabularies);

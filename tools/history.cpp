@@ -42,7 +42,8 @@ std::string History::csv() const {
   text += ",seconds\n";
   for (std::size_t row = 0; row < epochs_.size(); ++row) {
     text += fmt::format("{}", epochs_[row].epoch);
-    for (const Series& column : all) text += std::isnan(column.values[row]) ? ",nan" : fmt::format(",{}", column.values[row]);
+    for (const Series& column : all)
+      text += std::isnan(column.values[row]) ? ",nan" : fmt::format(",{}", column.values[row]);
     text += fmt::format(",{}\n", epochs_[row].seconds);
   }
   return text;

@@ -10,8 +10,8 @@
 
 #include "codegen/workspace.h"
 #include "frontend/frontend.h"
-#include "runtime/dataset.h"
 #include "runtime/checkpoint.h"
+#include "runtime/dataset.h"
 #include "runtime/npy.h"
 #include "runtime/session.h"
 #include "runtime/training.h"
