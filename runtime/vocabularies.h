@@ -26,11 +26,11 @@ struct Vocabulary {
 class Vocabularies {
  public:
   using Map = std::map<std::string, Vocabulary, std::less<>>;
+  using Columns = std::map<std::string, std::vector<std::string>, std::less<>>;
 
   // Open, with nothing in them: those of initial weights.
   Vocabularies() = default;
   // Closed: those of a file of weights, which may name nothing at all.
-  using Columns = std::map<std::string, std::vector<std::string>, std::less<>>;
   static Vocabularies of_weights(Map known, Columns columns = {});
 
   // Null where nothing is known of the labels of the input.
