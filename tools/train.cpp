@@ -169,6 +169,10 @@ class Run {
     Progress progress(console_);
     FitOptions options;
     options.epochs = program().settings.epochs;
+    if (options.epochs > 0 && epochs_done() >= options.epochs) {
+      console_.note(fmt::format("note: nothing is trained: {} epochs are done, of {} in all; --epochs may ask for more",
+                                epochs_done(), options.epochs));
+    }
     options.shuffle = program().settings.shuffle;
     options.adapt = options_.weights.empty();  // given weights bring their fitted states
     options.memory = &memory_;
