@@ -184,7 +184,18 @@ std::string time_text(double seconds) {
   return seconds < 1 ? fmt::format("{:.2f} ms", seconds * 1e3) : fmt::format("{:.2f} s", seconds);
 }
 
-void print_kernels(const Console& console, const Measured& measured, const KernelPlan& plan,
+// "iris.tarn:4, layer 'dense'": the line of the model that a kernel comes from, and what is called there; "" where it
+// is of no line.
+std::string origin_of(const Kernel& kernel, const Locations& locations, const Sources& sources) {
+  const Span span = locations.outermost(kernel.location);
+  if (!span) return "";
+  LocationId called = kernel.location;
+  for (LocationId id = called; locations[id].caller != 0; id = locations[id].caller) called = id;
+  const std::string& context = locations[called].context;
+  return fmt::format("{}:{}{}{}", sources.name(span.file), span.line, context.empty() ? "" : ", ", context);
+}
+
+void print_kernels(const Console& console, const Measured& measured, const KernelPlan& plan, const Locations& locations,
                    const MachineLimits& limits) {
   if (!console.json()) {
     fmt::print("  {:<36} {:>10} {:>6} {:>9} {:>11} {:>9} {:>9}\n", "kernel", "time", "share", "MFLOP", "bytes",
@@ -200,18 +211,20 @@ void print_kernels(const Console& console, const Measured& measured, const Kerne
     const double roofline = seconds > 0 ? batches * limits.least_seconds(cost.flops, cost.bytes) / seconds : 0;
     const std::string name =
         std::holds_alternative<FiniteGuard>(plan.kernels[i].body) ? "(guard)" : plan.kernels[i].name;
+    const std::string origin = origin_of(plan.kernels[i], locations, console.sources);
     if (console.json()) {
       console.event({{"event", "kernel"},
                      {"function", measured.name},
                      {"samples", measured.rows},
                      {"name", name},
+                     {"origin", origin},
                      {"seconds", seconds},
                      {"flops", work},
                      {"bytes", bytes},
                      {"roofline", roofline}});
     } else {
-      fmt::print("  {:<36} {:>10} {:>5.1f}% {:>9.3g} {:>11.0f} {:>9.3g} {:>8.0f}%\n", name, time_text(seconds),
-                 share * 100, work * 1e-6, bytes, seconds > 0 ? work / seconds * 1e-9 : 0, roofline * 100);
+      fmt::print("  {:<36} {:>10} {:>5.1f}% {:>9.3g} {:>11.0f} {:>9.3g} {:>8.0f}%  {}\n", name, time_text(seconds),
+                 share * 100, work * 1e-6, bytes, seconds > 0 ? work / seconds * 1e-9 : 0, roofline * 100, origin);
     }
   }
 }
@@ -268,7 +281,9 @@ int bench(const BenchOptions& options) {
   }
   const auto show = [&](const Measured& measured) {
     print_measured(console, measured);
-    if (limits) print_kernels(console, measured, (*model)->plan().plans.at(measured.name), *limits);
+    if (!limits) return;
+    const Locations& locations = *program.graphs.at(measured.name).locations();
+    print_kernels(console, measured, (*model)->plan().plans.at(measured.name), locations, *limits);
   };
   if (program.trainable) show(measure_training(options, session));
   for (const std::uint64_t samples : options.samples) show(measure_prediction(options, session, samples));

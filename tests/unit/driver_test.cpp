@@ -292,6 +292,9 @@ TEST_F(Driver, BenchTimesEveryKernel) {
       EXPECT_GT(seconds, 0);
     } else {
       EXPECT_EQ(found[i]["event"], "kernel");
+      if (found[i]["flops"].get<double>() > 0) {
+        EXPECT_THAT(found[i]["origin"].get<std::string>(), HasSubstr(".tarn:"));
+      }
       kernels += found[i]["seconds"].get<double>();
       flops -= found[i]["flops"].get<double>();
     }
