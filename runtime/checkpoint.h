@@ -36,6 +36,8 @@ Status resume_checkpoint(Session& session, const std::string& path, TrainingMemo
 struct ChangedHyperParameter {
   std::string name;
   double in_checkpoint = 0, in_file = 0;
+  // Whether a setting with this key is about it: "optimizer.lr" or "optimizer".
+  bool is_under(const std::string& key) const { return name == key || name.starts_with(key + "."); }
 };
 std::vector<ChangedHyperParameter> changed_hyper_parameters(const Program& program, const Checkpoint& checkpoint);
 

@@ -160,7 +160,6 @@ Result<Bytes> values_of(const DataColumn& column, ReadArray&& read, const std::v
                : input_values(read.array, rows, input, column.binding.scale, origin);
   }
   // Labels of arrays are the numbers of their classes.
-  constexpr std::int64_t kMostClasses = 1'000'000'000;
   TARN_TRY(const std::int64_t limit, class_limit(input, column.binding));
   TARN_TRY(const std::vector<std::int64_t> classes,
            classes_of(read.array, rows, input, limit > 0 ? limit : kMostClasses, origin));

@@ -13,6 +13,7 @@
 #include "passes/guarded_stores.h"
 #include "passes/pipeline.h"
 #include "runtime/training.h"
+#include "runtime/value_check.h"
 
 namespace tarn {
 
@@ -24,23 +25,7 @@ HostTensor rows_as_doubles(const InputInfo& input, const void* array, const std:
   tensor.shape.insert(tensor.shape.begin(), static_cast<std::int64_t>(rows.size()));
   const auto size = static_cast<std::size_t>(element_count(input.type.shape));
   for (std::uint64_t row : rows) {
-    for (std::size_t i = 0; i < size; ++i) {
-      const std::size_t at = row * size + i;
-      switch (input.type.dtype) {
-        case DType::f32:
-          tensor.data.push_back(static_cast<const float*>(array)[at]);
-          break;
-        case DType::f64:
-          tensor.data.push_back(static_cast<const double*>(array)[at]);
-          break;
-        case DType::i32:
-          tensor.data.push_back(static_cast<const std::int32_t*>(array)[at]);
-          break;
-        case DType::boolean:
-          tensor.data.push_back(static_cast<const std::uint8_t*>(array)[at]);
-          break;
-      }
-    }
+    for (std::size_t i = 0; i < size; ++i) tensor.data.push_back(value_at(input.type.dtype, array, row * size + i));
   }
   return tensor;
 }

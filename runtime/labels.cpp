@@ -17,7 +17,6 @@ namespace tarn {
 
 namespace {
 
-constexpr std::int64_t kMostClasses = 1'000'000'000;
 constexpr std::size_t kMostNames = 20;
 
 bool has_blanks_around(std::string_view text) { return without_blanks(text).size() != text.size(); }

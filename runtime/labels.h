@@ -14,6 +14,9 @@
 
 namespace tarn {
 
+// Numbers of classes beyond this are none, where nothing says how many there are.
+inline constexpr std::int64_t kMostClasses = 1'000'000'000;
+
 // How many classes labels may have: what the binding says, what its input has places for, what its losses take; 0 where
 // nothing says it. Errors: a binding that says what its input does not take.
 Result<std::int64_t> class_limit(const InputInfo& input, const DataBinding& binding);

@@ -475,8 +475,8 @@ Status LibrarySession::check_constants(const WeightsFile& weights) const {
 // What a setting says is set; what the file says otherwise than before is not, which is said.
 void LibrarySession::set_hyper_parameters(const std::vector<ChangedHyperParameter>& changed) {
   for (const ChangedHyperParameter& one : changed) {
-    const bool is_set = std::ranges::any_of(
-        model_->settings, [&](const std::string& key) { return one.name == key || one.name.starts_with(key + "."); });
+    const bool is_set =
+        std::ranges::any_of(model_->settings, [&](const std::string& key) { return one.is_under(key); });
     if (is_set) {
       session_.set_scalar(one.name, one.in_file);
     } else {

@@ -20,6 +20,12 @@ std::filesystem::path canonical(const std::string& path) {
 
 }  // namespace
 
+bool is_device(const std::string& path) {
+  std::error_code unknown;
+  const auto kind = std::filesystem::status(path, unknown).type();
+  return kind != std::filesystem::file_type::regular && kind != std::filesystem::file_type::not_found;
+}
+
 bool is_same_file(const std::string& one, const std::string& other) {
   struct stat first{}, second{};
   const bool first_exists = ::stat(one.c_str(), &first) == 0, second_exists = ::stat(other.c_str(), &second) == 0;

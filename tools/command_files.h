@@ -36,6 +36,9 @@ class CommandFiles {
 inline constexpr const char* kWeightsFile = "the weights file";
 inline constexpr const char* kCheckpoint = "the checkpoint that is read";
 
+// Whether the path is there and is no regular file: devices and pipes take anything, whatever their names end in.
+bool is_device(const std::string& path);
+
 // Whether two names lead to one regular file, which need not be there yet.
 bool is_same_file(const std::string& one, const std::string& other);
 

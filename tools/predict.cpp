@@ -4,7 +4,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "runtime/array_values.h"
@@ -212,10 +211,7 @@ int write_results(const PredictOptions& options, Console& console, const Prepare
 
 // The name says what is written; devices take CSV.
 Status check_output(const std::string& path) {
-  std::error_code unknown;
-  const auto kind = std::filesystem::status(path, unknown).type();
-  const bool is_device = kind != std::filesystem::file_type::regular && kind != std::filesystem::file_type::not_found;
-  if (path.empty() || is_device || path.ends_with(".csv") || path.ends_with(".npy")) return Done{};
+  if (path.empty() || is_device(path) || path.ends_with(".csv") || path.ends_with(".npy")) return Done{};
   return error(fmt::format("-o {}: the name must end in .csv or .npy", path));
 }
 

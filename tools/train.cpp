@@ -32,8 +32,7 @@ std::string output_of(const TrainOptions& options) {
 
 // Weights are in one of two formats, which the name says; devices take anything.
 Status is_weights_name(const std::string& path) {
-  if (path.ends_with(".safetensors") || path.ends_with(".npz")) return Done{};
-  if (std::filesystem::exists(path) && !std::filesystem::is_regular_file(path)) return Done{};
+  if (is_device(path) || path.ends_with(".safetensors") || path.ends_with(".npz")) return Done{};
   return error(fmt::format("-o {}: the name of weights must end in .safetensors or .npz", path));
 }
 

@@ -75,8 +75,7 @@ void find_changes(Start& start, const TrainOptions& options, const Program& prog
   }
   for (const ChangedHyperParameter& one : changed) {
     const bool is_named = std::ranges::any_of(options.settings, [&](const std::string& setting) {
-      const std::string key = setting.substr(0, setting.find('='));
-      return one.name == key || one.name.starts_with(key + ".");
+      return one.is_under(setting.substr(0, setting.find('=')));
     });
     const TensorInfo* const before = plain ? plain->find_tensor(one.name) : nullptr;
     const bool is_set = is_named || (plain && (before == nullptr || before->initial != one.in_file));
