@@ -50,6 +50,7 @@ install(TARGETS tarn_shared EXPORT TarnTargets LIBRARY DESTINATION ${CMAKE_INSTA
 install(TARGETS tarn RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(FILES ${libtarn_static} DESTINATION ${CMAKE_INSTALL_LIBDIR} OPTIONAL)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/runtime/include/tarn DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 set(libtarn_package ${CMAKE_INSTALL_LIBDIR}/cmake/Tarn)
 install(EXPORT TarnTargets NAMESPACE Tarn:: DESTINATION ${libtarn_package})
 configure_package_config_file(cmake/install/TarnConfig.cmake.in ${CMAKE_BINARY_DIR}/install/TarnConfig.cmake
