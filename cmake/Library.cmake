@@ -1,5 +1,6 @@
-# libtarn, for programs that embed the compiler: shared and static, with headers, a CMake package and a pkg-config file.
-# Both export the functions of tarn/c.h and nothing else.
+# libtarn, for programs that embed the compiler: shared and static, with headers, a CMake package and a pkg-config
+# file. Both export the functions of tarn/c.h and nothing else.
+
 # The same places on every system: the files that name them are relative to each other.
 set(CMAKE_INSTALL_LIBDIR lib)
 include(GNUInstallDirs)
@@ -16,8 +17,8 @@ set_target_properties(tarn_shared PROPERTIES
 target_include_directories(tarn_shared INTERFACE
   $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/runtime/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
-# The static library is one object: ours and what it needs of LLVM, linked with each other, with all names local but those
-# of tarn/c.h. A program that links it may have an LLVM of its own.
+# The static library is one object: ours and what it needs of LLVM, linked with each other, with all names local but
+# those of tarn/c.h. A program that links it may have an LLVM of its own.
 set(libtarn_llvm ${LLVM_AVAILABLE_LIBS})
 list(FILTER libtarn_llvm INCLUDE REGEX "^LLVM")
 set(libtarn_parts)

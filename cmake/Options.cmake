@@ -40,7 +40,8 @@ if(TARN_SANITIZE)
   endif()
 endif()
 
-# A library of ours: its sources are the .cpp files of its folder; its public headers are found from the top ("ir/graph.h").
+# A library of ours: its sources are the .cpp files of its folder; its public headers are found from the top
+# ("ir/graph.h").
 function(tarn_library name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)

@@ -1,6 +1,7 @@
 # Writes a C++ file that holds the texts of the prelude.
 #   cmake -DOUTPUT=prelude_sources.cpp -DFOLDER=frontend/prelude -P prelude_sources.cmake
-# A raw string literal may be 65,536 characters long at least in every compiler; longer texts are cut into several that stand side by side.
+# A raw string literal may be 65,536 characters long at least in every compiler; longer texts are cut into several that
+# stand side by side.
 file(GLOB_RECURSE files RELATIVE ${FOLDER} ${FOLDER}/*.tarn)
 list(SORT files)
 list(LENGTH files count)

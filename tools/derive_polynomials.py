@@ -122,8 +122,8 @@ def atanh_series_base_2(z, terms_left_out):
 
 
 # Rows that differ by format: name, bits, meaning, f, weight, interval, terms.
-# The tail of erf ends where erf rounds to 1. The logarithm of pow needs ten (thirteen) bits more than the format has, so its leading
-# term (two, in f64) is taken in extended precision and the polynomial holds what follows.
+# The tail of erf ends where erf rounds to 1. The logarithm of pow needs ten (thirteen) bits more than the format has,
+# so its leading term (two, in f64) is taken in extended precision and the polynomial holds what follows.
 OTHERS = [
     ("ErfLarge", 32, "(log erfc t) / t on 0.9375 <= t <= 3.95; error of erf t",
      lambda t: log(erfc(t)) / t, lambda t: t * erfc(t), ERF_SPLIT, mpf("3.95"), 6),
@@ -138,7 +138,8 @@ OTHERS = [
     ("Log2Tail", 64, "(log2((1+s)/(1-s)) - 2 (s + s^3/3) / ln 2) / s^5 in z = s^2; error relative to log2",
      lambda z: atanh_series_base_2(z, 2), lambda z: z ** 2 * LN2 / 2, mpf(10) ** -6, S_MAX, 7),
 ]
-# name, value, bits of the leading parts per format (the product with an integer n is then exact); what is left is the last part
+# name, value, bits of the leading parts per format (the product with an integer n is then exact); what is left is the
+# last part
 CONSTANTS = [
     ("Log2E", 1 / LN2, {32: [], 64: []}),
     ("WholeLn2", LN2, {32: [], 64: []}),
@@ -149,7 +150,8 @@ CONSTANTS = [
     ("HalfPi", pi / 2, {64: [33, 33, 33]}),
     ("HalfPiExtended", pi / 2, {64: [53]}),
 ]
-# Payne and Hanek's reduction of the largest f64, m 2^971, reads 256 bits from bit 971 + 62 on, the leading word of zeros included.
+# Payne and Hanek's reduction of the largest f64, m 2^971, reads 256 bits from bit 971 + 62 on, the leading word of
+# zeros included.
 TWO_OVER_PI_WORDS = (971 + 62) // 64 + 4
 
 

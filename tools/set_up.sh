@@ -1,9 +1,10 @@
-# Sourced by tools/tarn, tools/test, .ci/run and the benchmarks: installs what tools/packages.txt and, for those two, tools/packages_tests.txt
-# and tools/packages_benchmarks.txt list; configures and builds.
+# Sourced by tools/tarn, tools/test, .ci/run and the benchmarks: installs what tools/packages.txt and, for those two,
+# tools/packages_tests.txt and tools/packages_benchmarks.txt list; configures and builds.
 # `root` is the top of the checkout.
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 
-# install_packages [tests|benchmarks|order]: installs the packages that are missing, or prints the one line to type. Without dpkg (another system) CMake finds out what is missing.
+# install_packages [tests|benchmarks|order]: installs the packages that are missing, or prints the one line to type.
+# Without dpkg (another system) CMake finds out what is missing.
 install_packages() {
   command -v dpkg-query >/dev/null || return 0
   local wanted missing

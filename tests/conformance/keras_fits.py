@@ -62,7 +62,7 @@ def sequential(inputs, *parts):
     return model
 
 
-# ------------------------------------------------------------------------------------------------------------- frozen layers
+# ------------------------------------------------------------------------------------------------------- frozen layers
 
 def frozen(name, tarn_freeze, trainable):
     x, t, k, second = draw(10, 3), draw(10, 1), draw(3, 4), draw(4, 1)
@@ -115,7 +115,7 @@ frozen("a frozen batch normalization", "  freeze norm\n", ("first",))
 frozen("a frozen layer before it", "  freeze first\n", ("norm",))
 frozen("both", "  freeze first, norm\n", ())
 
-# ------------------------------------------------------------------------------------------------------- a small network in general
+# ------------------------------------------------------------------------------------------ a small network in general
 
 def network(outputs, activation, hidden=5, seed=None):
     """A hidden layer and one of `outputs`, and the same in Tarn, for three inputs."""
@@ -234,7 +234,7 @@ plateau("mode max", "factor = 0.5, patience = 3, mode = \"max\"", factor=0.5, pa
 plateau("patience 0", "factor = 0.9, patience = 0", factor=0.9, patience=0)
 
 
-# ------------------------------------------------------------------------------------------------- optimizers over epochs and batches
+# ---------------------------------------------------------------------------------- optimizers over epochs and batches
 
 def optimized(name, tarn, optimizer, train=""):
     run(f"optimizer, {name}", 2, "linear", "mse(y, t)", "mse", draw(14, 2), train, optimizer=(tarn, optimizer), epochs=5, validation=draw(5, 2))
@@ -249,7 +249,7 @@ optimized("a schedule", "adam(lr = cosine_decay(step, 0.1, 15, alpha = 0.1))", o
 optimized("weight decay", "adamw(lr = 0.05, weight_decay = 0.1)", optimizers.AdamW(0.05, weight_decay=0.1))
 
 
-# -------------------------------------------------------------------------------------------- several losses, regularizers, shared layers
+# ------------------------------------------------------------------------- several losses, regularizers, shared layers
 
 def two_heads():
     x, size, kind = draw(10, 3), draw(10, 2), classes(10, 2).astype(float)[:, None]

@@ -55,7 +55,7 @@ def label(name, config, count):
     return f"{name}({', '.join(f'{k}={v}' for k, v in config.items())})[{count}]"
 
 
-# ---------------------------------------------------------------------------------------------------------------- activations
+# --------------------------------------------------------------------------------------------------------- activations
 
 ACTIVATIONS = {
     "relu": [{}, {"negative_slope": 0.1}, {"max_value": 1.5}, {"threshold": 0.5}, {"negative_slope": 0.2, "max_value": 1.0, "threshold": -0.5},
@@ -66,7 +66,8 @@ ACTIVATIONS = {
     "exponential": [{}], "hard_sigmoid": [{}], "hard_silu": [{}], "hard_tanh": [{}], "linear": [{}], "mish": [{}], "log_sigmoid": [{}],
     "threshold": [{"threshold": 0.5, "default_value": -2.0}],
 }
-# Not sparsemax: of several elements above the threshold Keras 3.15 adds up the running sums, where Martins and Astudillo have the last.
+# Not sparsemax: of several elements above the threshold Keras 3.15 adds up the running sums, where Martins and
+# Astudillo have the last.
 ALONG_AXES = ("softmax", "log_softmax", "glu")
 
 
@@ -96,7 +97,7 @@ def activation_cases():
     return cases
 
 
-# --------------------------------------------------------------------------------------------------------------------- losses
+# -------------------------------------------------------------------------------------------------------------- losses
 
 REGRESSION = ("MeanSquaredError", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredLogarithmicError", "LogCosh", "CosineSimilarity")
 
@@ -182,7 +183,7 @@ def loss_cases():
     return cases
 
 
-# -------------------------------------------------------------------------------------------------------------------- metrics
+# ------------------------------------------------------------------------------------------------------------- metrics
 
 # Metrics that count elements: each may have a weight.
 OF_ELEMENTS = ("TruePositives", "FalsePositives", "TrueNegatives", "FalseNegatives", "Precision", "Recall", "AUC", "SensitivityAtSpecificity",
@@ -293,7 +294,7 @@ def metric_cases():
     return cases
 
 
-# ----------------------------------------------------------------------------------------------------------------- optimizers
+# ---------------------------------------------------------------------------------------------------------- optimizers
 
 OPTIMIZERS = {
     "SGD": [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True}],
@@ -341,7 +342,7 @@ def optimizer_cases():
     return cases
 
 
-# ------------------------------------------------------------------------------------------------------------------ schedules
+# ----------------------------------------------------------------------------------------------------------- schedules
 
 def schedule_cases():
     cases = []

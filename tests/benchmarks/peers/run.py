@@ -141,8 +141,8 @@ class Native:
         self.hello = {"version": ""}
         built = self.program.exists() and self.program.stat().st_mtime > source.stat().st_mtime
         if not built:
-            # tiny-dnn looks for stb in a folder that Debian does not have; its threads, one a sample, cost a thousand times
-            # what they do.
+            # tiny-dnn looks for stb in a folder that Debian does not have; its threads, one a sample, cost a thousand
+            # times what they do.
             (home / "include").mkdir(exist_ok=True)
             if not (home / "include/third_party").exists():
                 (home / "include/third_party").symlink_to("/usr/include")
