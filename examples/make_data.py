@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the made-up data of the examples: sums.csv, line.csv, branches.csv, and the pairs of digits in data/. Run in this folder; the
-seed makes it repeatable."""
+"""Writes the made-up data of the examples: sums.csv, line.csv, branches.csv, and the pairs of digits in data/. Run in
+this folder; the seed makes it repeatable."""
 import csv
 import gzip
 import io

@@ -3,9 +3,10 @@
 
     python3 tools/derive_polynomials.py > codegen/vector_math_coefficients.h
 
-Needs mpmath (PyPI). Each row of POLYNOMIALS states f, the interval and the weight w under which the polynomial P minimises
-max |w(x) (f(x) - P(x))|. The method is Remez's exchange on a dense Chebyshev grid, in 60 digits. The printed error is that of the
-polynomial whose coefficients are rounded to the format; f leaves out the leading terms, so that this rounding costs next to nothing.
+Needs mpmath (PyPI). Each row of POLYNOMIALS states f, the interval and the weight w under which the polynomial P
+minimises max |w(x) (f(x) - P(x))|. The method is Remez's exchange on a dense Chebyshev grid, in 60 digits. The printed
+error is that of the polynomial whose coefficients are rounded to the format; f leaves out the leading terms, so that
+this rounding costs next to nothing.
 """
 import struct
 import sys

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""Writes tests/data/keras/fits_run.json: runs of `fit` of Keras 3 in double precision, and the same as model files of Tarn.
+"""Writes tests/data/keras/fits_run.json: runs of `fit` of Keras 3 in double precision, and the same as model files of
+Tarn.
 
-Needs keras with JAX (pip install keras 'jax[cpu]'). Data and weights are drawn from a fixed seed; rows are not shuffled. A case has the
-files that Tarn reads, the options of `tarn train`, Keras's history and the weights it ends with.
+Needs keras with JAX (pip install keras 'jax[cpu]'). Data and weights are drawn from a fixed seed; rows are not
+shuffled. A case has the files that Tarn reads, the options of `tarn train`, Keras's history and the weights it ends
+with.
 """
 import json
 import os

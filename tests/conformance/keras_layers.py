@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes tests/data/keras/layers_run.json: layers, regularizers and constraints of Keras 3, run in double precision.
 
-Needs keras with its numpy backend (pip install keras scipy 'jax[cpu]'). Inputs and weights are drawn from a fixed seed; the cases have
-the form of layers.json.
+Needs keras with its numpy backend (pip install keras scipy 'jax[cpu]'). Inputs and weights are drawn from a fixed
+seed; the cases have the form of layers.json.
 """
 import json
 import os

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Writes tests/data/keras/{activations,losses,metrics,optimizers,lr_schedules}_run.json: what Keras 3 makes of drawn inputs, in double
-precision, for the arguments that its own tests leave out.
+"""Writes tests/data/keras/{activations,losses,metrics,optimizers,lr_schedules}_run.json: what Keras 3 makes of drawn
+inputs, in double precision, for the arguments that its own tests leave out.
 
-Needs keras with its numpy backend (pip install keras scipy 'jax[cpu]'). The cases have the form of the files without "_run".
+Needs keras with its numpy backend (pip install keras scipy 'jax[cpu]'). The cases have the form of the files without
+"_run".
 """
 import itertools
 import json

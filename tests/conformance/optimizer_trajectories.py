@@ -2,8 +2,8 @@
 """Writes tests/data/keras/trajectories.json: what the optimizers of Keras 3 do to a small network in 200 steps.
 
 An implementation in NumPy, in double precision, from the formulas in the sources of Keras 3 (keras/src/optimizers),
-independent of Tarn: gradients are derived by hand, and every optimizer is written out. The tests hold Tarn's losses and
-weights against the file.
+independent of Tarn: gradients are derived by hand, and every optimizer is written out. The tests hold Tarn's losses
+and weights against the file.
 
     python3 tests/conformance/optimizer_trajectories.py tests/data/keras/trajectories.json
 """
