@@ -44,9 +44,10 @@ constexpr Section kSections[] = {
 
 constexpr const char* kIntroduction = R"(# The prelude
 
-What every model file may use without an import: the comments and signatures of [`frontend/prelude/`](../frontend/prelude), where the
-definitions themselves can be read. [`docs/language.md`](language.md) explains the language. `tarn prelude NAME` prints an entry,
-`tarn prelude --markdown` this page; a test compares the two.
+What every model file may use without an import: the comments and signatures of
+[`frontend/prelude/`](../frontend/prelude), where the definitions themselves can be read.
+[`docs/language.md`](language.md) explains the language. `tarn prelude NAME` prints an entry, `tarn prelude --markdown`
+this page; a test compares the two.
 )";
 
 // Lines as one, without the white space that indents them.
@@ -69,6 +70,40 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
+// Whether a word at the beginning of a line would begin a list, a heading or a quotation.
+bool begins_a_block(std::string_view word) {
+  return word.find_first_not_of("-+#=>") == std::string_view::npos ||
+         (word.find_first_not_of("0123456789.)") == std::string_view::npos && word.find_first_of(".)") != word.npos);
+}
+
+// Text in lines that end before column 120: the first behind `first`, the others behind the indentation.
+std::string wrapped(const std::string& first, std::string_view text, std::string_view indentation) {
+  constexpr std::size_t kMostBytes = 118;  // and a backslash where the line is broken on purpose
+  std::string out = first;
+  std::size_t column = first.size();
+  bool is_first = true;
+  while (!text.empty()) {
+    // A word, with those behind it that must not begin a line.
+    std::size_t end = std::min(text.find(' '), text.size());
+    for (std::size_t next; end < text.size(); end = next) {
+      next = std::min(text.find(' ', end + 1), text.size());
+      if (!begins_a_block(text.substr(end + 1, next - end - 1))) break;
+    }
+    if (!is_first && column + 1 + end > kMostBytes) {
+      out += fmt::format("\n{}", indentation);
+      column = indentation.size();
+    } else if (!is_first) {
+      out += ' ';
+      ++column;
+    }
+    is_first = false;
+    out += text.substr(0, end);
+    column += end;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
 std::string declaration(const PreludeName& name) { return name.kind + " " + name.signature; }
 
 // The comment that a file begins with.
@@ -85,12 +120,12 @@ std::string heading_of(const PreludeSource& source) {
 }
 
 std::string section_of(const PreludeSource& source, std::string_view title, const std::vector<PreludeName>& names) {
-  std::string out = fmt::format("\n## {}\n\n{}\n\n", title, escaped(heading_of(source)));
+  std::string out = fmt::format("\n## {}\n\n{}\n\n", title, wrapped("", escaped(heading_of(source)), ""));
   for (const PreludeName& name : names) {
     if (name.file != source.name) continue;
-    out += fmt::format("- `{}`", declaration(name));
+    out += wrapped("- ", fmt::format("`{}`", declaration(name)), "  ");
     // Without a comment it is another name of the one above.
-    if (!name.comment.empty()) out += "\\\n  " + escaped(joined(name.comment));
+    if (!name.comment.empty()) out += "\\\n" + wrapped("  ", escaped(joined(name.comment)), "  ");
     out += '\n';
   }
   return out;

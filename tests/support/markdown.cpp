@@ -11,10 +11,30 @@ namespace tarn::test {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+void add_pages(std::vector<fs::path>& pages, const fs::path& folder) {
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.path().extension() == ".md") pages.push_back(entry.path());
+  }
+}
+
+}  // namespace
+
 std::vector<fs::path> documents() {
   std::vector<fs::path> pages = {source_folder() / "README.md"};
-  for (const auto& entry : fs::directory_iterator(source_folder() / "docs")) {
+  add_pages(pages, source_folder() / "docs");
+  return pages;
+}
+
+std::vector<fs::path> all_pages() {
+  std::vector<fs::path> pages;
+  for (const auto& entry : fs::directory_iterator(source_folder())) {
     if (entry.path().extension() == ".md") pages.push_back(entry.path());
+  }
+  for (const char* const folder :
+       {"cmake", "codegen", "docs", "examples", "frontend", "ir", "passes", "runtime", "tests", "tools"}) {
+    add_pages(pages, source_folder() / folder);
   }
   return pages;
 }

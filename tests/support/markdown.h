@@ -1,4 +1,4 @@
-// The blocks of code of the documents, for the tests that compile or run them.
+// The pages of the project, and the blocks of code in them, for the tests that compile or run them.
 #pragma once
 
 #include <filesystem>
@@ -9,6 +9,8 @@ namespace tarn::test {
 
 // README.md and the pages of docs.
 std::vector<std::filesystem::path> documents();
+// Every page of the project: also those that say how to contribute, and what is in a folder.
+std::vector<std::filesystem::path> all_pages();
 
 // A fenced block.
 struct CodeBlock {

@@ -1,9 +1,14 @@
-// The documents: every example in them compiles, and the language page is complete.
+// The documents: every example in them compiles, every command prints what they show, and the language page is
+// complete.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <regex>
+#include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -15,11 +20,13 @@
 #include "tests/support/files.h"
 #include "tests/support/markdown.h"
 #include "tests/support/process.h"
+#include "tests/support/transcript.h"
 
 namespace tarn {
 namespace {
 
 namespace fs = std::filesystem;
+using test::all_pages;
 using test::code_blocks;
 using test::CodeBlock;
 using test::documents;
@@ -129,13 +136,79 @@ TEST(Documents, PreludePageIsUpToDate) {
       << "build/release/bin/tarn prelude --markdown >docs/prelude.md writes it anew";
 }
 
-// Links to files of the repository lead somewhere.
+// Blocks of `console` are commands with what they print. They run in a folder in which the examples lie, and those
+// models of the page that begin with a comment "# NAME.tarn".
+TEST(Documents, CommandsPrintWhatThePagesShow) {
+  const std::regex heading(R"(^# (\w+\.tarn)\n)");
+  int count = 0;
+  for (const fs::path& page : all_pages()) {
+    std::string text = read_text(page);
+    if (text.find("```console\n") == std::string::npos) continue;
+    const test::TemporaryFolder folder;
+    fs::copy(source_folder() / "examples", folder.path() / "examples", fs::copy_options::recursive);
+    for (const CodeBlock& block : code_blocks(page)) {
+      SCOPED_TRACE(block.place);
+      std::smatch name;
+      if (block.language == "tarn" && std::regex_search(block.text, name, heading)) {
+        test::write_text(folder.path() / name[1].str(), block.text);
+      }
+      if (block.language != "console") continue;
+      ++count;
+      const std::string updated = test::run_transcript(test::read_transcript(block.text), folder.path());
+      text.replace(text.find(block.text), block.text.size(), updated);
+    }
+    if (test::updates_golden()) test::write_text(page, text);
+  }
+  EXPECT_GE(count, 5);
+}
+
+// What programs print is as long as it is: blocks of `console` and those without a language.
+TEST(Documents, LinesEndBeforeColumn120) {
+  for (const fs::path& page : all_pages()) {
+    std::istringstream lines(read_text(page));
+    bool inside = false, is_output = false;
+    int number = 0;
+    for (std::string line; std::getline(lines, line);) {
+      ++number;
+      if (line.starts_with("```")) {
+        inside = !inside;
+        is_output = inside && (line == "```" || line == "```console");
+      }
+      const auto columns = std::ranges::count_if(line, [](char c) { return (c & 0xC0) != 0x80; });
+      EXPECT_TRUE(is_output || columns < 120) << page << ":" << number << ": " << columns << " columns";
+    }
+  }
+}
+
+// The anchors of a page's headings, as hosting sites make them.
+std::set<std::string> anchors_of(const std::string& text) {
+  std::set<std::string> anchors;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("#")) continue;
+    std::string anchor;
+    for (const char c : line.substr(std::min(line.find(' ') + 1, line.size()))) {
+      if (c == ' ') anchor += '-';
+      if (c == '-' || c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0) {
+        anchor += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+      }
+    }
+    anchors.insert(anchor);
+  }
+  return anchors;
+}
+
+// Links to files of the repository lead somewhere, and to a heading that is there.
 TEST(Documents, LinksLeadSomewhere) {
-  const std::regex link(R"(\]\(([^)#:]+)(#[^)]*)?\))");
-  for (const fs::path& document : documents()) {
-    const std::string text = read_text(document);
+  const std::regex link(R"(\]\(([^)#:]*)(?:#([^)]*))?\))");
+  for (const fs::path& page : all_pages()) {
+    const std::string text = read_text(page);
     for (std::sregex_iterator at(text.begin(), text.end(), link), end; at != end; ++at) {
-      EXPECT_TRUE(fs::exists(document.parent_path() / (*at)[1].str())) << document << ": " << (*at)[1];
+      const std::string file = (*at)[1], anchor = (*at)[2];
+      const fs::path target = file.empty() ? page : page.parent_path() / file;
+      EXPECT_TRUE(fs::exists(target)) << page << ": " << file;
+      if (anchor.empty() || target.extension() != ".md") continue;
+      EXPECT_TRUE(anchors_of(read_text(target)).contains(anchor)) << page << ": " << file << "#" << anchor;
     }
   }
 }
