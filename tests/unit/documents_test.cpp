@@ -136,6 +136,46 @@ TEST(Documents, PreludePageIsUpToDate) {
       << "build/release/bin/tarn prelude --markdown >docs/prelude.md writes it anew";
 }
 
+bool has_word(const std::string& text, const std::string& word) {
+  const auto is_letter = [](char c) { return c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0; };
+  for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) {
+    const std::size_t end = at + word.size();
+    if ((at == 0 || !is_letter(text[at - 1])) && (end == text.size() || !is_letter(text[end]))) return true;
+  }
+  return false;
+}
+
+// A line a term, in the order of the alphabet; and where the code still has another name, it is there.
+TEST(Documents, GlossaryIsTrue) {
+  std::string code;
+  for (const char* const folder : {"ir", "frontend", "passes", "codegen", "runtime"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(source_folder() / folder)) {
+      if (entry.path().extension() == ".h") code += read_text(entry.path());
+    }
+  }
+  const std::regex entry(R"(^- \*\*([^*]+)\*\*: .*\.$)"), name("`([^`]+)`");
+  std::istringstream lines(read_text(source_folder() / "docs/glossary.md"));
+  std::string last;
+  int count = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("-")) continue;
+    std::smatch match;
+    ASSERT_TRUE(std::regex_match(line, match, entry)) << line;
+    std::string term = match[1];
+    std::ranges::transform(term, term.begin(), [](unsigned char c) { return std::tolower(c); });
+    EXPECT_LT(last, term);
+    last = term;
+    ++count;
+    const std::size_t in_code = line.find("In code");
+    if (in_code == std::string::npos) continue;
+    const std::string rest = line.substr(in_code);
+    for (std::sregex_iterator at(rest.begin(), rest.end(), name), end; at != end; ++at) {
+      EXPECT_TRUE(has_word(code, (*at)[1])) << term << " is no longer '" << (*at)[1] << "' in code";
+    }
+  }
+  EXPECT_GE(count, 100);
+}
+
 // Blocks of `console` are commands with what they print. They run in a folder in which the examples lie, and those
 // models of the page that begin with a comment "# NAME.tarn".
 TEST(Documents, CommandsPrintWhatThePagesShow) {
