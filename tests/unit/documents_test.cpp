@@ -153,7 +153,7 @@ TEST(Documents, GlossaryIsTrue) {
       if (entry.path().extension() == ".h") code += read_text(entry.path());
     }
   }
-  const std::regex entry(R"(^- \*\*([^*]+)\*\*: .*\.$)"), name("`([^`]+)`");
+  const std::regex entry(R"(^- \*\*([^*]+)\*\*: .*[.)]$)"), name("`([^`]+)`");
   std::istringstream lines(read_text(source_folder() / "docs/glossary.md"));
   std::string last;
   int count = 0;
@@ -171,6 +171,21 @@ TEST(Documents, GlossaryIsTrue) {
     const std::string rest = line.substr(in_code);
     for (std::sregex_iterator at(rest.begin(), rest.end(), name), end; at != end; ++at) {
       EXPECT_TRUE(has_word(code, (*at)[1])) << term << " is no longer '" << (*at)[1] << "' in code";
+    }
+  }
+  EXPECT_GE(count, 100);
+}
+
+// Files that pages speak of, `passes/pipeline.cpp`, are there. Capitals stand for names of the reader's own.
+TEST(Documents, FilesAreWhereThePagesSay) {
+  const std::regex path("`((cmake|codegen|docs|examples|frontend|ir|passes|runtime|tests|tools)/[a-z0-9_./]+)`");
+  int count = 0;
+  for (const fs::path& page : all_pages()) {
+    if (page.filename() == "CHANGELOG.md") continue;
+    const std::string text = read_text(page);
+    for (std::sregex_iterator at(text.begin(), text.end(), path), end; at != end; ++at) {
+      ++count;
+      EXPECT_TRUE(fs::exists(source_folder() / (*at)[1].str())) << page << ": " << (*at)[1];
     }
   }
   EXPECT_GE(count, 100);
