@@ -204,7 +204,7 @@ TEST(Documents, CommandsPrintWhatThePagesShow) {
     for (const CodeBlock& block : code_blocks(page)) {
       SCOPED_TRACE(block.place);
       std::smatch name;
-      if (block.language == "tarn" && std::regex_search(block.text, name, heading)) {
+      if (block.language.starts_with("tarn") && std::regex_search(block.text, name, heading)) {
         test::write_text(folder.path() / name[1].str(), block.text);
       }
       if (block.language != "console") continue;
