@@ -141,7 +141,9 @@ EvaluationContext drawn_values(const Graph& graph, std::int64_t batch, std::uint
   for (NodeId id = 0; id < graph.size(); ++id) {
     const Node& node = graph[id];
     if (node.op != Op::tensor && node.op != Op::input) continue;
-    HostTensor value{with_batch(node.type.shape, batch), {}};
+    Shape shape = node.type.shape;
+    if (node.type.per_sample) shape.insert(shape.begin(), kBatch);
+    HostTensor value{with_batch(shape, batch), {}};
     for (std::int64_t i = element_count(value.shape); i > 0; --i) value.data.push_back(draw(node.type.dtype));
     (node.op == Op::tensor ? context.tensors : context.inputs)[node.attributes.text(Key::name)] = std::move(value);
   }
