@@ -1,6 +1,7 @@
 // The documents: every example in them compiles, every command prints what they show, and the language page is
 // complete.
 #include <fmt/format.h>
+#include <fnmatch.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -189,6 +190,34 @@ TEST(Documents, FilesAreWhereThePagesSay) {
     }
   }
   EXPECT_GE(count, 100);
+}
+
+// Whether a test of this binary has a name that the pattern fits.
+bool finds_a_test(const std::string& pattern) {
+  const testing::UnitTest& all = *testing::UnitTest::GetInstance();
+  for (int i = 0; i < all.total_test_suite_count(); ++i) {
+    const testing::TestSuite& suite = *all.GetTestSuite(i);
+    for (int k = 0; k < suite.total_test_count(); ++k) {
+      const std::string name = fmt::format("{}.{}", suite.name(), suite.GetTestInfo(k)->name());
+      if (fnmatch(pattern.c_str(), name.c_str(), 0) == 0) return true;
+    }
+  }
+  return false;
+}
+
+TEST(Documents, TestFiltersFindTests) {
+  const std::regex filter("gtest_filter='([^']+)'");
+  int count = 0;
+  for (const fs::path& page : all_pages()) {
+    const std::string text = read_text(page);
+    for (std::sregex_iterator at(text.begin(), text.end(), filter), end; at != end; ++at) {
+      std::istringstream patterns((*at)[1]);
+      for (std::string pattern; std::getline(patterns, pattern, ':'); ++count) {
+        EXPECT_TRUE(finds_a_test(pattern)) << page << ": no test is called " << pattern;
+      }
+    }
+  }
+  EXPECT_GE(count, 10);
 }
 
 // Blocks of `console` are commands with what they print. They run in a folder in which the examples lie, and those
