@@ -2,12 +2,12 @@
 // .txt files anew; read what changed before committing it.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <regex>
 
 #include "frontend/frontend.h"
 #include "tests/support/files.h"
+#include "tests/support/transcript.h"
 
 namespace tarn {
 namespace {
@@ -40,7 +40,7 @@ TEST(ErrorsGolden, EveryFileSaysWhatIsExpected) {
     const std::string messages = messages_of(entry.path());
     std::filesystem::path expected = entry.path();
     expected.replace_extension(".txt");
-    if (std::getenv("TARN_UPDATE_GOLDEN") != nullptr) test::write_text(expected, messages);
+    if (test::updates_golden()) test::write_text(expected, messages);
     EXPECT_EQ(messages, test::read_text(expected));
     EXPECT_FALSE(messages.empty());
   }

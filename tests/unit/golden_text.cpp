@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <random>
 #include <sstream>
 
 #include "tests/support/files.h"
+#include "tests/support/transcript.h"
 
 namespace tarn::testing {
 
@@ -100,7 +100,7 @@ Golden read_golden(const std::string& folder, const std::string& name, const std
 }
 
 void expect_golden(const Golden& golden, const std::string& text) {
-  if (std::getenv("TARN_UPDATE_GOLDEN") != nullptr && !::testing::Test::HasFailure()) {
+  if (test::updates_golden() && !::testing::Test::HasFailure()) {
     test::write_text(golden.path, golden.given + text);
     return;
   }
