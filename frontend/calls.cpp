@@ -24,7 +24,12 @@ bool skips_configuration(const FunctionValue& function, const Arguments& argumen
   if (lists_left(function) < 2 || arguments.positional.empty()) return false;
   const std::size_t list = function.bound.size();
   const auto* first = arguments.positional.front().value.get<TensorValue>();
-  return has_defaults(function, list) && ((first != nullptr && !first->weak) || function.parameters(list).empty());
+  const bool begins_with_tensor = first != nullptr && !first->weak;
+  // An optimizer is applied to w and g. What else begins with a tensor begins with a rate, as `where(step > 9, a, b)`
+  // is one.
+  const bool may_be_inputs =
+      !function.is(ast::FunctionKind::optimizer) || arguments.positional.size() == function.parameters(list + 1).size();
+  return has_defaults(function, list) && ((begins_with_tensor && may_be_inputs) || function.parameters(list).empty());
 }
 
 std::vector<std::string> names_of(const std::vector<ast::Parameter>& parameters) {
