@@ -7,6 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include "ir/random.h"
+
 namespace tarn {
 
 namespace {
@@ -57,6 +59,26 @@ void round_to_single(std::vector<double>& values) {
   }
 }
 
+// What is moved has its noise from where it was computed. Whole numbers, constants, uniform draws, and what is one of
+// the operands, as the larger of two is, are exact.
+void add_noise(const EvaluationContext& context, const Node& node, NodeId id,
+               std::span<const HostTensor* const> operands, std::vector<double>& values) {
+  const OpClass op_class = info(node.op).op_class;
+  if (context.noise == 0 || !is_floating(node.type.dtype) || op_class == OpClass::movement) return;
+  if (node.op == Op::constant || node.op == Op::random_uniform) return;
+  const auto is_operand = [&](double value, std::size_t i) {
+    return op_class == OpClass::elementwise && std::ranges::any_of(operands, [&](const HostTensor* operand) {
+             return std::fabs(operand->data[i]) == std::fabs(value);
+           });
+  };
+  const std::uint64_t key = mix_bits(context.noise_seed ^ mix_bits(id));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i] == std::floor(values[i]) || is_operand(values[i], i)) continue;
+    const double share = static_cast<double>(mix_bits(key + i) >> 11) * 0x1p-52 - 1;
+    values[i] *= 1 + context.noise * share;
+  }
+}
+
 Status check_node(const Node& node, const EvaluationContext& context) {
   if (node.op == Op::grad) return error("gradients must be expanded before a graph is evaluated");
   const std::int64_t elements = element_count(with_batch(node.type.shape, context.batch));
@@ -81,6 +103,7 @@ Result<std::vector<HostTensor>> run(const Graph& graph, const EvaluationContext&
     values[id] = info(node.op).op_class == OpClass::elementwise ? evaluate_elementwise(graph, node, context, operands)
                                                                 : info(node.op).tensor(context, node, operands);
     if (context.rounds && node.type.dtype == DType::f32) round_to_single(values[id].data);
+    add_noise(context, node, id, operands, values[id].data);
     if (keep_all) continue;
     for (const NodeId input : node.inputs) {
       if (--uses[input] == 0) values[input] = {};

@@ -31,6 +31,11 @@ struct EvaluationContext {
   std::uint32_t first_sample = 0;  // sample number of the first row, for random draws
   // Every value is rounded to its type, as where a model runs: what is beyond f32 is infinite.
   bool rounds = false;
+  // Every floating value that may have been rounded is multiplied by 1 + noise r, r drawn between -1 and 1 for each
+  // element from noise_seed: what roundings do to the results is seen in how these scatter (Monte Carlo arithmetic:
+  // Parker, Pierce, Eggert 2000).
+  double noise = 0;
+  std::uint64_t noise_seed = 0;
 };
 
 // Values of every node that a result needs (others are left empty). An input or tensor that the context does not hold,
