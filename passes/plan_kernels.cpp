@@ -1,11 +1,13 @@
 // From one optimized graph to its kernel plan; planner.h says how the steps hang together.
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <map>
 #include <optional>
 
 #include "ir/builder.h"
 #include "ir/type_rules.h"
-#include "passes/pipeline.h"
+#include "passes/plan_steps.h"
 #include "passes/planner.h"
 #include "passes/rebuild.h"
 #include "passes/rows_in_place.h"
@@ -211,8 +213,29 @@ void drop_unused_buffers(KernelPlan& plan) {
   plan.buffers = std::move(buffers);
 }
 
-KernelPlan plan_prepared(const Graph& unprepared, const SmallLayers& small, const Program& program,
-                         const PlanOptions& options) {
+void split_long_tails(KernelPlan& plan, const PlanOptions& options) {
+  if (options.fuse) split_tails(plan, options.target);
+}
+void lay_out_memory(KernelPlan& plan, const PlanOptions& options) {
+  drop_unused_buffers(plan);
+  plan.constants.resize(aligned(plan.constants.size()));
+  plan_memory(plan, options.in_place);
+}
+void share_among_threads(KernelPlan& plan, const PlanOptions&) { split_among_threads(plan); }
+void read_inputs_in_place(KernelPlan& plan, const PlanOptions& options) {
+  // Where products and sums are two instructions, tiles have no register left for what they would need besides.
+  if (!predicts(plan) && options.target.has_fma) read_rows_in_place(plan);
+}
+
+constexpr std::array kPlanSteps = {
+    PlanStep{"fusion", "the graph becomes kernels", nullptr},
+    PlanStep{"split_tails", "long tails of short sums become kernels of their own", split_long_tails},
+    PlanStep{"memory", "temporaries get their places in the arena", lay_out_memory},
+    PlanStep{"threads", "kernels are shared among threads", share_among_threads},
+    PlanStep{"rows_in_place", "products read long rows of inputs where they are", read_inputs_in_place},
+};
+
+KernelPlan fuse(const Graph& unprepared, const SmallLayers& small, const Program& program, const PlanOptions& options) {
   const std::optional<Graph> changed = with_rows_summed_first(unprepared, ShortRows(unprepared, options));
   const Graph& graph = changed ? *changed : unprepared;
   Planning planning(graph, program, options);
@@ -220,24 +243,52 @@ KernelPlan plan_prepared(const Graph& unprepared, const SmallLayers& small, cons
   lay_batches_innermost(planning, small);
   group_units(planning, make_schedule(planning));
   emit_kernels(planning);
-  KernelPlan plan = std::move(planning.plan);
-  if (options.fuse) split_tails(plan, options.target);
-  drop_unused_buffers(plan);
-  plan.constants.resize(aligned(plan.constants.size()));
-  plan_memory(plan, options.in_place);
-  split_among_threads(plan);
-  // Where products and sums are two instructions, tiles have no register left for what they would need besides.
-  if (!predicts(plan) && options.target.has_fma) read_rows_in_place(plan);
-  return plan;
+  return std::move(planning.plan);
+}
+
+std::atomic<bool>& all_are_verified() {
+#ifdef NDEBUG
+  static std::atomic<bool> verified = false;
+#else
+  static std::atomic<bool> verified = true;
+#endif
+  return verified;
 }
 
 }  // namespace
 
-Result<KernelPlan> plan_kernels(const Graph& graph, const Program& program, const PlanOptions& options) {
+void verify_every_plan() { all_are_verified() = true; }
+
+bool verifies_every_plan() { return all_are_verified(); }
+
+Status check_made(const KernelPlan& plan) {
+  Status status = verify(plan);
+  if (status) return status;
+  Diagnostics errors = std::move(status).error();
+  for (Diagnostic& diagnostic : errors) {
+    diagnostic.message = "bug in tarn: the planner made a malformed plan: " + diagnostic.message;
+  }
+  return errors;
+}
+
+std::span<const PlanStep> plan_steps() { return kPlanSteps; }
+
+Result<KernelPlan> plan_kernels(const Graph& graph, const Program& program, const PlanOptions& options,
+                                const AfterStep& after_step) {
   const SmallLayers small(graph, program, options);
   ContractionRewriter rewriter(graph, small, options.fuse);
-  if (rewriter.has_work()) return plan_prepared(rewriter.rewrite(), small, program, options);
-  return plan_prepared(graph, small, program, options);
+  KernelPlan plan =
+      rewriter.has_work() ? fuse(rewriter.rewrite(), small, program, options) : fuse(graph, small, program, options);
+  for (const PlanStep& step : kPlanSteps) {
+    if (step.run != nullptr) step.run(plan, options);
+    if (after_step && !after_step(step.name, plan)) return plan;
+  }
+  if (verifies_every_plan()) TARN_RETURN_IF_ERROR(check_made(plan));
+  return plan;
+}
+
+Result<KernelPlan> plan_kernels(const Graph& graph, const Program& program, const PlanOptions& options) {
+  return plan_kernels(graph, program, options, {});
 }
 
 }  // namespace tarn

@@ -1,7 +1,8 @@
 // From a program to its kernel plans: every graph is optimized and planned.
+#include "ir/verify_program.h"
 #include "passes/guarded_stores.h"
 #include "passes/packed_weights.h"
-#include "passes/pipeline.h"
+#include "passes/plan_steps.h"
 
 namespace tarn {
 
@@ -20,6 +21,7 @@ void add_packed_prediction(const Program& program, ProgramPlan& result) {
 }  // namespace
 
 Result<ProgramPlan> plan_program(const Program& program, const PlanOptions& options, PassContext& context) {
+  if (context.options.verify_each) TARN_RETURN_IF_ERROR(verify(program));
   ProgramPlan result;
   for (const auto& [name, graph] : program.graphs) {
     context.graph_name = name;
@@ -29,6 +31,9 @@ Result<ProgramPlan> plan_program(const Program& program, const PlanOptions& opti
     result.plans.emplace(name, std::move(plan));
   }
   add_packed_prediction(program, result);
+  if (context.options.verify_each || verifies_every_plan()) {
+    for (const auto& [name, plan] : result.plans) TARN_RETURN_IF_ERROR(check_made(plan));
+  }
   result.accumulator_bytes = aligned(metric_bytes(program));
   return result;
 }

@@ -458,7 +458,7 @@ TEST(PlanKernels, VerifyFindsBrokenPlans) {
          product_of(p).form = ContractionKernel::Form::inner;
        }},
       {"cannot be written",
-       [&](KernelPlan& p) { p.buffers[product_of(p).epilogue.stores[0].access.buffer].space = Space::constants; }},
+       [&](KernelPlan& p) { p.buffers[product_of(p).epilogue.stores[0].access.buffer].space = Space::input; }},
   };
   for (const Row& row : rows) {
     KernelPlan plan = good();
