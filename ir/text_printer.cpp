@@ -6,33 +6,11 @@
 #include <unordered_set>
 
 #include "ir/text.h"
+#include "ir/text_parts.h"
 
 namespace tarn {
 
 namespace {
-
-// Whether the text reads back as a word that is not a number: ids are numbers.
-bool is_name(std::string_view text) {
-  return !text.empty() && !(text.front() >= '0' && text.front() <= '9') &&
-         std::all_of(text.begin(), text.end(), is_word_character);
-}
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    const unsigned char byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += {'\\', c};
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (byte < 0x20 || byte == 0x7F) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
 
 struct PrintValue {
   std::string& out;
@@ -64,19 +42,6 @@ void print_attributes(std::string& out, const Attributes& attributes) {
   if (!attributes.entries().empty()) out += '}';
 }
 
-void print_location(std::string& out, const Locations& locations, LocationId id, const Sources& sources) {
-  for (; id != 0; id = locations[id].caller) {
-    const auto& [span, context, caller] = locations[id];
-    if (span) {
-      fmt::format_to(std::back_inserter(out), " @ {}:{}:{}", quoted(sources.name(span.file)), span.line, span.column);
-      if (span.length != 0) fmt::format_to(std::back_inserter(out), "+{}", span.length);
-    } else {
-      out += " @ -";
-    }
-    if (!context.empty()) out += " in " + quoted(context);
-  }
-}
-
 // What stands behind % for each node.
 std::vector<std::string> labels_of(const Graph& graph) {
   std::unordered_set<std::string> tensors;
@@ -103,7 +68,7 @@ std::vector<std::string> labels_of(const Graph& graph) {
 
 std::string print(const Graph& graph, const std::string& name, const Sources& sources, PrintOptions options) {
   const std::vector<std::string> labels = labels_of(graph);
-  std::string out = fmt::format("graph {} {{\n", is_name(name) ? name : quoted(name));
+  std::string out = fmt::format("graph {} {{\n", name_text(name));
   for (NodeId id = 0; id < graph.size(); ++id) {
     const Node& node = graph[id];
     fmt::format_to(std::back_inserter(out), "  %{}: {} = {}(", labels[id], to_string(node.type), name_of(node.op));

@@ -7,6 +7,7 @@
 
 #include "frontend/parser.h"
 #include "ir/text.h"
+#include "passes/plan_text.h"
 #include "runtime/file.h"
 #include "tools/command.h"
 #include "tools/graph_formats.h"
@@ -67,6 +68,10 @@ Result<std::string> text_of_stage(const ShowOptions& options, Console& console) 
   TARN_TRY(const ProgramPlan plan, plan_program(program, chosen, console.sources, warnings));
   if (!plan.plans.contains(name)) return error("the model predicts from packed weights as from a state");
   if (options.stage == "fused") return print(plan.plans.at(name));
+  if (options.stage == "plan") {
+    const Graph& planned = packed ? program.graphs.at("predict") : graph->second;
+    return print_whole(plan.plans.at(name), name, planned.locations().get(), console.sources);
+  }
   if (options.stage == "memory") return print_memory(plan.plans.at(name));
   return options.stage == "llvm" ? print_llvm(program, plan, name, chosen.codegen)
                                  : print_assembly(program, plan, name, chosen.codegen);
@@ -86,7 +91,7 @@ void add_show(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("show", "the program at a stage of the pipeline");
   add_model_options(*command, *options);
   command->add_option("--stage", options->stage, "which stage")
-      ->check(CLI::IsMember({"ast", "graph", "gradients", "optimized", "fused", "memory", "llvm", "asm"}));
+      ->check(CLI::IsMember({"ast", "graph", "gradients", "optimized", "fused", "plan", "memory", "llvm", "asm"}));
   command->add_option("--format", options->format, "graphs can be drawn; svg needs Graphviz")
       ->check(CLI::IsMember({"text", "dot", "svg", "json"}));
   command->add_option(

@@ -4,7 +4,9 @@
 #include "frontend/format_source.h"
 #include "frontend/frontend.h"
 #include "ir/text.h"
+#include "ir/verify_program.h"
 #include "passes/pipeline.h"
+#include "passes/plan_text.h"
 #include "runtime/csv.h"
 #include "runtime/gzip.h"
 #include "runtime/idx.h"
@@ -20,6 +22,13 @@ void expect_sound(const Array& array) {
              "an array of another size than its shape");
 }
 
+void expect_reads_back(const KernelPlan& plan) {
+  Sources sources;
+  const std::string text = print_whole(plan, "plan");
+  const auto again = parse_plan(text, "again.txt", sources);
+  TARN_CHECK(again.has_value() && print_whole(again->plan, "plan") == text, "a plan that reads back otherwise");
+}
+
 // A model file from its text to kernel plans; its limits are lower than a user's, so that an input takes milliseconds.
 void model(ByteView bytes) {
   FrontendOptions options;
@@ -32,10 +41,16 @@ void model(ByteView bytes) {
   TARN_CHECK(result.program.has_value() != has_errors(result.diagnostics), "no program and no error");
   if (!result.program) return;
   assign_offsets(*result.program);
+  TARN_CHECK(verify(*result.program).has_value(), "a malformed program");
   PassContext context;
   context.sources = &sources;
   context.options.verify_each = true;
-  static_cast<void>(plan_program(*result.program, PlanOptions(), context));
+  const auto plans = plan_program(*result.program, PlanOptions(), context);
+  if (!plans) {
+    TARN_CHECK(!plans.error().front().message.starts_with("bug in tarn"), plans.error().front().message);
+    return;
+  }
+  for (const auto& [name, plan] : plans->plans) expect_reads_back(plan);
 }
 
 // Formatting gives a text whose formatting is itself.
@@ -54,6 +69,16 @@ void graph(ByteView bytes) {
   const std::string text = print(parsed->graph, parsed->name, sources);
   const auto again = parse_graph(text, "again.txt", sources);
   TARN_CHECK(again.has_value() && print(again->graph, again->name, sources) == text, "text that reads back otherwise");
+}
+
+void plan(ByteView bytes) {
+  Sources sources;
+  const auto parsed = parse_plan(std::string(text_of(bytes)), "fuzz.txt", sources);
+  if (!parsed) return;
+  expect_reads_back(parsed->plan);
+  static_cast<void>(verify(parsed->plan));
+  static_cast<void>(print(parsed->plan));
+  static_cast<void>(print_memory(parsed->plan));
 }
 
 void npy(ByteView bytes) {
@@ -97,6 +122,7 @@ std::span<const Target> targets() {
       {"model", model, {{"examples", ".tarn"}, {"tests/golden/errors", ".tarn"}}},
       {"format", format, {{"examples", ".tarn"}, {"frontend/prelude", ".tarn"}, {"tests/golden/syntax", ".tarn"}}},
       {"graph", graph, {}},
+      {"plan", plan, {}},
       {"npy", npy, {{"tests/data/npy/written", ".npy"}}},
       {"npz", npz, {{"tests/data/npy/written", ".npz"}}},
       {"safetensors", safetensors, {{"tests/data/safetensors", ".safetensors"}}},

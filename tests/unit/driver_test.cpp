@@ -241,7 +241,7 @@ TEST_F(Driver, EveryCommandExplainsItself) {
 }
 
 TEST_F(Driver, EveryStageOfThePipelineShows) {
-  for (const char* stage : {"ast", "graph", "gradients", "optimized", "fused", "memory", "llvm", "asm"}) {
+  for (const char* stage : {"ast", "graph", "gradients", "optimized", "fused", "plan", "memory", "llvm", "asm"}) {
     const Outcome shown = tarn(fmt::format("show iris.tarn --stage {}", stage));
     EXPECT_EQ(shown.status, 0) << stage << shown.err;
     EXPECT_GT(shown.out.size(), 200U) << stage;

@@ -14,6 +14,7 @@
 #include "passes/plan_interpreter.h"
 #include "tests/unit/golden_text.h"
 #include "tests/unit/hand_plan.h"
+#include "tests/unit/plan_text_support.h"
 
 namespace tarn {
 namespace {
@@ -85,6 +86,7 @@ TEST_P(GoldenPlans, GiveWhatTheirGraphsGiveAndReadAsExpected) {
   PackedWeights packed;
   if (golden.settings.contains("packed")) packed = pack_weights(program, *plan);
   const std::string text = print(*plan) + (golden.settings.contains("memory") ? print_memory(*plan) : "");
+  testing::expect_reads_back(*plan);
   const Status verified = verify(*plan);
   ASSERT_TRUE(verified.has_value()) << verified.error().front().message << "\n" << text;
   for (const std::int64_t batch : {std::int64_t{1}, (max_batch + 1) / 2, max_batch}) {

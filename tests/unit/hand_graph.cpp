@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "passes/plan_interpreter.h"
+#include "tests/unit/plan_text_support.h"
 
 namespace tarn::testing {
 
@@ -34,6 +35,7 @@ KernelPlan HandGraph::plan(PlanOptions options) {
   EXPECT_TRUE(plan.has_value());
   const Status status = verify(*plan);
   EXPECT_TRUE(status.has_value()) << status.error().front().message << "\n" << print(*plan);
+  expect_reads_back(*plan);
   return std::move(*plan);
 }
 

@@ -13,6 +13,7 @@
 #include "passes/rows_in_place.h"
 #include "passes/threading.h"
 #include "tests/unit/guarded_arrays.h"
+#include "tests/unit/plan_text_support.h"
 
 namespace tarn::testing {
 
@@ -145,6 +146,7 @@ NativePlan::NativePlan(const HandPlan& hand, const CodegenOptions& options, std:
     // `init` is given no arrays.
     if (function_ != "init") regions_ = spread_buffers(hand_.program, hand_.plan);
   }
+  expect_reads_back(hand_.plan);
   ProgramPlan plans;
   plans.plans[function_] = hand_.plan;
   plans.accumulator_bytes = aligned(metric_bytes(hand_.program));
