@@ -53,8 +53,7 @@ BodyAnalysis analyze(const Body& body, const Nest& nest, const std::vector<Value
       case Value::Kind::index:
         depends_on(value.linear);
         break;
-      case Value::Kind::random_uniform:
-      case Value::Kind::random_normal:
+      case Value::Kind::draw:
         depends_on(value.linear);
         depends_on(value.sample);
         break;
@@ -119,7 +118,7 @@ BodyEmitter::BodyEmitter(KernelFunction& kernel, const Body& body, Nest& nest, B
     const Value& value = body.values[i];
     if (value.kind == Value::Kind::load) add_linear(value.access.at);
     if (value.kind == Value::Kind::index) add_linear(value.linear);
-    if (value.kind == Value::Kind::random_uniform || value.kind == Value::Kind::random_normal) {
+    if (value.kind == Value::Kind::draw) {
       add_linear(value.linear);
       add_linear(value.sample);
     }
@@ -225,8 +224,7 @@ llvm::Value* BodyEmitter::emit_value(const Value& value, bool varying) {
     case Value::Kind::batch_size:
       return value.dtype == DType::i32 ? builder_.CreateTrunc(kernel_.batch, type)
                                        : builder_.CreateSIToFP(kernel_.batch, type);
-    case Value::Kind::random_uniform:
-    case Value::Kind::random_normal:
+    case Value::Kind::draw:
       return emit_draw(value, varying);
     case Value::Kind::product:
     case Value::Kind::reduced:
@@ -296,7 +294,13 @@ llvm::Value* BodyEmitter::emit_draw(const Value& value, bool varying) {
   draw.key = builder_.CreateXor(kernel_.frame_slot(kFrameKey), kernel_.stream(value.stream));
   draw.step = kernel_.frame_slot(kFrameStep);
   draw.dtype = value.dtype;
-  return value.kind == Value::Kind::random_uniform ? emit_uniform(kernel_, draw) : emit_normal(kernel_, draw);
+  switch (value.distribution) {
+    case Distribution::uniform:
+      return emit_uniform(kernel_, draw);
+    case Distribution::normal:
+      return emit_normal(kernel_, draw);
+  }
+  return nullptr;
 }
 
 BodyEmitter::Address BodyEmitter::address_of(const Access& access, DType dtype) {

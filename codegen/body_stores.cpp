@@ -10,23 +10,11 @@ namespace tarn {
 
 namespace {
 
-// Whether a value that is not finite makes the result of the operation so: NaN or infinite.
+// Whether an operand that is not finite makes the value so: NaN or infinite.
 bool passes_on(const Value& value, std::size_t operand) {
-  if (value.kind != Value::Kind::operation) return false;
-  switch (value.op) {
-    case Op::add:
-    case Op::sub:
-    case Op::mul:
-    case Op::neg:
-    case Op::sqrt:
-      return true;
-    case Op::div:
-      return operand == 0;
-    case Op::convert:
-      return is_floating(value.dtype);
-    default:
-      return false;
-  }
+  if (value.kind != Value::Kind::operation || !is_floating(value.dtype)) return false;
+  const OpInfo& row = info(value.op);
+  return row.has(kShows) || (row.has(kShowsFirst) && operand == 0);
 }
 
 // Those of the values, by their numbers and in their order, to which the others pass on what is not finite: w of an

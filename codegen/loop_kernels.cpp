@@ -28,9 +28,11 @@ constexpr std::size_t kMaximumBody = 8;
 // Sums of at most this many steps with a small body need no loop.
 constexpr std::int64_t kStraightSteps = 8;
 
+// Values that are made by chains of dozens of instructions, each of which waits for the one before.
 bool has_long_chains(const Body& body) {
-  return std::any_of(body.values.begin(), body.values.end(),
-                     [](const Value& value) { return value.kind == Value::Kind::operation && is_long(value.op); });
+  return std::any_of(body.values.begin(), body.values.end(), [](const Value& value) {
+    return value.kind == Value::Kind::operation && info(value.op).cost >= kLongCost;
+  });
 }
 
 class LoopKernelEmitter {
@@ -84,7 +86,7 @@ class LoopKernelEmitter {
 void LoopKernelEmitter::order_axes() {
   vector_axis_ = kernel_.vector_axis;
   const bool finds_index = std::any_of(kernel_.reductions.begin(), kernel_.reductions.end(),
-                                       [](const Reduction& r) { return r.op == Op::argmax || r.op == Op::argmin; });
+                                       [](const Reduction& r) { return gives_index(r.op); });
   if (finds_index && kernel_.reduced[vector_axis_]) {
     // A lane has to meet its points in the order of their indices.
     vector_axis_ = kernel_.axes.size() - 1;

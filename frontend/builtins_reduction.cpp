@@ -42,7 +42,9 @@ Value fold_list(BuiltinCall& call, Reduction reduction) {
         return false;
       case Reduction::all:
         return true;
-      default:
+      case Reduction::mean:
+      case Reduction::max:
+      case Reduction::min:
         return e.fail(call.span, fmt::format("'{}' of an empty list", call.builtin.name));
     }
   }

@@ -328,8 +328,7 @@ std::vector<Linear> linears_of(Planning& planning, UnitId id) {
       result.push_back(
           linear_at(planning.places[planning.place(term.leaf.node)], term.leaf, unit.axes.size() + by_row));
     }
-    if (value.kind == Value::Kind::index || value.kind == Value::Kind::random_uniform ||
-        value.kind == Value::Kind::random_normal) {
+    if (value.kind == Value::Kind::index || value.kind == Value::Kind::draw) {
       result.push_back(value.linear);
     }
     if (!value.sample.strides.empty()) result.push_back(value.sample);

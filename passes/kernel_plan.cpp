@@ -110,8 +110,7 @@ class Verifier {
         case Value::Kind::index:
           require(value.linear.strides.size() == axes.size(), "an index lacks strides");
           break;
-        case Value::Kind::random_uniform:
-        case Value::Kind::random_normal:
+        case Value::Kind::draw:
           require(value.linear.strides.size() == axes.size() && value.sample.strides.size() == axes.size(),
                   "a draw lacks strides");
           break;
@@ -121,7 +120,8 @@ class Verifier {
         case Value::Kind::reduced:
           require(value.reduction < reductions, "there is no such reduction");
           break;
-        default:
+        case Value::Kind::constant:
+        case Value::Kind::batch_size:
           break;
       }
     }
@@ -340,8 +340,7 @@ void add_body(const KernelPlan& plan, const Body& body, const Extents& axes, dou
     if (value.kind == Value::Kind::load && read.insert(value.access.buffer).second) {
       cost.bytes += bytes_of(plan, value.access, axes);
     }
-    const bool moves = value.op == Op::convert || value.op == Op::stop_gradient || value.op == Op::where;
-    if (value.kind == Value::Kind::operation && !moves) cost.flops += count;
+    if (value.kind == Value::Kind::operation && !info(value.op).has(kMoves)) cost.flops += count;
   }
   for (const Store& store : body.stores) cost.bytes += bytes_of(plan, store.access, axes);
 }

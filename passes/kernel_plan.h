@@ -78,10 +78,10 @@ struct Value {
     load,        // the element at `access`
     index,       // `linear` as a number of type dtype
     batch_size,  // N
-    // Element `linear`, sample `sample` of `stream`; see ir/random.h. Where `sample` has a stride, the number of the
-    // call's first sample is added to it; without strides the draw is the same for all samples.
-    random_uniform,
-    random_normal,
+    // Element `linear`, sample `sample` of `stream`, of the `distribution`; see ir/random.h. Where `sample` has a
+    // stride, the number of the call's first sample is added to it; without strides the draw is the same for all
+    // samples.
+    draw,
     product,  // contraction epilogue: the sum of products at this point
     reduced,  // tail: the result of reduction number `reduction`
   };
@@ -94,6 +94,7 @@ struct Value {
   Linear linear;
   Linear sample;
   std::uint64_t stream = 0;
+  Distribution distribution = Distribution::uniform;
   std::uint32_t reduction = 0;
 };
 

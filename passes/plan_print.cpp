@@ -107,30 +107,12 @@ class Printer {
 
   static std::string operation_text(const Value& value, const Names& values) {
     const auto operand = [&](std::size_t i) -> const std::string& { return values[value.operands[i]]; };
-    const auto infix = [&](std::string_view sign) { return fmt::format("({} {} {})", operand(0), sign, operand(1)); };
-    switch (value.op) {
-      case Op::add:
-        return infix("+");
-      case Op::sub:
-        return infix("-");
-      case Op::mul:
-        return infix("*");
-      case Op::div:
-        return infix("/");
-      case Op::less:
-        return infix("<");
-      case Op::less_equal:
-        return infix("<=");
-      case Op::equal:
-        return infix("==");
-      case Op::not_equal:
-        return infix("!=");
-      case Op::neg:
-        return fmt::format("-{}", operand(0));
-      case Op::convert:
-        return fmt::format("{}({})", name_of(value.dtype), operand(0));
-      default:
-        break;
+    // A conversion is written as the type.
+    if (value.op == Op::convert) return fmt::format("{}({})", name_of(value.dtype), operand(0));
+    const OpInfo& row = info(value.op);
+    if (const std::string_view sign = row.notation.sign; !sign.empty()) {
+      return row.arity == 1 ? fmt::format("{}{}", sign, operand(0))
+                            : fmt::format("({} {} {})", operand(0), sign, operand(1));
     }
     std::string text = fmt::format("{}(", name_of(value.op));
     for (std::size_t i = 0; i < value.operands.size(); ++i) text += (i > 0 ? ", " : "") + operand(i);
@@ -150,9 +132,7 @@ class Printer {
     Names values;
     for (ValueId id = 0; id < body.values.size(); ++id) {
       std::string text = value_text(body.values[id], axes, names, values, given);
-      const bool computed = body.values[id].kind == Value::Kind::operation ||
-                            body.values[id].kind == Value::Kind::random_normal ||
-                            body.values[id].kind == Value::Kind::random_uniform;
+      const bool computed = body.values[id].kind == Value::Kind::operation || body.values[id].kind == Value::Kind::draw;
       if (computed && (uses[id] > 1 || text.size() > kLongest)) {
         out_ += fmt::format("{}t{} = {}\n", indent, id, text);
         text = fmt::format("t{}", id);
@@ -179,11 +159,9 @@ class Printer {
         return "(" + tarn::text_of(value.linear, names) + ")";
       case Value::Kind::batch_size:
         return "N";
-      case Value::Kind::random_uniform:
-      case Value::Kind::random_normal:
-        return fmt::format("{}(sample {}, element {})",
-                           value.kind == Value::Kind::random_uniform ? "uniform" : "normal",
-                           tarn::text_of(value.sample, names), tarn::text_of(value.linear, names));
+      case Value::Kind::draw:
+        return fmt::format("{}(sample {}, element {})", name_of(value.distribution), tarn::text_of(value.sample, names),
+                           tarn::text_of(value.linear, names));
       case Value::Kind::product:
         return "product";
       case Value::Kind::reduced:

@@ -189,7 +189,7 @@ class Explanation {
       if (!seen.insert(id).second) continue;
       bool is_origin = true;
       for (const NodeId input : graph[id].inputs) {
-        if (!bad[input] || info(graph[input].op).op_class == OpClass::source) continue;
+        if (!bad[input] || graph[input].inputs.empty()) continue;
         is_origin = false;
         left.push_back(input);
       }
@@ -208,9 +208,8 @@ class Explanation {
     std::string name;
     for (NodeId forward = 0; forward < is_forward.size(); ++forward) {
       const Node& node = graph[forward];
-      const OpClass kind = info(node.op).op_class;
-      if (!is_forward[forward] || node.location != graph[id].location || kind == OpClass::source) continue;
-      if (name.empty() || kind != OpClass::movement) name = name_of(node.op);
+      if (!is_forward[forward] || node.location != graph[id].location || node.inputs.empty()) continue;
+      if (name.empty() || !is_movement(info(node.op).op_class)) name = name_of(node.op);
     }
     return name;
   }
