@@ -140,7 +140,7 @@ void LoopKernelEmitter::choose_lanes() {
   // A processor holds too few instructions to overlap one long chain with the next: two vectors go side by side, where
   // there are registers for both.
   constexpr std::int64_t kManyRegisters = 32;
-  if (!vector_reduced_ && target.vector_registers >= kManyRegisters && !predicts(function_.emission.plan) &&
+  if (!vector_reduced_ && target.vector_registers >= kManyRegisters && !stores_nothing(function_.emission.plan) &&
       largest(extent, function_.emission.plan.max_batch) >= 2 * std::int64_t{lanes} &&
       (has_long_chains(kernel_.body) || has_long_chains(kernel_.tail))) {
     lanes *= 2;

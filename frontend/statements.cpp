@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "frontend/elaborator.h"
+#include "ir/program_functions.h"
 
 namespace tarn::elaboration {
 
@@ -231,7 +232,8 @@ void Elaborator::execute_output(const ast::Output& output, Body& body, Span span
     return;
   }
   context_->graph.add_result(ResultKind::output, output.name.name, *node);
-  if (context_->name == "predict") program.outputs.push_back({output.name.name, type, "", output.name.span});
+  if (function_named(context_->name).has(kPredicts))
+    program.outputs.push_back({output.name.name, type, "", output.name.span});
 }
 
 }  // namespace tarn::elaboration

@@ -247,7 +247,7 @@ class Emitter {
     kernel.a = {p_.places[layout.a].buffer, layout.a_at};
     kernel.b = {p_.places[layout.b].buffer, layout.b_at};
     kernel.form = layout.form;
-    kernel.often_few_rows = kernel.rows.times_batch && predicts(p_.plan);
+    kernel.often_few_rows = kernel.rows.times_batch && stores_nothing(p_.plan);
     Expression epilogue(p_.leaves, p_.space(unit.axes));
     Value product;
     product.kind = Value::Kind::product;

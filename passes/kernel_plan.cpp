@@ -363,7 +363,7 @@ std::optional<Split> split_of(const Kernel& kernel) {
   return std::nullopt;
 }
 
-bool predicts(const KernelPlan& plan) {
+bool stores_nothing(const KernelPlan& plan) {
   return std::none_of(plan.results.begin(), plan.results.end(),
                       [](const PlanResult& result) { return result.kind == ResultKind::store; });
 }

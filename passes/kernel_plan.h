@@ -223,8 +223,8 @@ struct PackedWeights {
   friend bool operator==(const PackedWeights&, const PackedWeights&) = default;
 };
 
-// A plan for each graph of the program that runs as native code: init, adapt, train, evaluate, predict, report; and
-// where that is faster predict_packed, which reads packed weights where `predict` reads a state.
+// A plan for each graph of the program (ir/program_functions.def); and where that is faster predict_packed, which reads
+// packed weights where `predict` reads a state.
 struct ProgramPlan {
   std::map<std::string, KernelPlan> plans;
   PackedWeights packed;                 // of predict_packed
@@ -266,7 +266,7 @@ void for_each_buffer(Part& part, const Visit& visit) {
 std::int64_t span_of(const Buffer& buffer, std::int64_t max_batch);
 
 // Whether the plan stores nothing that stays: then calls with one sample are as likely as others.
-bool predicts(const KernelPlan& plan);
+bool stores_nothing(const KernelPlan& plan);
 
 // How threads share a kernel, whatever it is.
 std::optional<Split> split_of(const Kernel& kernel);

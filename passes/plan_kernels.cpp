@@ -227,7 +227,7 @@ KernelPlan plan_prepared(const Graph& unprepared, const SmallLayers& small, cons
   plan_memory(plan, options.in_place);
   split_among_threads(plan);
   // Where products and sums are two instructions, tiles have no register left for what they would need besides.
-  if (!predicts(plan) && options.target.has_fma) read_rows_in_place(plan);
+  if (!stores_nothing(plan) && options.target.has_fma) read_rows_in_place(plan);
   return plan;
 }
 

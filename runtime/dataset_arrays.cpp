@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "ir/data_formats.h"
 #include "runtime/array_values.h"
 #include "runtime/dataset_parts.h"
 #include "runtime/idx.h"
@@ -49,12 +50,23 @@ Result<ReadArray> read_member(const Reading& reading, const DataColumn& column, 
                   fmt::format("'{}' has no array '{}'; it has {}", path, wanted, fmt::join(names, ", ")));
 }
 
+// One reader a format of arrays.
+Result<Array> read_array(std::string_view format, const std::string& path) {
+#define ARRAY(name, ...) \
+  if (format == #name) return read_##name(path);
+#define FORMAT(...)
+#include "ir/data_formats.def"
+  TARN_CHECK(false, "not a format of arrays: " + std::string(format));
+  return error("");
+}
+
 Result<ReadArray> read_one(const Reading& reading, const DataColumn& column, Archives& archives) {
-  if (reading.source.format == "npz") return read_member(reading, column, archives);
+  const DataFormat* const format = find_format(reading.source.format);
+  if (format != nullptr && format->kind == DataKind::archive) return read_member(reading, column, archives);
   const auto file = reading.source.files.find(column.input->name);
   if (file == reading.source.files.end())
     return error_at(reading.source.span, fmt::format("no file is named for '{}'", column.input->name));
-  TARN_TRY(Array array, reading.source.format == "idx" ? read_idx(file->second) : read_npy(file->second));
+  TARN_TRY(Array array, read_array(reading.source.format, file->second));
   return ReadArray{std::move(array), file->second};
 }
 

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "ir/evaluator.h"
+#include "ir/program_functions.h"
 #include "passes/guarded_stores.h"
 #include "passes/pipeline.h"
 #include "runtime/training.h"
@@ -104,7 +105,7 @@ class Explanation {
       context.tensors[tensor.name] = std::move(value);
     }
     const auto step = context.tensors.find("step");
-    if (step == context.tensors.end() || step_.graph != "train") return context;
+    if (step == context.tensors.end() || !function_named(step_.graph).has(kCountsSteps)) return context;
     if (is_update()) step->second.data[0] -= 1;  // counted already
     context.step = static_cast<std::uint64_t>(step->second.data[0]);
     return context;

@@ -1,5 +1,5 @@
 // What the rows of the operation table say of an operation, against its value: a fact that does not hold is found, and
-// so is one that holds and is not said.
+// so is one that holds and is not said. The tables of program functions and of formats of data, likewise.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,7 +9,9 @@
 
 #include "frontend/builtins.h"
 #include "frontend_test_support.h"
+#include "ir/data_formats.h"
 #include "ir/op.h"
+#include "ir/program_functions.h"
 
 namespace tarn {
 namespace {
@@ -141,6 +143,57 @@ TEST(IrOperations, FunctionsOfTheLanguageCanBeCalled) {
     EXPECT_TRUE(found) << text;
   }
   EXPECT_GT(called, 15U);
+}
+
+// Every function of a model that has all of them is in the table, and keeps what its row says.
+TEST(ProgramFunctions, GraphsDoWhatTheirRowsSay) {
+  const frontend_test::Compiled compiled = frontend_test::compile(
+      "model m { input x[3]; output y = x |> normalization() |> batch_norm() |> dense(2) }\n"
+      "train { target t[2]; loss mse(y, t); optimizer adam(); metric mae(y, t) }");
+  ASSERT_TRUE(compiled.result.program.has_value()) << compiled.messages();
+  const auto& graphs = compiled.program().graphs;
+  EXPECT_EQ(graphs.size(), 6U);
+  for (const auto& [name, graph] : graphs) {
+    const FunctionInfo& function = function_named(name);
+    bool stores = false, outputs = false, loss = false, samples = false;
+    for (const GraphResult& result : graph.results()) {
+      stores = stores || result.kind == ResultKind::store;
+      outputs = outputs || result.kind == ResultKind::output;
+      loss = loss || result.kind == ResultKind::loss;
+    }
+    for (NodeId id = 0; id < graph.size(); ++id) samples = samples || graph[id].op == Op::input;
+    EXPECT_EQ(outputs, function.has(kPredicts)) << name;
+    EXPECT_EQ(loss, function.has(kHasTargets)) << name;
+    EXPECT_EQ(samples, !function.has(kRunsOnce)) << name;
+    EXPECT_EQ(samples, function.has(kPredicts) || function.has(kTakesOrder)) << name;
+    EXPECT_TRUE(!function.has(kGuards) || stores) << name;
+    EXPECT_TRUE(!function.has(kPredicts) || !stores) << name;
+  }
+  EXPECT_EQ(find_function("data"), nullptr);
+}
+
+TEST(DataFormats, APathSaysWhatItIs) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"a.csv", "csv"},
+      {"a.tsv.gz", "csv"},
+      {"folder/a.txt", "csv"},
+      {"iris.data", "csv"},
+      {"a.npy", "npy"},
+      {"a.npz", "npz"},
+      {"train-images-idx3-ubyte.gz", "idx"},
+      {"t10k-labels-idx1", "idx"},
+      {"a.idx", "idx"},
+      {"a-idx.csv", "csv"},
+      {"folder-idx/a", ""},
+      {"npz", ""},
+      {"", ""},
+  };
+  for (const auto& [path, expected] : cases) {
+    const DataFormat* const format = format_of_path(path);
+    EXPECT_EQ(format == nullptr ? "" : format->name, expected) << path;
+  }
+  for (const DataFormat& format : data_formats()) EXPECT_EQ(find_format(format.name), &format);
+  EXPECT_EQ(find_format(""), nullptr);
 }
 
 }  // namespace
