@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ir/counted.h"
 #include "ir/random.h"
 #include "runtime/dataset_parts.h"
 
@@ -69,11 +70,11 @@ Rows Dataset::view() const {
   return view;
 }
 
-Status check_width(const DataColumn& column, std::int64_t found, const char* what) {
+Status check_width(const DataColumn& column, std::int64_t found, const char* one) {
   if (found == column.elements) return Done{};
-  return error_at(column.binding.span,
-                  fmt::format("'{}' is {}: one sample takes {} {}, here are {}", column.input->name,
-                              to_string(column.input->type.shape), column.elements, what, found));
+  return error_at(column.binding.span, fmt::format("'{}' is {}: one sample takes {}, here {} {}", column.input->name,
+                                                   to_string(column.input->type.shape), counted(column.elements, one),
+                                                   agreeing(found, "is", "are"), found));
 }
 
 Diagnostic rows_left_out(std::uint64_t count, std::uint64_t all, const std::string& file,

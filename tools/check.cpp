@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "ir/counted.h"
 #include "ir/random.h"
 #include "passes/pipeline.h"
 #include "runtime/gradient_check.h"
@@ -85,8 +86,8 @@ int compare_gradients(const CheckOptions& options, Console& console, const Progr
                      {"error", json_number(check.largest_error, false)},
                      {"passed", good}});
     } else {
-      fmt::print("{:<32} {:>6} elements  largest relative error {:.1e}  {}\n", check.tensor, check.elements,
-                 check.largest_error, good ? "ok" : "WRONG");
+      print_out("{:<32} {:>6} {:<8}  largest relative error {:.1e}  {}\n", check.tensor, check.elements,
+                agreeing(check.elements, "element", "elements"), check.largest_error, good ? "ok" : "WRONG");
     }
     if (good) continue;
     failures.push_back(error(fmt::format("the gradient by '{}' is wrong: element {} is {}, the difference {}",
