@@ -89,7 +89,7 @@ Status use_array(DataSource& source, const GivenFile& file, const Program& progr
   }
   if (format.empty()) format = source.format.empty() ? "npy" : source.format;
   if (holds_all(format)) {
-    return error(fmt::format("{}: a {} file holds all inputs; write {} {}", text, format, request.option, file.path));
+    return error(fmt::format("{}: an archive holds all inputs; write {} {}", text, request.option, file.path));
   }
   TARN_RETURN_IF_ERROR(check_name(file, program, request));
   if (format != source.format) {

@@ -26,9 +26,9 @@ int cache(const CacheOptions& options) {
                    {"bytes", use.bytes},
                    {"limit", kObjectCacheLimit}});
   } else {
-    fmt::print("{}{} entries, {:.1f} kB{}\n", folder.empty() ? "no folder: " : folder + ": ", use.entries,
-               static_cast<double>(use.bytes) / 1e3,
-               options.clear ? " removed" : fmt::format(" of at most {} MiB", kObjectCacheLimit >> 20));
+    print_out("{}{} entries, {:.1f} kB{}\n", folder.empty() ? "no folder: " : folder + ": ", use.entries,
+              static_cast<double>(use.bytes) / 1e3,
+              options.clear ? " removed" : fmt::format(" of at most {} MiB", kObjectCacheLimit >> 20));
   }
   return kDone;
 }

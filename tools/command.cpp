@@ -36,11 +36,24 @@ void add_model_options(CLI::App& app, CommonOptions& options) {
 }
 
 void add_data_options(CLI::App& app, CommonOptions& options) {
-  app.add_option("--data", options.data,
-                 "PATH or NAME=PATH: a file instead of one that the model names; may be repeated")
-      ->allow_extra_args(false);
-  app.add_option("--weights", options.weights, "safetensors or npz to start from or to use");
+  must_name_a_file(app.add_option("--data", options.data,
+                                  "PATH or NAME=PATH: a file instead of one that the model names; may be repeated")
+                       ->allow_extra_args(false));
+  must_name_a_file(app.add_option("--weights", options.weights, "safetensors or npz to start from or to use"));
   add_threads_option(app, options);
+}
+
+void must_name_a_file(CLI::Option* option) {
+  option->check([](const std::string& text) { return text.empty() ? "the name of a file is empty" : ""; });
+}
+
+void must_be_at_least(CLI::Option* option, std::int64_t least) {
+  option->check([least](const std::string& text) {
+    std::int64_t value = 0;
+    const bool is_number = CLI::detail::lexical_cast(text, value);
+    return is_number && value >= least ? ""
+                                       : fmt::format("a whole number from {} on is wanted, here is {}", least, text);
+  });
 }
 
 void add_threads_option(CLI::App& app, CommonOptions& options) {
@@ -108,7 +121,7 @@ Result<ModelOptions> model_options(const CommonOptions& options) {
     const std::size_t equals = setting.find('=');
     if (equals == std::string::npos || equals == 0)
       return error(fmt::format("--set {}: KEY=EXPRESSION is wanted", setting));
-    model.overrides.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
+    model.overrides.push_back({setting.substr(0, equals), setting.substr(equals + 1)});
   }
   return model;
 }
@@ -132,7 +145,7 @@ Result<Prepared> prepare_for_use(const CommonOptions& options, const std::vector
   std::optional<WeightsFile> weights;
   if (!path.empty()) {
     TARN_TRY(weights, read_weights(path));
-    apply_constants(model, *weights);
+    set_constants(model, *weights);
   }
   Prepared prepared;
   TARN_TRY(prepared.model, Model::compile(options.file, model, functions, console.sources));
@@ -142,14 +155,11 @@ Result<Prepared> prepare_for_use(const CommonOptions& options, const std::vector
   if (weights) {
     TARN_RETURN_IF_ERROR(apply_weights(*prepared.session, *weights));
   } else {
+    TARN_RETURN_IF_ERROR(check_initial_values(*prepared.session));
     console.note(
         fmt::format("note: no weights given and no '{}': using the initial values", default_weights(options.file)));
   }
   return prepared;
-}
-
-void apply_constants(ModelOptions& model, const WeightsFile& weights) {
-  model.overrides.insert(model.overrides.begin(), weights.constants.begin(), weights.constants.end());
 }
 
 Result<Dataset> read_for_use(const CommonOptions& options, const Prepared& prepared, Purpose purpose,

@@ -1,7 +1,10 @@
 // What the commands of the driver share: options, exit statuses, the way results and diagnostics leave the program.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdint>
+#include <cstdio>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -16,7 +19,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace tarn {
 
@@ -41,6 +45,11 @@ struct CommonOptions {
 void add_model_options(CLI::App& app, CommonOptions& options);
 void add_data_options(CLI::App& app, CommonOptions& options);
 void add_threads_option(CLI::App& app, CommonOptions& options);
+
+// Asks of an option that its text is not empty, as that of a variable of the shell may be.
+void must_name_a_file(CLI::Option* option);
+// Asks for a number that is not smaller.
+void must_be_at_least(CLI::Option* option, std::int64_t least);
 
 // One run of the driver: where its output goes, and the sources that diagnostics point into.
 class Console {
@@ -85,12 +94,16 @@ Result<Prepared> prepare_for_use(const CommonOptions& options, const std::vector
 // labels from the training data.
 Result<Dataset> read_for_use(const CommonOptions& options, const Prepared& prepared, Purpose purpose, Console& console);
 
-// Adds the constants that are noted in weights to a model's settings; what the command line says stands behind them,
-// and wins.
-void apply_constants(ModelOptions& model, const WeightsFile& weights);
-
 // The weights file that belongs to a model file: iris.tarn gives iris.safetensors beside it.
 std::string default_weights(const std::string& file);
+
+// Writes to standard output. Whether it arrives is looked at when all is written (main.cpp): nothing throws here, as
+// fmt::print does on a full disk.
+template <class... Values>
+void print_out(fmt::format_string<Values...> text, Values&&... values) {
+  const std::string line = fmt::format(text, std::forward<Values>(values)...);
+  std::fwrite(line.data(), 1, line.size(), stdout);
+}
 
 // A number as JSON has it: the shortest text that reads back to the same float or double; "inf", "-inf", "nan" as
 // strings.

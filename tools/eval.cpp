@@ -34,7 +34,7 @@ int evaluate(const CommonOptions& options) {
     add_metrics(object["metrics"], program, values, "");
     console.event(object);
   } else {
-    fmt::print("{} samples  {}\n", data->rows, metric_text(program, values, ""));
+    print_out("{} samples  {}\n", data->rows, metric_text(program, values, ""));
   }
   return kDone;
 }

@@ -150,7 +150,7 @@ std::string page() {
 Status print_entries(const std::vector<std::string>& wanted) {
   const std::vector<PreludeName> known = prelude_names();
   if (wanted.empty()) {
-    for (const PreludeName& name : known) fmt::print("{:<10} {}\n", name.kind, name.name);
+    for (const PreludeName& name : known) print_out("{:<10} {}\n", name.kind, name.name);
     return Done{};
   }
   for (const std::string& word : wanted) {
@@ -161,8 +161,8 @@ Status print_entries(const std::vector<std::string>& wanted) {
       if (!name.comment.empty() || described == nullptr || described->file != name.file) described = &name;
       if (name.name != word) continue;
       found = true;
-      fmt::print("{}{}\n  {}\n", declaration(name), name.file.empty() ? "" : "   # " + name.file,
-                 joined(described->comment));
+      print_out("{}{}\n  {}\n", declaration(name), name.file.empty() ? "" : "   # " + name.file,
+                joined(described->comment));
     }
     if (found) continue;
     std::vector<std::string> names;
@@ -177,7 +177,7 @@ Status print_entries(const std::vector<std::string>& wanted) {
 int prelude(const PreludeOptions& options) {
   Console console(options);
   if (options.markdown) {
-    fmt::print("{}", page());
+    print_out("{}", page());
     return kDone;
   }
   const Status printed = print_entries(options.names);
