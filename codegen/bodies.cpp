@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "codegen/lane_accesses.h"
 #include "codegen/random_numbers.h"
 #include "codegen/scalar_emitters.h"
 
@@ -107,6 +108,21 @@ bool allows_lanes(const Body& body, const BodyAnalysis& analysis, int vector_axi
   });
 }
 
+bool has_many_apart(const Body& body, const BodyAnalysis& analysis, int vector_axis) {
+  constexpr std::ptrdiff_t kMany = 16;
+  const auto lies_apart = [&](const Access& access) {
+    if (access.row != kNoValue && analysis.varying[access.row]) return true;
+    return moves(access.at, vector_axis) && access.at.strides[static_cast<std::size_t>(vector_axis)] != 1;
+  };
+  std::ptrdiff_t count = std::count_if(body.stores.begin(), body.stores.end(),
+                                       [&](const Store& store) { return lies_apart(store.access); });
+  for (std::size_t i = 0; i < body.values.size(); ++i) {
+    const Value& value = body.values[i];
+    count += analysis.needed[i] && value.kind == Value::Kind::load && lies_apart(value.access) ? 1 : 0;
+  }
+  return count > kMany;
+}
+
 BodyEmitter::BodyEmitter(KernelFunction& kernel, const Body& body, Nest& nest, BodyAnalysis analysis)
     : kernel_(kernel),
       builder_(kernel.builder),
@@ -125,6 +141,8 @@ BodyEmitter::BodyEmitter(KernelFunction& kernel, const Body& body, Nest& nest, B
     }
   }
   for (const Store& store : body.stores) add_linear(store.access.at);
+  by_lane_ =
+      nest.lanes > 1 && !kernel.emission.machine.cheap_masks && has_many_apart(body, analysis_, nest.vector_axis);
   sums_.assign(static_cast<std::size_t>(nest.depth) + 1, std::vector<llvm::Value*>(strides_.size(), nullptr));
   find_groups();
   find_widened();
@@ -333,7 +351,9 @@ llvm::Value* BodyEmitter::emit_load(const Access& access, DType dtype) {
   const llvm::Align align(size_of(dtype));
   const Address address = address_of(access, dtype);
   llvm::Value* loaded = nullptr;
-  if (address.others != nullptr) {
+  if (address.others != nullptr && by_lane_) {
+    loaded = emit_load_by_lane(builder_, {type, address.first, address.others, nest_.mask});
+  } else if (address.others != nullptr) {
     llvm::Type* const vector = with_lanes(type, nest_.lanes);
     loaded = builder_.CreateMaskedGather(vector, builder_.CreateGEP(type, address.first, address.others), align,
                                          nest_.mask, llvm::Constant::getNullValue(vector));

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "codegen/bodies.h"
+#include "codegen/lane_accesses.h"
 #include "codegen/loops.h"
 
 namespace tarn {
@@ -198,7 +199,9 @@ void BodyEmitter::emit_store(const Store& store, llvm::Value* value) {
     value = value->getType()->isFPOrFPVectorTy() ? builder_.CreateFAdd(old, value) : builder_.CreateAdd(old, value);
   }
   if (dtype == DType::boolean) value = builder_.CreateZExt(value, with_lanes(type, lanes_of(value)));
-  if (address.others != nullptr) {
+  if (address.others != nullptr && by_lane_ && nest_.mask == nullptr) {
+    emit_store_by_lane(builder_, value, {type, address.first, address.others, nullptr});
+  } else if (address.others != nullptr) {
     builder_.CreateMaskedScatter(value, builder_.CreateGEP(type, address.first, address.others), align, nest_.mask);
   } else if (one_element || nest_.mask == nullptr) {
     builder_.CreateAlignedStore(value, address.first, align);

@@ -73,6 +73,7 @@ class LoopKernelEmitter {
   std::size_t kept_ = 0;         // how many of them are not reduced
   bool vector_reduced_ = false;  // the vector axis is one of the reduced: the tail is scalar
   Nest nest_, tail_nest_;
+  bool single_rest_ = false;  // what is left of groups of samples is computed one by one
   std::size_t accumulators_ = 1;
   std::vector<ReductionEmitter> reductions_;
   std::vector<llvm::Value*> results_;
@@ -150,6 +151,9 @@ void LoopKernelEmitter::choose_lanes() {
   nest_.lanes = allowed && worth_it ? std::max(lanes, 1U) : 1;
   if (nest_.lanes == 1) nest_.vector_axis = tail_nest_.vector_axis = -1;
   if (!vector_reduced_) tail_nest_.lanes = nest_.lanes;
+  const bool many_apart = has_many_apart(kernel_.body, body, nest_.vector_axis) ||
+                          has_many_apart(kernel_.tail, tail, tail_nest_.vector_axis);
+  single_rest_ = function_.emission.machine.single_rest || (many_apart && !function_.emission.machine.cheap_masks);
 }
 
 bool LoopKernelEmitter::is_empty(bool reduced) const {
@@ -229,8 +233,7 @@ Range LoopKernelEmitter::kept_range(std::size_t axis) const {
 
 bool LoopKernelEmitter::leaves_single_points(std::size_t axis) const {
   const Extent& extent = kernel_.axes[axis];
-  return function_.emission.machine.single_rest && is_vector(axis) && extent.times_batch &&
-         extent.constant % nest_.lanes != 0;
+  return single_rest_ && is_vector(axis) && extent.times_batch && extent.constant % nest_.lanes != 0;
 }
 
 void LoopKernelEmitter::emit_groups_and_rest(std::size_t level, const Range& range, const VectorLoopBody& group) {
