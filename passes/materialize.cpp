@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "passes/operation_cost.h"
+
 namespace tarn {
 namespace {
 
@@ -11,37 +13,6 @@ constexpr std::size_t kMaxTerms = 400;
 // Additions that a load from the cache costs, roughly.
 constexpr int kLoadCost = 8;
 constexpr int kDrawCost = 30;
-
-// In additions.
-int cost_of(Op op) {
-  switch (op) {
-    case Op::exp:
-    case Op::expm1:
-    case Op::log:
-    case Op::log1p:
-    case Op::softplus:
-    case Op::sin:
-    case Op::cos:
-    case Op::tanh:
-    case Op::sigmoid:
-    case Op::erf:
-    case Op::pow:
-      return 10;
-    case Op::div:
-    case Op::floor_div:
-    case Op::mod:
-    case Op::sqrt:
-    case Op::rsqrt:
-      return 4;
-    case Op::random_uniform:
-    case Op::random_normal:
-      return kDrawCost;
-    case Op::stop_gradient:
-      return 0;
-    default:
-      return 1;
-  }
-}
 
 constexpr NodeId kMany = kNoNode - 1;
 
@@ -189,6 +160,36 @@ class Chooser {
 };
 
 }  // namespace
+
+int cost_of(Op op) {
+  switch (op) {
+    case Op::exp:
+    case Op::expm1:
+    case Op::log:
+    case Op::log1p:
+    case Op::softplus:
+    case Op::sin:
+    case Op::cos:
+    case Op::tanh:
+    case Op::sigmoid:
+    case Op::erf:
+    case Op::pow:
+      return 10;
+    case Op::div:
+    case Op::floor_div:
+    case Op::mod:
+    case Op::sqrt:
+    case Op::rsqrt:
+      return 4;
+    case Op::random_uniform:
+    case Op::random_normal:
+      return kDrawCost;
+    case Op::stop_gradient:
+      return 0;
+    default:
+      return 1;
+  }
+}
 
 bool is_assembled(Op op) { return op == Op::concat || op == Op::pad || op == Op::spread || op == Op::scatter_add; }
 

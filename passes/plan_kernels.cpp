@@ -5,6 +5,7 @@
 
 #include "ir/builder.h"
 #include "ir/type_rules.h"
+#include "passes/cut_kernels.h"
 #include "passes/pipeline.h"
 #include "passes/planner.h"
 #include "passes/rebuild.h"
@@ -222,6 +223,7 @@ KernelPlan plan_prepared(const Graph& unprepared, const SmallLayers& small, cons
   emit_kernels(planning);
   KernelPlan plan = std::move(planning.plan);
   if (options.fuse) split_tails(plan, options.target);
+  cut_kernels(plan, options.target);
   drop_unused_buffers(plan);
   plan.constants.resize(aligned(plan.constants.size()));
   plan_memory(plan, options.in_place);

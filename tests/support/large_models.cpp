@@ -83,9 +83,9 @@ std::string metrics(int count) {
 }
 
 std::string inputs(int count) {
-  return model(lines(count, "input x{0}[2]") + lines(count, "output y{0} = x{0} * 2 + {0}") +
-                   "  output y = x0 |> dense(1)\n",
-               "[1]");
+  return model(
+      lines(count, "input x{0}[2]") + lines(count, "output y{0} = x{0} * 2 + {0}") + "  output y = x0 |> dense(1)\n",
+      "[1]");
 }
 
 std::string elementwise_steps(int count) {
@@ -117,8 +117,8 @@ std::string parameters(int count) {
 }
 
 std::string states(int count) {
-  return model("  input x[4]\n" + lines(count, "state s{0}[4] = zeros") +
-                   lines(count, "s{0} <- s{0} + batch_mean(x)") + "  output y = x |> dense(4)\n",
+  return model("  input x[4]\n" + lines(count, "state s{0}[4] = zeros") + lines(count, "s{0} <- s{0} + batch_mean(x)") +
+                   "  output y = x |> dense(4)\n",
                "[4]");
 }
 
