@@ -2,7 +2,6 @@
 // held against what the machine can do.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -292,18 +291,18 @@ int bench(const BenchOptions& options) {
 
 }  // namespace
 
-void add_bench(CLI::App& app, Action& action) {
+void add_bench(CommandLine& line) {
   auto options = std::make_shared<BenchOptions>();
-  CLI::App* command = app.add_subcommand("bench", "time and GFLOP/s of a training step and of prediction");
-  add_model_options(*command, *options);
+  Command command = line.command("bench", "time and GFLOP/s of a training step and of prediction");
+  add_model_options(command, *options);
   options->threads = 1;
-  add_threads_option(*command, *options);
-  command->add_flag("--kernels", options->kernels,
-                    "also of each kernel: time, FLOPs, bytes, and per cent of what the machine can do");
-  command->add_option("--samples", options->samples, "numbers of samples to predict")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 20));
-  command->add_option("--seconds", options->seconds, "time to spend on each figure")->check(CLI::Range(0.0, 3600.0));
-  command->callback([&action, options] { action = [options] { return bench(*options); }; });
+  add_threads_option(command, *options);
+  command.flag("--kernels", options->kernels,
+               "also of each kernel: time, FLOPs, bytes, and per cent of what the machine can do");
+  command.option("--samples", &options->samples, "numbers of samples to predict")
+      .between(std::uint64_t{1}, std::uint64_t{1} << 20);
+  command.option("--seconds", &options->seconds, "time to spend on each figure").between(0.0, 3600.0);
+  command.runs([options] { return bench(*options); });
 }
 
 }  // namespace tarn

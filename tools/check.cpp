@@ -1,7 +1,6 @@
 // `tarn check FILE`: everything wrong with a model file; with --gradients every derivative against differences.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "ir/random.h"
@@ -120,12 +119,12 @@ int check(const CheckOptions& options) {
 
 }  // namespace
 
-void add_check(CLI::App& app, Action& action) {
+void add_check(CommandLine& line) {
   auto options = std::make_shared<CheckOptions>();
-  CLI::App* command = app.add_subcommand("check", "parse, infer shapes, report everything wrong");
-  add_model_options(*command, *options);
-  command->add_flag("--gradients", options->gradients, "compare every derivative with central differences");
-  command->callback([&action, options] { action = [options] { return check(*options); }; });
+  Command command = line.command("check", "parse, infer shapes, report everything wrong");
+  add_model_options(command, *options);
+  command.flag("--gradients", options->gradients, "compare every derivative with central differences");
+  command.runs([options] { return check(*options); });
 }
 
 }  // namespace tarn

@@ -1,7 +1,6 @@
 // `tarn compile FILE -o OUT`: the model as an object file, library or assembly, with a C header.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -278,34 +277,33 @@ int compile(const CompileOptions& options) {
 
 }  // namespace
 
-void add_compile(CLI::App& app, Action& action) {
+void add_compile(CommandLine& line) {
   auto options = std::make_shared<CompileOptions>();
-  CLI::App* command = app.add_subcommand(
+  Command command = line.command(
       "compile",
       "ahead of time: an object file, archive, shared library, assembly, LLVM IR or WebAssembly, with a C header");
-  add_model_options(*command, *options);
+  add_model_options(command, *options);
   options->threads = 1;
-  command->add_option("--threads", options->threads, "threads of the program's that training can be shared among")
-      ->check(CLI::Range(1, 1024));
+  command.option("--threads", &options->threads, "threads of the program's that training can be shared among")
+      .between(1, 1024);
   command
-      ->add_option("-o,--output", options->output,
-                   "OUT.o, OUT.a, OUT.so, OUT.s, OUT.ll or OUT.bc, with OUT.h and OUT.hpp; OUT.wasm with OUT.mjs")
-      ->required();
-  command->add_option("--header", options->header, "where the header goes instead");
+      .option("-o,--output", &options->output,
+              "OUT.o, OUT.a, OUT.so, OUT.s, OUT.ll or OUT.bc, with OUT.h and OUT.hpp; OUT.wasm with OUT.mjs")
+      .required();
+  command.option("--header", &options->header, "where the header goes instead");
   command
-      ->add_option("--functions", options->functions,
-                   "which to make: init, predict, pack, train, evaluate, adapt; default: all that the model has")
-      ->delimiter(',');
-  command->add_option("--prefix", options->prefix, "what the names of functions begin with; default: the model's name");
-  command->add_option("--weights", options->weights,
-                      "safetensors or npz to build in as constants: prediction then takes no state");
-  command->add_option("--data", options->data, "PATH or NAME=PATH: a file of class names instead of the model's")
-      ->allow_extra_args(false);
-  command->add_option("--target", options->target, "triple of the machine to make code for; default: this one");
-  command->add_flag(
-      "--test", options->test,
-      "also OUT_test.c (for a .wasm OUT_test.mjs): a program that checks the compiled model where it runs");
-  command->callback([&action, options] { action = [options] { return compile(*options); }; });
+      .option("--functions", &options->functions,
+              "which to make: init, predict, pack, train, evaluate, adapt; default: all that the model has")
+      .separated_by_commas();
+  command.option("--prefix", &options->prefix, "what the names of functions begin with; default: the model's name");
+  command.option("--weights", &options->weights,
+                 "safetensors or npz to build in as constants: prediction then takes no state");
+  command.option("--data", &options->data, "PATH or NAME=PATH: a file of class names instead of the model's")
+      .one_value_each();
+  command.option("--target", &options->target, "triple of the machine to make code for; default: this one");
+  command.flag("--test", options->test,
+               "also OUT_test.c (for a .wasm OUT_test.mjs): a program that checks the compiled model where it runs");
+  command.runs([options] { return compile(*options); });
 }
 
 }  // namespace tarn

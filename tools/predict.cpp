@@ -1,7 +1,6 @@
 // `tarn predict FILE`: outputs for inputs.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -247,15 +246,15 @@ int predict(const PredictOptions& options) {
 
 }  // namespace
 
-void add_predict(CLI::App& app, Action& action) {
+void add_predict(CommandLine& line) {
   auto options = std::make_shared<PredictOptions>();
-  CLI::App* command = app.add_subcommand("predict", "outputs for inputs");
-  add_model_options(*command, *options);
-  add_data_options(*command, *options);
-  command->add_option("-o,--output", options->output, "OUT.csv or OUT.npy; default: CSV on standard output");
-  command->add_option("--input", options->inputs, "one sample: 0.3,0.1 or, with several inputs, x=0.3,0.1 for each")
-      ->allow_extra_args(false);
-  command->callback([&action, options] { action = [options] { return predict(*options); }; });
+  Command command = line.command("predict", "outputs for inputs");
+  add_model_options(command, *options);
+  add_data_options(command, *options);
+  command.option("-o,--output", &options->output, "OUT.csv or OUT.npy; default: CSV on standard output");
+  command.option("--input", &options->inputs, "one sample: 0.3,0.1 or, with several inputs, x=0.3,0.1 for each")
+      .one_value_each();
+  command.runs([options] { return predict(*options); });
 }
 
 }  // namespace tarn

@@ -1,7 +1,6 @@
 // `tarn prelude [NAME …]`: what model files may use without an import, from the comments and signatures of the source.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <span>
 
@@ -186,12 +185,12 @@ int prelude(const PreludeOptions& options) {
 
 }  // namespace
 
-void add_prelude(CLI::App& app, Action& action) {
+void add_prelude(CommandLine& line) {
   auto options = std::make_shared<PreludeOptions>();
-  CLI::App* command = app.add_subcommand("prelude", "layers, losses and all else that models may use, with arguments");
-  command->add_option("NAME", options->names, "what to describe; default: a list of all names");
-  command->add_flag("--markdown", options->markdown, "the whole as a page: docs/prelude.md");
-  command->callback([&action, options] { action = [options] { return prelude(*options); }; });
+  Command command = line.command("prelude", "layers, losses and all else that models may use, with arguments");
+  command.option("NAME", &options->names, "what to describe; default: a list of all names");
+  command.flag("--markdown", options->markdown, "the whole as a page: docs/prelude.md");
+  command.runs([options] { return prelude(*options); });
 }
 
 }  // namespace tarn

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -130,11 +129,11 @@ int summary(const CommonOptions& options) {
 
 }  // namespace
 
-void add_summary(CLI::App& app, Action& action) {
+void add_summary(CommandLine& line) {
   auto options = std::make_shared<CommonOptions>();
-  CLI::App* command = app.add_subcommand("summary", "layers, output shapes, parameters, FLOPs and memory");
-  add_model_options(*command, *options);
-  command->callback([&action, options] { action = [options] { return summary(*options); }; });
+  Command command = line.command("summary", "layers, output shapes, parameters, FLOPs and memory");
+  add_model_options(command, *options);
+  command.runs([options] { return summary(*options); });
 }
 
 }  // namespace tarn

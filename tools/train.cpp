@@ -1,7 +1,6 @@
 // `tarn train FILE`: compile in memory, train, write the weights.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -394,35 +393,32 @@ int train(const TrainOptions& options) {
 
 }  // namespace
 
-void add_train(CLI::App& app, Action& action) {
+void add_train(CommandLine& line) {
   auto options = std::make_shared<TrainOptions>();
-  CLI::App* command = app.add_subcommand("train", "compile, train, and write the weights");
-  add_model_options(*command, *options);
-  add_data_options(*command, *options);
-  command->add_option("-o,--output", options->output,
-                      "weights to write (.safetensors or .npz); default: FILE with .safetensors");
-  command->add_option("--epochs", options->epochs, "epochs, instead of the file's")->check(CLI::NonNegativeNumber);
-  command->add_option("--batch", options->batch, "batch size, instead of the file's")->check(CLI::PositiveNumber);
+  Command command = line.command("train", "compile, train, and write the weights");
+  add_model_options(command, *options);
+  add_data_options(command, *options);
+  command.option("-o,--output", &options->output,
+                 "weights to write (.safetensors or .npz); default: FILE with .safetensors");
+  command.option("--epochs", &options->epochs, "epochs, instead of the file's").not_negative();
+  command.option("--batch", &options->batch, "batch size, instead of the file's").positive();
   command
-      ->add_option("--validation", options->validation,
-                   "PATH or NAME=PATH: a file of validation data; may be repeated for arrays")
-      ->allow_extra_args(false);
-  CLI::Option* const checkpoint = command->add_option(
-      "--checkpoint", options->checkpoint,
+      .option("--validation", &options->validation,
+              "PATH or NAME=PATH: a file of validation data; may be repeated for arrays")
+      .one_value_each();
+  const CommandOption checkpoint = command.option(
+      "--checkpoint", &options->checkpoint,
       "folder for checkpoints, made where it is missing: behind epochs, at most every 2 seconds, and at the end, "
       "however that comes");
-  command->add_option("--every", options->every, "write a checkpoint every N epochs instead")
-      ->check(CLI::PositiveNumber)
-      ->needs(checkpoint);
+  command.option("--every", &options->every, "write a checkpoint every N epochs instead").positive().needs(checkpoint);
   command
-      ->add_option(
-          "--resume", options->resume,
-          "go on from the checkpoint in this folder (default: that of --checkpoint, else FILE with .checkpoint)")
-      ->expected(0, 1);
-  command->add_option("--history", options->history, "CSV file for loss and metrics of every epoch");
-  command->add_option("--report", options->report, "HTML page with curves of loss and metrics");
-  command->add_option("--tensorboard", options->tensorboard, "folder for event files of TensorBoard");
-  command->callback([&action, options] { action = [options] { return train(*options); }; });
+      .option("--resume", &options->resume,
+              "go on from the checkpoint in this folder (default: that of --checkpoint, else FILE with .checkpoint)")
+      .value_may_be_missing();
+  command.option("--history", &options->history, "CSV file for loss and metrics of every epoch");
+  command.option("--report", &options->report, "HTML page with curves of loss and metrics");
+  command.option("--tensorboard", &options->tensorboard, "folder for event files of TensorBoard");
+  command.runs([options] { return train(*options); });
 }
 
 }  // namespace tarn

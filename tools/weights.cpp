@@ -1,7 +1,6 @@
 // `tarn weights FILE`: names, shapes and statistics of a weights file; its values; changes to it.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -176,24 +175,21 @@ int weights(const WeightsOptions& options) {
 
 }  // namespace
 
-void add_weights(CLI::App& app, Action& action) {
+void add_weights(CommandLine& line) {
   auto options = std::make_shared<WeightsOptions>();
-  CLI::App* command =
-      app.add_subcommand("weights", "names, shapes and statistics of a weights file; print or change values");
-  command->add_option("FILE", options->file, "weights: safetensors or npz")->required();
-  command->add_option("--print", options->print, "the values of the tensor with this name");
+  Command command = line.command("weights", "names, shapes and statistics of a weights file; print or change values");
+  command.option("FILE", &options->file, "weights: safetensors or npz").required();
+  command.option("--print", &options->print, "the values of the tensor with this name");
+  command.option("--assign", &options->assign, "NAME=[…]: give a tensor new values, in nested lists; may be repeated")
+      .one_value_each();
   command
-      ->add_option("--assign", options->assign, "NAME=[…]: give a tensor new values, in nested lists; may be repeated")
-      ->allow_extra_args(false);
-  command
-      ->add_option(
-          "--classes", options->classes,
-          "NAME=[…]: the names of the classes of an input or target, in the order of their numbers, for weights "
-          "that come from elsewhere; may be repeated")
-      ->allow_extra_args(false);
-  command->add_option("--npz", options->npz, "write all tensors to this npz file");
-  command->add_flag("--json", options->json, "results as JSON, one object a line");
-  command->callback([&action, options] { action = [options] { return weights(*options); }; });
+      .option("--classes", &options->classes,
+              "NAME=[…]: the names of the classes of an input or target, in the order of their numbers, for weights "
+              "that come from elsewhere; may be repeated")
+      .one_value_each();
+  command.option("--npz", &options->npz, "write all tensors to this npz file");
+  command.flag("--json", options->json, "results as JSON, one object a line");
+  command.runs([options] { return weights(*options); });
 }
 
 }  // namespace tarn
