@@ -6,8 +6,10 @@ set(CMAKE_INSTALL_LIBDIR lib)
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
+# CMake counts a precompiled header among the objects.
+set(libtarn_objects $<FILTER:$<TARGET_OBJECTS:tarn_runtime>,EXCLUDE,[.]gch$>)
 set(libtarn_map ${PROJECT_SOURCE_DIR}/runtime/libtarn.map)
-add_library(tarn_shared SHARED $<TARGET_OBJECTS:tarn_runtime>)
+add_library(tarn_shared SHARED ${libtarn_objects})
 target_link_libraries(tarn_shared PRIVATE tarn_options tarn_frontend tarn_codegen nlohmann_json::nlohmann_json ZLIB::ZLIB)
 target_link_options(tarn_shared PRIVATE -Wl,--version-script=${libtarn_map} -Wl,-z,defs)
 target_compile_features(tarn_shared INTERFACE cxx_std_20)
@@ -36,7 +38,7 @@ set(libtarn_static ${CMAKE_BINARY_DIR}/lib/libtarn.a)
 add_custom_command(
   OUTPUT ${libtarn_static}
   COMMAND ${CMAKE_COMMAND} -E rm -f ${libtarn_static}
-  COMMAND ${LIBTARN_LINKER} -r --force-group-allocation -o tarn_all.o $<TARGET_OBJECTS:tarn_runtime> --start-group ${libtarn_parts} --end-group
+  COMMAND ${LIBTARN_LINKER} -r --force-group-allocation -o tarn_all.o ${libtarn_objects} --start-group ${libtarn_parts} --end-group
   COMMAND ${LIBTARN_OBJCOPY} --wildcard --keep-global-symbol=tarn_* tarn_all.o
   COMMAND ${CMAKE_AR} rcs ${libtarn_static} tarn_all.o
   COMMAND ${CMAKE_COMMAND} -E rm tarn_all.o

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "codegen/lane_accesses.h"
 #include "codegen/random_numbers.h"
 #include "codegen/scalar_emitters.h"
 
@@ -53,8 +54,7 @@ BodyAnalysis analyze(const Body& body, const Nest& nest, const std::vector<Value
       case Value::Kind::index:
         depends_on(value.linear);
         break;
-      case Value::Kind::random_uniform:
-      case Value::Kind::random_normal:
+      case Value::Kind::draw:
         depends_on(value.linear);
         depends_on(value.sample);
         break;
@@ -107,6 +107,21 @@ bool allows_lanes(const Body& body, const BodyAnalysis& analysis, int vector_axi
   });
 }
 
+bool has_many_apart(const Body& body, const BodyAnalysis& analysis, int vector_axis) {
+  constexpr std::ptrdiff_t kMany = 16;
+  const auto lies_apart = [&](const Access& access) {
+    if (access.row != kNoValue && analysis.varying[access.row]) return true;
+    return moves(access.at, vector_axis) && access.at.strides[static_cast<std::size_t>(vector_axis)] != 1;
+  };
+  std::ptrdiff_t count = std::count_if(body.stores.begin(), body.stores.end(),
+                                       [&](const Store& store) { return lies_apart(store.access); });
+  for (std::size_t i = 0; i < body.values.size(); ++i) {
+    const Value& value = body.values[i];
+    count += analysis.needed[i] && value.kind == Value::Kind::load && lies_apart(value.access) ? 1 : 0;
+  }
+  return count > kMany;
+}
+
 BodyEmitter::BodyEmitter(KernelFunction& kernel, const Body& body, Nest& nest, BodyAnalysis analysis)
     : kernel_(kernel),
       builder_(kernel.builder),
@@ -119,12 +134,14 @@ BodyEmitter::BodyEmitter(KernelFunction& kernel, const Body& body, Nest& nest, B
     const Value& value = body.values[i];
     if (value.kind == Value::Kind::load) add_linear(value.access.at);
     if (value.kind == Value::Kind::index) add_linear(value.linear);
-    if (value.kind == Value::Kind::random_uniform || value.kind == Value::Kind::random_normal) {
+    if (value.kind == Value::Kind::draw) {
       add_linear(value.linear);
       add_linear(value.sample);
     }
   }
   for (const Store& store : body.stores) add_linear(store.access.at);
+  by_lane_ =
+      nest.lanes > 1 && !kernel.emission.machine.cheap_masks && has_many_apart(body, analysis_, nest.vector_axis);
   sums_.assign(static_cast<std::size_t>(nest.depth) + 1, std::vector<llvm::Value*>(strides_.size(), nullptr));
   find_groups();
   find_widened();
@@ -225,8 +242,7 @@ llvm::Value* BodyEmitter::emit_value(const Value& value, bool varying) {
     case Value::Kind::batch_size:
       return value.dtype == DType::i32 ? builder_.CreateTrunc(kernel_.batch, type)
                                        : builder_.CreateSIToFP(kernel_.batch, type);
-    case Value::Kind::random_uniform:
-    case Value::Kind::random_normal:
+    case Value::Kind::draw:
       return emit_draw(value, varying);
     case Value::Kind::product:
     case Value::Kind::reduced:
@@ -296,7 +312,13 @@ llvm::Value* BodyEmitter::emit_draw(const Value& value, bool varying) {
   draw.key = builder_.CreateXor(kernel_.frame_slot(kFrameKey), kernel_.stream(value.stream));
   draw.step = kernel_.frame_slot(kFrameStep);
   draw.dtype = value.dtype;
-  return value.kind == Value::Kind::random_uniform ? emit_uniform(kernel_, draw) : emit_normal(kernel_, draw);
+  switch (value.distribution) {
+    case Distribution::uniform:
+      return emit_uniform(kernel_, draw);
+    case Distribution::normal:
+      return emit_normal(kernel_, draw);
+  }
+  return nullptr;
 }
 
 BodyEmitter::Address BodyEmitter::address_of(const Access& access, DType dtype) {
@@ -333,7 +355,9 @@ llvm::Value* BodyEmitter::emit_load(const Access& access, DType dtype) {
   const llvm::Align align(size_of(dtype));
   const Address address = address_of(access, dtype);
   llvm::Value* loaded = nullptr;
-  if (address.others != nullptr) {
+  if (address.others != nullptr && by_lane_) {
+    loaded = emit_load_by_lane(builder_, {type, address.first, address.others, nest_.mask});
+  } else if (address.others != nullptr) {
     llvm::Type* const vector = with_lanes(type, nest_.lanes);
     loaded = builder_.CreateMaskedGather(vector, builder_.CreateGEP(type, address.first, address.others), align,
                                          nest_.mask, llvm::Constant::getNullValue(vector));

@@ -42,6 +42,9 @@ unsigned lanes_for(const std::vector<const Body*>& bodies, const std::vector<con
                    std::int64_t bytes);
 // Whether stores of the body allow lanes side by side: no two lanes may write one element.
 bool allows_lanes(const Body& body, const BodyAnalysis& analysis, int vector_axis);
+// Whether so many loads and stores have lanes that lie apart that, on a machine without instructions for them, they are
+// done lane by lane (lane_accesses.h).
+bool has_many_apart(const Body& body, const BodyAnalysis& analysis, int vector_axis);
 
 class BodyEmitter {
  public:
@@ -96,6 +99,7 @@ class BodyEmitter {
   Nest& nest_;
   BodyAnalysis analysis_;
   std::vector<llvm::Value*> values_;
+  bool by_lane_ = false;  // what lies apart
   // Scalars that loops further in want in every lane are put there once, outside of these: by value, nullptr for
   // others.
   std::vector<bool> is_widened_;

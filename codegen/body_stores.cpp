@@ -4,29 +4,18 @@
 #include <numeric>
 
 #include "codegen/bodies.h"
+#include "codegen/lane_accesses.h"
 #include "codegen/loops.h"
 
 namespace tarn {
 
 namespace {
 
-// Whether a value that is not finite makes the result of the operation so: NaN or infinite.
+// Whether an operand that is not finite makes the value so: NaN or infinite.
 bool passes_on(const Value& value, std::size_t operand) {
-  if (value.kind != Value::Kind::operation) return false;
-  switch (value.op) {
-    case Op::add:
-    case Op::sub:
-    case Op::mul:
-    case Op::neg:
-    case Op::sqrt:
-      return true;
-    case Op::div:
-      return operand == 0;
-    case Op::convert:
-      return is_floating(value.dtype);
-    default:
-      return false;
-  }
+  if (value.kind != Value::Kind::operation || !is_floating(value.dtype)) return false;
+  const OpInfo& row = info(value.op);
+  return row.has(kShows) || (row.has(kShowsFirst) && operand == 0);
 }
 
 // Those of the values, by their numbers and in their order, to which the others pass on what is not finite: w of an
@@ -198,7 +187,9 @@ void BodyEmitter::emit_store(const Store& store, llvm::Value* value) {
     value = value->getType()->isFPOrFPVectorTy() ? builder_.CreateFAdd(old, value) : builder_.CreateAdd(old, value);
   }
   if (dtype == DType::boolean) value = builder_.CreateZExt(value, with_lanes(type, lanes_of(value)));
-  if (address.others != nullptr) {
+  if (address.others != nullptr && by_lane_ && nest_.mask == nullptr) {
+    emit_store_by_lane(builder_, value, {type, address.first, address.others, nullptr});
+  } else if (address.others != nullptr) {
     builder_.CreateMaskedScatter(value, builder_.CreateGEP(type, address.first, address.others), align, nest_.mask);
   } else if (one_element || nest_.mask == nullptr) {
     builder_.CreateAlignedStore(value, address.first, align);

@@ -59,8 +59,8 @@ class KeyWriter {
     put_all(buffer, at, row, row_stride, row_limit);
   }
   void put(const Value& value) {
-    const auto& [kind, op, dtype, operands, number, access, linear, sample, stream, reduction] = value;
-    put_all(kind, op, dtype, operands, number, access, linear, sample, stream, reduction);
+    const auto& [kind, op, dtype, operands, number, access, linear, sample, stream, distribution, reduction] = value;
+    put_all(kind, op, dtype, operands, number, access, linear, sample, stream, distribution, reduction);
   }
   void put(const Store& store) {
     const auto& [value, access, accumulate, guarded] = store;

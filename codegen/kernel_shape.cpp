@@ -37,9 +37,7 @@ KernelShape shape_of(const KernelPlan& plan, const Kernel& kernel) {
   for_each_buffer(body, [&](BufferId& buffer) { buffer = number_of(shape.buffers, buffer); });
   for_each_body(body, [&](Body& part) {
     for (Value& value : part.values) {
-      if (value.kind == Value::Kind::random_uniform || value.kind == Value::Kind::random_normal) {
-        value.stream = number_of(shape.streams, value.stream);
-      }
+      if (value.kind == Value::Kind::draw) value.stream = number_of(shape.streams, value.stream);
     }
   });
   std::vector<Buffer> places;

@@ -28,9 +28,11 @@ constexpr std::size_t kMaximumBody = 8;
 // Sums of at most this many steps with a small body need no loop.
 constexpr std::int64_t kStraightSteps = 8;
 
+// Values that are made by chains of dozens of instructions, each of which waits for the one before.
 bool has_long_chains(const Body& body) {
-  return std::any_of(body.values.begin(), body.values.end(),
-                     [](const Value& value) { return value.kind == Value::Kind::operation && is_long(value.op); });
+  return std::any_of(body.values.begin(), body.values.end(), [](const Value& value) {
+    return value.kind == Value::Kind::operation && info(value.op).cost >= kLongCost;
+  });
 }
 
 class LoopKernelEmitter {
@@ -73,6 +75,7 @@ class LoopKernelEmitter {
   std::size_t kept_ = 0;         // how many of them are not reduced
   bool vector_reduced_ = false;  // the vector axis is one of the reduced: the tail is scalar
   Nest nest_, tail_nest_;
+  bool single_rest_ = false;  // what is left of groups of samples is computed one by one
   std::size_t accumulators_ = 1;
   std::vector<ReductionEmitter> reductions_;
   std::vector<llvm::Value*> results_;
@@ -84,7 +87,7 @@ class LoopKernelEmitter {
 void LoopKernelEmitter::order_axes() {
   vector_axis_ = kernel_.vector_axis;
   const bool finds_index = std::any_of(kernel_.reductions.begin(), kernel_.reductions.end(),
-                                       [](const Reduction& r) { return r.op == Op::argmax || r.op == Op::argmin; });
+                                       [](const Reduction& r) { return gives_index(r.op); });
   if (finds_index && kernel_.reduced[vector_axis_]) {
     // A lane has to meet its points in the order of their indices.
     vector_axis_ = kernel_.axes.size() - 1;
@@ -138,7 +141,7 @@ void LoopKernelEmitter::choose_lanes() {
   // A processor holds too few instructions to overlap one long chain with the next: two vectors go side by side, where
   // there are registers for both.
   constexpr std::int64_t kManyRegisters = 32;
-  if (!vector_reduced_ && target.vector_registers >= kManyRegisters && !predicts(function_.emission.plan) &&
+  if (!vector_reduced_ && target.vector_registers >= kManyRegisters && !stores_nothing(function_.emission.plan) &&
       largest(extent, function_.emission.plan.max_batch) >= 2 * std::int64_t{lanes} &&
       (has_long_chains(kernel_.body) || has_long_chains(kernel_.tail))) {
     lanes *= 2;
@@ -150,6 +153,9 @@ void LoopKernelEmitter::choose_lanes() {
   nest_.lanes = allowed && worth_it ? std::max(lanes, 1U) : 1;
   if (nest_.lanes == 1) nest_.vector_axis = tail_nest_.vector_axis = -1;
   if (!vector_reduced_) tail_nest_.lanes = nest_.lanes;
+  const bool many_apart = has_many_apart(kernel_.body, body, nest_.vector_axis) ||
+                          has_many_apart(kernel_.tail, tail, tail_nest_.vector_axis);
+  single_rest_ = function_.emission.machine.single_rest || (many_apart && !function_.emission.machine.cheap_masks);
 }
 
 bool LoopKernelEmitter::is_empty(bool reduced) const {
@@ -229,8 +235,7 @@ Range LoopKernelEmitter::kept_range(std::size_t axis) const {
 
 bool LoopKernelEmitter::leaves_single_points(std::size_t axis) const {
   const Extent& extent = kernel_.axes[axis];
-  return function_.emission.machine.single_rest && is_vector(axis) && extent.times_batch &&
-         extent.constant % nest_.lanes != 0;
+  return single_rest_ && is_vector(axis) && extent.times_batch && extent.constant % nest_.lanes != 0;
 }
 
 void LoopKernelEmitter::emit_groups_and_rest(std::size_t level, const Range& range, const VectorLoopBody& group) {

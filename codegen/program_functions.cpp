@@ -14,6 +14,7 @@
 #include "codegen/loops.h"
 #include "codegen/native.h"
 #include "codegen/random_numbers.h"
+#include "ir/program_functions.h"
 #include "llvm/IR/Constants.h"
 #include "passes/access.h"
 #include "passes/guarded_stores.h"
@@ -61,12 +62,13 @@ class ProgramFunctionEmitter {
                          const Machine& machine, SharedKernels& shared)
       : program_(program),
         name_(name),
+        row_(function_named(name)),
         shared_(shared),
         layout_(workspace_layout(program, plan, machine.target)),
         module_(module),
         emission_{plan.plans.at(name), machine, module, nullptr, static_cast<std::uint32_t>(program.inputs.size())},
         b_(module.getContext()) {
-    const bool runs_once = name == "init" || name == "report";
+    const bool runs_once = row_.has(kRunsOnce);
     emission_.optimize = !runs_once || points(emission_.plan) > kManyPoints;
     emission_.small = runs_once && machine.single_rest && points(emission_.plan) <= kFewPoints;
     emission_.splits = !runs_once && machine.most_threads > 1;
@@ -84,8 +86,8 @@ class ProgramFunctionEmitter {
   void emit_kernels();
   llvm::Function* kernel_function(const Kernel& kernel, const KernelShape& shape);
   void emit_parameters();
-  bool predicts() const { return name_ == "predict" || name_ == "predict_packed"; }
-  bool counts_ticks() const { return emission_.machine.count_ticks && (name_ == "train" || predicts()); }
+  bool predicts() const { return row_.has(kPredicts); }
+  bool counts_ticks() const { return emission_.machine.count_ticks && (row_.has(kCountsSteps) || row_.has(kPredicts)); }
   void begin_function(llvm::Type* result, const std::vector<std::pair<llvm::Type*, const char*>>& arguments);
   llvm::Value* argument(const char* name);
   void emit_once(bool is_report);
@@ -113,6 +115,7 @@ class ProgramFunctionEmitter {
 
   const Program& program_;
   const std::string name_;
+  const FunctionInfo& row_;
   SharedKernels& shared_;
   const WorkspaceLayout layout_;
   llvm::Module& module_;
@@ -206,7 +209,7 @@ void ProgramFunctionEmitter::set_frame(std::uint32_t slot, llvm::Value* value) {
 void ProgramFunctionEmitter::set_key_and_step(llvm::Value* first_sample) {
   llvm::Value* step = b_.getInt64(0);
   const TensorInfo* const counter = program_.find_tensor("step");
-  if (name_ == "train" && counter != nullptr) {
+  if (row_.has(kCountsSteps) && counter != nullptr) {
     llvm::Value* const address = byte_address(b_, state_, static_cast<std::int64_t>(counter->offset));
     step = b_.CreateFPToUI(b_.CreateAlignedLoad(b_.getDoubleTy(), address, llvm::Align(8)), b_.getInt64Ty());
   }
@@ -244,7 +247,7 @@ void ProgramFunctionEmitter::return_when(llvm::Value* condition, Outcome outcome
 }
 
 void ProgramFunctionEmitter::emit_guard(const FiniteGuard& guard) {
-  if (name_ != "train") return;
+  if (!row_.has(kCountsSteps)) return;
   const Buffer& buffer = emission_.plan.buffers[guard.buffer];
   llvm::Type* const type = emission_.value_type(buffer.dtype);
   llvm::Value* const address = byte_address(b_, space_base(buffer), static_cast<std::int64_t>(buffer.offset));
@@ -370,7 +373,7 @@ void ProgramFunctionEmitter::emit_batch(llvm::Value* position, llvm::Value* cont
   llvm::Value* const count = b_.CreateBinaryIntrinsic(
       llvm::Intrinsic::umin, left, b_.getInt64(static_cast<std::uint64_t>(emission_.plan.max_batch)));
   llvm::Value* first_sample = b_.getInt64(0);
-  if (name_ != "train") {
+  if (!row_.has(kCountsSteps)) {
     llvm::Value* const first =
         b_.CreateAlignedLoad(b_.getInt64Ty(), byte_address(b_, control, kFirstSample), llvm::Align(8));
     first_sample = b_.CreateAdd(first, position);
@@ -477,7 +480,7 @@ void ProgramFunctionEmitter::emit() {
   emit_constants();
   emit_kernels();
   emit_parameters();
-  if (name_ == "init" || name_ == "report") {
+  if (row_.has(kRunsOnce)) {
     emit_once(name_ == "report");
   } else {
     emit_batches();

@@ -1,6 +1,7 @@
 // Accumulators of reductions. See reductions.h.
 #include "codegen/reductions.h"
 
+#include <cmath>
 #include <numeric>
 
 #include "codegen/scalar_emitters.h"
@@ -9,53 +10,36 @@ namespace tarn {
 
 namespace {
 
-bool is_largest(Op op) { return op == Op::reduce_max || op == Op::argmax; }
-
-// The least number of the type for `largest`, else the greatest.
-llvm::Constant* extreme(llvm::Type* type, bool largest) {
-  if (type->isFPOrFPVectorTy()) return llvm::ConstantFP::getInfinity(type, largest);
+// The number, or the one of the type that is nearest to it.
+llvm::Constant* nearest(llvm::Type* type, double number) {
+  if (type->isFPOrFPVectorTy()) return llvm::ConstantFP::get(type, number);
   const unsigned bits = type->getScalarSizeInBits();
-  if (bits == 1) return llvm::ConstantInt::get(type, largest ? 0 : 1);
-  return llvm::ConstantInt::get(type,
-                                largest ? llvm::APInt::getSignedMinValue(bits) : llvm::APInt::getSignedMaxValue(bits));
+  if (bits == 1) return llvm::ConstantInt::get(type, number > 0 ? 1 : 0);
+  if (std::isfinite(number))
+    return llvm::ConstantInt::get(type, static_cast<std::uint64_t>(static_cast<std::int64_t>(number)), true);
+  return llvm::ConstantInt::get(
+      type, number < 0 ? llvm::APInt::getSignedMinValue(bits) : llvm::APInt::getSignedMaxValue(bits));
 }
 
 }  // namespace
 
 Carried ReductionEmitter::identity(unsigned lanes) const {
   llvm::Type* const type = with_lanes(emission_.value_type(dtype_), lanes);
-  switch (op_) {
-    case Op::reduce_sum:
-      return {llvm::Constant::getNullValue(type)};
-    case Op::reduce_prod:
-      return {type->isFPOrFPVectorTy() ? llvm::ConstantFP::get(type, 1) : llvm::ConstantInt::get(type, 1)};
-    case Op::reduce_max:
-    case Op::reduce_min:
-      return {extreme(type, is_largest(op_))};
-    default:
-      return {extreme(type, is_largest(op_)), llvm::Constant::getNullValue(with_lanes(builder_.getInt32Ty(), lanes))};
-  }
+  Carried result = {nearest(type, reduction_.identity)};
+  if (finds_index()) result.push_back(llvm::Constant::getNullValue(with_lanes(builder_.getInt32Ty(), lanes)));
+  return result;
 }
 
 llvm::Value* ReductionEmitter::better(llvm::Value* a, llvm::Value* b) const {
   if (a->getType()->isFPOrFPVectorTy())
-    return is_largest(op_) ? builder_.CreateFCmpOGT(a, b) : builder_.CreateFCmpOLT(a, b);
-  if (dtype_ == DType::boolean) return is_largest(op_) ? builder_.CreateICmpUGT(a, b) : builder_.CreateICmpULT(a, b);
-  return is_largest(op_) ? builder_.CreateICmpSGT(a, b) : builder_.CreateICmpSLT(a, b);
+    return reduction_.finds_largest() ? builder_.CreateFCmpOGT(a, b) : builder_.CreateFCmpOLT(a, b);
+  if (dtype_ == DType::boolean)
+    return reduction_.finds_largest() ? builder_.CreateICmpUGT(a, b) : builder_.CreateICmpULT(a, b);
+  return reduction_.finds_largest() ? builder_.CreateICmpSGT(a, b) : builder_.CreateICmpSLT(a, b);
 }
 
 llvm::Value* ReductionEmitter::combine_values(llvm::Value* a, llvm::Value* b) const {
-  const bool real = a->getType()->isFPOrFPVectorTy();
-  switch (op_) {
-    case Op::reduce_sum:
-      return real ? builder_.CreateFAdd(a, b) : builder_.CreateAdd(a, b);
-    case Op::reduce_prod:
-      return real ? builder_.CreateFMul(a, b) : builder_.CreateMul(a, b);
-    case Op::reduce_max:
-      return emit_maximum(builder_, a, b);
-    default:
-      return emit_minimum(builder_, a, b);
-  }
+  return emit_operation(emission_, builder_, reduction_.combine, {a, b, nullptr, dtype_, dtype_});
 }
 
 Carried ReductionEmitter::update(const Carried& accumulator, llvm::Value* value, llvm::Value* index,
@@ -63,7 +47,7 @@ Carried ReductionEmitter::update(const Carried& accumulator, llvm::Value* value,
   if (!finds_index()) {
     // The terms of a sum of products are not rounded before they are added, as in a contraction.
     auto* const product = llvm::dyn_cast<llvm::BinaryOperator>(value);
-    const bool adds_product = op_ == Op::reduce_sum && product != nullptr &&
+    const bool adds_product = reduction_.combine == Op::add && product != nullptr &&
                               product->getOpcode() == llvm::Instruction::FMul && emission_.machine.target.has_fma;
     llvm::Value* const next = adds_product ? fused_multiply_add(emission_, builder_, product->getOperand(0),
                                                                 product->getOperand(1), accumulator[0])

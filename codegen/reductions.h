@@ -12,9 +12,9 @@ class ReductionEmitter {
  public:
   // `dtype`: of the value that is reduced.
   ReductionEmitter(const Emission& emission, llvm::IRBuilder<>& builder, const Reduction& reduction, DType dtype)
-      : emission_(emission), builder_(builder), op_(reduction.op), dtype_(dtype) {}
+      : emission_(emission), builder_(builder), reduction_(*info(reduction.op).reduction), dtype_(dtype) {}
 
-  bool finds_index() const { return op_ == Op::argmax || op_ == Op::argmin; }
+  bool finds_index() const { return reduction_.gives_index; }
   std::size_t width() const { return finds_index() ? 2 : 1; }
   // The accumulator of nothing.
   Carried identity(unsigned lanes) const;
@@ -35,7 +35,7 @@ class ReductionEmitter {
 
   const Emission& emission_;
   llvm::IRBuilder<>& builder_;
-  Op op_;
+  ReductionInfo reduction_;
   DType dtype_;
 };
 

@@ -1,8 +1,8 @@
-// One row an elementwise operation. Transcendental functions are those of vector_math.h.
+// One emitter an elementwise operation, of its name. Transcendental functions are those of vector_math.h.
 #include "codegen/scalar_emitters.h"
 
-#include <array>
 #include <cstddef>
+#include <iterator>
 
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/IR/Intrinsics.h"
@@ -220,78 +220,29 @@ EMITTER(where) { return b.CreateSelect(x.a, x.b, x.c); }
 struct Row {
   Op op;
   llvm::Value* (*emit)(const Emission&, Builder&, const Operands&);
-  bool is_long = false;
 };
 
-// In the order of ops.def.
+// An operation without an emitter above does not compile.
 constexpr Row kRows[] = {
-    {Op::neg, neg},
-    {Op::exp, exp, /*is_long=*/true},
-    {Op::expm1, expm1, /*is_long=*/true},
-    {Op::log, log, /*is_long=*/true},
-    {Op::log1p, log1p, /*is_long=*/true},
-    {Op::softplus, softplus, /*is_long=*/true},
-    {Op::sqrt, sqrt},
-    {Op::rsqrt, rsqrt},
-    {Op::sin, sin, /*is_long=*/true},
-    {Op::cos, cos, /*is_long=*/true},
-    {Op::tanh, tanh, /*is_long=*/true},
-    {Op::sigmoid, sigmoid, /*is_long=*/true},
-    {Op::erf, erf, /*is_long=*/true},
-    {Op::abs, abs},
-    {Op::sign, sign},
-    {Op::floor, floor},
-    {Op::ceil, ceil},
-    {Op::round, round},
-    {Op::is_finite, is_finite},
-    {Op::logical_not, logical_not},
-    {Op::convert, convert},
-    {Op::stop_gradient, stop_gradient},
-    {Op::add, add},
-    {Op::sub, sub},
-    {Op::mul, mul},
-    {Op::div, div},
-    {Op::floor_div, floor_div},
-    {Op::mod, mod},
-    {Op::pow, pow, /*is_long=*/true},
-    {Op::minimum, minimum},
-    {Op::maximum, maximum},
-    {Op::equal, equal},
-    {Op::not_equal, not_equal},
-    {Op::less, less},
-    {Op::less_equal, less_equal},
-    {Op::logical_and, logical_and},
-    {Op::logical_or, logical_or},
-    {Op::where, where},
-};
-
-constexpr Op kElementwise[] = {
-#define ELEMENTWISE(name, ...) Op::name,
-#define OPERATION(name, ...)
+#define ELEMENTWISE(name, ...) {Op::name, name},
+#define OPERATION(...)
 #include "ir/ops.def"
 };
 
-constexpr bool rows_match_table() {
-  if (std::size(kRows) != std::size(kElementwise)) return false;
+constexpr bool stand_first() {
   for (std::size_t i = 0; i < std::size(kRows); ++i) {
-    if (kRows[i].op != kElementwise[i]) return false;
+    if (kRows[i].op != static_cast<Op>(i)) return false;
   }
   return true;
 }
-static_assert(rows_match_table(), "every elementwise operation of ir/ops.def needs a row in kRows, in the same order");
+static_assert(stand_first(), "elementwise operations are the first of ir/ops.def");
 
 }  // namespace
 
 llvm::Value* emit_operation(const Emission& emission, llvm::IRBuilderBase& builder, Op op, const Operands& operands) {
-  // Elementwise operations stand first in the table of operations, so their numbers are those of the rows.
   const std::size_t row = static_cast<std::size_t>(op);
   TARN_CHECK(row < std::size(kRows), "not an elementwise operation: " + std::string(name_of(op)));
   return kRows[row].emit(emission, builder, operands);
-}
-
-bool is_long(Op op) {
-  const std::size_t row = static_cast<std::size_t>(op);
-  return row < std::size(kRows) && kRows[row].is_long;
 }
 
 llvm::Value* emit_maximum(llvm::IRBuilderBase& b, llvm::Value* x, llvm::Value* y) {

@@ -1,4 +1,4 @@
-// The emitter of every elementwise operation: one row an operation, for scalars and vectors alike.
+// The emitter of every elementwise operation: for scalars and vectors alike.
 #pragma once
 
 #include "codegen/emission.h"
@@ -18,8 +18,6 @@ struct Operands {
 // the infinite or NaN quotient likewise, mod by an integer 0 is 0. floor_div of floats is the floor of the rounded
 // quotient, and mod loses digits where that quotient has more than a float holds.
 llvm::Value* emit_operation(const Emission& emission, llvm::IRBuilderBase& builder, Op op, const Operands& operands);
-// Whether its value is made by a chain of dozens of instructions, each of which waits for the one before.
-bool is_long(Op op);
 
 // Pieces that other emitters need too. NaN if either is; integers and booleans too.
 llvm::Value* emit_maximum(llvm::IRBuilderBase& builder, llvm::Value* a, llvm::Value* b);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "codegen/contraction_schedule.h"
+#include "ir/program_functions.h"
 #include "passes/rows_in_place.h"
 
 namespace tarn {
@@ -11,7 +12,7 @@ namespace tarn {
 std::vector<std::uint64_t> room_for_rows(const Program& program, const std::string& function, const KernelPlan& plan) {
   std::vector<std::uint64_t> room(program.inputs.size());
   // Only what takes an order of rows gathers any.
-  if (function == "predict" || function == "predict_packed") return room;
+  if (!function_named(function).has(kTakesOrder)) return room;
   const std::vector<bool> in_place = inputs_in_place(plan, program.inputs.size());
   const auto batch = static_cast<std::uint64_t>(plan.max_batch);
   for (const Buffer& buffer : plan.buffers) {

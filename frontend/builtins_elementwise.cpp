@@ -10,12 +10,10 @@ namespace tarn::elaboration {
 namespace {
 
 template <Op op>
-Value run_unary(BuiltinCall& call) {
-  return call.elaborator.elementwise(op, {call.value(0)}, call.span, call.builtin.name);
-}
-
-Value run_where(BuiltinCall& call) {
-  return call.elaborator.elementwise(Op::where, {call.value(0), call.value(1), call.value(2)}, call.span, "where");
+Value run_operation(BuiltinCall& call) {
+  std::vector<Value> operands;
+  for (std::size_t i = 0; i < call.arguments.size(); ++i) operands.push_back(call.value(i));
+  return call.elaborator.elementwise(op, std::move(operands), call.span, call.builtin.name);
 }
 
 Value run_clip(BuiltinCall& call) {
@@ -52,35 +50,37 @@ Value run_convert(BuiltinCall& call) {
   return e.tensor(e.convert(*node, dtype));
 }
 
-constexpr Builtin kTable[] = {
-    {"exp", "exp(x)", run_unary<Op::exp>, "e to the power of x"},
-    {"expm1", "expm1(x)", run_unary<Op::expm1>, "exp(x) - 1, exact near 0"},
-    {"log", "log(x)", run_unary<Op::log>, "natural logarithm"},
-    {"log1p", "log1p(x)", run_unary<Op::log1p>, "log(1 + x), exact near 0"},
-    {"sqrt", "sqrt(x)", run_unary<Op::sqrt>, "square root"},
-    {"rsqrt", "rsqrt(x)", run_unary<Op::rsqrt>, "1 / sqrt(x)"},
-    {"sin", "sin(x)", run_unary<Op::sin>, "sine of x in radians"},
-    {"cos", "cos(x)", run_unary<Op::cos>, "cosine of x in radians"},
-    {"tanh", "tanh(x)", run_unary<Op::tanh>, "hyperbolic tangent"},
-    {"sigmoid", "sigmoid(x)", run_unary<Op::sigmoid>, "1 / (1 + exp(-x))"},
-    {"erf", "erf(x)", run_unary<Op::erf>, "error function"},
-    {"abs", "abs(x)", run_unary<Op::abs>, "absolute value; gradient 0 at 0"},
-    {"sign", "sign(x)", run_unary<Op::sign>, "-1, 0 or 1"},
-    {"floor", "floor(x)", run_unary<Op::floor>, "largest integer not above x"},
-    {"ceil", "ceil(x)", run_unary<Op::ceil>, "smallest integer not below x"},
-    {"round", "round(x)", run_unary<Op::round>, "nearest integer, half to even"},
-    {"is_finite", "is_finite(x)", run_unary<Op::is_finite>, "neither infinite nor NaN"},
-    {"stop_gradient", "stop_gradient(x)", run_unary<Op::stop_gradient>, "x, through which no gradient flows"},
-    {"where", "where(c, a, b)", run_where, "a where c is true, else b"},
-    {"clip", "clip(x, low, high)", run_clip, "x, but at least low and at most high"},
-    {"f32", "f32(x)", run_convert<DType::f32>, "x as 32-bit floats"},
-    {"f64", "f64(x)", run_convert<DType::f64>, "x as 64-bit floats"},
-    {"i32", "i32(x)", run_convert<DType::i32>, "x as integers, towards 0"},
-    {"bool", "bool(x)", run_convert<DType::boolean>, "x != 0"},
-};
+// Every operation that its row says to be a function of the language, and what is made of operations.
+std::vector<Builtin> make_table() {
+  constexpr Builtin kOperations[] = {
+#define SIGN(sign) ""
+#define CALL(parameters) "(" parameters ")"
+#define NO_NOTATION ""
+#define ELEMENTWISE(name, arity, rule, gradient, cost, facts, notation, value, documentation) \
+  {#name, #name notation, run_operation<Op::name>, documentation},
+#define OPERATION(...)
+#include "ir/ops.def"
+  };
+  std::vector<Builtin> table;
+  for (const Builtin& builtin : kOperations) {
+    if (builtin.signature != builtin.name) table.push_back(builtin);
+  }
+  constexpr Builtin kOthers[] = {
+      {"clip", "clip(x, low, high)", run_clip, "x, but at least low and at most high"},
+      {"f32", "f32(x)", run_convert<DType::f32>, "x as 32-bit floats"},
+      {"f64", "f64(x)", run_convert<DType::f64>, "x as 64-bit floats"},
+      {"i32", "i32(x)", run_convert<DType::i32>, "x as integers, towards 0"},
+      {"bool", "bool(x)", run_convert<DType::boolean>, "x != 0"},
+  };
+  table.insert(table.end(), std::begin(kOthers), std::end(kOthers));
+  return table;
+}
 
 }  // namespace
 
-std::span<const Builtin> elementwise_builtins() { return kTable; }
+std::span<const Builtin> elementwise_builtins() {
+  static const std::vector<Builtin> table = make_table();
+  return table;
+}
 
 }  // namespace tarn::elaboration

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "frontend/builtins.h"
+#include "ir/program_functions.h"
 
 namespace tarn::elaboration {
 
@@ -42,7 +43,9 @@ Value fold_list(BuiltinCall& call, Reduction reduction) {
         return false;
       case Reduction::all:
         return true;
-      default:
+      case Reduction::mean:
+      case Reduction::max:
+      case Reduction::min:
         return e.fail(call.span, fmt::format("'{}' of an empty list", call.builtin.name));
     }
   }
@@ -157,11 +160,11 @@ Value run_arg(BuiltinCall& call) {
 
 bool allowed_across_samples(BuiltinCall& call) {
   if (call.elaborator.context()->across_samples) return true;
-  const std::string& graph = call.elaborator.context()->name;
-  const std::string why =
-      graph == "predict" ? "in a prediction every sample stands alone" : "there are no samples here";
+  const FunctionInfo* const function = find_function(call.elaborator.context()->name);
+  const bool predicts = function != nullptr && function->has(kPredicts);
+  const std::string why = predicts ? "in a prediction every sample stands alone" : "there are no samples here";
   call.elaborator.fail(call.span, fmt::format("'{}' looks at the whole batch: {}", call.builtin.name, why), "call",
-                       graph == "predict" ? "what only training needs may stand in `if training { … }`" : "");
+                       predicts ? "what only training needs may stand in `if training { … }`" : "");
   return false;
 }
 

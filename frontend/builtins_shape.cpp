@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "frontend/builtins.h"
+#include "ir/counted.h"
 
 namespace tarn::elaboration {
 
@@ -62,14 +63,16 @@ Value run_reshape(BuiltinCall& call) {
     const std::int64_t rest = element_count(*shape);
     if (element_count(from) % rest != 0) {
       *inferred = -1;
-      return e.fail(call.span, fmt::format("cannot reshape {} to {}: {} elements do not divide by {}", to_string(from),
-                                           to_text(make_list(*shape)), element_count(from), rest));
+      return e.fail(call.span, fmt::format("cannot reshape {} to {}: {} {} not divide by {}", to_string(from),
+                                           to_text(make_list(*shape)), counted(element_count(from), "element"),
+                                           agreeing(element_count(from), "does", "do"), rest));
     }
     *inferred = element_count(from) / rest;
   }
   if (element_count(from) != element_count(*shape)) {
-    return e.fail(call.span, fmt::format("cannot reshape {} to {}: {} elements are not {}", to_string(from),
-                                         to_string(*shape), element_count(from), element_count(*shape)));
+    return e.fail(call.span, fmt::format("cannot reshape {} to {}: {} {} not {}", to_string(from), to_string(*shape),
+                                         counted(element_count(from), "element"),
+                                         agreeing(element_count(from), "is", "are"), element_count(*shape)));
   }
   e.locate(call.span);
   return e.tensor(e.builder().reshape(*node, *shape));

@@ -5,6 +5,7 @@
 
 #include "frontend/builtins.h"
 #include "frontend/elaborator.h"
+#include "ir/counted.h"
 
 namespace tarn::elaboration {
 
@@ -158,9 +159,9 @@ std::optional<std::vector<Value>> Elaborator::match(const FunctionValue& functio
   std::vector<std::optional<Value>> given(parameters.size());
   if (arguments.positional.size() > parameters.size()) {
     fail(arguments.positional[parameters.size()].span,
-         fmt::format("{} takes {} argument{}{}, and {} are given", name, parameters.size(),
-                     parameters.size() == 1 ? "" : "s",
-                     function.list_count() > 1 && list == 0 ? " before its input" : "", arguments.positional.size()),
+         fmt::format("{} takes {}{}, and {} {} given", name, tarn::counted(parameters.size(), "argument"),
+                     function.list_count() > 1 && list == 0 ? " before its input" : "", arguments.positional.size(),
+                     agreeing(arguments.positional.size(), "is", "are")),
          "call", signature(function));
     return std::nullopt;
   }

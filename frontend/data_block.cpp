@@ -6,17 +6,13 @@
 #include <set>
 
 #include "frontend/model.h"
+#include "ir/data_formats.h"
 
 namespace tarn::elaboration {
 
 namespace {
 
-const char* const kFormats[] = {"csv", "npy", "npz", "idx"};
 constexpr std::int64_t kMostColumns = 1'000'000'000;
-
-bool is_format(const std::string& key) {
-  return std::find(std::begin(kFormats), std::end(kFormats), key) != std::end(kFormats);
-}
 
 class DataReader {
  public:
@@ -64,13 +60,14 @@ class DataReader {
   }
 
   void check_complete() {
-    if (source_.format == "npz") return;
+    const DataKind kind = find_format(source_.format)->kind;
+    if (kind == DataKind::archive) return;
     for (const InputInfo& input : e_.program.inputs) {
       const bool bound =
           source_.files.contains(input.name) || std::any_of(source_.bindings.begin(), source_.bindings.end(),
                                                             [&](const DataBinding& b) { return b.name == input.name; });
       if (bound || attempted_.contains(input.name)) continue;
-      const std::string fix = source_.format == "csv" ? fmt::format("{} = columns(…)", input.name)
+      const std::string fix = kind == DataKind::table ? fmt::format("{} = columns(…)", input.name)
                                                       : fmt::format("{} {} = \"file\"", source_.format, input.name);
       e_.fail(source_.span, fmt::format("the data block does not say where '{}' is: {}", input.name, fix));
     }
@@ -83,7 +80,7 @@ class DataReader {
     }
     source_.format = setting.key.name;
     source_.span = setting.key.span;
-    const bool single = source_.format == "csv" || source_.format == "npz";
+    const bool single = find_format(source_.format)->holds_all();
     for (const ast::Argument& argument : setting.arguments) {
       const Value value = e_.evaluate(*argument.value);
       const auto* path = value.get<std::string>();
@@ -122,7 +119,7 @@ class DataReader {
 
   void read_setting(const ast::Setting& setting) {
     const std::string& key = setting.key.name;
-    if (is_format(key)) return read_source(setting);
+    if (find_format(key) != nullptr) return read_source(setting);
     if (key == "drop_missing") {
       source_.drop_missing = says_drop_missing_ = true;
       if (setting.arguments.empty()) return;
@@ -148,8 +145,9 @@ class DataReader {
         e_.fail(value->span, "the separator must be \",\", \";\" or \"\\t\"");
       }
     } else {
-      const std::vector<std::string> keys = {"csv",          "npy",          "npz",    "idx",
-                                             "drop_missing", "shuffle_rows", "header", "separator"};
+      std::vector<std::string> keys;
+      for (const DataFormat& format : data_formats()) keys.emplace_back(format.name);
+      keys.insert(keys.end(), {"drop_missing", "shuffle_rows", "header", "separator"});
       e_.fail(setting.key.span, fmt::format("'{}' is not a key of data{}", key, Elaborator::did_you_mean(key, keys)));
     }
   }

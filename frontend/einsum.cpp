@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "frontend/builtins.h"
+#include "ir/counted.h"
 
 namespace tarn::elaboration {
 
@@ -105,8 +106,8 @@ Value run_einsum(BuiltinCall& call) {
     const Shape shape = e.builder().shape(*node);
     const std::string& names = letters->operands[i];
     if (shape.size() != names.size()) {
-      return e.fail(call.span_of(i + 1), fmt::format("\"{}\" names {} axes, and the operand has the shape {}", names,
-                                                     names.size(), to_string(shape)));
+      return e.fail(call.span_of(i + 1), fmt::format("\"{}\" names {}, and the operand has the shape {}", names,
+                                                     counted(names.size(), "axis", "axes"), to_string(shape)));
     }
     for (std::size_t k = 0; k < names.size(); ++k) {
       std::int64_t& extent = extents[static_cast<unsigned char>(names[k])];

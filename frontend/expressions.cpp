@@ -5,6 +5,7 @@
 
 #include "frontend/builtins.h"
 #include "frontend/elaborator.h"
+#include "ir/counted.h"
 
 namespace tarn::elaboration {
 
@@ -187,9 +188,9 @@ bool Elaborator::bind_elements(const std::vector<ast::Identifier>& names, const 
   }
   const auto* parts = element.list();
   if (parts == nullptr || parts->size() != names.size()) {
-    fail(span, parts == nullptr
-                   ? fmt::format("{} names take apart lists, not {}", names.size(), kind_of(element))
-                   : fmt::format("{} names for the {} elements of {}", names.size(), parts->size(), to_text(element)));
+    fail(span, parts == nullptr ? fmt::format("{} names take apart lists, not {}", names.size(), kind_of(element))
+                                : fmt::format("{} for the {} of {}", tarn::counted(names.size(), "name"),
+                                              tarn::counted(parts->size(), "element"), to_text(element)));
     return false;
   }
   for (std::size_t i = 0; i < names.size(); ++i) scope.set(names[i].name, {(*parts)[i], {}, Update::never});

@@ -167,14 +167,18 @@ std::vector<Override> parse_overrides(const FrontendOptions& options, Sources& s
                                       FileId& first) {
   std::vector<Override> overrides;
   first = 0;
-  for (const auto& [key, text] : options.overrides) {
+  for (const Setting& setting : options.overrides) {
+    const std::string& key = setting.key;
     // The key stands before the expression, as on the command line, so that carets fit; it is blank to the parser.
-    const FileId key_file = sources.add("--set", fmt::format("{}={}", key, text));
-    const FileId id = sources.add("--set " + key, text);
+    // Neither of these is the name of a file.
+    const std::string place = setting.weights.empty() ? "--set" : fmt::format("constants of '{}'", setting.weights);
+    const FileId key_file = sources.add(place, fmt::format("{}={}", key, setting.value));
+    const FileId id = sources.add(fmt::format("{} {}", place, key), setting.value);
     if (first == 0) first = key_file;
     Override result;
     result.key = key;
-    result.text = text;
+    result.text = setting.value;
+    result.weights = setting.weights;
     result.key_span = {key_file, 1, 1, static_cast<std::uint32_t>(std::max<std::size_t>(key.size(), 1))};
     Result<ast::ExpressionPtr> parsed = parse_expression(id, sources);
     if (parsed) {
@@ -187,14 +191,33 @@ std::vector<Override> parse_overrides(const FrontendOptions& options, Sources& s
   return overrides;
 }
 
-void override_constants(Module& main, std::vector<Override>& overrides, Program& program) {
+// A constant that weights note and the file does not have: what these weights mean nobody knows.
+Diagnostic lost_constant(const Override& noted, const Module& main, const Sources& sources) {
+  std::vector<std::string> constants;
+  for (const auto& [name, declaration] : main.declarations) {
+    if (declaration.constant != nullptr) constants.emplace_back(name);
+  }
+  Diagnostic lost = error(fmt::format("'{}' was trained with the constant {} = {}, which '{}' does not have{}",
+                                      noted.weights, noted.key, noted.text, sources.name(main.file),
+                                      Elaborator::did_you_mean(noted.key, constants)));
+  lost.notes.push_back({{}, fmt::format("`const {} = {}` in the model file takes it", noted.key, noted.text)});
+  return lost;
+}
+
+// Those that are constants of the file have been used then. Of the others, what weights note is an error, never a key
+// of the train block.
+void override_constants(Module& main, std::vector<Override>& overrides, Program& program, const Sources& sources,
+                        Diagnostics& diagnostics) {
   for (Override& override_ : overrides) {
     const auto it = main.declarations.find(override_.key);
-    if (it == main.declarations.end() || it->second.constant == nullptr || override_.expression == nullptr) continue;
+    const bool is_constant = it != main.declarations.end() && it->second.constant != nullptr;
+    if (!is_constant && !override_.weights.empty()) diagnostics.push_back(lost_constant(override_, main, sources));
+    if (!is_constant || override_.expression == nullptr) continue;
     it->second.overridden = override_.expression.get();
     override_.used = true;
     program.constants[override_.key] = override_.text;
   }
+  std::erase_if(overrides, [](const Override& o) { return !o.weights.empty() && !o.used; });
 }
 
 }  // namespace
@@ -211,7 +234,7 @@ FrontendResult compile_text(const std::string& name, std::string text, const Fro
   elaborator.main_module = main;
   elaborator.lines_are_missing = has_errors(result.diagnostics);
   elaborator.first_own_file = first_override != 0 ? first_override : static_cast<FileId>(-1);
-  override_constants(*main, overrides, elaborator.program);
+  override_constants(*main, overrides, elaborator.program, sources, result.diagnostics);
   elaborate_program(elaborator, overrides);
   if (!has_errors(result.diagnostics)) result.program = std::move(elaborator.program);
   return result;

@@ -14,6 +14,7 @@
 
 #include "ir/diagnostics.h"
 #include "ir/program.h"
+#include "ir/setting.h"
 
 namespace tarn {
 
@@ -29,9 +30,9 @@ struct ElaborationLimits {
 };
 
 struct FrontendOptions {
-  DType float_type = DType::f32;                               // of inputs, parameters and literals without a type
-  std::vector<std::pair<std::string, std::string>> overrides;  // --set KEY=EXPRESSION, in order
-  std::optional<std::uint64_t> seed;                           // in place of the train block's
+  DType float_type = DType::f32;      // of inputs, parameters and literals without a type
+  std::vector<Setting> overrides;     // in order: the last one of a key wins
+  std::optional<std::uint64_t> seed;  // in place of the train block's
   ElaborationLimits limits;
 };
 

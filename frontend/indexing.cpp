@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "frontend/elaborator.h"
+#include "ir/counted.h"
 
 namespace tarn::elaboration {
 
@@ -39,7 +40,8 @@ std::optional<std::int64_t> position(Elaborator& elaborator, const ast::Index::I
   const auto value = elaborator.to_integer(elaborator.evaluate(*item.index), item.span, "an index");
   if (!value) return std::nullopt;
   if (*value < -length || *value >= length) {
-    elaborator.fail(item.span, fmt::format("the index {} is out of range: {} has {} elements", *value, what, length));
+    elaborator.fail(item.span, fmt::format("the index {} is out of range: {} has {}", *value, what,
+                                           tarn::counted(length, "element")));
     return std::nullopt;
   }
   return *value < 0 ? *value + length : *value;
@@ -73,8 +75,8 @@ Value Elaborator::index(const ast::Index& index, Span span) {
   if (!node) return ErrorValue{};
   const Shape shape = builder().shape(*node);
   if (index.items.size() > shape.size()) {
-    return fail(span,
-                fmt::format("{} indices for the {} axes of {}", index.items.size(), shape.size(), to_string(shape)));
+    return fail(span, fmt::format("{} for the {} of {}", tarn::counted(index.items.size(), "index", "indices"),
+                                  tarn::counted(shape.size(), "axis", "axes"), to_string(shape)));
   }
   std::vector<std::int64_t> starts(shape.size(), 0), strides(shape.size(), 1), limits(shape.begin(), shape.end());
   Shape kept;
@@ -90,8 +92,8 @@ Value Elaborator::index(const ast::Index& index, Span span) {
     const auto bounds = slice_bounds(*this, item, shape[i]);
     if (!bounds) return ErrorValue{};
     if (bounds->begin >= bounds->end) {
-      return fail(item.span,
-                  fmt::format("the slice is empty: axis {} of {} has {} elements", i, to_string(shape), shape[i]));
+      return fail(item.span, fmt::format("the slice is empty: axis {} of {} has {}", i, to_string(shape),
+                                         tarn::counted(shape[i], "element")));
     }
     starts[i] = bounds->begin;
     limits[i] = bounds->end;

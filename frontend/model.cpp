@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "frontend/train_block.h"
+#include "ir/program_functions.h"
 
 namespace tarn::elaboration {
 
@@ -122,7 +123,7 @@ void check_adapted(Elaborator& e, const Graph& graph) {
 
 void elaborate_adapt(Elaborator& e, const Blocks& blocks) {
   const std::unique_ptr<GraphContext> graph = e.new_graph("adapt");
-  graph->adapts = graph->across_samples = true;
+  graph->adapts = true;
   const Elaborator::Working working(e, *graph);
   elaborate_graph(e, blocks, nullptr);
   graph->graph.results().clear();
@@ -155,7 +156,13 @@ void finish(Elaborator& e) {
 }  // namespace
 
 std::unique_ptr<GraphContext> Elaborator::new_graph(const std::string& name) {
-  return std::make_unique<GraphContext>(name, ++graph_count_, locations, options.float_type);
+  auto graph = std::make_unique<GraphContext>(name, ++graph_count_, locations, options.float_type);
+  if (const FunctionInfo* const function = find_function(name)) {
+    graph->training = graph->updates_states = function->has(kCountsSteps);
+    graph->across_samples = function->has(kAcrossSamples);
+    graph->has_objective = function->has(kHasTargets);
+  }
+  return graph;
 }
 
 void elaborate_program(Elaborator& e, std::vector<Override>& overrides) {
@@ -173,10 +180,7 @@ void elaborate_program(Elaborator& e, std::vector<Override>& overrides) {
   for (const std::string& name : names) {
     if (e.stopped()) return;
     const std::unique_ptr<GraphContext> graph = e.new_graph(name);
-    const bool predicts = name == "predict";
-    graph->training = name == "train";
-    graph->updates_states = graph->training;
-    graph->across_samples = graph->has_objective = !predicts;
+    const bool predicts = function_named(name).has(kPredicts);
     const Elaborator::Working working(e, *graph);
     elaborate_graph(e, blocks, predicts ? nullptr : train.get());
     // Outputs are delivered by predictions only.

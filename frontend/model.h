@@ -10,10 +10,11 @@
 
 namespace tarn::elaboration {
 
-// --set KEY=EXPRESSION
+// A Setting (ir/setting.h), parsed.
 struct Override {
   std::string key;
   std::string text;
+  std::string weights;            // the file that notes it; "" for --set
   ast::ExpressionPtr expression;  // null: it did not parse, which was reported
   Span key_span;                  // in a source of its own
   bool used = false;

@@ -176,6 +176,10 @@ void TrainBlock::read_class_weight(const ast::Setting& setting) {
     const Value key = e.evaluate(*entry.key);
     const auto weight = e.to_number(e.evaluate(*entry.value), entry.value->span, "a weight");
     if (key.is_error() || !weight) return;
+    if (*weight < 0) {
+      e.fail(entry.value->span, fmt::format("a weight of a class must be at least 0, and is {}", *weight));
+      return;
+    }
     if (const auto* label = key.get<std::string>()) {
       labels[*label] = *weight;
       continue;

@@ -10,65 +10,7 @@ namespace tarn::elaboration {
 
 namespace {
 
-// What an operation takes and gives.
-enum class Signature { numeric, floating, test, compare, logical, select, any };
-
-Signature signature_of(Op op) {
-  switch (op) {
-    case Op::equal:
-    case Op::not_equal:
-    case Op::less:
-    case Op::less_equal:
-      return Signature::compare;
-    case Op::logical_and:
-    case Op::logical_or:
-    case Op::logical_not:
-      return Signature::logical;
-    case Op::where:
-      return Signature::select;
-    case Op::is_finite:
-      return Signature::test;
-    case Op::stop_gradient:
-      return Signature::any;
-    case Op::add:
-    case Op::sub:
-    case Op::mul:
-    case Op::neg:
-    case Op::abs:
-    case Op::sign:
-    case Op::floor_div:
-    case Op::mod:
-    case Op::minimum:
-    case Op::maximum:
-      return Signature::numeric;
-    default:
-      return Signature::floating;
-  }
-}
-
 constexpr double kExactIntegers = 9007199254740992.0;  // 2^53
-
-// Whether the result of integers is an integer that may count things.
-bool keeps_integers(Op op) {
-  switch (op) {
-    case Op::add:
-    case Op::sub:
-    case Op::mul:
-    case Op::neg:
-    case Op::abs:
-    case Op::sign:
-    case Op::floor_div:
-    case Op::mod:
-    case Op::pow:
-    case Op::minimum:
-    case Op::maximum:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool rounds(Op op) { return op == Op::floor || op == Op::ceil || op == Op::round; }
 
 double scalar(const Value& value) {
   if (const auto* number = value.get<NumberValue>()) return number->value;
@@ -142,7 +84,13 @@ Op operation_of(ast::BinaryOperator op) {
       return Op::logical_and;
     case ast::BinaryOperator::logical_or:
       return Op::logical_or;
-    default:
+    case ast::BinaryOperator::equal:
+      return Op::equal;
+    case ast::BinaryOperator::not_equal:
+      return Op::not_equal;
+    case ast::BinaryOperator::product:
+    case ast::BinaryOperator::in:
+    case ast::BinaryOperator::range:
       break;
   }
   TARN_CHECK(false, "not an elementwise operator");
@@ -191,10 +139,24 @@ Value Elaborator::binary(const ast::Binary& binary, Span span) {
     case greater_equal:
       return elementwise(operation_of(binary.op), {std::move(right), std::move(left)}, span,
                          operator_symbol(binary.op));
-    default:
+    case add:
+    case subtract:
+    case multiply:
+    case divide:
+    case floor_divide:
+    case remainder:
+    case power:
+    case less:
+    case less_equal:
+    case logical_and:
+    case logical_or:
       return elementwise(operation_of(binary.op), {std::move(left), std::move(right)}, span,
                          operator_symbol(binary.op));
+    case range:
+      break;
   }
+  TARN_CHECK(false, "a range has no value of its own");
+  return ErrorValue{};
 }
 
 Value Elaborator::range(const ast::Binary& binary, Span span) {
@@ -251,16 +213,17 @@ Value Elaborator::equality(const Value& left, const Value& right, bool negated, 
 }
 
 Value Elaborator::fold_numbers(Op op, const std::vector<Value>& operands, Span span, std::string_view symbol) {
-  const Signature signature = signature_of(op);
+  const OpInfo& row = info(op);
+  const Signature signature = row.signature;
   if (signature == Signature::logical || signature == Signature::select) {
     const std::size_t conditions = signature == Signature::select ? 1 : operands.size();
     for (std::size_t i = 0; i < conditions; ++i) {
       if (!operands[i].is<bool>())
         return fail(span, fmt::format("'{}' needs a truth value, not {}", symbol, kind_of(operands[i])));
     }
-    if (op == Op::where) return *operands[0].get<bool>() ? operands[1] : operands[2];
+    if (signature == Signature::select) return *operands[0].get<bool>() ? operands[1] : operands[2];
   }
-  if (op == Op::stop_gradient) return operands[0];
+  if (signature == Signature::any) return operands[0];
   double v[3] = {};
   bool integers = true;
   for (std::size_t i = 0; i < operands.size(); ++i) {
@@ -268,11 +231,11 @@ Value Elaborator::fold_numbers(Op op, const std::vector<Value>& operands, Span s
     const auto* number = operands[i].get<NumberValue>();
     integers = integers && number != nullptr && number->is_integer;
   }
-  if ((op == Op::div || op == Op::floor_div || op == Op::mod) && v[1] == 0) return fail(span, "division by zero");
-  const double result = info(op).scalar(v[0], v[1], v[2]);
+  if (row.has(kDivides) && v[1] == 0) return fail(span, "division by zero");
+  const double result = row.scalar(v[0], v[1], v[2]);
   if (signature == Signature::compare || signature == Signature::logical || signature == Signature::test)
     return result != 0;
-  bool is_integer = rounds(op) || (integers && keeps_integers(op));
+  bool is_integer = row.has(kRounds) || (integers && row.has(kIntegers));
   is_integer = is_integer && std::fabs(result) <= kExactIntegers && std::floor(result) == result;
   return NumberValue{result, is_integer};
 }
@@ -311,7 +274,7 @@ Value Elaborator::fold(Op op, const std::vector<Value>& operands, Span span, std
 // The type that the operands take (for `where` all but the condition), and whether the result is weak.
 std::optional<DType> Elaborator::operand_type(Op op, const std::vector<Value>& operands, Span span,
                                               std::string_view symbol, bool& weak) {
-  const Signature signature = signature_of(op);
+  const Signature signature = info(op).signature;
   std::optional<DType> strong;
   bool fraction = false, truth_only = true, literals = false, weak_met = false;
   for (std::size_t i = signature == Signature::select ? 1 : 0; i < operands.size(); ++i) {
@@ -369,12 +332,13 @@ Value Elaborator::elementwise(Op op, std::vector<Value> operands, Span span, std
   bool weak = false;
   const std::optional<DType> type = operand_type(op, operands, span, symbol, weak);
   if (!type) return ErrorValue{};
-  const bool selects = op == Op::where;
+  const Signature signature = info(op).signature;
+  const bool selects = signature == Signature::select;
   std::vector<NodeId> nodes;
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    const std::optional<DType> wanted = selects && i == 0         ? std::optional<DType>()
-                                        : op == Op::stop_gradient ? std::nullopt
-                                                                  : type;
+    const std::optional<DType> wanted = selects && i == 0             ? std::optional<DType>()
+                                        : signature == Signature::any ? std::nullopt
+                                                                      : type;
     const std::optional<NodeId> node = to_node(operands[i], wanted, span);
     if (!node) return ErrorValue{};
     nodes.push_back(*node);

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include "frontend/elaborator.h"
+#include "ir/counted.h"
+#include "ir/program_functions.h"
 
 namespace tarn::elaboration {
 
@@ -101,9 +103,10 @@ void Elaborator::assign(const std::vector<ast::Identifier>& targets, const Value
   const auto* parts = value.list();
   if (parts == nullptr || parts->size() != targets.size()) {
     if (parts != nullptr) {
-      fail(span, fmt::format("{} names for {} values", targets.size(), parts->size()));
+      fail(span,
+           fmt::format("{} for {}", tarn::counted(targets.size(), "name"), tarn::counted(parts->size(), "value")));
     } else if (!value.is_error()) {
-      fail(span, fmt::format("{} names for one value, {}", targets.size(), kind_of(value)));
+      fail(span, fmt::format("{} for one value, {}", tarn::counted(targets.size(), "name"), kind_of(value)));
     }
     for (const ast::Identifier& target : targets) body.environment->set(target.name, {ErrorValue{}, {}, Update::never});
     return;
@@ -231,7 +234,8 @@ void Elaborator::execute_output(const ast::Output& output, Body& body, Span span
     return;
   }
   context_->graph.add_result(ResultKind::output, output.name.name, *node);
-  if (context_->name == "predict") program.outputs.push_back({output.name.name, type, "", output.name.span});
+  if (function_named(context_->name).has(kPredicts))
+    program.outputs.push_back({output.name.name, type, "", output.name.span});
 }
 
 }  // namespace tarn::elaboration

@@ -14,7 +14,6 @@ TrainBlock::TrainBlock(Elaborator& elaborator, const ast::Train& train, Span spa
       overrides_(overrides),
       report_(elaborator.new_graph("report")) {
   report_->report = true;
-  report_->across_samples = true;
   collect_frozen_paths();
 }
 

@@ -8,32 +8,25 @@
 #include <limits>
 
 #include "ir/diagnostics.h"
+#include "ir/type.h"
 
 namespace tarn {
 
 namespace {
 
-enum Kind : std::size_t { kInteger, kNumber, kText, kIntegers, kNumbers };
+// The alternatives of AttributeValue.
+enum class Kind : std::size_t { integer, number, text, integers, numbers };
 
 struct KeyRow {
   std::string_view name;
   Kind kind;
+  AxisUse use;
+  std::int64_t for_samples;
 };
-// In the order of Key.
-constexpr std::array<KeyRow, kKeyCount> kKeys = {{{"axes", kIntegers},
-                                                  {"axis", kInteger},
-                                                  {"starts", kIntegers},
-                                                  {"limits", kIntegers},
-                                                  {"strides", kIntegers},
-                                                  {"low", kIntegers},
-                                                  {"high", kIntegers},
-                                                  {"value", kNumber},
-                                                  {"values", kNumbers},
-                                                  {"map", kText},
-                                                  {"name", kText},
-                                                  {"stream", kInteger},
-                                                  {"per_step", kInteger}}};
-static_assert(kKeys.back().name == "per_step");
+constexpr std::array<KeyRow, kKeyCount> kKeys = {{
+#define KEY(name, kind, use, for_samples, ...) {#name, Kind::kind, AxisUse::use, for_samples},
+#include "ir/attributes.def"
+}};
 
 double canonical(double value) { return std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value; }
 
@@ -84,7 +77,11 @@ std::optional<Key> key_named(std::string_view name) {
   return std::nullopt;
 }
 
-std::size_t kind_of(Key key) { return kKeys[static_cast<std::size_t>(key)].kind; }
+std::size_t kind_of(Key key) { return static_cast<std::size_t>(kKeys[static_cast<std::size_t>(key)].kind); }
+
+AxisUse axis_use(Key key) { return kKeys[static_cast<std::size_t>(key)].use; }
+
+std::int64_t entry_for_samples(Key key) { return kKeys[static_cast<std::size_t>(key)].for_samples; }
 
 std::string_view kind_name(std::size_t kind) {
   constexpr std::array<std::string_view, 5> kNames = {"an integer", "a number", "a text", "a list of integers",

@@ -14,22 +14,13 @@
 namespace tarn {
 
 enum class Key : std::uint8_t {
-  axes,  // reductions: the axes that go; transpose: result axis i is operand axis axes[i]; broadcast: operand axis i is
-         // result axis axes[i]; reverse
-  axis,  // concat, gather, iota: one axis
-  starts,    // slice: first index of each axis (batch axis: 0)
-  limits,    // slice: one past the last index of each axis (batch axis: kBatch)
-  strides,   // slice: step of each axis, > 0 (batch axis: 1); spread: distance of the elements, likewise
-  low,       // pad: how many elements go before, each axis
-  high,      // pad: how many elements go after
-  value,     // constant: every element; pad: the fill
-  values,    // constant: the elements in row-major order
-  map,       // contract: "mk,kn->mn"
-  name,      // input, tensor: the name in the tensor table
-  stream,    // random_*: hash of the path and occurrence of the draw (64 bits, stored as int64)
-  per_step,  // random_*: 1 where one draw serves all samples of a step
+#define KEY(name, ...) name,
+#include "ir/attributes.def"
 };
-inline constexpr std::size_t kKeyCount = 13;
+inline constexpr std::size_t kKeyCount = 0
+#define KEY(name, ...) +1
+#include "ir/attributes.def"
+    ;
 std::string_view name_of(Key key);
 std::optional<Key> key_named(std::string_view name);
 
@@ -39,6 +30,13 @@ using AttributeValue = std::variant<std::int64_t, double, std::string, std::vect
 // index of its alternative in AttributeValue. Every key has one kind, whatever operation it belongs to.
 std::size_t kind_of(Key key);
 std::string_view kind_name(std::size_t kind);
+
+// What an attribute has to do with axes: nothing, or it is the number of one, or numbers of some, or has an entry for
+// each.
+enum class AxisUse : std::uint8_t { none, number, numbers, for_each };
+AxisUse axis_use(Key key);
+// The entry for the axis of the samples where there is one for each: with which nothing happens to that axis.
+std::int64_t entry_for_samples(Key key);
 
 class Attributes {
  public:

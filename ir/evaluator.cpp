@@ -63,11 +63,11 @@ void round_to_single(std::vector<double>& values) {
 // the operands, as the larger of two is, are exact.
 void add_noise(const EvaluationContext& context, const Node& node, NodeId id,
                std::span<const HostTensor* const> operands, std::vector<double>& values) {
-  const OpClass op_class = info(node.op).op_class;
-  if (context.noise == 0 || !is_floating(node.type.dtype) || op_class == OpClass::movement) return;
-  if (node.op == Op::constant || node.op == Op::random_uniform) return;
+  const OpInfo& row = info(node.op);
+  if (context.noise == 0 || !is_floating(node.type.dtype) || is_movement(row.op_class)) return;
+  if (node.op == Op::constant || row.distribution == Distribution::uniform) return;
   const auto is_operand = [&](double value, std::size_t i) {
-    return op_class == OpClass::elementwise && std::ranges::any_of(operands, [&](const HostTensor* operand) {
+    return row.op_class == OpClass::elementwise && std::ranges::any_of(operands, [&](const HostTensor* operand) {
              return std::fabs(operand->data[i]) == std::fabs(value);
            });
   };

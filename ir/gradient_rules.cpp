@@ -1,10 +1,8 @@
-// Gradient rules. In each, y is the node, g the gradient by it, and operand(b, y, i) its operands; rules of elementwise
-// operations stand under their derivative. Nodes made while a rule runs move the graph's storage, so operands and
-// shapes are taken by value.
+// Gradient rules. In each, y is the node, g the gradient by it, and operand(b, y, i) its operands. Nodes made while a
+// rule runs move the graph's storage, so operands and shapes are taken by value.
 #include "ir/gradient_rules.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "ir/type_rules.h"
@@ -65,62 +63,10 @@ Nodes no_gradient(Builder& b, NodeId y, NodeId) {
   return {};
 }
 
-// (-x)' = -1
-Nodes neg(Builder& b, NodeId, NodeId g) { return {b.neg(g)}; }
-// exp' = exp
-Nodes exp(Builder& b, NodeId y, NodeId g) { return {b.mul(g, y)}; }
-// expm1' = exp = expm1 + 1
-Nodes expm1(Builder& b, NodeId y, NodeId g) { return {b.mul(g, b.add(y, scalar_like(b, 1, y)))}; }
-// log' = 1 / x
-Nodes log(Builder& b, NodeId y, NodeId g) { return {b.div(g, operand(b, y, 0))}; }
-// log1p' = 1 / (1 + x)
-Nodes log1p(Builder& b, NodeId y, NodeId g) { return {b.div(g, b.add(operand(b, y, 0), scalar_like(b, 1, y)))}; }
-// softplus' = sigmoid
-Nodes softplus(Builder& b, NodeId y, NodeId g) { return {b.mul(g, b.unary(Op::sigmoid, operand(b, y, 0)))}; }
-// sqrt' = 1 / (2 sqrt)
-Nodes sqrt(Builder& b, NodeId y, NodeId g) { return {b.div(b.mul(g, scalar_like(b, 0.5, y)), y)}; }
-// rsqrt' = -rsqrt^3 / 2
-Nodes rsqrt(Builder& b, NodeId y, NodeId g) {
-  return {b.mul(b.mul(g, scalar_like(b, -0.5, y)), b.mul(y, b.mul(y, y)))};
-}
-// sin' = cos
-Nodes sin(Builder& b, NodeId y, NodeId g) { return {b.mul(g, b.unary(Op::cos, operand(b, y, 0)))}; }
-// cos' = -sin
-Nodes cos(Builder& b, NodeId y, NodeId g) { return {b.neg(b.mul(g, b.unary(Op::sin, operand(b, y, 0))))}; }
-// tanh' = 1 - tanh^2
-Nodes tanh(Builder& b, NodeId y, NodeId g) { return {b.mul(g, b.sub(scalar_like(b, 1, y), b.mul(y, y)))}; }
-// sigmoid' = sigmoid (1 - sigmoid)
-Nodes sigmoid(Builder& b, NodeId y, NodeId g) { return {b.mul(g, b.mul(y, b.sub(scalar_like(b, 1, y), y)))}; }
-// erf' = 2 / sqrt(pi) exp(-x^2)
-Nodes erf(Builder& b, NodeId y, NodeId g) {
-  const NodeId x = operand(b, y, 0);
-  const NodeId bell = b.unary(Op::exp, b.neg(b.mul(x, x)));
-  return {b.mul(g, b.mul(bell, scalar_like(b, 2 / std::sqrt(std::acos(-1.0)), y)))};
-}
-// abs' = sign
-Nodes abs(Builder& b, NodeId y, NodeId g) { return {b.mul(g, b.unary(Op::sign, operand(b, y, 0)))}; }
-
 Nodes convert(Builder& b, NodeId y, NodeId g) {
   const DType from = b.type(operand(b, y, 0)).dtype;
   if (!is_floating(from)) return {kNoNode};
   return {b.convert(g, from)};
-}
-
-Nodes add(Builder&, NodeId, NodeId g) { return {g, g}; }
-Nodes sub(Builder& b, NodeId, NodeId g) { return {g, b.neg(g)}; }
-Nodes mul(Builder& b, NodeId y, NodeId g) {
-  const NodeId a0 = operand(b, y, 0), a1 = operand(b, y, 1);
-  return {b.mul(g, a1), b.mul(g, a0)};
-}
-// (a / b)' = a' / b - (a / b) b' / b
-Nodes div(Builder& b, NodeId y, NodeId g) {
-  const NodeId by_first = b.div(g, operand(b, y, 1));
-  return {by_first, b.neg(b.mul(by_first, y))};
-}
-// a % b = a - b floor(a / b)
-Nodes mod(Builder& b, NodeId y, NodeId g) {
-  const NodeId quotient = b.binary(Op::floor_div, operand(b, y, 0), operand(b, y, 1));
-  return {g, b.neg(b.mul(g, quotient))};
 }
 
 // d a^p / da = p a^(p-1), 0 where p = 0;  d a^p / dp = a^p log a, 0 where a = 0
@@ -143,21 +89,12 @@ Nodes pow(Builder& b, NodeId y, NodeId g) {
   return {b.mul(g, by_base), b.mul(g, b.where(at_zero, zero_like(b, a), b.mul(y, logarithm)))};
 }
 
-Nodes minimum(Builder& b, NodeId y, NodeId g) {
-  const NodeId to_first = b.binary(Op::less_equal, operand(b, y, 0), operand(b, y, 1));
-  return {b.where(to_first, g, zero_like(b, g)), b.where(to_first, zero_like(b, g), g)};
-}
 Nodes maximum(Builder& b, NodeId y, NodeId g) {
   const NodeId first = operand(b, y, 0);
   // x <= c where max(c, x) <= c: with the latter, as in relu, nobody needs x any more.
   const NodeId to_first = b.binary(Op::less_equal, is_constant(b, first) ? y : operand(b, y, 1), first);
   return {b.where(to_first, g, zero_like(b, g)), b.where(to_first, zero_like(b, g), g)};
 }
-Nodes where(Builder& b, NodeId y, NodeId g) {
-  const NodeId condition = operand(b, y, 0);
-  return {kNoNode, b.where(condition, g, zero_like(b, g)), b.where(condition, zero_like(b, g), g)};
-}
-
 Nodes reduce_sum(Builder& b, NodeId y, NodeId g) { return {expand(b, y, g)}; }
 
 // The derivative by x_i is the product of the others: with 1 for every zero, (product / x_i) where no other element is

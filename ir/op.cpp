@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "ir/gradient_rules.h"
+#include "ir/gradient_terms.h"
 #include "ir/tensor_functions.h"
 #include "ir/type_rules.h"
 
@@ -40,7 +41,14 @@ double evaluate_maximum(double a, double b) {
   return a >= b ? a : b;
 }
 
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
 constexpr std::uint32_t bit(Key key) { return 1U << static_cast<unsigned>(key); }
+
+// Keys in the lower half; those of them that may be left out in the upper half, too.
+constexpr unsigned kOptional = 16;
+static_assert(kKeyCount <= kOptional);
+constexpr std::uint32_t optional_bit(Key key) { return bit(key) | bit(key) << kOptional; }
 
 // A specialization rather than a comparison: with -fsanitize=undefined GCC 12 takes no comparison of addresses for
 // constant.
@@ -49,41 +57,85 @@ constexpr GradientRule kRuleOrNull = rule;
 template <>
 constexpr GradientRule kRuleOrNull<gradient_rules::no_gradient> = nullptr;
 
+// What all rows have.
+constexpr OpInfo row(Op op, std::string_view name, OpClass op_class, int arity, std::uint32_t keys, TypeRule type_rule,
+                     GradientRule gradient, TensorFunction tensor, std::string_view documentation) {
+  OpInfo info{op, name, op_class, documentation};
+  info.arity = arity;
+  info.keys = keys & ((1U << kOptional) - 1);
+  info.optional_keys = keys >> kOptional;
+  info.type_rule = type_rule;
+  info.gradient = gradient;
+  info.tensor = tensor;
+  return info;
+}
+
+constexpr OpInfo elementwise(OpInfo info, int cost, std::uint16_t facts, Signature signature, Notation notation,
+                             ScalarFunction scalar) {
+  info.cost = cost;
+  info.facts = facts;
+  info.signature = signature;
+  info.notation = notation;
+  info.scalar = scalar;
+  return info;
+}
+
+constexpr OpInfo reduction(OpInfo info, Op combine, double identity, std::string_view result) {
+  info.reduction = ReductionInfo{combine, identity, result == "index"};
+  return info;
+}
+
+constexpr OpInfo view(OpInfo info, std::uint16_t facts) {
+  info.facts = facts;
+  return info;
+}
+
+constexpr OpInfo draw(OpInfo info, Distribution distribution) {
+  info.cost = kDrawCost;
+  info.distribution = distribution;
+  return info;
+}
+
 #define KEYS0 0U
 #define KEYS1(a) bit(Key::a)
-#define KEYS2(a, b) (bit(Key::a) | bit(Key::b))
 #define KEYS3(a, b, c) (bit(Key::a) | bit(Key::b) | bit(Key::c))
-#define ELEMENTWISE(name, arity, rule, gradient, value, documentation)                                                 \
-  OpInfo{                                                                                                              \
-      Op::name,                                                                                                        \
-      #name,                                                                                                           \
-      OpClass::elementwise,                                                                                            \
-      arity,                                                                                                           \
-      KEYS0,                                                                                                           \
-      type_rules::rule,                                                                                                \
-      kRuleOrNull<gradient_rules::gradient>,                                                                           \
-      []([[maybe_unused]] double a, [[maybe_unused]] double b, [[maybe_unused]] double c) -> double { return value; }, \
-      nullptr,                                                                                                         \
-      documentation},
+#define OPTIONAL1(a) optional_bit(Key::a)
+#define OPTIONAL2(a, b) (optional_bit(Key::a) | optional_bit(Key::b))
+#define SIGN(sign) (Notation{sign, {}})
+#define CALL(parameters) (Notation{{}, parameters})
+#define NO_NOTATION (Notation{})
+#define RULE(name) kRuleOrNull<gradient_rules::name>
+#define BY(...)                                                                          \
+  ([](Builder& builder, NodeId node, NodeId gradient) {                                  \
+    using namespace gradient_terms;                                                      \
+    [[maybe_unused]] const Term y(builder, node), g(builder, gradient);                  \
+    [[maybe_unused]] const Term a = operand(y, 0), b = operand(y, 1), c = operand(y, 2); \
+    return nodes_of({__VA_ARGS__});                                                      \
+  })
+#define ROW(name, op_class, arity, keys, rule, gradient, evaluation, documentation) \
+  row(Op::name, #name, OpClass::op_class, arity, keys, type_rules::rule, gradient, evaluation, documentation)
+#define ELEMENTWISE(name, arity, rule, gradient, cost, facts, notation, value, documentation)                  \
+  elementwise(ROW(name, elementwise, arity, KEYS0, rule, gradient, nullptr, documentation), cost, facts,       \
+              Signature::rule, notation,                                                                       \
+              [](const double a, [[maybe_unused]] const double b, [[maybe_unused]] const double c) -> double { \
+                return value;                                                                                  \
+              }),
+#define REDUCTION(name, result, combine, identity, rule, gradient, documentation)                                   \
+  reduction(                                                                                                        \
+      ROW(name, reduction, 1, KEYS1(axes), rule, RULE(gradient), tensor_functions::reduce_##result, documentation), \
+      Op::combine, identity, #result),
+#define VIEW(name, facts, keys, documentation) \
+  view(ROW(name, view, 1, keys, name, RULE(name), tensor_functions::name, documentation), facts),
+#define DRAW(name, distribution, documentation)                                                            \
+  draw(ROW(name, draw, 0, KEYS1(stream) | OPTIONAL1(per_step), random, RULE(none), tensor_functions::draw, \
+           documentation),                                                                                 \
+       Distribution::distribution),
 #define OPERATION(name, op_class, arity, keys, rule, gradient, evaluation, documentation) \
-  OpInfo{Op::name,                                                                        \
-         #name,                                                                           \
-         OpClass::op_class,                                                               \
-         arity,                                                                           \
-         keys,                                                                            \
-         type_rules::rule,                                                                \
-         kRuleOrNull<gradient_rules::gradient>,                                           \
-         nullptr,                                                                         \
-         tensor_functions::evaluation,                                                    \
-         documentation},
+  ROW(name, op_class, arity, keys, rule, RULE(gradient), tensor_functions::evaluation, documentation),
 
 constexpr std::array kOperations = {
 #include "ir/ops.def"
 };
-
-// Attributes that may be left out: a constant has one of value and values, and draws are per sample unless they say
-// otherwise.
-constexpr std::uint32_t kOptionalKeys = bit(Key::value) | bit(Key::values) | bit(Key::per_step);
 
 Status check_attributes(const OpInfo& row, const Attributes& attributes) {
   std::uint32_t found = 0;
@@ -95,10 +147,9 @@ Status check_attributes(const OpInfo& row, const Attributes& attributes) {
     }
     found |= bit(key);
   }
-  const std::uint32_t optional = row.op == Op::pad ? bit(Key::per_step) : kOptionalKeys;
   for (std::size_t i = 0; i < kKeyCount; ++i) {
     const Key key = static_cast<Key>(i);
-    if ((row.keys & ~found & ~optional & bit(key)) != 0) {
+    if ((row.keys & ~found & ~row.optional_keys & bit(key)) != 0) {
       return error(fmt::format("'{}' needs the attribute '{}'", row.name, name_of(key)));
     }
   }

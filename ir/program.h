@@ -148,9 +148,9 @@ struct DataBinding {
   Span span;
 };
 struct DataSource {
-  std::string format;  // csv, npy, npz, idx
-  std::map<std::string, std::string>
-      files;  // "" for csv and npz, else by input or target name; relative to the model file
+  std::string format;  // the name of one of data_formats.def
+  // "" where one file holds all, else by the name of the input or target; relative to the model file.
+  std::map<std::string, std::string> files;
   std::vector<DataBinding> bindings;
   std::optional<bool> header;
   char separator = 0;  // 0: found from the first line
@@ -180,8 +180,7 @@ struct Program {
   std::map<std::string, std::string> constants;  // constants of the file overridden by --set, as written
   bool trainable = false;                        // the file has a train block
 
-  // "init": stores of parameters, states and slots. "train": loss, stores. "evaluate": loss, stores to metric tensors.
-  // "predict": outputs. "report": metric tensors to values. "adapt" where a layer has one: stores of states.
+  // By the names of program_functions.def. Only "predict" and "init" are there always; "adapt" where a layer has one.
   std::map<std::string, Graph> graphs;
 
   const TensorInfo* find_tensor(std::string_view name) const;

@@ -124,6 +124,14 @@ double draw_normal(const DrawPosition& position, DType dtype) {
   return std::sqrt(-2 * std::log(u)) * std::cos(2 * std::acos(-1.0) * v);
 }
 
+std::string_view name_of(Distribution distribution) {
+  return distribution == Distribution::uniform ? "uniform" : "normal";
+}
+
+double draw_number(Distribution distribution, const DrawPosition& position, DType dtype) {
+  return distribution == Distribution::uniform ? draw_uniform(position, dtype) : draw_normal(position, dtype);
+}
+
 std::vector<std::uint32_t> row_order(std::uint64_t seed, std::uint64_t epoch, std::uint32_t rows) {
   std::vector<std::uint32_t> order(rows);
   std::iota(order.begin(), order.end(), 0U);

@@ -42,6 +42,10 @@ double draw_uniform(const DrawPosition& position, DType dtype);
 // Normal, mean 0, variance 1.
 double draw_normal(const DrawPosition& position, DType dtype);
 
+enum class Distribution : std::uint8_t { uniform, normal };
+std::string_view name_of(Distribution distribution);
+double draw_number(Distribution distribution, const DrawPosition& position, DType dtype);
+
 // The order in which an epoch visits `rows` rows: a permutation that depends on (seed, epoch) only.
 std::vector<std::uint32_t> row_order(std::uint64_t seed, std::uint64_t epoch, std::uint32_t rows);
 

@@ -59,24 +59,6 @@ bool contains(const Integers& list, std::size_t axis) {
   return std::find(list.begin(), list.end(), static_cast<std::int64_t>(axis)) != list.end();
 }
 
-template <class Combine>
-HostTensor reduce(const EvaluationContext& context, const Node& node, const HostTensor& x, double initial,
-                  Combine combine) {
-  HostTensor result = make_result(context, node, initial);
-  const Integers& axes = node.attributes.integers(Key::axes);
-  const Integers own = row_major_strides(result.shape);
-  Integers strides(x.shape.size(), 0);
-  for (std::size_t i = 0, kept = 0; i < strides.size(); ++i) {
-    if (!contains(axes, i)) strides[i] = own[kept++];
-  }
-  std::size_t at = 0;
-  walk<1>(x.shape, {strides}, {0}, [&](const auto& offset) {
-    double& target = result.data[offset[0]];
-    target = combine(target, x.data[at++]);
-  });
-  return result;
-}
-
 // The array seen as [outer, extent, inner] around one axis.
 struct AroundAxis {
   std::int64_t outer, extent, inner;
@@ -84,24 +66,6 @@ struct AroundAxis {
 AroundAxis around(const Shape& shape, std::int64_t axis) {
   return {element_count(Shape(shape.begin(), shape.begin() + axis)), shape[axis],
           element_count(Shape(shape.begin() + axis + 1, shape.end()))};
-}
-
-// Index of the first element along the axis that no other is better than.
-template <class Better>
-HostTensor find_best(const EvaluationContext& context, const Node& node, const HostTensor& x, Better better) {
-  HostTensor result = make_result(context, node);
-  const AroundAxis size = around(x.shape, node.attributes.integers(Key::axes).front());
-  for (std::int64_t o = 0; o < size.outer; ++o) {
-    for (std::int64_t i = 0; i < size.inner; ++i) {
-      const double* row = &x.data[o * size.extent * size.inner + i];
-      std::int64_t best = 0;
-      for (std::int64_t j = 1; j < size.extent; ++j) {
-        if (better(row[j * size.inner], row[best * size.inner])) best = j;
-      }
-      result.data[o * size.inner + i] = static_cast<double>(best);
-    }
-  }
-  return result;
 }
 
 // Calls visit(place in the table, place in the gathered array) for each element of the gathered array, indices clamped
@@ -122,45 +86,47 @@ void visit_gathered(const Shape& table, std::int64_t axis, const HostTensor& ind
   }
 }
 
-template <class Draw>
-HostTensor random(const EvaluationContext& context, const Node& node, Draw draw) {
+}  // namespace
+
+HostTensor reduce_value(const EvaluationContext& context, const Node& node, Operands operands) {
+  const HostTensor& x = *operands[0];
+  const ReductionInfo& reduction = *info(node.op).reduction;
+  const ScalarFunction combine = info(reduction.combine).scalar;
+  HostTensor result = make_result(context, node, reduction.identity);
+  const Integers& axes = node.attributes.integers(Key::axes);
+  const Integers own = row_major_strides(result.shape);
+  Integers strides(x.shape.size(), 0);
+  for (std::size_t i = 0, kept = 0; i < strides.size(); ++i) {
+    if (!contains(axes, i)) strides[i] = own[kept++];
+  }
+  std::size_t at = 0;
+  walk<1>(x.shape, {strides}, {0}, [&](const auto& offset) {
+    double& target = result.data[offset[0]];
+    target = combine(x.data[at++], target, 0);
+  });
+  return result;
+}
+
+// Index of the first element along the axis that no other is better than; a NaN is never better.
+HostTensor reduce_index(const EvaluationContext& context, const Node& node, Operands operands) {
+  const HostTensor& x = *operands[0];
+  const bool largest = info(node.op).reduction->finds_largest();
   HostTensor result = make_result(context, node);
-  const std::int64_t samples = has_batch(node.type.shape) ? context.batch : 1;
-  const std::int64_t each = element_count(result.shape) / samples;
-  DrawPosition position{context.seed, static_cast<std::uint64_t>(node.attributes.integer(Key::stream)), context.step, 0,
-                        0};
-  for (std::int64_t sample = 0; sample < samples; ++sample) {
-    if (depends_on_sample(node.type)) position.sample = context.first_sample + static_cast<std::uint32_t>(sample);
-    for (std::int64_t element = 0; element < each; ++element) {
-      position.element = static_cast<std::uint32_t>(element);
-      result.data[sample * each + element] = draw(position, node.type.dtype);
+  const AroundAxis size = around(x.shape, node.attributes.integers(Key::axes).front());
+  for (std::int64_t o = 0; o < size.outer; ++o) {
+    for (std::int64_t i = 0; i < size.inner; ++i) {
+      const double* row = &x.data[o * size.extent * size.inner + i];
+      std::int64_t best = 0;
+      for (std::int64_t j = 1; j < size.extent; ++j) {
+        const double candidate = row[j * size.inner], found = row[best * size.inner];
+        if (largest ? candidate > found : candidate < found) best = j;
+      }
+      result.data[o * size.inner + i] = static_cast<double>(best);
     }
   }
   return result;
 }
 
-}  // namespace
-
-HostTensor reduce_sum(const EvaluationContext& context, const Node& node, Operands x) {
-  return reduce(context, node, *x[0], 0, [](double a, double b) { return a + b; });
-}
-HostTensor reduce_prod(const EvaluationContext& context, const Node& node, Operands x) {
-  return reduce(context, node, *x[0], 1, [](double a, double b) { return a * b; });
-}
-HostTensor reduce_max(const EvaluationContext& context, const Node& node, Operands x) {
-  const auto larger = [](double a, double b) { return std::isnan(a) || a > b ? a : b; };
-  return reduce(context, node, *x[0], -std::numeric_limits<double>::infinity(), larger);
-}
-HostTensor reduce_min(const EvaluationContext& context, const Node& node, Operands x) {
-  const auto smaller = [](double a, double b) { return std::isnan(a) || a < b ? a : b; };
-  return reduce(context, node, *x[0], std::numeric_limits<double>::infinity(), smaller);
-}
-HostTensor argmax(const EvaluationContext& context, const Node& node, Operands x) {
-  return find_best(context, node, *x[0], [](double a, double b) { return a > b; });
-}
-HostTensor argmin(const EvaluationContext& context, const Node& node, Operands x) {
-  return find_best(context, node, *x[0], [](double a, double b) { return a < b; });
-}
 // A per-sample graph is evaluated on one sample.
 HostTensor batch_sum(const EvaluationContext&, const Node&, Operands x) { return *x[0]; }
 
@@ -308,11 +274,21 @@ HostTensor batch_size(const EvaluationContext& context, const Node&, Operands) {
   return {{}, {static_cast<double>(context.batch)}};
 }
 
-HostTensor random_uniform(const EvaluationContext& context, const Node& node, Operands) {
-  return random(context, node, draw_uniform);
-}
-HostTensor random_normal(const EvaluationContext& context, const Node& node, Operands) {
-  return random(context, node, draw_normal);
+HostTensor draw(const EvaluationContext& context, const Node& node, Operands) {
+  const Distribution distribution = *info(node.op).distribution;
+  HostTensor result = make_result(context, node);
+  const std::int64_t samples = has_batch(node.type.shape) ? context.batch : 1;
+  const std::int64_t each = element_count(result.shape) / samples;
+  DrawPosition position{context.seed, static_cast<std::uint64_t>(node.attributes.integer(Key::stream)), context.step, 0,
+                        0};
+  for (std::int64_t sample = 0; sample < samples; ++sample) {
+    if (depends_on_sample(node.type)) position.sample = context.first_sample + static_cast<std::uint32_t>(sample);
+    for (std::int64_t element = 0; element < each; ++element) {
+      position.element = static_cast<std::uint32_t>(element);
+      result.data[sample * each + element] = draw_number(distribution, position, node.type.dtype);
+    }
+  }
+  return result;
 }
 
 HostTensor grad(const EvaluationContext&, const Node&, Operands) {

@@ -8,6 +8,8 @@
 #include <cmath>
 #include <limits>
 
+#include "ir/counted.h"
+
 namespace tarn {
 
 namespace {
@@ -117,7 +119,8 @@ using Extents = std::array<std::optional<std::int64_t>, 52>;
 // Binds the letters of one operand to its extents.
 Status bind_letters(std::string_view letters, const Shape& shape, Extents& extents) {
   if (letters.size() != shape.size()) {
-    return error(fmt::format("\"{}\" names {} axes, but the shape is {}", letters, letters.size(), to_string(shape)));
+    return error(fmt::format("\"{}\" names {}, but the shape is {}", letters, counted(letters.size(), "axis", "axes"),
+                             to_string(shape)));
   }
   for (std::size_t i = 0; i < letters.size(); ++i) {
     std::optional<std::int64_t>& extent = extents[letter_index(letters[i])];
@@ -301,8 +304,9 @@ Result<Type> reshape(Operands operands, const Attributes&, const Type* requested
   TARN_RETURN_IF_ERROR(check_shape(requested->shape));
   if (has_batch(x.shape) != has_batch(requested->shape)) return batch_axis_moved("reshaped");
   if (count_of_sample(x.shape) != count_of_sample(requested->shape)) {
-    return error(fmt::format("cannot reshape {} into {}: {} elements are not {}", to_string(x.shape),
-                             to_string(requested->shape), count_of_sample(x.shape), count_of_sample(requested->shape)));
+    return error(fmt::format("cannot reshape {} into {}: {} {} not {}", to_string(x.shape), to_string(requested->shape),
+                             counted(count_of_sample(x.shape), "element"),
+                             agreeing(count_of_sample(x.shape), "is", "are"), count_of_sample(requested->shape)));
   }
   return Type{x.dtype, x.per_sample, requested->shape};
 }
@@ -464,7 +468,8 @@ Result<Type> constant(Operands, const Attributes& attributes, const Type* reques
   const std::vector<double>& values = attributes.numbers(Key::values);
   if (has_batch(type.shape)) return error("a constant with a batch axis has one value for all elements");
   if (static_cast<std::int64_t>(values.size()) != element_count(type.shape)) {
-    return error(fmt::format("{} values do not fill the shape {}", values.size(), to_string(type.shape)));
+    return error(fmt::format("{} {} not fill the shape {}", counted(values.size(), "value"),
+                             agreeing(values.size(), "does", "do"), to_string(type.shape)));
   }
   for (const double value : values) {
     if (!fits(value, type.dtype)) return refuse(value);

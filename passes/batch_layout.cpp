@@ -51,8 +51,8 @@ class BatchLayout {
 
   bool is_narrow(const Place& place) const {
     const Node& node = p_.graph[place.node];
-    return !place.read_flat && !is_assembled(node.op) && small_.is_narrow(node.type) && place.offset == 0 &&
-           p_.plan.buffers[place.buffer].shape == node.type.shape;
+    return !place.read_flat && info(node.op).op_class != OpClass::assembly && small_.is_narrow(node.type) &&
+           place.offset == 0 && p_.plan.buffers[place.buffer].shape == node.type.shape;
   }
 
   Planning& p_;

@@ -71,9 +71,12 @@ class Batcher {
       case OpClass::contraction:
         return contraction(node, inputs);
       case OpClass::reduction:
-      case OpClass::movement:
+      case OpClass::view:
+      case OpClass::assembly:
+      case OpClass::indexed:
         return shifted(node, inputs);
       case OpClass::source:
+      case OpClass::draw:
       case OpClass::control:
         break;
     }
@@ -110,8 +113,8 @@ class Batcher {
   // All axes move up by one, and nothing happens to the first.
   Result<NodeId> shifted(const Node& node, const std::vector<NodeId>& inputs) {
     // The indices of a gather depend on the sample, the table does not: its axes stay.
-    if (node.op == Op::gather) return builder_.try_make(node.op, inputs, node.attributes);
-    const bool names_all_axes = node.op == Op::broadcast || node.op == Op::transpose;
+    if (info(node.op).op_class == OpClass::indexed) return builder_.try_make(node.op, inputs, node.attributes);
+    const bool names_all_axes = info(node.op).has(kNamesAllAxes);
     Attributes attributes;
     for (const auto& [key, value] : node.attributes.entries()) {
       attributes.set(key, shifted_attribute(key, value, names_all_axes));
@@ -120,18 +123,24 @@ class Batcher {
   }
 
   static AttributeValue shifted_attribute(Key key, const AttributeValue& value, bool names_all_axes) {
-    if (key == Key::axis) return std::get<std::int64_t>(value) + 1;
-    const auto* list = std::get_if<Integers>(&value);
-    if (list == nullptr) return value;
-    Integers result = *list;
-    if (key == Key::axes) {
-      for (std::int64_t& axis : result) ++axis;
-      if (names_all_axes) result.insert(result.begin(), 0);
-      return result;
+    switch (axis_use(key)) {
+      case AxisUse::none:
+        return value;
+      case AxisUse::number:
+        return std::get<std::int64_t>(value) + 1;
+      case AxisUse::numbers: {
+        Integers result = std::get<Integers>(value);
+        for (std::int64_t& axis : result) ++axis;
+        if (names_all_axes) result.insert(result.begin(), 0);
+        return result;
+      }
+      case AxisUse::for_each: {
+        Integers result = std::get<Integers>(value);
+        result.insert(result.begin(), entry_for_samples(key));
+        return result;
+      }
     }
-    const std::int64_t whole = key == Key::limits ? kBatch : key == Key::strides ? 1 : 0;
-    result.insert(result.begin(), whole);
-    return result;
+    return value;
   }
 
   Status add_results() {

@@ -247,7 +247,7 @@ class Emitter {
     kernel.a = {p_.places[layout.a].buffer, layout.a_at};
     kernel.b = {p_.places[layout.b].buffer, layout.b_at};
     kernel.form = layout.form;
-    kernel.often_few_rows = kernel.rows.times_batch && predicts(p_.plan);
+    kernel.often_few_rows = kernel.rows.times_batch && stores_nothing(p_.plan);
     Expression epilogue(p_.leaves, p_.space(unit.axes));
     Value product;
     product.kind = Value::Kind::product;
@@ -328,8 +328,7 @@ std::vector<Linear> linears_of(Planning& planning, UnitId id) {
       result.push_back(
           linear_at(planning.places[planning.place(term.leaf.node)], term.leaf, unit.axes.size() + by_row));
     }
-    if (value.kind == Value::Kind::index || value.kind == Value::Kind::random_uniform ||
-        value.kind == Value::Kind::random_normal) {
+    if (value.kind == Value::Kind::index || value.kind == Value::Kind::draw) {
       result.push_back(value.linear);
     }
     if (!value.sample.strides.empty()) result.push_back(value.sample);

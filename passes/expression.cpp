@@ -2,7 +2,6 @@
 #include "passes/expression.h"
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
 
 #include "passes/short_rows.h"
@@ -21,47 +20,65 @@ Coordinates with_reduced_axes(const Coordinates& at, const std::vector<std::int6
   return result;
 }
 
-// The point of the operand that a movement takes its element from; nothing for what is no movement of single elements.
+using Integers = std::vector<std::int64_t>;
+
+// One function a view: the coordinates in the operand of the element that stands at `at` in the result. Those of a
+// reshape are flat: the number of the element.
+namespace view_rules {
+
+Coordinates reshape(const Node& node, const Coordinates& at, const Shape&, std::size_t axes) {
+  return {dot(row_major_strides(node.type.shape), at, 0, axes)};
+}
+
+Coordinates broadcast(const Node& node, const Coordinates& at, const Shape&, std::size_t) {
+  Coordinates result;
+  for (const std::int64_t axis : node.attributes.integers(Key::axes)) result.push_back(at[axis]);
+  return result;
+}
+
+Coordinates transpose(const Node& node, const Coordinates& at, const Shape&, std::size_t) {
+  const Integers& from = node.attributes.integers(Key::axes);
+  Coordinates result(from.size());
+  for (std::size_t i = 0; i < from.size(); ++i) result[from[i]] = at[i];
+  return result;
+}
+
+Coordinates slice(const Node& node, const Coordinates& at, const Shape&, std::size_t axes) {
+  const Integers &starts = node.attributes.integers(Key::starts), &strides = node.attributes.integers(Key::strides);
+  Coordinates result;
+  for (std::size_t i = 0; i < at.size(); ++i)
+    result.push_back(sum(constant_linear(axes, starts[i]), scaled(at[i], strides[i])));
+  return result;
+}
+
+Coordinates reverse(const Node& node, const Coordinates& at, const Shape& operand, std::size_t axes) {
+  Coordinates result = at;
+  for (const std::int64_t axis : node.attributes.integers(Key::axes)) {
+    result[axis] = sum(constant_linear(axes, operand[axis] - 1), scaled(at[axis], -1));
+  }
+  return result;
+}
+
+}  // namespace view_rules
+
+// The point of the operand where the value of the node at a point is found; nothing for what is no movement of single
+// elements.
 std::optional<Point> step_through(const Point& point, const Graph& graph, std::size_t axes) {
   const Node& node = graph[point.node];
   if (node.inputs.empty()) return std::nullopt;
-  Point next{node.inputs[0], false, {}};
-  const Shape& shape = graph[next.node].type.shape;
-  switch (node.op) {
-    case Op::stop_gradient:
-      next.at = point.at;
-      return next;
-    case Op::broadcast:
-      for (const std::int64_t axis : node.attributes.integers(Key::axes)) next.at.push_back(point.at[axis]);
-      return next;
-    case Op::transpose: {
-      const auto& from = node.attributes.integers(Key::axes);
-      next.at.resize(from.size());
-      for (std::size_t i = 0; i < from.size(); ++i) next.at[from[i]] = point.at[i];
-      return next;
-    }
-    case Op::slice:
-      for (std::size_t i = 0; i < shape.size(); ++i) {
-        const Linear start = constant_linear(axes, node.attributes.integers(Key::starts)[i]);
-        next.at.push_back(sum(start, scaled(point.at[i], node.attributes.integers(Key::strides)[i])));
-      }
-      return next;
-    case Op::reverse:
-      next.at = point.at;
-      for (const std::int64_t axis : node.attributes.integers(Key::axes)) {
-        next.at[axis] = sum(constant_linear(axes, shape[axis] - 1), scaled(point.at[axis], -1));
-      }
-      return next;
-    case Op::reduce_sum:
-    case Op::reduce_prod:
-    case Op::reduce_max:
-    case Op::reduce_min:
-      if (!reduces_nothing(graph, point.node)) return std::nullopt;
-      next.at = with_reduced_axes(point.at, node.attributes.integers(Key::axes), shape.size(), axes);
-      return next;
-    default:
-      return std::nullopt;
-  }
+  const NodeId operand = node.inputs[0];
+  const Shape& shape = graph[operand].type.shape;
+  if (node.op == Op::reshape && point.flat) return Point{operand, true, point.at};
+  if (point.flat) return std::nullopt;
+#define VIEW(name, ...) \
+  if (node.op == Op::name) return Point{operand, node.op == Op::reshape, view_rules::name(node, point.at, shape, axes)};
+#define OPERATION(...)
+#include "ir/ops.def"
+  if (node.op == Op::stop_gradient) return Point{operand, false, point.at};
+  const OpInfo& row = info(node.op);
+  const bool reduces = row.reduction && !row.reduction->gives_index;
+  if (!reduces || !reduces_nothing(graph, point.node)) return std::nullopt;
+  return Point{operand, false, with_reduced_axes(point.at, node.attributes.integers(Key::axes), shape.size(), axes)};
 }
 
 }  // namespace
@@ -87,13 +104,6 @@ Point follow(Point point, const Leaves& leaves, const IterationSpace& space, boo
     }
     if (leaves.contains(point.node) && !defined) return point;
     defined = false;
-    const Node& node = leaves.graph[point.node];
-    if (node.op == Op::reshape) {
-      const Linear flat = point.flat ? point.at[0] : dot(row_major_strides(shape), point.at, 0, axes);
-      point = {node.inputs[0], true, {flat}};
-      continue;
-    }
-    if (point.flat) return point;
     auto next = step_through(point, leaves.graph, axes);
     if (!next) return point;
     point = std::move(*next);
@@ -195,52 +205,63 @@ void Expression::resolve(const Pending& pending) {
   if (defined && along_.contains(point.node) && info(node.op).op_class == OpClass::reduction) {
     return resolve_chain(pending, node);
   }
-  const bool free_source = info(node.op).op_class == OpClass::source && node.op != Op::iota &&
-                           node.op != Op::random_uniform && node.op != Op::random_normal;
-  if (point.flat && !free_source) {
-    missing_.push_back(point.node);
-    return resolve_load(pending);
-  }
-  if (terms_.size() > limit_ && !free_source && !defined) {
-    missing_.push_back(point.node);
-    return resolve_load(pending);
-  }
-  const auto simple = [&](Value::Kind kind) { terms_[pending.term].value.kind = kind; };
-  switch (node.op) {
-    case Op::constant:
-      simple(Value::Kind::constant);
-      terms_[pending.term].value.number = node.attributes.number(Key::value);
-      return;
-    case Op::batch_size:
-      return simple(Value::Kind::batch_size);
-    case Op::iota:
-      simple(Value::Kind::index);
-      terms_[pending.term].value.linear = point.at[node.attributes.integer(Key::axis)];
-      return;
-    case Op::random_uniform:
-    case Op::random_normal:
-      return resolve_random(pending, node);
-    case Op::gather:
+  const OpClass op_class = info(node.op).op_class;
+  const bool free_source = op_class == OpClass::source && node.op != Op::iota;
+  if (point.flat && !free_source) return resolve_missing(pending);
+  if (terms_.size() > limit_ && !free_source && !defined) return resolve_missing(pending);
+  switch (op_class) {
+    case OpClass::elementwise:
+      return resolve_operation(pending, node);
+    case OpClass::draw:
+      return resolve_draw(pending, node);
+    case OpClass::indexed:
       return resolve_gather(pending, node);
-    case Op::argmax:
-    case Op::argmin:
-      // Over an axis of extent 1: nothing to choose from.
-      if (reduces_nothing(leaves_.graph, point.node)) return simple(Value::Kind::constant);
+    case OpClass::source:
+      return resolve_source(pending, node);
+    case OpClass::reduction:
+      // Over an axis of extent 1 there is nothing to choose from: index 0.
+      if (gives_index(node.op) && reduces_nothing(leaves_.graph, point.node)) {
+        terms_[pending.term].value.kind = Value::Kind::constant;
+        return;
+      }
       break;
-    default:
+    case OpClass::contraction:
+    case OpClass::view:
+    case OpClass::assembly:
+    case OpClass::control:
       break;
   }
-  if (info(node.op).op_class != OpClass::elementwise) {
-    missing_.push_back(point.node);
-    return resolve_load(pending);
-  }
+  resolve_missing(pending);
+}
+
+void Expression::resolve_missing(const Pending& pending) {
+  missing_.push_back(pending.point.node);
+  resolve_load(pending);
+}
+
+void Expression::resolve_operation(const Pending& pending, const Node& node) {
   std::vector<ValueId> operands;
   operands.reserve(node.inputs.size());
-  for (const NodeId input : node.inputs) operands.push_back(term_at({input, false, point.at}));
+  for (const NodeId input : node.inputs) operands.push_back(term_at({input, false, pending.point.at}));
   Value& value = terms_[pending.term].value;
   value.kind = Value::Kind::operation;
   value.op = node.op;
   value.operands = std::move(operands);
+}
+
+void Expression::resolve_source(const Pending& pending, const Node& node) {
+  Value& value = terms_[pending.term].value;
+  if (node.op == Op::constant) {
+    value.kind = Value::Kind::constant;
+    value.number = node.attributes.number(Key::value);
+  } else if (node.op == Op::batch_size) {
+    value.kind = Value::Kind::batch_size;
+  } else if (node.op == Op::iota) {
+    value.kind = Value::Kind::index;
+    value.linear = pending.point.at[node.attributes.integer(Key::axis)];
+  } else {
+    resolve_missing(pending);
+  }
 }
 
 // ((x0 + x1) + x2) + …; for argmax, the index of the best so far goes along with it, from index 0 of nothing.
@@ -272,19 +293,16 @@ void Expression::resolve_chain(const Pending& pending, const Node& node) {
   using Kind = Value::Kind;
   std::uint32_t result = pending.term;
   terms_[result].value.kind = Kind::operation;
-  if (node.op != Op::argmax && node.op != Op::argmin) {
-    const Op op = node.op == Op::reduce_sum    ? Op::add
-                  : node.op == Op::reduce_prod ? Op::mul
-                  : node.op == Op::reduce_max  ? Op::maximum
-                                               : Op::minimum;
+  const ReductionInfo& reduction = *info(node.op).reduction;
+  if (!reduction.gives_index) {
     for (std::size_t i = elements.size() - 1; i > 0; --i) {
       const std::uint32_t before = i == 1 ? elements[0] : add(Kind::operation, dtype);
-      set(result, op, {before, elements[i]});
+      set(result, reduction.combine, {before, elements[i]});
       result = before;
     }
     return;
   }
-  const bool largest = node.op == Op::argmax;
+  const bool largest = reduction.finds_largest();
   std::uint32_t best = kNoValue;
   for (std::size_t i = elements.size(); i-- > 0;) {
     const std::uint32_t better = add(Kind::operation, DType::boolean), number = add(Kind::constant, DType::i32);
@@ -292,7 +310,7 @@ void Expression::resolve_chain(const Pending& pending, const Node& node) {
     const bool first = i == 0;
     const std::uint32_t best_before = add(first ? Kind::constant : Kind::operation, dtype);
     const std::uint32_t index_before = add(first ? Kind::constant : Kind::operation, DType::i32);
-    if (first) terms_[best_before].value.number = (largest ? -1 : 1) * std::numeric_limits<double>::infinity();
+    if (first) terms_[best_before].value.number = reduction.identity;
     set(better, Op::less, largest ? std::vector{best_before, elements[i]} : std::vector{elements[i], best_before});
     set(result, Op::where, {better, number, index_before});
     if (best != kNoValue) set(best, Op::where, {better, elements[i], best_before});
@@ -301,10 +319,11 @@ void Expression::resolve_chain(const Pending& pending, const Node& node) {
   }
 }
 
-void Expression::resolve_random(const Pending& pending, const Node& node) {
+void Expression::resolve_draw(const Pending& pending, const Node& node) {
   Value& value = terms_[pending.term].value;
   const std::size_t axes = space_.axes.size();
-  value.kind = node.op == Op::random_uniform ? Value::Kind::random_uniform : Value::Kind::random_normal;
+  value.kind = Value::Kind::draw;
+  value.distribution = *info(node.op).distribution;
   value.stream = static_cast<std::uint64_t>(node.attributes.integer(Key::stream));
   std::vector<std::int64_t> strides = row_major_strides(node.type.shape);
   value.sample = constant_linear(axes, 0);

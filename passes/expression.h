@@ -95,7 +95,10 @@ class Expression {
   void resolve_load(const Pending& pending);
   void resolve_chain(const Pending& pending, const Node& node);
   void resolve_gather(const Pending& pending, const Node& node);
-  void resolve_random(const Pending& pending, const Node& node);
+  void resolve_draw(const Pending& pending, const Node& node);
+  void resolve_missing(const Pending& pending);
+  void resolve_operation(const Pending& pending, const Node& node);
+  void resolve_source(const Pending& pending, const Node& node);
 
   const Leaves& leaves_;
   IterationSpace space_;

@@ -51,8 +51,7 @@ void add_body(const KernelPlan& plan, const Body& body, const Extents& axes, dou
     if (value.kind == Value::Kind::load && read.insert(value.access.buffer).second) {
       cost.bytes += bytes_of(plan, value.access, axes);
     }
-    const bool moves = value.op == Op::convert || value.op == Op::stop_gradient || value.op == Op::where;
-    if (value.kind == Value::Kind::operation && !moves) cost.flops += count;
+    if (value.kind == Value::Kind::operation && !info(value.op).has(kMoves)) cost.flops += count;
   }
   for (const Store& store : body.stores) cost.bytes += bytes_of(plan, store.access, axes);
 }
@@ -75,7 +74,7 @@ std::optional<Split> split_of(const Kernel& kernel) {
   return std::nullopt;
 }
 
-bool predicts(const KernelPlan& plan) {
+bool stores_nothing(const KernelPlan& plan) {
   return std::none_of(plan.results.begin(), plan.results.end(),
                       [](const PlanResult& result) { return result.kind == ResultKind::store; });
 }

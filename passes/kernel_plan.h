@@ -78,10 +78,10 @@ struct Value {
     load,        // the element at `access`
     index,       // `linear` as a number of type dtype
     batch_size,  // N
-    // Element `linear`, sample `sample` of `stream`; see ir/random.h. Where `sample` has a stride, the number of the
-    // call's first sample is added to it; without strides the draw is the same for all samples.
-    random_uniform,
-    random_normal,
+    // Element `linear`, sample `sample` of `stream`, of the `distribution`; see ir/random.h. Where `sample` has a
+    // stride, the number of the call's first sample is added to it; without strides the draw is the same for all
+    // samples.
+    draw,
     product,  // contraction epilogue: the sum of products at this point
     reduced,  // tail: the result of reduction number `reduction`
   };
@@ -94,6 +94,7 @@ struct Value {
   Linear linear;
   Linear sample;
   std::uint64_t stream = 0;
+  Distribution distribution = Distribution::uniform;
   std::uint32_t reduction = 0;
 };
 
@@ -222,8 +223,8 @@ struct PackedWeights {
   friend bool operator==(const PackedWeights&, const PackedWeights&) = default;
 };
 
-// A plan for each graph of the program that runs as native code: init, adapt, train, evaluate, predict, report; and
-// where that is faster predict_packed, which reads packed weights where `predict` reads a state.
+// A plan for each graph of the program (ir/program_functions.def); and where that is faster predict_packed, which reads
+// packed weights where `predict` reads a state.
 struct ProgramPlan {
   std::map<std::string, KernelPlan> plans;
   PackedWeights packed;                 // of predict_packed
@@ -265,7 +266,7 @@ void for_each_buffer(Part& part, const Visit& visit) {
 std::int64_t span_of(const Buffer& buffer, std::int64_t max_batch);
 
 // Whether the plan stores nothing that stays: then calls with one sample are as likely as others.
-bool predicts(const KernelPlan& plan);
+bool stores_nothing(const KernelPlan& plan);
 
 // How threads share a kernel, whatever it is.
 std::optional<Split> split_of(const Kernel& kernel);

@@ -16,12 +16,15 @@ void for_each_linear(BodyType& body, Visit visit) {
       case Value::Kind::index:
         visit(value.linear);
         break;
-      case Value::Kind::random_uniform:
-      case Value::Kind::random_normal:
+      case Value::Kind::draw:
         visit(value.linear);
         visit(value.sample);
         break;
-      default:
+      case Value::Kind::operation:
+      case Value::Kind::constant:
+      case Value::Kind::batch_size:
+      case Value::Kind::product:
+      case Value::Kind::reduced:
         break;
     }
   }

@@ -10,38 +10,6 @@ namespace {
 constexpr std::size_t kMaxTerms = 400;
 // Additions that a load from the cache costs, roughly.
 constexpr int kLoadCost = 8;
-constexpr int kDrawCost = 30;
-
-// In additions.
-int cost_of(Op op) {
-  switch (op) {
-    case Op::exp:
-    case Op::expm1:
-    case Op::log:
-    case Op::log1p:
-    case Op::softplus:
-    case Op::sin:
-    case Op::cos:
-    case Op::tanh:
-    case Op::sigmoid:
-    case Op::erf:
-    case Op::pow:
-      return 10;
-    case Op::div:
-    case Op::floor_div:
-    case Op::mod:
-    case Op::sqrt:
-    case Op::rsqrt:
-      return 4;
-    case Op::random_uniform:
-    case Op::random_normal:
-      return kDrawCost;
-    case Op::stop_gradient:
-      return 0;
-    default:
-      return 1;
-  }
-}
 
 constexpr NodeId kMany = kNoNode - 1;
 
@@ -82,12 +50,10 @@ class Chooser {
       const Node& node = graph_[id];
       const OpClass op_class = info(node.op).op_class;
       if (op_class == OpClass::contraction || (op_class == OpClass::reduction && !reduces_nothing(graph_, id)) ||
-          is_assembled(node.op)) {
+          op_class == OpClass::assembly) {
         continue;
       }
-      const bool computes =
-          op_class == OpClass::elementwise || node.op == Op::random_uniform || node.op == Op::random_normal;
-      cost_[id] = computes ? cost_of(node.op) : 0;
+      cost_[id] = info(node.op).cost;
       is_of_batch_[id] = node.op == Op::batch_size || node.op == Op::constant || op_class == OpClass::elementwise;
       for (const NodeId input : node.inputs) {
         cost_[id] = std::min(cost_[id] + cost_[input], 1000);
@@ -103,8 +69,8 @@ class Chooser {
 
   // Below movements, the node whose value `id` shows.
   NodeId origin(NodeId id) const {
-    while (!graph_[id].inputs.empty() && graph_[id].op != Op::gather && !is_assembled(graph_[id].op) &&
-           (info(graph_[id].op).op_class == OpClass::movement || graph_[id].op == Op::stop_gradient)) {
+    while (!graph_[id].inputs.empty() &&
+           (info(graph_[id].op).op_class == OpClass::view || graph_[id].op == Op::stop_gradient)) {
       id = graph_[id].inputs[0];
     }
     return id;
@@ -135,12 +101,12 @@ class Chooser {
     if (leaves_.is_source(id)) return false;
     const OpClass op_class = info(node.op).op_class;
     const bool free = node.op == Op::constant || node.op == Op::batch_size;
-    if (op_class == OpClass::contraction || is_assembled(node.op) || forced_[id]) return true;
+    if (op_class == OpClass::contraction || op_class == OpClass::assembly || forced_[id]) return true;
     if (op_class == OpClass::reduction) return !reduces_nothing(graph_, id) || !options_.fuse;
     if (!options_.fuse) return !free;
     if (owner_[id] != kMany) return false;
-    const bool draws = node.op == Op::random_uniform || node.op == Op::random_normal;
-    return draws || (op_class == OpClass::elementwise && (cost_[id] >= kLoadCost || continues_[id]));
+    return op_class == OpClass::draw ||
+           (op_class == OpClass::elementwise && (cost_[id] >= kLoadCost || continues_[id]));
   }
 
   void need(NodeId id) { leaves_.materialized[id] = true; }
@@ -156,7 +122,7 @@ class Chooser {
       for (const NodeId input : node.inputs) need_view(input);
       return;
     }
-    if (is_assembled(node.op)) {
+    if (info(node.op).op_class == OpClass::assembly) {
       for (const NodeId input : node.inputs) reach(input, false);
       return;
     }
@@ -189,8 +155,6 @@ class Chooser {
 };
 
 }  // namespace
-
-bool is_assembled(Op op) { return op == Op::concat || op == Op::pad || op == Op::spread || op == Op::scatter_add; }
 
 Leaves choose_leaves(const Graph& graph, const PlanOptions& options, std::int64_t max_batch) {
   return Chooser(graph, options, max_batch).choose();

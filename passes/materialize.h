@@ -12,7 +12,4 @@ namespace tarn {
 // options.fuse off: every operation.
 Leaves choose_leaves(const Graph& graph, const PlanOptions& options, std::int64_t max_batch);
 
-// A node whose kernel is no loop over an expression of its operands' elements: concat, pad, spread, scatter_add.
-bool is_assembled(Op op);
-
 }  // namespace tarn

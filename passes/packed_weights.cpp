@@ -45,7 +45,7 @@ class WeightPacker {
   WeightPacker(const Program& program, KernelPlan& plan) : program_(program), plan_(plan) {}
 
   PackedWeights run() {
-    TARN_CHECK(predicts(plan_), "packed weights that change");
+    TARN_CHECK(stores_nothing(plan_), "packed weights that change");
     find_readers();
     for (BufferId id = 0; id < plan_.buffers.size(); ++id) {
       if (plan_.buffers[id].space == Space::state) by_offset_.emplace(plan_.buffers[id].offset, id);

@@ -262,8 +262,9 @@ Result<BodyParser::Term> BodyParser::word_term(const Scanner& before, std::strin
     result.dtype = place_.product;
     return result;
   }
-  if (word == "uniform") return random(Value::Kind::random_uniform);
-  if (word == "normal") return random(Value::Kind::random_normal);
+  for (const Distribution distribution : {Distribution::uniform, Distribution::normal}) {
+    if (word == name_of(distribution)) return draw(distribution);
+  }
   if (word == "index") {
     result.value.kind = Value::Kind::index;
     TARN_RETURN_IF_ERROR(scan_.expect('('));
@@ -310,7 +311,7 @@ Result<BodyParser::Term> BodyParser::operation(Op op, std::vector<ValueId> opera
 
 Result<BodyParser::Term> BodyParser::infix() {
   TARN_TRY(const ValueId left, expression());
-  for (const auto& [op, sign] : plan_words::kInfix) {
+  for (const auto& [op, sign] : plan_words::infix_operations()) {
     if (!scan_.accept_sign(sign)) continue;
     TARN_TRY(const ValueId right, expression());
     TARN_RETURN_IF_ERROR(scan_.expect(')'));
@@ -334,10 +335,11 @@ Result<BodyParser::Term> BodyParser::call(Op op, std::optional<DType> to) {
   return result;
 }
 
-Result<BodyParser::Term> BodyParser::random(Value::Kind kind) {
+Result<BodyParser::Term> BodyParser::draw(Distribution distribution) {
   Term result;
   result.dtype = DType::f32;
-  result.value.kind = kind;
+  result.value.kind = Value::Kind::draw;
+  result.value.distribution = distribution;
   TARN_RETURN_IF_ERROR(scan_.expect('('));
   TARN_RETURN_IF_ERROR(scan_.expect_keyword("sample"));
   TARN_TRY(result.value.sample, linear());

@@ -75,7 +75,7 @@ class BodyParser {
   Result<Term> call(Op op, std::optional<DType> to);
   Result<Term> operation(Op op, std::vector<ValueId> operands) const;
   Result<Term> word_term(const Scanner& before, std::string_view word);
-  Result<Term> random(Value::Kind kind);
+  Result<Term> draw(Distribution distribution);
   Result<Access> access();
   Status element(Access& access);
   Status by_axes(Access& access, const Buffer& buffer);

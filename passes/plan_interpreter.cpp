@@ -229,8 +229,7 @@ double Interpreter::random_value(const Value& value, const Point& point) {
   if (std::any_of(strides.begin(), strides.end(), [](std::int64_t s) { return s != 0; })) {
     position.sample += context_.first_sample;
   }
-  return value.kind == Value::Kind::random_uniform ? draw_uniform(position, value.dtype)
-                                                   : draw_normal(position, value.dtype);
+  return draw_number(value.distribution, position, value.dtype);
 }
 
 double Interpreter::value_of(const Value& value, const Point& point, const std::vector<double>& given) {
@@ -247,8 +246,7 @@ double Interpreter::value_of(const Value& value, const Point& point, const std::
       return static_cast<double>(at(value.linear, point));
     case Value::Kind::batch_size:
       return static_cast<double>(context_.batch);
-    case Value::Kind::random_uniform:
-    case Value::Kind::random_normal:
+    case Value::Kind::draw:
       return random_value(value, point);
     case Value::Kind::product:
       return given[0];
@@ -282,34 +280,22 @@ Status Interpreter::run_body(const Body& body, const Point& point, const std::ve
 }
 
 void add_to(Running& running, Op op, double x, std::int64_t place) {
+  const ReductionInfo& reduction = *info(op).reduction;
   double& r = running.best;
   const bool first = running.count++ == 0;
-  switch (op) {
-    case Op::reduce_sum:
-      r = first ? x : r + x;
-      return;
-    case Op::reduce_prod:
-      r = first ? x : r * x;
-      return;
-    case Op::reduce_max:
-      r = first || std::isnan(x) || x > r ? x : r;
-      return;
-    case Op::reduce_min:
-      r = first || std::isnan(x) || x < r ? x : r;
-      return;
-    default:
-      break;
+  if (!reduction.gives_index) {
+    r = first ? x : info(reduction.combine).scalar(r, x, 0);
+    return;
   }
-  // argmax and argmin: the first of equals, wherever the run began; a NaN never wins over a number before it.
-  const bool better = op == Op::argmax ? x > r : x < r;
+  // The first of equals, wherever the run began; a NaN never wins over a number before it.
+  const bool better = reduction.finds_largest() ? x > r : x < r;
   if (first || better || (x == r && place < running.place)) running = {x, place, running.count};
 }
 
 double result_of(const Running& running, Op op) {
-  if (op == Op::argmax || op == Op::argmin) return static_cast<double>(running.place);
-  if (running.count > 0) return running.best;
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  return op == Op::reduce_prod ? 1 : op == Op::reduce_max ? -kInfinity : op == Op::reduce_min ? kInfinity : 0;
+  const ReductionInfo& reduction = *info(op).reduction;
+  if (reduction.gives_index) return static_cast<double>(running.place);
+  return running.count > 0 ? running.best : reduction.identity;
 }
 
 Status Interpreter::run_kernel(const LoopKernel& kernel) {

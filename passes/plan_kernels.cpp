@@ -7,6 +7,7 @@
 
 #include "ir/builder.h"
 #include "ir/type_rules.h"
+#include "passes/cut_kernels.h"
 #include "passes/plan_steps.h"
 #include "passes/planner.h"
 #include "passes/rebuild.h"
@@ -216,6 +217,7 @@ void drop_unused_buffers(KernelPlan& plan) {
 void split_long_tails(KernelPlan& plan, const PlanOptions& options) {
   if (options.fuse) split_tails(plan, options.target);
 }
+void cut_large_kernels(KernelPlan& plan, const PlanOptions& options) { cut_kernels(plan, options.target); }
 void lay_out_memory(KernelPlan& plan, const PlanOptions& options) {
   drop_unused_buffers(plan);
   plan.constants.resize(aligned(plan.constants.size()));
@@ -224,12 +226,13 @@ void lay_out_memory(KernelPlan& plan, const PlanOptions& options) {
 void share_among_threads(KernelPlan& plan, const PlanOptions&) { split_among_threads(plan); }
 void read_inputs_in_place(KernelPlan& plan, const PlanOptions& options) {
   // Where products and sums are two instructions, tiles have no register left for what they would need besides.
-  if (!predicts(plan) && options.target.has_fma) read_rows_in_place(plan);
+  if (!stores_nothing(plan) && options.target.has_fma) read_rows_in_place(plan);
 }
 
 constexpr std::array kPlanSteps = {
     PlanStep{"fusion", "the graph becomes kernels", nullptr},
     PlanStep{"split_tails", "long tails of short sums become kernels of their own", split_long_tails},
+    PlanStep{"cut_kernels", "kernels whose code would be very long become several", cut_large_kernels},
     PlanStep{"memory", "temporaries get their places in the arena", lay_out_memory},
     PlanStep{"threads", "kernels are shared among threads", share_among_threads},
     PlanStep{"rows_in_place", "products read long rows of inputs where they are", read_inputs_in_place},

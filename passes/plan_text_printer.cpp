@@ -185,8 +185,8 @@ class BodyPrinter {
   bool has_name(ValueId id, const std::string& text) {
     constexpr std::size_t kLongest = 60;
     const Value& value = body_.values[id];
-    const bool computed = value.kind == Value::Kind::operation || value.kind == Value::Kind::random_normal ||
-                          value.kind == Value::Kind::random_uniform || value.access.row != kNoValue;
+    const bool computed =
+        value.kind == Value::Kind::operation || value.kind == Value::Kind::draw || value.access.row != kNoValue;
     if (computed && (uses_[id] > 1 || text.size() > kLongest)) return true;
     if (!whole_) return false;
     return uses_[id] == 0 ||
@@ -215,8 +215,7 @@ class BodyPrinter {
       case Value::Kind::constant:
       case Value::Kind::index:
       case Value::Kind::batch_size:
-      case Value::Kind::random_uniform:
-      case Value::Kind::random_normal:
+      case Value::Kind::draw:
         return DType::f32;
     }
     return std::nullopt;
@@ -229,7 +228,7 @@ class BodyPrinter {
   }
 
   std::string value_text(const Value& value) const {
-    const auto& [kind, op, dtype, operands, number, access, linear, sample, stream, reduction] = value;
+    const auto& [kind, op, dtype, operands, number, access, linear, sample, stream, distribution, reduction] = value;
     switch (kind) {
       case Value::Kind::operation:
         return operation_text(value);
@@ -241,11 +240,9 @@ class BodyPrinter {
         return fmt::format("{}({})", whole_ ? "index" : "", tarn::text_of(linear, around_.names));
       case Value::Kind::batch_size:
         return "N";
-      case Value::Kind::random_uniform:
-      case Value::Kind::random_normal:
-        return fmt::format("{}(sample {}, element {}{})", kind == Value::Kind::random_uniform ? "uniform" : "normal",
-                           tarn::text_of(sample, around_.names), tarn::text_of(linear, around_.names),
-                           whole_ ? fmt::format(", stream {}", stream) : "");
+      case Value::Kind::draw:
+        return fmt::format("{}(sample {}, element {}{})", name_of(distribution), tarn::text_of(sample, around_.names),
+                           tarn::text_of(linear, around_.names), whole_ ? fmt::format(", stream {}", stream) : "");
       case Value::Kind::product:
         return "product";
       case Value::Kind::reduced:
@@ -256,12 +253,12 @@ class BodyPrinter {
 
   std::string operation_text(const Value& value) const {
     const auto operand = [&](std::size_t i) -> const std::string& { return values_[value.operands[i]]; };
-    for (const plan_words::Infix& infix : plan_words::kInfix) {
-      if (infix.op == value.op) return fmt::format("({} {} {})", operand(0), infix.sign, operand(1));
-    }
+    const OpInfo& row = info(value.op);
+    const std::string_view sign = row.notation.sign;
+    if (row.arity == 2 && !sign.empty()) return fmt::format("({} {} {})", operand(0), sign, operand(1));
     // "-5" is a number.
     const bool of_number = !value.operands.empty() && body_.values[value.operands[0]].kind == Value::Kind::constant;
-    if (value.op == Op::neg && !of_number) return "-" + operand(0);
+    if (row.arity == 1 && !sign.empty() && !of_number) return fmt::format("{}{}", sign, operand(0));
     std::string text = fmt::format("{}(", value.op == Op::convert ? name_of(value.dtype) : name_of(value.op));
     for (std::size_t i = 0; i < value.operands.size(); ++i) text += (i > 0 ? ", " : "") + operand(i);
     return text + ")";

@@ -14,6 +14,19 @@ std::string_view name_of(Space space) {
   return row->name;
 }
 
+const std::vector<Infix>& infix_operations() {
+  static const std::vector<Infix> operations = [] {
+    std::vector<Infix> result;
+    for (const OpInfo& row : all_operations()) {
+      if (row.arity == 2 && !row.notation.sign.empty()) result.push_back({row.op, row.notation.sign});
+    }
+    std::stable_sort(result.begin(), result.end(),
+                     [](const Infix& a, const Infix& b) { return a.sign.size() > b.sign.size(); });
+    return result;
+  }();
+  return operations;
+}
+
 std::optional<std::uint32_t> numbered(std::string_view word, char letter) {
   if (!word.starts_with(letter)) return std::nullopt;
   std::uint32_t number = 0;
@@ -62,12 +75,12 @@ std::string quantity(double value, std::string_view unit) {
 }
 
 std::string leaf_key(const Value& value) {
-  const auto& [kind, op, dtype, operands, number, access, linear, sample, stream, reduction] = value;
+  const auto& [kind, op, dtype, operands, number, access, linear, sample, stream, distribution, reduction] = value;
   if (kind == Value::Kind::operation) return {};
   const auto& [buffer, at, row, row_stride, row_limit] = access;
-  std::string key =
-      fmt::format("{} {} {:x} {} {} {} {} {} {}", static_cast<int>(kind), static_cast<int>(dtype),
-                  std::bit_cast<std::uint64_t>(number), buffer, row, row_stride, row_limit, stream, reduction);
+  std::string key = fmt::format("{} {} {:x} {} {} {} {} {} {} {}", static_cast<int>(kind), static_cast<int>(dtype),
+                                std::bit_cast<std::uint64_t>(number), buffer, row, row_stride, row_limit, stream,
+                                static_cast<int>(distribution), reduction);
   for (const Linear* part : {&at, &linear, &sample}) {
     key += fmt::format("; {} {}", part->offset, fmt::join(part->strides, " "));
   }

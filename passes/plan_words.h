@@ -23,15 +23,12 @@ inline constexpr std::array kSpaces = {
 };
 std::string_view name_of(Space space);
 
-// "(a + b)": operations that stand between their operands. A sign stands behind those that begin with it.
+// "(a + b)": operations that stand between their operands, those with the longer signs first.
 struct Infix {
   Op op;
   std::string_view sign;
 };
-inline constexpr std::array kInfix = {
-    Infix{Op::less_equal, "<="}, Infix{Op::less, "<"}, Infix{Op::equal, "=="}, Infix{Op::not_equal, "!="},
-    Infix{Op::add, "+"},         Infix{Op::sub, "-"},  Infix{Op::mul, "*"},    Infix{Op::div, "/"},
-};
+const std::vector<Infix>& infix_operations();
 
 // Words that are something else than the name of a buffer, where one may stand.
 inline constexpr std::array<std::string_view, 18> kReserved = {

@@ -1,4 +1,5 @@
 // From a program to its kernel plans: every graph is optimized and planned.
+#include "ir/program_functions.h"
 #include "ir/verify_program.h"
 #include "passes/guarded_stores.h"
 #include "passes/packed_weights.h"
@@ -27,7 +28,7 @@ Result<ProgramPlan> plan_program(const Program& program, const PlanOptions& opti
     context.graph_name = name;
     TARN_TRY(const Graph optimized, optimize(graph, context));
     TARN_TRY(KernelPlan plan, plan_kernels(optimized, program, options));
-    if (name == "train" || name == "adapt") guard_stores(plan, program);
+    if (function_named(name).has(kGuards)) guard_stores(plan, program);
     result.plans.emplace(name, std::move(plan));
   }
   add_packed_prediction(program, result);

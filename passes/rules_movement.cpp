@@ -357,19 +357,10 @@ NodeId example_slice_of_pad(ExampleMaker& m) {
   return b.slice(padded, starts, limits, Integers(limits.size(), 1));
 }
 
-NodeId example_uniform(ExampleMaker& m, Op op) {
-  Builder& b = m.builder();
-  const NodeId x = b.broadcast(m.variable({}), m.shape(1), {});
-  switch (op) {
-    case Op::reshape:
-      return example_reshape(m, x);
-    case Op::transpose:
-      return example_transpose(m, x);
-    case Op::slice:
-      return example_slice(m, x);
-    default:
-      return example_reverse(m, x);
-  }
+NodeId example_uniform(ExampleMaker& m) {
+  const NodeId x = m.builder().broadcast(m.variable({}), m.shape(1), {});
+  const std::array examples = {example_reshape, example_transpose, example_slice, example_reverse};
+  return examples[static_cast<std::size_t>(m.below(4))](m, x);
 }
 
 std::vector<Rule> nothing_happens() {
@@ -500,8 +491,7 @@ std::vector<Rule> broadcasts() {
        {Op::broadcast},
        broadcast_without_units,
        [](ExampleMaker& m) { return example_broadcast(m, m.variable({2, 1, 3})); }},
-      {"move_uniform", "move(broadcast(x)) = broadcast(x) for a scalar x", movable, move_uniform,
-       [movable](ExampleMaker& m) { return example_uniform(m, movable[static_cast<std::size_t>(m.below(4))]); }},
+      {"move_uniform", "move(broadcast(x)) = broadcast(x) for a scalar x", movable, move_uniform, example_uniform},
       {"transpose_broadcast",
        "transpose(broadcast(x)) = broadcast(x), where the axes of x keep their order",
        {Op::transpose},

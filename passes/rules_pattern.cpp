@@ -15,12 +15,6 @@ namespace {
 
 using Kind = Pattern::Kind;
 
-bool is_commutative(Op op) {
-  static constexpr std::array kCommutative = {Op::add,   Op::mul,       Op::minimum,     Op::maximum,
-                                              Op::equal, Op::not_equal, Op::logical_and, Op::logical_or};
-  return std::find(kCommutative.begin(), kCommutative.end(), op) != kCommutative.end();
-}
-
 std::size_t slot(const Pattern& pattern) { return static_cast<std::size_t>(pattern.name - 'a'); }
 
 bool bind(const Pattern& pattern, NodeId id, Bindings& bindings) {
@@ -70,7 +64,7 @@ bool match_goals(const Goal* goal, const Graph& graph, Bindings& bindings) {
       break;
   }
   if (graph[goal->id].op != pattern.op) return false;
-  if (!is_commutative(pattern.op)) return match_operands(*goal, graph, bindings, false);
+  if (!info(pattern.op).has(kCommutative)) return match_operands(*goal, graph, bindings, false);
   const Bindings before = bindings;
   if (match_operands(*goal, graph, bindings, false)) return true;
   bindings = before;
@@ -79,9 +73,9 @@ bool match_goals(const Goal* goal, const Graph& graph, Bindings& bindings) {
 
 bool is_number(const Pattern& pattern) { return pattern.kind == Kind::number; }
 
-// A number takes the type of another operand of the same operation; the condition of `where` is none of them.
+// A number takes the type of another operand of the same operation; a condition is none of them.
 std::size_t operand_with_type(const Pattern& pattern) {
-  for (std::size_t i = pattern.op == Op::where ? 1 : 0; i < pattern.operands.size(); ++i) {
+  for (std::size_t i = info(pattern.op).signature == Signature::select ? 1 : 0; i < pattern.operands.size(); ++i) {
     if (!is_number(pattern.operands[i])) return i;
   }
   return pattern.operands.size();
@@ -89,24 +83,6 @@ std::size_t operand_with_type(const Pattern& pattern) {
 
 NodeId number_of_type(Builder& builder, double value, const Type& type) {
   return builder.broadcast(builder.constant(value, type.dtype), type.shape, {});
-}
-
-// Operators by their symbol, all else as a call.
-std::string operator_symbol(Op op) {
-  switch (op) {
-    case Op::add:
-      return " + ";
-    case Op::sub:
-      return " - ";
-    case Op::mul:
-      return " * ";
-    case Op::div:
-      return " / ";
-    case Op::less:
-      return " < ";
-    default:
-      return "";
-  }
 }
 
 // Builds the left side of a rule over new variables.
@@ -154,9 +130,9 @@ class PatternExample {
   }
 
   static DType operand_dtype(Op op, std::size_t index, DType result) {
-    if (op == Op::where) return index == 0 ? DType::boolean : result;
-    const bool logical = op == Op::logical_and || op == Op::logical_or || op == Op::logical_not;
-    return logical ? DType::boolean : DType::f64;
+    const Signature signature = info(op).signature;
+    if (signature == Signature::select) return index == 0 ? DType::boolean : result;
+    return signature == Signature::logical ? DType::boolean : DType::f64;
   }
 
   ExampleMaker& maker_;
@@ -199,9 +175,10 @@ std::string to_string(const Pattern& pattern) {
   if (pattern.kind == Kind::number) return fmt::format("{}", pattern.number);
   if (pattern.kind != Kind::operation) return std::string(1, pattern.name);
   const auto operand = [&](std::size_t i) { return to_string(pattern.operands[i]); };
-  if (pattern.op == Op::neg) return "-" + operand(0);
-  if (const std::string symbol = operator_symbol(pattern.op); !symbol.empty())
-    return "(" + operand(0) + symbol + operand(1) + ")";
+  const OpInfo& row = info(pattern.op);
+  if (const std::string_view sign = row.notation.sign; !sign.empty())
+    return row.arity == 1 ? fmt::format("{}{}", sign, operand(0))
+                          : fmt::format("({} {} {})", operand(0), sign, operand(1));
   std::string text = std::string(name_of(pattern.op)) + "(";
   for (std::size_t i = 0; i < pattern.operands.size(); ++i) text += (i == 0 ? "" : ", ") + operand(i);
   return text + ")";

@@ -13,8 +13,7 @@ constexpr std::uint32_t kNoRows = 0xFFFF'FFFF;
 // Elements of one row that are computed from each other, without going through memory.
 bool passes_on(const Node& node) {
   const OpClass op_class = info(node.op).op_class;
-  return op_class == OpClass::elementwise || node.op == Op::broadcast || node.op == Op::reshape ||
-         node.op == Op::stop_gradient;
+  return op_class == OpClass::elementwise || node.op == Op::broadcast || node.op == Op::reshape;
 }
 
 std::vector<bool> marks_of(const Node& reduction, std::size_t rank) {

@@ -20,13 +20,8 @@ constexpr double kLargestGuard = 1e-3;
 
 NodeId operand(const Graph& graph, NodeId id, std::size_t i = 0) { return graph[id].inputs[i]; }
 
-bool is_movement_of_one(Op op) {
-  static constexpr std::array kMovements = {Op::reshape, Op::broadcast, Op::transpose, Op::slice, Op::reverse};
-  return std::find(kMovements.begin(), kMovements.end(), op) != kMovements.end();
-}
-
 NodeId without_movements(const Graph& graph, NodeId id) {
-  while (is_movement_of_one(graph[id].op)) id = operand(graph, id);
+  while (info(graph[id].op).op_class == OpClass::view) id = operand(graph, id);
   return id;
 }
 
@@ -121,7 +116,7 @@ NodeId without_guards(const Graph& graph, NodeId v) {
 // The movements of `from`, done to `core` instead.
 NodeId move_likewise(Builder& b, NodeId from, NodeId core) {
   std::vector<NodeId> movements;
-  for (; is_movement_of_one(b.node(from).op); from = operand(b.graph(), from)) movements.push_back(from);
+  for (; info(b.node(from).op).op_class == OpClass::view; from = operand(b.graph(), from)) movements.push_back(from);
   for (auto it = movements.rbegin(); it != movements.rend(); ++it) {
     const Node movement = b.node(*it);
     const Type requested{b.type(core).dtype, false, movement.type.shape};

@@ -79,7 +79,7 @@ class UnitMaker {
   void add_units(NodeId id) {
     const Node& node = graph_[id];
     const PlaceId place = p_.place(id);
-    if (is_assembled(node.op)) return assemble(id, place);
+    if (info(node.op).op_class == OpClass::assembly) return assemble(id, place);
     Unit unit = p_.loop_over(id);
     unit.targets.push_back(target_of(place));
     if (p_.rows.contains(id) && add_by_rows(unit)) return;
@@ -144,43 +144,44 @@ class UnitMaker {
     return static_cast<UnitId>(p_.units.size() - 1);
   }
 
+  // One function an operation that puts its result together from parts.
   void assemble(NodeId id, PlaceId place) {
     const Node& node = graph_[id];
     const std::vector<std::int64_t> strides = p_.places[place].strides;
-    switch (node.op) {
-      case Op::concat: {
-        const std::int64_t axis = node.attributes.integer(Key::axis);
-        std::int64_t offset = 0;
-        for (const NodeId input : node.inputs) {
-          add_part(input, place, strides, offset);
-          offset += strides[axis] * p_.shape(input)[axis];
-        }
-        return;
-      }
-      case Op::pad: {
-        std::int64_t offset = 0;
-        for (std::size_t i = 0; i < strides.size(); ++i) offset += strides[i] * node.attributes.integers(Key::low)[i];
-        const UnitId fill = add_fill(id, place, node.attributes.number(Key::value));
-        add_part(node.inputs[0], place, strides, offset).after = fill;
-        return;
-      }
-      case Op::spread: {
-        std::vector<std::int64_t> wide = strides;
-        for (std::size_t i = 0; i < wide.size(); ++i) wide[i] *= node.attributes.integers(Key::strides)[i];
-        const UnitId fill = add_fill(id, place, 0);
-        add_part(node.inputs[0], place, std::move(wide), 0).after = fill;
-        return;
-      }
-      default:
-        return assemble_scatter(id, place);
+#define ASSEMBLY(name, ...) \
+  if (node.op == Op::name) return assemble_##name(node, id, place, strides);
+#define OPERATION(...)
+#include "ir/ops.def"
+  }
+
+  using Strides = std::vector<std::int64_t>;
+
+  void assemble_concat(const Node& node, NodeId, PlaceId place, const Strides& strides) {
+    const std::int64_t axis = node.attributes.integer(Key::axis);
+    std::int64_t offset = 0;
+    for (const NodeId input : node.inputs) {
+      add_part(input, place, strides, offset);
+      offset += strides[axis] * p_.shape(input)[axis];
     }
   }
 
-  void assemble_scatter(NodeId id, PlaceId place) {
-    const Node& node = graph_[id];
-    const std::vector<std::int64_t> strides = p_.places[place].strides;
+  void assemble_pad(const Node& node, NodeId id, PlaceId place, const Strides& strides) {
+    std::int64_t offset = 0;
+    for (std::size_t i = 0; i < strides.size(); ++i) offset += strides[i] * node.attributes.integers(Key::low)[i];
+    const UnitId fill = add_fill(id, place, node.attributes.number(Key::value));
+    add_part(node.inputs[0], place, strides, offset).after = fill;
+  }
+
+  void assemble_spread(const Node& node, NodeId id, PlaceId place, const Strides& strides) {
+    Strides wide = strides;
+    for (std::size_t i = 0; i < wide.size(); ++i) wide[i] *= node.attributes.integers(Key::strides)[i];
+    const UnitId fill = add_fill(id, place, 0);
+    add_part(node.inputs[0], place, std::move(wide), 0).after = fill;
+  }
+
+  void assemble_scatter_add(const Node& node, NodeId id, PlaceId place, const Strides& strides) {
     const auto axis = static_cast<std::size_t>(node.attributes.integer(Key::axis));
-    std::vector<std::int64_t> slice_strides(strides.begin(), strides.begin() + static_cast<std::ptrdiff_t>(axis));
+    Strides slice_strides(strides.begin(), strides.begin() + static_cast<std::ptrdiff_t>(axis));
     slice_strides.resize(axis + p_.shape(node.inputs[1]).size(), 0);
     slice_strides.insert(slice_strides.end(), strides.begin() + static_cast<std::ptrdiff_t>(axis) + 1, strides.end());
     const UnitId fill = add_fill(id, place, 0);
@@ -233,8 +234,7 @@ class UnitMaker {
     TARN_CHECK(expression.missing().empty(), "a kernel reads what is not in memory");
     unit.terms = expression.terms().size();
     for (const Term& term : expression.terms()) {
-      unit.draws =
-          unit.draws || term.value.kind == Value::Kind::random_uniform || term.value.kind == Value::Kind::random_normal;
+      unit.draws = unit.draws || term.value.kind == Value::Kind::draw;
       if (term.value.kind != Value::Kind::load) continue;
       const PlaceId place = p_.place(term.leaf.node);
       const Shape& shape = p_.shape(term.leaf.node);

@@ -145,8 +145,7 @@ class Verifier {
         case Value::Kind::index:
           require(value.linear.strides.size() == axes.size(), "an index lacks strides");
           break;
-        case Value::Kind::random_uniform:
-        case Value::Kind::random_normal:
+        case Value::Kind::draw:
           require(value.linear.strides.size() == axes.size() && value.sample.strides.size() == axes.size(),
                   "a draw lacks strides");
           break;

@@ -10,6 +10,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "ir/counted.h"
 #include "runtime/file.h"
 
 namespace tarn {
@@ -165,15 +166,22 @@ std::optional<std::int64_t> byte_count(ArrayType type, std::span<const std::int6
 Status check_size(ArrayType type, std::span<const std::int64_t> shape, std::size_t available, std::string_view name) {
   const std::optional<std::int64_t> size = byte_count(type, shape);
   if (size && std::cmp_equal(*size, available)) return Done{};
-  const std::string claim = size ? fmt::format("takes {} bytes", *size) : "is too large";
-  return error_in_file(name, fmt::format("an array of shape {} and type {} {}, but {} bytes follow the header",
-                                         format_shape(shape), name_of(type), claim, available));
+  const std::string claim = size ? fmt::format("takes {}", counted(*size, "byte")) : "is too large";
+  return error_in_file(
+      name, fmt::format("an array of shape {} and type {} {}, but {} follow{} the header", format_shape(shape),
+                        name_of(type), claim, counted(available, "byte"), available == 1 ? "s" : ""));
 }
 
 std::string format_shape(std::span<const std::int64_t> shape) {
   std::string text;
   for (const std::int64_t extent : shape) text += fmt::format("{}{}", text.empty() ? "" : ", ", extent);
   return "[" + text + "]";
+}
+
+std::string format_place(std::int64_t element, std::span<const std::int64_t> shape) {
+  std::vector<std::int64_t> index(shape.size());
+  for (std::size_t axis = shape.size(); axis-- > 0; element /= shape[axis]) index[axis] = element % shape[axis];
+  return format_shape(index);
 }
 
 Array Array::unset(ArrayType type, std::vector<std::int64_t> shape) {

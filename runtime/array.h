@@ -92,6 +92,8 @@ Status check_size(ArrayType type, std::span<const std::int64_t> shape, std::size
 
 // "[60000, 28, 28]", "[]" for a scalar.
 std::string format_shape(std::span<const std::int64_t> shape);
+// Element number `element` of an array of the shape as its indices: "[0, 3, 1]".
+std::string format_place(std::int64_t element, std::span<const std::int64_t> shape);
 
 // The ArrayType that a C++ type stands for; boolean has none, because a byte of a file need not be 0 or 1.
 template <class T>

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 
+#include "runtime/number_text.h"
 #include "runtime/value_check.h"
 
 namespace tarn {
@@ -33,25 +34,38 @@ void put(Bytes& bytes, std::size_t at, DType dtype, double value) {
   }
 }
 
-// "d.csv:4: 't' takes a class from 0 to 2, here is 3".
+// "d.csv:4: 't' takes a class from 0 to 2, here is 3; 12 more values like that".
 Diagnostic wrong_value(const InputInfo& input, const ValueOrigin& origin, std::size_t row, std::size_t element,
-                       double read, double scale) {
+                       double read, double scale, std::size_t more) {
   const std::string text = origin.text ? origin.text(row, element) : fmt::format("{}", read);
-  return error(fmt::format("{}: '{}' takes {}, here is {}{}", origin.place(row, element), input.name,
+  // What is beyond f32 is an infinity by now.
+  if (origin.text) read = parse_number(text).value_or(read);
+  return error(fmt::format("{}: '{}' takes {}, here is {}{}{}", origin.place(row, element), input.name,
                            wanted_instead(input, element, read * scale), text,
-                           scale == 1 ? "" : fmt::format(", times {}", scale)));
+                           scale == 1 ? "" : fmt::format(", times {}", scale), and_more(more)));
+}
+
+// The first of the given rows' values that is wrong, number `at`, and how many there are behind it.
+Diagnostic wrong_value_of(const Array& array, const std::vector<std::uint32_t>* rows, const InputInfo& input,
+                          double scale, const ValueOrigin& origin, std::size_t at) {
+  const auto width = static_cast<std::size_t>(element_count(input.type.shape));
+  const std::size_t count = rows == nullptr ? static_cast<std::size_t>(array.elements()) : rows->size() * width;
+  const auto row_of = [&](std::size_t i) { return rows == nullptr ? i / width : (*rows)[i / width]; };
+  const auto value_of = [&](std::size_t i) {
+    return array.at(static_cast<std::int64_t>(row_of(i) * width + i % width));
+  };
+  std::size_t more = 0;
+  for (std::size_t i = at + 1; i < count; ++i) more += may_hold(input, i % width, value_of(i) * scale) ? 0 : 1;
+  return wrong_value(input, origin, row_of(at), at % width, value_of(at), scale, more);
 }
 
 // Looks at what has become of the rows, all of them in order where `rows` is null.
 Status check_values(const Array& array, const std::vector<std::uint32_t>* rows, const InputInfo& input, double scale,
                     const ValueOrigin& origin, const Bytes& bytes) {
-  const auto width = static_cast<std::size_t>(element_count(input.type.shape));
   const std::size_t count = bytes.size() / size_of(input.type.dtype);
   const std::optional<std::size_t> wrong = first_wrong_value(input, bytes.data(), count);
   if (!wrong) return Done{};
-  const std::size_t row = rows == nullptr ? *wrong / width : (*rows)[*wrong / width];
-  const std::size_t element = *wrong % width;
-  return wrong_value(input, origin, row, element, array.at(static_cast<std::int64_t>(row * width + element)), scale);
+  return wrong_value_of(array, rows, input, scale, origin, *wrong);
 }
 
 // Block by block, so that what a wrong value was before can be said.
@@ -66,7 +80,12 @@ Status scale_and_check(std::span<float> values, const InputInfo& input, double s
     for (float& value : part) value = static_cast<float>(static_cast<double>(value) * scale);
     if (const std::optional<std::size_t> wrong = first_wrong_value(input, part.data(), part.size())) {
       const std::size_t at = begin + *wrong;
-      return wrong_value(input, origin, at / width, at % width, before[*wrong], scale);
+      std::size_t more = 0;
+      for (std::size_t i = at + 1; i < values.size(); ++i) {
+        const double factor = i < begin + part.size() ? 1 : scale;
+        more += may_hold(input, i % width, static_cast<double>(values[i]) * factor) ? 0 : 1;
+      }
+      return wrong_value(input, origin, at / width, at % width, before[*wrong], scale, more);
     }
   }
   return Done{};
@@ -163,7 +182,8 @@ Result<Bytes> input_values(const Array& array, const std::vector<std::uint32_t>&
       for (std::size_t j = 0; j < width; ++j) {
         const double read = array.at(static_cast<std::int64_t>(rows[i] * width + j));
         // What an integer cannot say is seen before it is one.
-        if (is_narrow && !may_hold(input, j, read * scale)) return wrong_value(input, origin, rows[i], j, read, scale);
+        if (is_narrow && !may_hold(input, j, read * scale))
+          return wrong_value_of(array, &rows, input, scale, origin, i * width + j);
         put(bytes, i * width + j, input.type.dtype, read * scale);
       }
     }
@@ -186,12 +206,17 @@ Result<Bytes> input_values(Array array, const InputInfo& input, double scale, co
 Result<std::vector<std::int64_t>> classes_of(const Array& array, const std::vector<std::uint32_t>& rows,
                                              const InputInfo& input, std::int64_t limit, const ValueOrigin& origin) {
   std::vector<std::int64_t> classes(rows.size());
+  const auto is_class = [&](double value) {
+    const bool is_ignored = input.values.ignored && value == static_cast<double>(*input.values.ignored);
+    return value == std::floor(value) && (is_ignored || (value >= 0 && value < static_cast<double>(limit)));
+  };
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const double value = array.at(rows[i]);
-    const bool is_ignored = input.values.ignored && value == static_cast<double>(*input.values.ignored);
-    if (value != std::floor(value) || !(is_ignored || (value >= 0 && value < static_cast<double>(limit)))) {
-      return error(fmt::format("{}: '{}' takes a class from 0 to {}, here is {}", origin.place(rows[i], 0), input.name,
-                               limit - 1, value));
+    if (!is_class(value)) {
+      const auto more = std::count_if(rows.begin() + static_cast<std::ptrdiff_t>(i) + 1, rows.end(),
+                                      [&](std::uint32_t row) { return !is_class(array.at(row)); });
+      return error(fmt::format("{}: '{}' takes a class from 0 to {}, here is {}{}", origin.place(rows[i], 0),
+                               input.name, limit - 1, value, and_more(static_cast<std::size_t>(more))));
     }
     classes[i] = static_cast<std::int64_t>(value);
   }

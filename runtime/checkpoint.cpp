@@ -161,12 +161,22 @@ Status resume_checkpoint(Session& session, Checkpoint checkpoint, TrainingMemory
       notes.push_back({{}, fmt::format("'{}' {} is not in the file", tensor.name, to_string(tensor.type.shape))});
     }
   }
-  if (!notes.empty() || checkpoint.layout != hexadecimal(layout_hash(program))) {
+  const bool is_other_layout = checkpoint.layout != hexadecimal(layout_hash(program));
+  for (const TensorInfo& tensor : program.tensors) {
+    const NamedArray* found = is_other_layout && notes.empty() ? find(checkpoint.state.tensors, tensor.name) : nullptr;
+    if (found == nullptr || found->array.type == array_type_of(tensor.type.dtype)) continue;
+    notes.push_back({{},
+                     fmt::format("'{}' and others are {} in the file and {} in the model", tensor.name,
+                                 name_of(found->array.type), name_of(tensor.type.dtype))});
+  }
+  if (!notes.empty() || is_other_layout) {
     return error_at({},
                     fmt::format("'{}' is a checkpoint of another model or optimizer than '{}'", checkpoint.state.path,
                                 program.name),
                     std::move(notes));
   }
+  for (const std::vector<NamedArray>* tensors : {&checkpoint.state.tensors, &remembered.best_weights})
+    TARN_RETURN_IF_ERROR(check_values(&program, *tensors, checkpoint.state.path));
   session.initialize(checkpoint.seed);
   for (const NamedArray& tensor : checkpoint.state.tensors) session.set_tensor(tensor.name, tensor.array);
   session.set_vocabularies(checkpoint.state.vocabularies);

@@ -28,7 +28,8 @@ struct Checkpoint {
 };
 // Errors: a file that is no checkpoint.
 Result<Checkpoint> read_checkpoint(const std::string& path);
-// Errors: a checkpoint of another model or optimizer; session and memory are unchanged then.
+// Errors: a checkpoint of another model or optimizer, or with values that are not finite; session and memory are
+// unchanged then.
 Status resume_checkpoint(Session& session, Checkpoint checkpoint, TrainingMemory& memory);
 Status resume_checkpoint(Session& session, const std::string& path, TrainingMemory& memory);
 

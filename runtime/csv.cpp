@@ -10,6 +10,7 @@
 #include <limits>
 #include <utility>
 
+#include "ir/counted.h"
 #include "runtime/csv_header.h"
 #include "runtime/file.h"
 #include "runtime/gzip.h"
@@ -48,7 +49,8 @@ class CsvParser {
     parse_rows(start);
     take_header();
     if (errors_ > kErrorsShown) {
-      diagnostics_.push_back(error_in_file(table_.name_, fmt::format("and {} more such rows", errors_ - kErrorsShown)));
+      diagnostics_.push_back(
+          error_in_file(table_.name_, fmt::format("and {}", counted(errors_ - kErrorsShown, "more such row"))));
     }
     if (!diagnostics_.empty()) return std::move(diagnostics_);
     return std::move(table_);
@@ -248,10 +250,9 @@ class CsvParser {
       table_.header_remark_ = std::move(decision.remark);
     }
     for (const auto& [line, fields] : ragged_) {
-      diagnostics_.push_back(
-          error_in_file(table_.name_, line,
-                        fmt::format("row {} has {} field{}, the {} has {}", line, fields, fields == 1 ? "" : "s",
-                                    has_header ? "header" : "first row", table_.column_count_)));
+      diagnostics_.push_back(error_in_file(table_.name_, line,
+                                           fmt::format("row {} has {}, the {} has {}", line, counted(fields, "field"),
+                                                       has_header ? "header" : "first row", table_.column_count_)));
     }
     if (!has_header) return;
     for (std::size_t column = 0; column < table_.column_count_; ++column) {

@@ -7,12 +7,19 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ir/counted.h"
+#include "ir/data_formats.h"
 #include "ir/random.h"
 #include "runtime/dataset_parts.h"
 
 namespace tarn {
 
 namespace {
+
+bool is_table(const DataSource& source) {
+  const DataFormat* const format = find_format(source.format);
+  return format != nullptr && format->kind == DataKind::table;
+}
 
 // The inputs that the request wants, each with its binding; an input that the block does not name is bound to what
 // bears its name.
@@ -28,7 +35,7 @@ std::vector<DataColumn> wanted_columns(const Program& program, const DataSource&
     } else {
       column.binding.name = input->name;
     }
-    if (source.format == "csv" && column.binding.columns.empty()) {
+    if (is_table(source) && column.binding.columns.empty()) {
       column.is_bound = false;
       column.binding.columns.push_back({input->name, "", -1, -1, {}});
     }
@@ -69,11 +76,11 @@ Rows Dataset::view() const {
   return view;
 }
 
-Status check_width(const DataColumn& column, std::int64_t found, const char* what) {
+Status check_width(const DataColumn& column, std::int64_t found, const char* one) {
   if (found == column.elements) return Done{};
-  return error_at(column.binding.span,
-                  fmt::format("'{}' is {}: one sample takes {} {}, here are {}", column.input->name,
-                              to_string(column.input->type.shape), column.elements, what, found));
+  return error_at(column.binding.span, fmt::format("'{}' is {}: one sample takes {}, here {} {}", column.input->name,
+                                                   to_string(column.input->type.shape), counted(column.elements, one),
+                                                   agreeing(found, "is", "are"), found));
 }
 
 Diagnostic rows_left_out(std::uint64_t count, std::uint64_t all, const std::string& file,
@@ -98,7 +105,7 @@ Result<Dataset> read_dataset(const Program& program, const std::string& folder, 
   TARN_TRY(const DataSource source, source_of(program, folder, request));
   const std::vector<DataColumn> columns = wanted_columns(program, source, request.purpose);
   const Reading reading{program, source, columns, vocabularies};
-  Result<Dataset> data = source.format == "csv" ? read_table(reading) : read_arrays(reading);
+  Result<Dataset> data = is_table(source) ? read_table(reading) : read_arrays(reading);
   if (data) {
     if (source.shuffle_rows && policy.shuffles)
       permute_rows(*data, row_order(*source.shuffle_rows, 0, static_cast<std::uint32_t>(data->rows)));

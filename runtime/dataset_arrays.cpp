@@ -7,6 +7,8 @@
 #include <span>
 #include <utility>
 
+#include "ir/counted.h"
+#include "ir/data_formats.h"
 #include "runtime/array_values.h"
 #include "runtime/dataset_parts.h"
 #include "runtime/idx.h"
@@ -49,12 +51,23 @@ Result<ReadArray> read_member(const Reading& reading, const DataColumn& column, 
                   fmt::format("'{}' has no array '{}'; it has {}", path, wanted, fmt::join(names, ", ")));
 }
 
+// One reader a format of arrays.
+Result<Array> read_array(std::string_view format, const std::string& path) {
+#define ARRAY(name, ...) \
+  if (format == #name) return read_##name(path);
+#define FORMAT(...)
+#include "ir/data_formats.def"
+  TARN_CHECK(false, "not a format of arrays: " + std::string(format));
+  return error("");
+}
+
 Result<ReadArray> read_one(const Reading& reading, const DataColumn& column, Archives& archives) {
-  if (reading.source.format == "npz") return read_member(reading, column, archives);
+  const DataFormat* const format = find_format(reading.source.format);
+  if (format != nullptr && format->kind == DataKind::archive) return read_member(reading, column, archives);
   const auto file = reading.source.files.find(column.input->name);
   if (file == reading.source.files.end())
     return error_at(reading.source.span, fmt::format("no file is named for '{}'", column.input->name));
-  TARN_TRY(Array array, reading.source.format == "idx" ? read_idx(file->second) : read_npy(file->second));
+  TARN_TRY(Array array, read_array(reading.source.format, file->second));
   return ReadArray{std::move(array), file->second};
 }
 
@@ -74,13 +87,13 @@ Status check_shape(const DataColumn& column, const Array& array) {
   const std::int64_t width = array.elements() / array.shape.front();
   if (column.binding.encoding != DataBinding::Encoding::none) {
     if (width == 1) return Done{};
-    return error_at(column.binding.span,
-                    fmt::format("labels of '{}' are one number a sample, here are {}", name, width));
+    return error_at(column.binding.span, fmt::format("labels of '{}' are one number a sample, here {} {}", name,
+                                                     agreeing(width, "is", "are"), width));
   }
   const Shape wanted = without_ones(column.input->type.shape), found = without_ones(sample);
   const bool one_is_flat = wanted.size() <= 1 || found.size() <= 1;
   if (width == column.elements && (one_is_flat || wanted == found)) return Done{};
-  if (one_is_flat) return check_width(column, width, "numbers");
+  if (one_is_flat) return check_width(column, width, "number");
   return error_at(column.binding.span, fmt::format("'{}' is {}, and a sample of the array {}", name,
                                                    to_string(column.input->type.shape), format_shape(sample)));
 }
@@ -93,8 +106,9 @@ Result<std::vector<ReadArray>> read_all(const Reading& reading) {
     TARN_TRY(ReadArray read, read_one(reading, column, archives));
     TARN_RETURN_IF_ERROR(check_shape(column, read.array));
     if (!arrays.empty() && read.array.shape.front() != arrays.front().array.shape.front()) {
-      return error(fmt::format("'{}' has {} rows, but '{}' has {}", reading.columns.front().input->name,
-                               arrays.front().array.shape.front(), column.input->name, read.array.shape.front()));
+      return error(fmt::format("'{}' has {}, but '{}' has {}", reading.columns.front().input->name,
+                               counted(arrays.front().array.shape.front(), "row"), column.input->name,
+                               read.array.shape.front()));
     }
     arrays.push_back(std::move(read));
   }
@@ -141,10 +155,7 @@ ValueOrigin origin_in(const ReadArray& read, const Shape& shape) {
   origin.place = [place_of_row, shape](std::size_t row, std::size_t element) {
     const std::string place = place_of_row(row, element);
     if (shape.size() == 1) return fmt::format("{}, column {}", place, element + 1);
-    Shape index(shape.size());
-    auto rest = static_cast<std::int64_t>(element);
-    for (std::size_t axis = shape.size(); axis-- > 0; rest /= shape[axis]) index[axis] = rest % shape[axis];
-    return fmt::format("{}, at {}", place, format_shape(index));
+    return fmt::format("{}, at {}", place, format_place(static_cast<std::int64_t>(element), shape));
   };
   return origin;
 }

@@ -26,8 +26,8 @@ struct Reading {
 Result<Dataset> read_table(const Reading& reading);
 Result<Dataset> read_arrays(const Reading& reading);
 
-// The error where one sample has another number of what it is made of: "columns", "numbers".
-Status check_width(const DataColumn& column, std::int64_t found, const char* what);
+// The error where one sample has another number of what it is made of: "column", "number".
+Status check_width(const DataColumn& column, std::int64_t found, const char* one);
 
 // "4 of 8 rows of 'd.csv' left out: they miss a value in c, d".
 Diagnostic rows_left_out(std::uint64_t count, std::uint64_t all, const std::string& file,

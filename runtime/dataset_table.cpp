@@ -28,8 +28,9 @@ Result<std::pair<std::size_t, std::size_t>> range_of(const Table& table, const D
     const auto first = static_cast<std::size_t>(column.first_index);
     const std::size_t end = column.last_index >= 0 ? static_cast<std::size_t>(column.last_index) : first + 1;
     if (end <= table.columns()) return std::pair(first, end);
-    return error_at(column.span,
-                    fmt::format("'{}' has {} columns, 0 to {}", table.name(), table.columns(), table.columns() - 1));
+    return error_at(column.span, table.columns() == 1 ? fmt::format("'{}' has one column, number 0", table.name())
+                                                      : fmt::format("'{}' has {} columns, 0 to {}", table.name(),
+                                                                    table.columns(), table.columns() - 1));
   }
   Result<std::size_t> first = table.find_column(column.first);
   TARN_RETURN_IF_ERROR(in_columns(first, column));
@@ -214,7 +215,7 @@ class TableReader {
   }
 
   Result<Bytes> numbers_in(const DataColumn& column, const std::vector<std::size_t>& places) {
-    TARN_RETURN_IF_ERROR(check_width(column, static_cast<std::int64_t>(places.size()), "columns"));
+    TARN_RETURN_IF_ERROR(check_width(column, static_cast<std::int64_t>(places.size()), "column"));
     const ArrayType type = column.input->type.dtype == DType::f32 ? ArrayType::f32 : ArrayType::f64;
     TARN_TRY(Numbers read, numbers(table_, places, type));
     const ValueOrigin origin = origin_of(column, places);
@@ -231,7 +232,7 @@ class TableReader {
              read_labels(table_, places.front(), rows_, *column.input, column.binding, reading_.vocabularies));
     if (column.binding.encoding == DataBinding::Encoding::one_hot)
       return one_hot_values(classes, column.elements, *column.input);
-    TARN_RETURN_IF_ERROR(check_width(column, 1, "numbers"));
+    TARN_RETURN_IF_ERROR(check_width(column, 1, "number"));
     return class_values(classes, *column.input);
   }
 

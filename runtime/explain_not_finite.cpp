@@ -10,6 +10,7 @@
 #include <set>
 
 #include "ir/evaluator.h"
+#include "ir/program_functions.h"
 #include "passes/guarded_stores.h"
 #include "passes/pipeline.h"
 #include "runtime/training.h"
@@ -104,7 +105,7 @@ class Explanation {
       context.tensors[tensor.name] = std::move(value);
     }
     const auto step = context.tensors.find("step");
-    if (step == context.tensors.end() || step_.graph != "train") return context;
+    if (step == context.tensors.end() || !function_named(step_.graph).has(kCountsSteps)) return context;
     if (is_update()) step->second.data[0] -= 1;  // counted already
     context.step = static_cast<std::uint64_t>(step->second.data[0]);
     return context;
@@ -189,7 +190,7 @@ class Explanation {
       if (!seen.insert(id).second) continue;
       bool is_origin = true;
       for (const NodeId input : graph[id].inputs) {
-        if (!bad[input] || info(graph[input].op).op_class == OpClass::source) continue;
+        if (!bad[input] || graph[input].inputs.empty()) continue;
         is_origin = false;
         left.push_back(input);
       }
@@ -208,9 +209,8 @@ class Explanation {
     std::string name;
     for (NodeId forward = 0; forward < is_forward.size(); ++forward) {
       const Node& node = graph[forward];
-      const OpClass kind = info(node.op).op_class;
-      if (!is_forward[forward] || node.location != graph[id].location || kind == OpClass::source) continue;
-      if (name.empty() || kind != OpClass::movement) name = name_of(node.op);
+      if (!is_forward[forward] || node.location != graph[id].location || node.inputs.empty()) continue;
+      if (name.empty() || !is_movement(info(node.op).op_class)) name = name_of(node.op);
     }
     return name;
   }

@@ -10,8 +10,10 @@
 #include <optional>
 #include <utility>
 
+#include "ir/counted.h"
 #include "runtime/file.h"
 #include "runtime/number_text.h"
+#include "runtime/value_check.h"
 
 namespace tarn {
 
@@ -49,6 +51,7 @@ class Names {
     return added;
   }
 
+  std::size_t count() const { return names_.size(); }
   std::vector<std::string> take() { return std::move(names_); }
   // "cat, dog", of many the first.
   std::string listed() const {
@@ -108,7 +111,21 @@ class LabelReader {
     const std::string_view text = cell(i);
     return is_quoted(i) && has_blanks_around(text) ? std::nullopt : whole_number(text);
   }
+  bool is_class(std::optional<std::int64_t> number) const {
+    return number && ((*number >= 0 && *number < end_) || does_not_count(*number));
+  }
+  // How many rows behind row i are not as they should be.
+  template <class Right>
+  std::string more_behind(std::size_t i, const Right& is_right) const {
+    std::size_t more = 0;
+    for (std::size_t k = i + 1; k < rows_.size(); ++k) more += is_right(k) ? 0 : 1;
+    return and_more(more, "row");
+  }
   bool does_not_count(std::int64_t number) const { return input_.values.ignored == number; }
+  bool is_ignored(std::size_t i) const {
+    const std::optional<std::int64_t> number = input_.values.ignored ? number_at(i) : std::nullopt;
+    return number && does_not_count(*number);
+  }
   bool are_whole_numbers() const {
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       if (!number_at(i)) return false;
@@ -119,12 +136,12 @@ class LabelReader {
   // Takes labels for class numbers. Without a limit, these are theirs only if none is left out, so that numbers such as
   // 5 and 9 are names; what a model knows already may have any.
   std::optional<std::size_t> first_that_is_no_class(bool learns) {
-    const std::int64_t end = limit_ > 0 ? limit_ : learns ? static_cast<std::int64_t>(rows_.size()) : kMostClasses;
+    end_ = limit_ > 0 ? limit_ : learns ? static_cast<std::int64_t>(rows_.size()) : kMostClasses;
     std::vector<bool> seen(limit_ == 0 && learns ? rows_.size() : 0);
     std::int64_t most = -1;
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       const std::optional<std::int64_t> number = number_at(i);
-      if (!number || !((*number >= 0 && *number < end) || does_not_count(*number))) return i;
+      if (!is_class(number)) return i;
       classes_[i] = *number;
       if (seen.empty() || does_not_count(*number)) continue;
       seen[static_cast<std::size_t>(*number)] = true;
@@ -140,31 +157,39 @@ class LabelReader {
     for (std::size_t i = 0; i < rows_.size(); ++i) {
       const std::string_view text = cell(i);
       std::optional<std::int64_t> found = names.find(text, is_quoted(i));
-      if (!found && input_.values.ignored) {
-        if (const auto number = number_at(i); number && does_not_count(*number)) {
-          classes_[i] = *number;
-          continue;
-        }
+      if (!found && is_ignored(i)) {
+        classes_[i] = *input_.values.ignored;
+        continue;
       }
       if (!found && !learns) {
+        const std::string more =
+            more_behind(i, [&](std::size_t k) { return names.find(cell(k), is_quoted(k)) || is_ignored(k); });
         return error_at_row(
-            i, fmt::format("training did not see the label '{}'; it knows {}", excerpt(text), names.listed()));
+            i, fmt::format("training did not see the label '{}'; it knows {}{}", excerpt(text), names.listed(), more));
       }
       if (!found) found = names.add(text, is_quoted(i));
-      if (limit_ > 0 && *found >= limit_) {
-        return error_at_row(
-            i, fmt::format("'{}' is label number {}, but '{}' is {} and takes {} classes", excerpt(text), *found + 1,
-                           input_.name, to_string(input_.type.shape), limit_));
-      }
+      if (limit_ > 0 && *found >= limit_) return too_many(i, *found, std::move(names));
       classes_[i] = *found;
     }
     if (learns) vocabularies_.learn(input_.name, {names.take(), 0});
     return std::move(classes_);
   }
 
+  // Row i has the first label that there is no class for; labels may be given names.
+  Diagnostic too_many(std::size_t i, std::int64_t label, Names names) const {
+    for (std::size_t k = i + 1; k < rows_.size() && !vocabularies_.is_closed(); ++k) {
+      if (!names.find(cell(k), is_quoted(k)) && !is_ignored(k)) names.add(cell(k), is_quoted(k));
+    }
+    return error_at_row(
+        i, fmt::format("'{}' is label number {} of {}, but '{}' is {} and takes {}", excerpt(cell(i)), label + 1,
+                       names.count(), input_.name, to_string(input_.type.shape), counted(limit_, "class", "classes")));
+  }
+
   Diagnostic no_class(std::size_t i) const {
     const std::string wanted = limit_ > 0 ? fmt::format("a class from 0 to {}", limit_ - 1) : "the number of a class";
-    Diagnostic diagnostic = error_at_row(i, fmt::format("{} is wanted, here is '{}'", wanted, excerpt(cell(i))));
+    const std::string more = more_behind(i, [&](std::size_t k) { return is_class(number_at(k)); });
+    Diagnostic diagnostic =
+        error_at_row(i, fmt::format("{} is wanted, here is '{}'{}", wanted, excerpt(cell(i)), more));
     if (known_ == nullptr && vocabularies_.is_closed()) {
       diagnostic.notes.push_back(
           {{},
@@ -182,6 +207,7 @@ class LabelReader {
   const Vocabulary* const known_;
   Vocabularies& vocabularies_;
   std::int64_t limit_;
+  std::int64_t end_ = 0;  // of what is taken for the number of a class
   std::vector<std::int64_t> classes_;
 };
 
@@ -193,8 +219,8 @@ Result<std::int64_t> class_limit(const InputInfo& input, const DataBinding& bind
   if (binding.encoding == DataBinding::Encoding::one_hot) {
     limit = elements;
     if (binding.classes != 0 && binding.classes != elements) {
-      return error_at(binding.span, fmt::format("'{}' is {}, and one_hot makes {} numbers of a label", input.name,
-                                                to_string(input.type.shape), binding.classes));
+      return error_at(binding.span, fmt::format("'{}' is {}, and one_hot makes {} of a label", input.name,
+                                                to_string(input.type.shape), counted(binding.classes, "number")));
     }
   } else if (input.values.counts()) {
     limit = input.values.count;
@@ -203,8 +229,8 @@ Result<std::int64_t> class_limit(const InputInfo& input, const DataBinding& bind
   }
   if (binding.classes == 0) return limit;
   if (limit > 0 && binding.classes > limit) {
-    return error_at(binding.span, fmt::format("'{}' takes {} classes, and this says that there are {}", input.name,
-                                              limit, binding.classes));
+    return error_at(binding.span, fmt::format("'{}' takes {}, and this says that there are {}", input.name,
+                                              counted(limit, "class", "classes"), binding.classes));
   }
   return binding.classes;
 }

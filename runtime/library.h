@@ -103,6 +103,8 @@ Answer read_arguments(const Program& program, const tarn_array* arrays, std::siz
                       Arguments& arguments);
 // The elements of a view, row-major and dense; they must have the shape.
 Answer read_tensor(const tarn_view& view, const TensorInfo& tensor, Array& array);
+// Whether the tensor may hold what stands in the array.
+Answer check_tensor(const Array& array, const TensorInfo& tensor);
 // Pointers for all outputs of the program; `scratch` is for those that nobody wants.
 Answer read_outputs(const Program& program, const tarn_output* outputs, std::size_t count, std::uint64_t rows,
                     std::vector<void*>& pointers, std::vector<Bytes>& scratch);
@@ -130,6 +132,8 @@ class LibrarySession {
   Answer write(const std::string& name, const tarn_view& values);
   Answer classes(const std::string& input, char* names, std::size_t& bytes, std::size_t& count);
   Answer initialize(std::uint64_t seed);
+  // Of a session that nothing was done with.
+  Answer check_initial() const;
   Answer save(const std::string& path);
   Answer load(const std::string& path);
   Answer checkpoint(const std::string& path);

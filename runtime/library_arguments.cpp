@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "codegen/workspace.h"
+#include "ir/counted.h"
 #include "runtime/array_values.h"
 #include "runtime/library.h"
 #include "runtime/value_check.h"
@@ -29,7 +30,7 @@ std::span<const std::int64_t> shape_of(const tarn_view& view) { return {view.sha
 Answer check_view(const tarn_view& view, const std::string& what) {
   if (!is_dtype(view.dtype)) return invalid(fmt::format("{} has no type number {}", what, view.dtype));
   if (view.rank > kMaxRank + 1)
-    return invalid(fmt::format("{} has {} axes; there may be {}", what, view.rank, kMaxRank + 1));
+    return invalid(fmt::format("{} has {}; there may be {}", what, counted(view.rank, "axis", "axes"), kMaxRank + 1));
   if (view.rank > 0 && view.shape == nullptr) return invalid(fmt::format("the shape of {} is null", what));
   const std::size_t element = size_of(static_cast<DType>(view.dtype));
   std::uint64_t bytes = element;
@@ -108,13 +109,16 @@ Answer check_values(const InputInfo& input, const void* data, std::uint64_t rows
   const std::optional<std::size_t> wrong = first_wrong_value(input, data, rows * width);
   if (!wrong) return {};
   const double value = value_at(input.type.dtype, data, *wrong);
+  std::size_t more = 0;
+  for (std::size_t i = *wrong + 1; i < rows * width; ++i)
+    more += may_hold(input, i % width, value_at(input.type.dtype, data, i)) ? 0 : 1;
   if (!std::isfinite(value)) {
     return {TARN_NOT_FINITE,
-            {error(fmt::format("the data of '{}' hold a NaN or an infinity: here is {} in sample {}", input.name, value,
-                               *wrong / width))}};
+            {error(fmt::format("the data of '{}' hold a NaN or an infinity: here is {} in sample {}{}", input.name,
+                               value, *wrong / width, and_more(more)))}};
   }
-  return invalid(fmt::format("'{}' takes {}; here is {} in sample {}", input.name,
-                             wanted_instead(input, *wrong % width, value), value, *wrong / width));
+  return invalid(fmt::format("'{}' takes {}; here is {} in sample {}{}", input.name,
+                             wanted_instead(input, *wrong % width, value), value, *wrong / width, and_more(more)));
 }
 
 Answer read_samples(const InputInfo& input, const tarn_view& view, const void*& data, std::uint64_t& rows,
@@ -176,7 +180,8 @@ Answer read_arguments(const Program& program, const tarn_array* arrays, std::siz
       first = &input->name;
       arguments.rows.count = rows;
     } else if (rows != arguments.rows.count) {
-      return invalid(fmt::format("'{}' has {} samples, and '{}' {}", *first, arguments.rows.count, input->name, rows));
+      return invalid(
+          fmt::format("'{}' has {}, and '{}' {}", *first, counted(arguments.rows.count, "sample"), input->name, rows));
     }
   }
   for (std::size_t i = 0; i < program.inputs.size(); ++i) {
@@ -204,11 +209,20 @@ Answer read_tensor(const tarn_view& view, const TensorInfo& tensor, Array& array
   return {};
 }
 
+Answer check_tensor(const Array& array, const TensorInfo& tensor) {
+  const ArrayType type = array_type_of(tensor.type.dtype);
+  const std::optional<WrongElements> wrong = wrong_elements(array, type);
+  if (!wrong) return {};
+  std::string message = "the array for " + wrong_elements_text(tensor.name, array, type, *wrong);
+  if (std::isfinite(wrong->value)) return invalid(std::move(message));
+  return {TARN_NOT_FINITE, {error(std::move(message))}};
+}
+
 Answer check_memory(const void* memory, std::uint64_t available, std::uint64_t bytes, DType dtype,
                     const std::string& what) {
   if (memory == nullptr && bytes > 0) return invalid(fmt::format("the memory for {} is null", what));
   if (available < bytes)
-    return invalid(fmt::format("the memory for {} has {} bytes; it needs {}", what, available, bytes));
+    return invalid(fmt::format("the memory for {} has {}; it needs {}", what, counted(available, "byte"), bytes));
   if (!is_aligned(memory, size_of(dtype)))
     return invalid(fmt::format("the memory for {} is not aligned to {} bytes", what, size_of(dtype)));
   return {};

@@ -34,6 +34,7 @@ tarn_status create_session(const tarn_model& model, const tarn_session_options* 
   const std::uint64_t seed = options.has_seed != 0 ? options.seed : model.shared->program().settings.seed;
   auto session = std::make_unique<tarn_session>();
   session->shared = std::make_shared<LibrarySession>(model.shared, seed, options.threads);
+  if (answer = session->shared->check_initial(); answer.failed()) return finish(answer, model.shared->sources);
   *handle = session.release();
   return TARN_OK;
 }

@@ -54,7 +54,7 @@ Answer read_model_options(const tarn_compile_options& given, ModelOptions& optio
     const tarn_setting& setting = given.settings[i];
     if (setting.key == nullptr || setting.value == nullptr)
       return invalid(fmt::format("key or value of setting {} is null", i));
-    options.overrides.emplace_back(setting.key, setting.value);
+    options.overrides.push_back({setting.key, setting.value});
   }
   if (given.float_type != TARN_F32 && given.float_type != TARN_F64)
     return invalid("the float type must be TARN_F32 or TARN_F64");
@@ -67,7 +67,7 @@ Answer read_model_options(const tarn_compile_options& given, ModelOptions& optio
 Answer read_constants(const char* path, ModelOptions& options) {
   const Result<WeightsFile> weights = read_weights(path);
   if (!weights) return failure(TARN_DATA, weights.error());
-  options.overrides.insert(options.overrides.begin(), weights->constants.begin(), weights->constants.end());
+  set_constants(options, *weights);
   return {};
 }
 
@@ -78,7 +78,7 @@ tarn_status compile(const std::string& name, std::optional<std::string> text, co
   auto model = std::make_shared<LibraryModel>();
   Answer answer = read_options(given, options);
   if (!answer.failed()) answer = read_model_options(options, chosen);
-  for (const auto& [key, value] : chosen.overrides) model->settings.push_back(key);
+  for (const Setting& setting : chosen.overrides) model->settings.push_back(setting.key);
   if (!answer.failed() && options.weights != nullptr) answer = read_constants(options.weights, chosen);
   if (answer.failed()) return finish(answer, model->sources);
   model->log_function = options.log;

@@ -7,9 +7,11 @@
 #include <utility>
 
 #include "codegen/workspace.h"
+#include "ir/counted.h"
 #include "runtime/checkpoint_folder.h"
 #include "runtime/dataset.h"
 #include "runtime/library.h"
+#include "runtime/output_classes.h"
 #include "runtime/validation_split.h"
 
 namespace tarn {
@@ -40,12 +42,16 @@ void copy_metrics(const MetricValues& metrics, double* values) {
   if (values != nullptr) std::ranges::copy(flattened(metrics), values);
 }
 
-// The input or target whose classes those of the name are: itself or, of an output, what the losses compare it with.
-std::optional<std::string> labelled(const Program& program, const std::string& name) {
-  if (program.find_input(name) != nullptr) return name;
+// The names of the classes of an input or target or, of an output, those that it tells apart; nothing where there is
+// none of that name.
+std::optional<std::vector<std::string>> names_of_classes(const Program& program, const std::string& name,
+                                                         const Vocabularies& vocabularies) {
+  if (program.find_input(name) != nullptr) return vocabularies.names(name);
   const auto output =
       std::ranges::find_if(program.outputs, [&](const OutputInfo& known) { return known.name == name; });
-  return output == program.outputs.end() ? std::nullopt : std::optional(output->target);
+  if (output == program.outputs.end()) return std::nullopt;
+  std::vector<std::string> names = class_names_of(program, *output, vocabularies);
+  return names.empty() ? vocabularies.names(output->target) : names;
 }
 
 Answer stopped() { return {TARN_STOPPED, {error("stopped before the end")}}; }
@@ -143,7 +149,8 @@ Answer LibrarySession::check_metrics(const double* values, std::size_t value_cou
   if (!program().trainable) return invalid("the model has no `train` block");
   const std::size_t wanted = metric_value_count(program());
   if (values != nullptr && value_count < wanted)
-    return invalid(fmt::format("there is room for {} values of metrics; {} are wanted", value_count, wanted));
+    return invalid(fmt::format("there is room for {} of metrics; {} {} wanted", counted(value_count, "value"), wanted,
+                               agreeing(wanted, "is", "are")));
   return {};
 }
 
@@ -204,10 +211,9 @@ Answer LibrarySession::fit(const tarn_array* arrays, std::size_t count, const ta
     turn.nothing_changed();
     return answer;
   }
-  if (data.vocabularies) session_.set_vocabularies(std::move(*data.vocabularies));
-  if (Status known = set_weighted_classes(session_); !known) {
+  if (Status learnt = take_vocabularies(session_, data.vocabularies.value_or(session_.vocabularies())); !learnt) {
     turn.nothing_changed();
-    return failure(TARN_DATA, std::move(known).error());
+    return failure(TARN_DATA, std::move(learnt).error());
   }
   return run_epochs(data, options, turn, result);
 }
@@ -292,12 +298,16 @@ Answer LibrarySession::train_on_batch(const tarn_array* arrays, std::size_t coun
   if (Answer answer = read_arguments(program(), arrays, count, true, arguments); answer.failed()) return answer;
   const auto batch = static_cast<std::uint64_t>(program().settings.batch);
   if (arguments.rows.count == 0 || arguments.rows.count > batch)
-    return invalid(fmt::format("a batch has 1 to {} samples; this one has {}", batch, arguments.rows.count));
+    return invalid(fmt::format("a batch has 1 {}; this one has {}",
+                               batch == 1 ? "sample" : fmt::format("to {} samples", batch), arguments.rows.count));
   Turn turn(*this, Use::training, true);
   if (Answer refused = turn.refusal(); refused.failed()) return refused;
   // Where labels are known, class weights by label are, too.
   if (session_.vocabularies().find(program().settings.class_weight_target) != nullptr) {
-    if (Status known = set_weighted_classes(session_); !known) return failure(TARN_DATA, std::move(known).error());
+    if (Status learnt = take_vocabularies(session_, session_.vocabularies()); !learnt) {
+      turn.nothing_changed();
+      return failure(TARN_DATA, std::move(learnt).error());
+    }
   }
   MetricValues metrics;
   switch (session_.train(arguments.rows, nullptr, metrics)) {
@@ -408,6 +418,7 @@ Answer LibrarySession::write(const std::string& name, const tarn_view& values) {
   const bool counts = tensor->kind == TensorKind::counter;
   if (counts && !(array.at(0) >= 0 && array.at(0) <= static_cast<double>(kMostEpochs)))
     return invalid(fmt::format("'{}' counts from 0 to {}", name, kMostEpochs));
+  if (Answer answer = check_tensor(array, *tensor); answer.failed()) return answer;
   const Turn turn(*this, Use::brief, true);
   if (Answer refused = turn.refusal(); refused.failed()) return refused;
   session_.set_tensor(name, array);
@@ -418,32 +429,44 @@ Answer LibrarySession::write(const std::string& name, const tarn_view& values) {
 }
 
 Answer LibrarySession::classes(const std::string& input, char* names, std::size_t& bytes, std::size_t& count) {
-  const std::optional<std::string> target = labelled(program(), input);
-  if (!target) return invalid(fmt::format("the model has no input '{}'", input));
-  const Turn turn(*this, Use::brief, false);
-  if (Answer refused = turn.refusal(); refused.failed()) return refused;
-  std::string all;
-  std::size_t found = 0;
-  for (const std::string& name : session_.vocabularies().names(*target)) {
-    all.append(name.c_str(), name.size() + 1);
-    ++found;
+  std::optional<std::vector<std::string>> found;
+  {
+    const Turn turn(*this, Use::brief, false);
+    if (Answer refused = turn.refusal(); refused.failed()) return refused;
+    found = names_of_classes(program(), input, session_.vocabularies());
   }
+  if (!found) return invalid(fmt::format("the model has no input '{}', and no target or output", input));
+  std::string all;
+  for (const std::string& name : *found) all.append(name.c_str(), name.size() + 1);
   if (names != nullptr && bytes < all.size())
-    return invalid(fmt::format("the memory for the names of classes has {} bytes; it needs {}", bytes, all.size()));
+    return invalid(
+        fmt::format("the memory for the names of classes has {}; it needs {}", counted(bytes, "byte"), all.size()));
   if (names != nullptr) std::ranges::copy(all, names);
   bytes = all.size();
-  count = found;
+  count = found->size();
   return {};
 }
 
 Answer LibrarySession::initialize(std::uint64_t seed) {
-  const Turn turn(*this, Use::brief, true, /*restarts=*/true);
+  Turn turn(*this, Use::brief, true, /*restarts=*/true);
   if (Answer refused = turn.refusal(); refused.failed()) return refused;
+  const std::uint64_t seed_before = session_.seed();
+  const Bytes state_before = session_.state();
+  const Vocabularies vocabularies_before = session_.vocabularies();
   session_.initialize(seed);
+  if (Answer answer = check_initial(); answer.failed()) {
+    session_.initialize(seed_before);
+    session_.set_state(state_before);
+    session_.set_vocabularies(vocabularies_before);
+    turn.nothing_changed();
+    return answer;
+  }
   memory_ = {};
   adapts_ = true;
   return {};
 }
+
+Answer LibrarySession::check_initial() const { return answer_of(TARN_NOT_FINITE, check_initial_values(session_)); }
 
 Answer LibrarySession::save(const std::string& path) {
   const Turn turn(*this, Use::brief, false);
@@ -463,10 +486,10 @@ Status LibrarySession::check_constants(const WeightsFile& weights) const {
   for (const auto& [name, value] : weights.constants) {
     if (program().constants.contains(name)) continue;
     errors.push_back(
-        error(fmt::format("'{}' was trained with {} = {}, and the model was compiled without that: give it as a "
-                          "setting, or name the file "
-                          "in the `weights` of the options that the model is compiled with",
-                          weights.path, name, value)));
+        error(fmt::format("'{}' was trained with {} = {}, and the model was compiled without that: "
+                          "tarn::compile_file(…, {{.weights = \"{}\"}}) compiles with what it notes, in C the "
+                          "field `weights` of tarn_compile_options",
+                          weights.path, name, value, weights.path)));
   }
   if (errors.empty()) return Done{};
   return errors;

@@ -10,14 +10,15 @@
 
 #include "codegen/native.h"
 #include "ir/program.h"
+#include "ir/setting.h"
 #include "passes/pipeline.h"
 
 namespace tarn {
 
 struct ModelOptions {
-  DType float_type = DType::f32;                               // the default float type of the whole model
-  std::vector<std::pair<std::string, std::string>> overrides;  // --set KEY=EXPRESSION
-  std::optional<std::uint64_t> seed;                           // instead of the train block's
+  DType float_type = DType::f32;      // the default float type of the whole model
+  std::vector<Setting> overrides;     // in order: the last one of a key wins
+  std::optional<std::uint64_t> seed;  // instead of the train block's
   CodegenOptions codegen;
   PassOptions passes;
   bool fuse = true;

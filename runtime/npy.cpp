@@ -9,6 +9,7 @@
 #include <cstring>
 #include <optional>
 
+#include "ir/counted.h"
 #include "runtime/file.h"
 #include "runtime/gzip.h"
 
@@ -213,8 +214,9 @@ Result<HeaderBounds> find_header(ByteView bytes, std::string_view name) {
   std::size_t length = byte_at(8) | byte_at(9) << 8;
   if (major > 1) length |= byte_at(10) << 16 | byte_at(11) << 24;
   if (length > bytes.size() - begin) {
-    return error_in_file(
-        name, fmt::format("is cut off: its header should have {} bytes, {} are there", length, bytes.size() - begin));
+    return error_in_file(name,
+                         fmt::format("is cut off: its header should have {}, {} {} there", counted(length, "byte"),
+                                     bytes.size() - begin, agreeing(bytes.size() - begin, "is", "are")));
   }
   if (length > kLargestHeader) {
     return error_in_file(

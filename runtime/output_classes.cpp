@@ -1,6 +1,8 @@
 // See output_classes.h.
 #include "runtime/output_classes.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace tarn {
@@ -23,18 +25,21 @@ bool is_probability(const Program& program, const OutputInfo& output) {
 
 }  // namespace
 
-const std::vector<std::string>& class_names_of(const OutputInfo& output, const Vocabularies& vocabularies) {
-  return vocabularies.names(output.target);
+std::vector<std::string> class_names_of(const Program& program, const OutputInfo& output,
+                                        const Vocabularies& vocabularies) {
+  std::vector<std::string> names = vocabularies.names(output.target);
+  if (names.empty() || output.type.shape.size() > 1) return {};
+  const auto width = static_cast<std::size_t>(element_count(output.type.shape));
+  const std::size_t classes = width > 1 ? width : is_probability(program, output) ? 2 : 1;
+  while (names.size() < classes) names.push_back(fmt::format("class {}", names.size()));
+  return names.size() == classes ? names : std::vector<std::string>();
 }
 
 std::optional<OutputClasses> OutputClasses::of(const Program& program, const OutputInfo& output,
                                                const Vocabularies& vocabularies) {
-  const std::vector<std::string>& names = class_names_of(output, vocabularies);
-  if (names.empty() || output.type.shape.size() > 1) return std::nullopt;
-  const auto width = static_cast<std::uint64_t>(element_count(output.type.shape));
-  const bool is_one_of_two = width == 1 && names.size() == 2 && is_probability(program, output);
-  if (width != names.size() && !is_one_of_two) return std::nullopt;
-  return OutputClasses(names, width);
+  std::vector<std::string> names = class_names_of(program, output, vocabularies);
+  if (names.empty()) return std::nullopt;
+  return OutputClasses(std::move(names), static_cast<std::uint64_t>(element_count(output.type.shape)));
 }
 
 const std::string& OutputClasses::name(const Array& values, std::uint64_t row) const {

@@ -12,8 +12,11 @@
 
 namespace tarn {
 
-// The names of the classes of the output's target; empty where it has none.
-const std::vector<std::string>& class_names_of(const OutputInfo& output, const Vocabularies& vocabularies);
+// The names of the classes of the output's target, one for each that the output tells apart: where the data had fewer
+// labels, the others are called "class 2" by their numbers. Empty where the target has no names, and where the values
+// of the output are not of classes.
+std::vector<std::string> class_names_of(const Program& program, const OutputInfo& output,
+                                        const Vocabularies& vocabularies);
 
 // Names the classes of an output that has a number for each, or one probability of the second of two.
 class OutputClasses {

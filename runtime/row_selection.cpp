@@ -8,25 +8,22 @@
 #include <array>
 #include <filesystem>
 
+#include "ir/data_formats.h"
+
 namespace tarn {
 
 namespace {
 
 // A table or an archive holds all inputs; arrays have a file each.
-bool holds_all(const std::string& format) { return format == "csv" || format == "npz"; }
+bool holds_all(const std::string& format) {
+  const DataFormat* const row = find_format(format);
+  return row != nullptr && row->holds_all();
+}
 
 // "" where the name says nothing.
-std::string format_by_name(std::string path) {
-  if (path.ends_with(".gz")) path.resize(path.size() - 3);
-  for (const char* format : {"csv", "npy", "npz", "idx"}) {
-    if (path.ends_with(std::string(".") + format)) return format;
-  }
-  for (const char* table : {".tsv", ".txt", ".data"}) {
-    if (path.ends_with(table)) return "csv";
-  }
-  const std::string file = std::filesystem::path(path).filename().string();
-  const bool is_idx = file.ends_with("-ubyte") || file.find("-idx") != std::string::npos;
-  return is_idx ? "idx" : "";
+std::string format_by_name(std::string_view path) {
+  const DataFormat* const format = format_of_path(path);
+  return std::string(format == nullptr ? "" : format->name);
 }
 
 std::string path_in_folder(const std::string& folder, const std::string& path) {
@@ -89,7 +86,7 @@ Status use_array(DataSource& source, const GivenFile& file, const Program& progr
   }
   if (format.empty()) format = source.format.empty() ? "npy" : source.format;
   if (holds_all(format)) {
-    return error(fmt::format("{}: a {} file holds all inputs; write {} {}", text, format, request.option, file.path));
+    return error(fmt::format("{}: an archive holds all inputs; write {} {}", text, request.option, file.path));
   }
   TARN_RETURN_IF_ERROR(check_name(file, program, request));
   if (format != source.format) {

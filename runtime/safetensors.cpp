@@ -14,6 +14,7 @@
 #include <set>
 #include <unordered_set>
 
+#include "ir/counted.h"
 #include "runtime/file.h"
 
 namespace tarn {
@@ -209,19 +210,18 @@ struct Parts {
 Result<Parts> split(ByteView bytes, std::string_view name) {
   std::uint64_t length = 0;
   if (bytes.size() < sizeof(length)) {
-    return error_in_file(
-        name,
-        fmt::format("is not a safetensors file: it has {} bytes, fewer than the 8 of its first number", bytes.size()));
+    return error_in_file(name, fmt::format("is not a safetensors file: it has {}, fewer than the 8 of its first number",
+                                           counted(bytes.size(), "byte")));
   }
   std::memcpy(&length, bytes.data(), sizeof(length));
   const ByteView rest = bytes.subspan(sizeof(length));
   if (length > kLargestHeader) {
-    return error_in_file(
-        name, fmt::format("is not a safetensors file: its first 8 bytes state a header of {} bytes", length));
+    return error_in_file(name, fmt::format("is not a safetensors file: its first 8 bytes state a header of {}",
+                                           counted(length, "byte")));
   }
   if (length > rest.size()) {
-    return error_in_file(name,
-                         fmt::format("is cut off: its header should have {} bytes, {} are there", length, rest.size()));
+    return error_in_file(name, fmt::format("is cut off: its header should have {}, {} {} there",
+                                           counted(length, "byte"), rest.size(), agreeing(rest.size(), "is", "are")));
   }
   return Parts{text_of(rest.first(length)), rest.subspan(length)};
 }
@@ -265,7 +265,8 @@ Status check_coverage(const Header& header, std::size_t available, std::string_v
     expected = tensor->offsets[1];
   }
   if (expected != available) {
-    return error_in_file(name, fmt::format("has {} bytes of data where its header states {}", available, expected));
+    return error_in_file(
+        name, fmt::format("has {} of data where its header states {}", counted(available, "byte"), expected));
   }
   return Done{};
 }

@@ -223,8 +223,9 @@ Result<std::map<std::string, std::int64_t>> weighted_classes(const Program& prog
   return classes;
 }
 
-Status set_weighted_classes(Session& session) {
-  TARN_TRY(const auto classes, weighted_classes(session.program(), session.vocabularies()));
+Status take_vocabularies(Session& session, Vocabularies vocabularies) {
+  TARN_TRY(const auto classes, weighted_classes(session.program(), vocabularies));
+  session.set_vocabularies(std::move(vocabularies));
   for (const auto& [tensor, number] : classes) session.set_scalar(tensor, static_cast<double>(number));
   return Done{};
 }

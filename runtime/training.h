@@ -67,8 +67,9 @@ EpochPlan next_epoch(const Session& session, const Rows& training, bool shuffle)
 // where labels are numbers but not those of their classes, a number is a label. Errors: labels that the data do not
 // have.
 Result<std::map<std::string, std::int64_t>> weighted_classes(const Program& program, const Vocabularies& vocabularies);
-// Sets them in a session, by its own vocabularies.
-Status set_weighted_classes(Session& session);
+// Gives the session these vocabularies, and class weights the classes that they are of by them. Where there is an
+// error, the session is as it was.
+Status take_vocabularies(Session& session, Vocabularies vocabularies);
 
 // The value with this name ("loss", "val_loss", "accuracy", "val_f1_score[1]") in the report; nothing where there is
 // none.

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <set>
 
+#include "ir/counted.h"
 #include "runtime/array.h"
 
 namespace tarn {
@@ -68,6 +69,12 @@ std::string missing(const std::set<std::int64_t>& all, const std::set<std::int64
   return fmt::format("{}{}", fmt::join(texts, ", "), more > 0 ? fmt::format(" and {} more", more) : "");
 }
 
+// "the last 5 rows, which validation_split keeps for validation, have"
+std::string part_of(const char* end, std::uint64_t rows, const char* does) {
+  const std::string which = rows == 1 ? fmt::format("the {} row", end) : fmt::format("the {} {} rows", end, rows);
+  return fmt::format("{}, which validation_split {}, {}", which, does, agreeing(rows, "has", "have"));
+}
+
 }  // namespace
 
 std::uint64_t rows_for_training(const Program& program, std::uint64_t rows) {
@@ -81,8 +88,8 @@ Result<ValidationSplit> split_for_validation(const Program& program, const Datas
                                              const Vocabularies& vocabularies) {
   const std::uint64_t cut = rows_for_training(program, data.rows);
   if (cut == 0)
-    return error(fmt::format("validation_split {} leaves nothing of {} rows to train on",
-                             program.settings.validation_split, data.rows));
+    return error(fmt::format("validation_split {} leaves nothing of {} to train on", program.settings.validation_split,
+                             counted(data.rows, "row")));
   ValidationSplit split;
   const Rows rows = data.view();
   split.training = rows.slice(program, 0, cut);
@@ -102,8 +109,8 @@ Result<ValidationSplit> split_for_validation(const Program& program, const Datas
       warning.notes.push_back({{}, "are the rows sorted? `shuffle_rows` in the data block mixes them first"});
       split.warnings.push_back(std::move(warning));
     };
-    warn(last, fmt::format("the last {} rows, which validation_split keeps for validation, have", data.rows - cut));
-    warn(first, fmt::format("the first {} rows, which validation_split leaves for training, have", cut));
+    warn(last, part_of("last", data.rows - cut, "keeps for validation"));
+    warn(first, part_of("first", cut, "leaves for training"));
   }
   return split;
 }

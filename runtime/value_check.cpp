@@ -8,6 +8,9 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
+
+#include "ir/counted.h"
 
 namespace tarn {
 
@@ -114,11 +117,61 @@ bool may_hold(const InputInfo& input, std::size_t element, double value) {
   return true;
 }
 
+std::string and_more(std::size_t count, std::string_view one) {
+  return count == 0 ? std::string() : fmt::format("; {} like that", counted(count, fmt::format("more {}", one)));
+}
+
 std::string wanted_instead(const InputInfo& input, std::size_t element, double value) {
   const ValueRange& range = input.range_of(element);
   if (range.kind != ValueRange::Kind::any) return range.wanted();
   if (input.type.dtype == DType::i32) return "a whole number (i32)";
   return std::isfinite(value) ? fmt::format("a finite number ({})", name_of(input.type.dtype)) : "a finite number";
+}
+
+namespace {
+
+bool is_float(ArrayType type) {
+  return type == ArrayType::f16 || type == ArrayType::bf16 || type == ArrayType::f32 || type == ArrayType::f64;
+}
+
+// Whole numbers and truth values are held if they come back; floats if they are finite.
+bool can_hold(ArrayType type, double value) {
+  if (!std::isfinite(value)) return false;
+  if (type == ArrayType::f32) return std::isfinite(static_cast<float>(value));
+  return is_float(type) || Array::from_doubles(type, {}, std::span(&value, 1)).at(0) == value;
+}
+
+}  // namespace
+
+bool all_finite(DType dtype, const void* values, std::size_t count) {
+  const auto is_wrong = [](auto value) { return is_not_finite(value); };
+  if (dtype == DType::f32) return !first_of<float>(values, count, is_wrong);
+  if (dtype == DType::f64) return !first_of<double>(values, count, is_wrong);
+  return true;
+}
+
+std::optional<WrongElements> wrong_elements(const Array& array, ArrayType type) {
+  // Most arrays are floats of the type that is asked for.
+  if (array.type == type && !is_float(type)) return std::nullopt;
+  const auto count = static_cast<std::size_t>(array.elements());
+  if (array.type == type && type == ArrayType::f32 && all_finite(DType::f32, array.data.data(), count))
+    return std::nullopt;
+  if (array.type == type && type == ArrayType::f64 && all_finite(DType::f64, array.data.data(), count))
+    return std::nullopt;
+  WrongElements wrong;
+  for (std::int64_t i = array.elements(); i-- > 0;) {
+    if (can_hold(type, array.at(i))) continue;
+    wrong = {i, wrong.count + 1, array.at(i)};
+  }
+  return wrong.count > 0 ? std::optional(wrong) : std::nullopt;
+}
+
+std::string wrong_elements_text(const std::string& name, const Array& array, ArrayType type,
+                                const WrongElements& wrong) {
+  std::string text = fmt::format("'{}' is {}", name, std::isnan(wrong.value) ? std::nan("") : wrong.value);
+  if (!array.shape.empty()) text += fmt::format(" at {}", format_place(wrong.first, array.shape));
+  if (std::isfinite(wrong.value)) text += fmt::format(", which {} cannot hold", name_of(type));
+  return text + and_more(static_cast<std::size_t>(wrong.count - 1));
 }
 
 double value_at(DType dtype, const void* values, std::size_t index) {

@@ -5,11 +5,15 @@
 
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <utility>
 
+#include "ir/counted.h"
 #include "runtime/array_values.h"
 #include "runtime/file.h"
 #include "runtime/gzip.h"
+#include "runtime/labels.h"
 #include "runtime/npz.h"
+#include "runtime/value_check.h"
 #include "runtime/weights_parts.h"
 #include "runtime/zip.h"
 
@@ -165,6 +169,21 @@ WeightsFile weights_in(TensorFile file, const std::string& path) {
 
 namespace {
 
+// More names than an input or target has places for are those of another one.
+Status check_names(const Program& program, const WeightsFile& weights) {
+  for (const auto& [name, vocabulary] : weights.vocabularies.all()) {
+    const InputInfo* const input = program.find_input(name);
+    if (input == nullptr) continue;
+    const std::int64_t places = element_count(input->type.shape);
+    const std::int64_t most = places > 1 ? places : input->values.counts() ? input->values.count : kMostClasses;
+    if (std::cmp_less_equal(vocabulary.names.size(), most)) continue;
+    return error_in_file(weights.path, fmt::format("names {} of '{}', which is {} and takes {}",
+                                                   counted(vocabulary.names.size(), "class", "classes"), name,
+                                                   to_string(input->type.shape), most));
+  }
+  return Done{};
+}
+
 // The error where the session's program has not the tensors of the file.
 Status check_tensors(const Program& program, const WeightsFile& weights) {
   std::vector<Note> notes = mismatches(program, weights.tensors);
@@ -199,8 +218,59 @@ Status can_hold_weights(const std::string& path, const Session& session) {
                         bytes, kMostZipComment));
 }
 
+namespace {
+
+// One error for all of them, each with its first wrong element.
+Status wrong_values(const std::string& where, std::vector<Note> wrong) {
+  constexpr std::size_t kMostShown = 5;
+  if (wrong.empty()) return Done{};
+  Diagnostic failure = error_at(wrong.front().span, where + wrong.front().message);
+  if (wrong.size() > kMostShown) {
+    wrong.back() = {{}, fmt::format("{} with such values", counted(wrong.size() - kMostShown, "more tensor"))};
+    wrong.erase(wrong.begin() + kMostShown, wrong.end() - 1);
+  }
+  failure.notes.assign(wrong.begin() + 1, wrong.end());
+  return failure;
+}
+
+}  // namespace
+
+Status check_values(const Program* program, const std::vector<NamedArray>& tensors, const std::string& path) {
+  std::vector<Note> notes;
+  for (const NamedArray& tensor : tensors) {
+    if (tensor.name.starts_with(kMetricPrefix)) continue;  // what metrics gather may begin with an infinity
+    const TensorInfo* const known = program == nullptr ? nullptr : program->find_tensor(tensor.name);
+    const ArrayType type = known == nullptr ? tensor.array.type : array_type_of(known->type.dtype);
+    if (const auto wrong = wrong_elements(tensor.array, type))
+      notes.push_back({{}, wrong_elements_text(tensor.name, tensor.array, type, *wrong)});
+  }
+  return wrong_values(path + ": ", std::move(notes));
+}
+
+Status check_initial_values(const Session& session) {
+  std::vector<Note> notes;
+  for (const TensorInfo& tensor : session.program().tensors) {
+    if (tensor.kind == TensorKind::metric) continue;
+    const auto count = static_cast<std::size_t>(element_count(tensor.type.shape));
+    if (all_finite(tensor.type.dtype, session.state().data() + tensor.offset, count)) continue;
+    const Array values = session.tensor(tensor.name);
+    if (const auto wrong = wrong_elements(values, values.type))
+      notes.push_back(
+          {tensor.declared, "the initial value of " + wrong_elements_text(tensor.name, values, values.type, *wrong)});
+  }
+  return wrong_values("", std::move(notes));
+}
+
+void set_constants(ModelOptions& options, const WeightsFile& weights) {
+  std::vector<Setting> noted;
+  for (const auto& [name, value] : weights.constants) noted.push_back({name, value, weights.path});
+  options.overrides.insert(options.overrides.begin(), noted.begin(), noted.end());
+}
+
 Status apply_weights(Session& session, const WeightsFile& weights) {
   TARN_RETURN_IF_ERROR(check_tensors(session.program(), weights));
+  TARN_RETURN_IF_ERROR(check_values(&session.program(), weights.tensors, weights.path));
+  TARN_RETURN_IF_ERROR(check_names(session.program(), weights));
   for (const NamedArray& tensor : weights.tensors) session.set_tensor(tensor.name, tensor.array);
   session.set_vocabularies(weights.vocabularies);
   return Done{};

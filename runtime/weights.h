@@ -45,9 +45,17 @@ Status write_weights(const std::string& path, const Session& session);
 // Whether a file of that name takes them: what an archive has room for is less than the names of many classes.
 Status can_hold_weights(const std::string& path, const Session& session);
 
+// Puts the constants that weights note before a model's settings, which win.
+void set_constants(ModelOptions& options, const WeightsFile& weights);
+
 // Sets the session's parameters, states and vocabularies. Weights of another model are one error that lists every name
-// that is missing, unknown, or of another shape, and nothing is set.
+// that is missing, unknown, or of another shape; then, and where check_values finds fault, nothing is set.
 Status apply_weights(Session& session, const WeightsFile& weights);
+
+// An error where tensors of a file hold what is not finite, or beyond their types in the program (null: their own).
+Status check_values(const Program* program, const std::vector<NamedArray>& tensors, const std::string& path);
+// The same for the state of a session that nothing was done with: an initializer gave what is not finite.
+Status check_initial_values(const Session& session);
 
 // The metadata with other names for the classes of an input or target.
 void set_class_names(std::map<std::string, std::string>& metadata, const std::string& input,

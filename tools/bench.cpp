@@ -2,7 +2,6 @@
 // held against what the machine can do.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -198,8 +197,8 @@ std::string origin_of(const Kernel& kernel, const Locations& locations, const So
 void print_kernels(const Console& console, const Measured& measured, const KernelPlan& plan, const Locations& locations,
                    const MachineLimits& limits) {
   if (!console.json()) {
-    fmt::print("  {:<36} {:>10} {:>6} {:>9} {:>11} {:>9} {:>9}\n", "kernel", "time", "share", "MFLOP", "bytes",
-               "GFLOP/s", "roofline");
+    print_out("  {:<36} {:>10} {:>6} {:>9} {:>11} {:>9} {:>9}\n", "kernel", "time", "share", "MFLOP", "bytes",
+              "GFLOP/s", "roofline");
   }
   const auto batch_rows = std::min(measured.rows, static_cast<std::uint64_t>(plan.max_batch));
   const double batches = static_cast<double>((measured.rows + batch_rows - 1) / batch_rows);
@@ -223,8 +222,8 @@ void print_kernels(const Console& console, const Measured& measured, const Kerne
                      {"bytes", bytes},
                      {"roofline", roofline}});
     } else {
-      fmt::print("  {:<36} {:>10} {:>5.1f}% {:>9.3g} {:>11.0f} {:>9.3g} {:>8.0f}%  {}\n", name, time_text(seconds),
-                 share * 100, work * 1e-6, bytes, seconds > 0 ? work / seconds * 1e-9 : 0, roofline * 100, origin);
+      print_out("  {:<36} {:>10} {:>5.1f}% {:>9.3g} {:>11.0f} {:>9.3g} {:>8.0f}%  {}\n", name, time_text(seconds),
+                share * 100, work * 1e-6, bytes, seconds > 0 ? work / seconds * 1e-9 : 0, roofline * 100, origin);
     }
   }
 }
@@ -240,9 +239,9 @@ void print_measured(const Console& console, const Measured& measured) {
                    {"bytes", measured.cost.bytes}});
     return;
   }
-  fmt::print("{:<8} {:>5} samples {:>10}  (spread {:.0f}%)  {:.3g} GFLOP/s, {:.0f} samples a second\n", measured.name,
-             measured.rows, time_text(measured.seconds), measured.spread * 100,
-             measured.cost.flops / measured.seconds * 1e-9, static_cast<double>(measured.rows) / measured.seconds);
+  print_out("{:<8} {:>5} samples {:>10}  (spread {:.0f}%)  {:.3g} GFLOP/s, {:.0f} samples a second\n", measured.name,
+            measured.rows, time_text(measured.seconds), measured.spread * 100,
+            measured.cost.flops / measured.seconds * 1e-9, static_cast<double>(measured.rows) / measured.seconds);
 }
 
 void print_limits(const Console& console, const MachineLimits& limits) {
@@ -258,7 +257,7 @@ void print_limits(const Console& console, const MachineLimits& limits) {
   }
   text += " GB/s of";
   for (const auto& read : limits.reads) text += fmt::format(" {:.0f}", read.bytes / 1024);
-  fmt::print("{} KiB\n", text);
+  print_out("{} KiB\n", text);
 }
 
 int bench(const BenchOptions& options) {
@@ -292,18 +291,18 @@ int bench(const BenchOptions& options) {
 
 }  // namespace
 
-void add_bench(CLI::App& app, Action& action) {
+void add_bench(CommandLine& line) {
   auto options = std::make_shared<BenchOptions>();
-  CLI::App* command = app.add_subcommand("bench", "time and GFLOP/s of a training step and of prediction");
-  add_model_options(*command, *options);
+  Command command = line.command("bench", "time and GFLOP/s of a training step and of prediction");
+  add_model_options(command, *options);
   options->threads = 1;
-  add_threads_option(*command, *options);
-  command->add_flag("--kernels", options->kernels,
-                    "also of each kernel: time, FLOPs, bytes, and per cent of what the machine can do");
-  command->add_option("--samples", options->samples, "numbers of samples to predict")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 20));
-  command->add_option("--seconds", options->seconds, "time to spend on each figure")->check(CLI::Range(0.0, 3600.0));
-  command->callback([&action, options] { action = [options] { return bench(*options); }; });
+  add_threads_option(command, *options);
+  command.flag("--kernels", options->kernels,
+               "also of each kernel: time, FLOPs, bytes, and per cent of what the machine can do");
+  command.option("--samples", &options->samples, "numbers of samples to predict")
+      .between(std::uint64_t{1}, std::uint64_t{1} << 20);
+  command.option("--seconds", &options->seconds, "time to spend on each figure").between(0.0, 3600.0);
+  command.runs([options] { return bench(*options); });
 }
 
 }  // namespace tarn

@@ -1,7 +1,6 @@
 // `tarn cache`: what native code is kept on disk, and how to be rid of it.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "runtime/object_cache.h"
@@ -26,21 +25,21 @@ int cache(const CacheOptions& options) {
                    {"bytes", use.bytes},
                    {"limit", kObjectCacheLimit}});
   } else {
-    fmt::print("{}{} entries, {:.1f} kB{}\n", folder.empty() ? "no folder: " : folder + ": ", use.entries,
-               static_cast<double>(use.bytes) / 1e3,
-               options.clear ? " removed" : fmt::format(" of at most {} MiB", kObjectCacheLimit >> 20));
+    print_out("{}{} entries, {:.1f} kB{}\n", folder.empty() ? "no folder: " : folder + ": ", use.entries,
+              static_cast<double>(use.bytes) / 1e3,
+              options.clear ? " removed" : fmt::format(" of at most {} MiB", kObjectCacheLimit >> 20));
   }
   return kDone;
 }
 
 }  // namespace
 
-void add_cache(CLI::App& app, Action& action) {
+void add_cache(CommandLine& line) {
   auto options = std::make_shared<CacheOptions>();
-  CLI::App* command = app.add_subcommand("cache", "the native code that is kept on disk to start faster");
-  command->add_flag("--clear", options->clear, "remove it");
-  command->add_flag("--json", options->json, "results as JSON, one object a line");
-  command->callback([&action, options] { action = [options] { return cache(*options); }; });
+  Command command = line.command("cache", "the native code that is kept on disk to start faster");
+  command.flag("--clear", options->clear, "remove it");
+  command.flag("--json", options->json, "results as JSON, one object a line");
+  command.runs([options] { return cache(*options); });
 }
 
 }  // namespace tarn

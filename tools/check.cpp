@@ -1,9 +1,9 @@
 // `tarn check FILE`: everything wrong with a model file; with --gradients every derivative against differences.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "ir/counted.h"
 #include "ir/random.h"
 #include "passes/pipeline.h"
 #include "runtime/gradient_check.h"
@@ -85,8 +85,8 @@ int compare_gradients(const CheckOptions& options, Console& console, const Progr
                      {"error", json_number(check.largest_error, false)},
                      {"passed", good}});
     } else {
-      fmt::print("{:<32} {:>6} elements  largest relative error {:.1e}  {}\n", check.tensor, check.elements,
-                 check.largest_error, good ? "ok" : "WRONG");
+      print_out("{:<32} {:>6} {:<8}  largest relative error {:.1e}  {}\n", check.tensor, check.elements,
+                agreeing(check.elements, "element", "elements"), check.largest_error, good ? "ok" : "WRONG");
     }
     if (good) continue;
     failures.push_back(error(fmt::format("the gradient by '{}' is wrong: element {} is {}, the difference {}",
@@ -120,12 +120,12 @@ int check(const CheckOptions& options) {
 
 }  // namespace
 
-void add_check(CLI::App& app, Action& action) {
+void add_check(CommandLine& line) {
   auto options = std::make_shared<CheckOptions>();
-  CLI::App* command = app.add_subcommand("check", "parse, infer shapes, report everything wrong");
-  add_model_options(*command, *options);
-  command->add_flag("--gradients", options->gradients, "compare every derivative with central differences");
-  command->callback([&action, options] { action = [options] { return check(*options); }; });
+  Command command = line.command("check", "parse, infer shapes, report everything wrong");
+  add_model_options(command, *options);
+  command.flag("--gradients", options->gradients, "compare every derivative with central differences");
+  command.runs([options] { return check(*options); });
 }
 
 }  // namespace tarn

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -18,36 +17,37 @@ namespace tarn {
 
 using Json = nlohmann::ordered_json;
 
-void add_model_options(CLI::App& app, CommonOptions& options) {
-  app.add_option("FILE", options.file, "the model file")->required();
-  app.add_option("--set", options.settings,
-                 "KEY=EXPRESSION: a const of the file or a key of its train block; may be repeated")
-      ->allow_extra_args(false);
-  app.add_option("--seed", options.seed, "seed of all random numbers, instead of the file's");
-  app.add_option("--precision", options.precision, "float type of the whole model")
-      ->check(CLI::IsMember({"f32", "f64"}));
-  app.add_option("--cpu", options.cpu, "processor to make code for, as LLVM names it");
-  app.add_flag("--fast-math", options.fast_math,
+void add_model_options(Command& command, CommonOptions& options) {
+  command.option("FILE", &options.file, "the model file").required();
+  command
+      .option("--set", &options.settings,
+              "KEY=EXPRESSION: a const of the file or a key of its train block; may be repeated")
+      .one_value_each();
+  command.option("--seed", &options.seed, "seed of all random numbers, instead of the file's");
+  command.option("--precision", &options.precision, "float type of the whole model").one_of({"f32", "f64"});
+  command.option("--cpu", &options.cpu, "processor to make code for, as LLVM names it");
+  command.flag("--fast-math", options.fast_math,
                "use rules that change rounding, as (a * b) * c = a * (b * c) for numbers b, c");
-  app.add_flag("--no-cache", options.no_cache, "neither use nor keep native code on disk");
-  app.add_flag("--quiet", options.quiet, "no progress and no remarks");
-  app.add_flag("--json", options.json, "results as JSON, one object a line");
-  app.add_flag("--no-color", options.no_color, "no colours on a terminal");
+  command.flag("--no-cache", options.no_cache, "neither use nor keep native code on disk");
+  command.flag("--quiet", options.quiet, "no progress and no remarks");
+  command.flag("--json", options.json, "results as JSON, one object a line");
+  command.flag("--no-color", options.no_color, "no colours on a terminal");
 }
 
-void add_data_options(CLI::App& app, CommonOptions& options) {
-  app.add_option("--data", options.data,
-                 "PATH or NAME=PATH: a file instead of one that the model names; may be repeated")
-      ->allow_extra_args(false);
-  app.add_option("--weights", options.weights, "safetensors or npz to start from or to use");
-  add_threads_option(app, options);
+void add_data_options(Command& command, CommonOptions& options) {
+  command
+      .option("--data", &options.data, "PATH or NAME=PATH: a file instead of one that the model names; may be repeated")
+      .one_value_each()
+      .names_a_file();
+  command.option("--weights", &options.weights, "safetensors or npz to start from or to use").names_a_file();
+  add_threads_option(command, options);
 }
 
-void add_threads_option(CLI::App& app, CommonOptions& options) {
-  app.add_option("--threads", options.threads,
-                 "threads of native code (0: as many as useful); results do not depend on it")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
+void add_threads_option(Command& command, CommonOptions& options) {
+  command
+      .option("--threads", &options.threads,
+              "threads of native code (0: as many as useful); results do not depend on it")
+      .between(0, 1024);
 }
 
 Console::Console(const CommonOptions& options) : json_(options.json), quiet_(options.quiet) {
@@ -108,7 +108,7 @@ Result<ModelOptions> model_options(const CommonOptions& options) {
     const std::size_t equals = setting.find('=');
     if (equals == std::string::npos || equals == 0)
       return error(fmt::format("--set {}: KEY=EXPRESSION is wanted", setting));
-    model.overrides.emplace_back(setting.substr(0, equals), setting.substr(equals + 1));
+    model.overrides.push_back({setting.substr(0, equals), setting.substr(equals + 1)});
   }
   return model;
 }
@@ -132,7 +132,7 @@ Result<Prepared> prepare_for_use(const CommonOptions& options, const std::vector
   std::optional<WeightsFile> weights;
   if (!path.empty()) {
     TARN_TRY(weights, read_weights(path));
-    apply_constants(model, *weights);
+    set_constants(model, *weights);
   }
   Prepared prepared;
   TARN_TRY(prepared.model, Model::compile(options.file, model, functions, console.sources));
@@ -142,14 +142,11 @@ Result<Prepared> prepare_for_use(const CommonOptions& options, const std::vector
   if (weights) {
     TARN_RETURN_IF_ERROR(apply_weights(*prepared.session, *weights));
   } else {
+    TARN_RETURN_IF_ERROR(check_initial_values(*prepared.session));
     console.note(
         fmt::format("note: no weights given and no '{}': using the initial values", default_weights(options.file)));
   }
   return prepared;
-}
-
-void apply_constants(ModelOptions& model, const WeightsFile& weights) {
-  model.overrides.insert(model.overrides.begin(), weights.constants.begin(), weights.constants.end());
 }
 
 Result<Dataset> read_for_use(const CommonOptions& options, const Prepared& prepared, Purpose purpose,

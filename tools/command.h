@@ -1,7 +1,10 @@
 // What the commands of the driver share: options, exit statuses, the way results and diagnostics leave the program.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstdint>
+#include <cstdio>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -13,10 +16,7 @@
 #include "runtime/model.h"
 #include "runtime/session.h"
 #include "runtime/weights.h"
-
-namespace CLI {
-class App;
-}
+#include "tools/command_line.h"
 
 namespace tarn {
 
@@ -38,9 +38,9 @@ struct CommonOptions {
 };
 
 // Adds FILE and the options that a command of this kind takes.
-void add_model_options(CLI::App& app, CommonOptions& options);
-void add_data_options(CLI::App& app, CommonOptions& options);
-void add_threads_option(CLI::App& app, CommonOptions& options);
+void add_model_options(Command& command, CommonOptions& options);
+void add_data_options(Command& command, CommonOptions& options);
+void add_threads_option(Command& command, CommonOptions& options);
 
 // One run of the driver: where its output goes, and the sources that diagnostics point into.
 class Console {
@@ -85,12 +85,16 @@ Result<Prepared> prepare_for_use(const CommonOptions& options, const std::vector
 // labels from the training data.
 Result<Dataset> read_for_use(const CommonOptions& options, const Prepared& prepared, Purpose purpose, Console& console);
 
-// Adds the constants that are noted in weights to a model's settings; what the command line says stands behind them,
-// and wins.
-void apply_constants(ModelOptions& model, const WeightsFile& weights);
-
 // The weights file that belongs to a model file: iris.tarn gives iris.safetensors beside it.
 std::string default_weights(const std::string& file);
+
+// Writes to standard output. Whether it arrives is looked at when all is written (main.cpp): nothing throws here, as
+// fmt::print does on a full disk.
+template <class... Values>
+void print_out(fmt::format_string<Values...> text, Values&&... values) {
+  const std::string line = fmt::format(text, std::forward<Values>(values)...);
+  std::fwrite(line.data(), 1, line.size(), stdout);
+}
 
 // A number as JSON has it: the shortest text that reads back to the same float or double; "inf", "-inf", "nan" as
 // strings.
@@ -102,19 +106,18 @@ void add_metrics(nlohmann::ordered_json& object, const Program& program, const M
 std::string metric_text(const Program& program, const MetricValues& values, std::string_view prefix,
                         std::size_t most_values = 100);
 
-// The commands: each adds itself to the application and says what it does when chosen.
-using Action = std::function<int()>;
-void add_train(CLI::App& app, Action& action);
-void add_eval(CLI::App& app, Action& action);
-void add_predict(CLI::App& app, Action& action);
-void add_compile(CLI::App& app, Action& action);
-void add_check(CLI::App& app, Action& action);
-void add_show(CLI::App& app, Action& action);
-void add_summary(CLI::App& app, Action& action);
-void add_weights(CLI::App& app, Action& action);
-void add_bench(CLI::App& app, Action& action);
-void add_fmt(CLI::App& app, Action& action);
-void add_cache(CLI::App& app, Action& action);
-void add_prelude(CLI::App& app, Action& action);
+// The commands: each adds itself to the command line and says what it does when chosen.
+void add_train(CommandLine& line);
+void add_eval(CommandLine& line);
+void add_predict(CommandLine& line);
+void add_compile(CommandLine& line);
+void add_check(CommandLine& line);
+void add_show(CommandLine& line);
+void add_summary(CommandLine& line);
+void add_weights(CommandLine& line);
+void add_bench(CommandLine& line);
+void add_fmt(CommandLine& line);
+void add_cache(CommandLine& line);
+void add_prelude(CommandLine& line);
 
 }  // namespace tarn

@@ -1,13 +1,13 @@
 // `tarn compile FILE -o OUT`: the model as an object file, library or assembly, with a C header.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "codegen/compiled_model.h"
 #include "codegen/cpp_header.h"
 #include "runtime/file.h"
+#include "runtime/output_classes.h"
 #include "runtime/training.h"
 #include "tools/command.h"
 #include "tools/command_files.h"
@@ -132,7 +132,7 @@ Result<Inputs> read_inputs(const CompileOptions& options, Console& console) {
   std::optional<WeightsFile> weights;
   if (!options.weights.empty()) {
     TARN_TRY(weights, read_weights(options.weights));
-    apply_constants(inputs.options, *weights);
+    set_constants(inputs.options, *weights);
     inputs.vocabularies = weights->vocabularies;
   }
   for (const std::string& cpu : list_of(inputs.options.codegen.cpu)) {
@@ -150,11 +150,15 @@ Result<Inputs> read_inputs(const CompileOptions& options, Console& console) {
   return inputs;
 }
 
-// One list for each input and target that has names.
+// One list for each input and target that has names, with as many as its outputs tell apart.
 std::vector<ClassNames> class_names(const Program& program, const Vocabularies& vocabularies) {
   std::vector<ClassNames> lists;
   for (const InputInfo& input : program.inputs) {
-    const std::vector<std::string>& names = vocabularies.names(input.name);
+    std::vector<std::string> names = vocabularies.names(input.name);
+    for (const OutputInfo& output : program.outputs) {
+      std::vector<std::string> told_apart = class_names_of(program, output, vocabularies);
+      if (output.target == input.name && told_apart.size() > names.size()) names = std::move(told_apart);
+    }
     if (!names.empty()) lists.push_back({input.name, names, {}});
   }
   return lists;
@@ -278,34 +282,35 @@ int compile(const CompileOptions& options) {
 
 }  // namespace
 
-void add_compile(CLI::App& app, Action& action) {
+void add_compile(CommandLine& line) {
   auto options = std::make_shared<CompileOptions>();
-  CLI::App* command = app.add_subcommand(
+  Command command = line.command(
       "compile",
       "ahead of time: an object file, archive, shared library, assembly, LLVM IR or WebAssembly, with a C header");
-  add_model_options(*command, *options);
+  add_model_options(command, *options);
   options->threads = 1;
-  command->add_option("--threads", options->threads, "threads of the program's that training can be shared among")
-      ->check(CLI::Range(1, 1024));
+  command.option("--threads", &options->threads, "threads of the program's that training can be shared among")
+      .between(1, 1024);
   command
-      ->add_option("-o,--output", options->output,
-                   "OUT.o, OUT.a, OUT.so, OUT.s, OUT.ll or OUT.bc, with OUT.h and OUT.hpp; OUT.wasm with OUT.mjs")
-      ->required();
-  command->add_option("--header", options->header, "where the header goes instead");
+      .option("-o,--output", &options->output,
+              "OUT.o, OUT.a, OUT.so, OUT.s, OUT.ll or OUT.bc, with OUT.h and OUT.hpp; OUT.wasm with OUT.mjs")
+      .required();
+  command.option("--header", &options->header, "where the header goes instead").names_a_file();
   command
-      ->add_option("--functions", options->functions,
-                   "which to make: init, predict, pack, train, evaluate, adapt; default: all that the model has")
-      ->delimiter(',');
-  command->add_option("--prefix", options->prefix, "what the names of functions begin with; default: the model's name");
-  command->add_option("--weights", options->weights,
-                      "safetensors or npz to build in as constants: prediction then takes no state");
-  command->add_option("--data", options->data, "PATH or NAME=PATH: a file of class names instead of the model's")
-      ->allow_extra_args(false);
-  command->add_option("--target", options->target, "triple of the machine to make code for; default: this one");
-  command->add_flag(
-      "--test", options->test,
-      "also OUT_test.c (for a .wasm OUT_test.mjs): a program that checks the compiled model where it runs");
-  command->callback([&action, options] { action = [options] { return compile(*options); }; });
+      .option("--functions", &options->functions,
+              "which to make: init, predict, pack, train, evaluate, adapt; default: all that the model has")
+      .separated_by_commas();
+  command.option("--prefix", &options->prefix, "what the names of functions begin with; default: the model's name");
+  command
+      .option("--weights", &options->weights,
+              "safetensors or npz to build in as constants: prediction then takes no state")
+      .names_a_file();
+  command.option("--data", &options->data, "PATH or NAME=PATH: a file of class names instead of the model's")
+      .one_value_each();
+  command.option("--target", &options->target, "triple of the machine to make code for; default: this one");
+  command.flag("--test", options->test,
+               "also OUT_test.c (for a .wasm OUT_test.mjs): a program that checks the compiled model where it runs");
+  command.runs([options] { return compile(*options); });
 }
 
 }  // namespace tarn

@@ -1,7 +1,6 @@
 // `tarn eval FILE`: loss and metrics on a data set.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "tools/command.h"
@@ -34,20 +33,20 @@ int evaluate(const CommonOptions& options) {
     add_metrics(object["metrics"], program, values, "");
     console.event(object);
   } else {
-    fmt::print("{} samples  {}\n", data->rows, metric_text(program, values, ""));
+    print_out("{} samples  {}\n", data->rows, metric_text(program, values, ""));
   }
   return kDone;
 }
 
 }  // namespace
 
-void add_eval(CLI::App& app, Action& action) {
+void add_eval(CommandLine& line) {
   auto options = std::make_shared<CommonOptions>();
-  CLI::App* command =
-      app.add_subcommand("eval", "loss and metrics on a data set (`data test` where the file has one, else `data`)");
-  add_model_options(*command, *options);
-  add_data_options(*command, *options);
-  command->callback([&action, options] { action = [options] { return evaluate(*options); }; });
+  Command command =
+      line.command("eval", "loss and metrics on a data set (`data test` where the file has one, else `data`)");
+  add_model_options(command, *options);
+  add_data_options(command, *options);
+  command.runs([options] { return evaluate(*options); });
 }
 
 }  // namespace tarn

@@ -1,8 +1,6 @@
 // `tarn fmt FILE`: format a model file in place, or check that it is formatted.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-
 #include "frontend/format_source.h"
 #include "runtime/file.h"
 #include "tools/command.h"
@@ -32,12 +30,12 @@ int format_file(const FormatOptions& options) {
 
 }  // namespace
 
-void add_fmt(CLI::App& app, Action& action) {
+void add_fmt(CommandLine& line) {
   auto options = std::make_shared<FormatOptions>();
-  CLI::App* command = app.add_subcommand("fmt", "format a model file in place");
-  command->add_option("FILE", options->file, "the model file")->required();
-  command->add_flag("--check", options->check, "change nothing; exit status 1 where the file is not formatted");
-  command->callback([&action, options] { action = [options] { return format_file(*options); }; });
+  Command command = line.command("fmt", "format a model file in place");
+  command.option("FILE", &options->file, "the model file").required();
+  command.flag("--check", options->check, "change nothing; exit status 1 where the file is not formatted");
+  command.runs([options] { return format_file(*options); });
 }
 
 }  // namespace tarn

@@ -38,12 +38,15 @@ std::string escaped(const std::string& text) {
 const char* color_of(OpClass op_class) {
   switch (op_class) {
     case OpClass::source:
+    case OpClass::draw:
       return "#dbe9f6";
     case OpClass::contraction:
       return "#fddbc7";
     case OpClass::reduction:
       return "#e5d8f0";
-    case OpClass::movement:
+    case OpClass::view:
+    case OpClass::assembly:
+    case OpClass::indexed:
       return "#f0f0f0";
     case OpClass::elementwise:
       return "#e3f2dc";

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/counted.h"
 #include "tools/history.h"
 
 namespace tarn {
@@ -149,8 +150,8 @@ std::string History::html(const std::string& title) const {
   std::string page = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
       "content=\"width=device-width\">\n<title>{0}</title><style>{1}</style></head>\n<body><h1>{0}</h1>\n"
-      "<p>{2} epochs in {3:.3g} s.</p>\n",
-      escaped(title), kStyle, epochs_.size(), seconds);
+      "<p>{2} in {3:.3g} s.</p>\n",
+      escaped(title), kStyle, counted(epochs_.size(), "epoch"), seconds);
   if (all.empty()) return page + "</body></html>\n";
   page += table(all);
   for (const Series& series : all) {

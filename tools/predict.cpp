@@ -1,11 +1,11 @@
 // `tarn predict FILE`: outputs for inputs.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "ir/counted.h"
 #include "runtime/array_values.h"
 #include "runtime/csv.h"
 #include "runtime/file.h"
@@ -68,8 +68,8 @@ Result<Dataset> sample_of(const std::vector<std::string>& texts, const Program& 
     TARN_TRY(const Array values, parse_values(by_name[input->name]));
     const std::int64_t wanted = element_count(input->type.shape);
     if (values.elements() != wanted) {
-      return error(fmt::format("--input: '{}' is {}, {} numbers; here are {}", input->name,
-                               to_string(input->type.shape), wanted, values.elements()));
+      return error(fmt::format("--input: '{}' is {}, {}; here {} {}", input->name, to_string(input->type.shape),
+                               counted(wanted, "number"), agreeing(values.elements(), "is", "are"), values.elements()));
     }
     TARN_TRY(data.arrays[static_cast<std::size_t>(input - program.inputs.data())],
              input_values(values, {0}, *input, 1, {[](std::size_t, std::size_t) { return "--input"; }, nullptr}));
@@ -247,15 +247,16 @@ int predict(const PredictOptions& options) {
 
 }  // namespace
 
-void add_predict(CLI::App& app, Action& action) {
+void add_predict(CommandLine& line) {
   auto options = std::make_shared<PredictOptions>();
-  CLI::App* command = app.add_subcommand("predict", "outputs for inputs");
-  add_model_options(*command, *options);
-  add_data_options(*command, *options);
-  command->add_option("-o,--output", options->output, "OUT.csv or OUT.npy; default: CSV on standard output");
-  command->add_option("--input", options->inputs, "one sample: 0.3,0.1 or, with several inputs, x=0.3,0.1 for each")
-      ->allow_extra_args(false);
-  command->callback([&action, options] { action = [options] { return predict(*options); }; });
+  Command command = line.command("predict", "outputs for inputs");
+  add_model_options(command, *options);
+  add_data_options(command, *options);
+
+  command.option("-o,--output", &options->output, "OUT.csv or OUT.npy; default: CSV on standard output").names_a_file();
+  command.option("--input", &options->inputs, "one sample: 0.3,0.1 or, with several inputs, x=0.3,0.1 for each")
+      .one_value_each();
+  command.runs([options] { return predict(*options); });
 }
 
 }  // namespace tarn

@@ -1,7 +1,6 @@
 // `tarn prelude [NAME …]`: what model files may use without an import, from the comments and signatures of the source.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <span>
 
@@ -150,7 +149,7 @@ std::string page() {
 Status print_entries(const std::vector<std::string>& wanted) {
   const std::vector<PreludeName> known = prelude_names();
   if (wanted.empty()) {
-    for (const PreludeName& name : known) fmt::print("{:<10} {}\n", name.kind, name.name);
+    for (const PreludeName& name : known) print_out("{:<10} {}\n", name.kind, name.name);
     return Done{};
   }
   for (const std::string& word : wanted) {
@@ -161,8 +160,8 @@ Status print_entries(const std::vector<std::string>& wanted) {
       if (!name.comment.empty() || described == nullptr || described->file != name.file) described = &name;
       if (name.name != word) continue;
       found = true;
-      fmt::print("{}{}\n  {}\n", declaration(name), name.file.empty() ? "" : "   # " + name.file,
-                 joined(described->comment));
+      print_out("{}{}\n  {}\n", declaration(name), name.file.empty() ? "" : "   # " + name.file,
+                joined(described->comment));
     }
     if (found) continue;
     std::vector<std::string> names;
@@ -177,7 +176,7 @@ Status print_entries(const std::vector<std::string>& wanted) {
 int prelude(const PreludeOptions& options) {
   Console console(options);
   if (options.markdown) {
-    fmt::print("{}", page());
+    print_out("{}", page());
     return kDone;
   }
   const Status printed = print_entries(options.names);
@@ -186,12 +185,12 @@ int prelude(const PreludeOptions& options) {
 
 }  // namespace
 
-void add_prelude(CLI::App& app, Action& action) {
+void add_prelude(CommandLine& line) {
   auto options = std::make_shared<PreludeOptions>();
-  CLI::App* command = app.add_subcommand("prelude", "layers, losses and all else that models may use, with arguments");
-  command->add_option("NAME", options->names, "what to describe; default: a list of all names");
-  command->add_flag("--markdown", options->markdown, "the whole as a page: docs/prelude.md");
-  command->callback([&action, options] { action = [options] { return prelude(*options); }; });
+  Command command = line.command("prelude", "layers, losses and all else that models may use, with arguments");
+  command.option("NAME", &options->names, "what to describe; default: a list of all names");
+  command.flag("--markdown", options->markdown, "the whole as a page: docs/prelude.md");
+  command.runs([options] { return prelude(*options); });
 }
 
 }  // namespace tarn

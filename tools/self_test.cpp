@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "ir/program_functions.h"
 #include "ir/random.h"
 #include "passes/pipeline.h"
 
@@ -93,7 +94,8 @@ class SelfTestMaker {
     passes.graph_name = name;
     TARN_TRY(Graph graph, lower_meaning(program_.graphs.at(name), passes));
     context_.step = 0;
-    if (const auto step = context_.tensors.find("step"); name == "train" && step != context_.tensors.end())
+    if (const auto step = context_.tensors.find("step");
+        function_named(name).has(kCountsSteps) && step != context_.tensors.end())
       context_.step = static_cast<std::uint64_t>(step->second.data.front());
     TARN_TRY(std::vector<HostTensor> tensors, evaluate(graph, context_));
     return Values{std::move(graph), std::move(tensors)};

@@ -1,7 +1,6 @@
 // `tarn show FILE --stage S`: the program at a stage of the pipeline.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <nlohmann/json.hpp>
 
@@ -86,19 +85,18 @@ int show(const ShowOptions& options) {
 
 }  // namespace
 
-void add_show(CLI::App& app, Action& action) {
+void add_show(CommandLine& line) {
   auto options = std::make_shared<ShowOptions>();
-  CLI::App* command = app.add_subcommand("show", "the program at a stage of the pipeline");
-  add_model_options(*command, *options);
-  command->add_option("--stage", options->stage, "which stage")
-      ->check(CLI::IsMember({"ast", "graph", "gradients", "optimized", "fused", "plan", "memory", "llvm", "asm"}));
-  command->add_option("--format", options->format, "graphs can be drawn; svg needs Graphviz")
-      ->check(CLI::IsMember({"text", "dot", "svg", "json"}));
-  command->add_option(
-      "--graph", options->graph,
-      "init, adapt, train, evaluate, predict or report; default: train where there is one. The stages from "
-      "fused on also show predict_packed");
-  command->callback([&action, options] { action = [options] { return show(*options); }; });
+  Command command = line.command("show", "the program at a stage of the pipeline");
+  add_model_options(command, *options);
+  command.option("--stage", &options->stage, "which stage")
+      .one_of({"ast", "graph", "gradients", "optimized", "fused", "plan", "memory", "llvm", "asm"});
+  command.option("--format", &options->format, "graphs can be drawn; svg needs Graphviz")
+      .one_of({"text", "dot", "svg", "json"});
+  command.option("--graph", &options->graph,
+                 "init, adapt, train, evaluate, predict or report; default: train where there is one. The stages from "
+                 "fused on also show predict_packed");
+  command.runs([options] { return show(*options); });
 }
 
 }  // namespace tarn

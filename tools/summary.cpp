@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -88,23 +87,23 @@ void print_json(const Console& console, const Program& program, const Totals& to
 }
 
 void print_text(const Program& program, const Totals& totals) {
-  fmt::print("{}\n\n{:<34} {:<18} {:>12}\n", program.name, "layer", "output", "parameters");
+  print_out("{}\n\n{:<34} {:<18} {:>12}\n", program.name, "layer", "output", "parameters");
   for (const InputInfo& input : program.inputs) {
     if (input.role == InputRole::input)
-      fmt::print("{:<34} {:<18}\n", "input " + input.name, to_string(input.type.shape));
+      print_out("{:<34} {:<18}\n", "input " + input.name, to_string(input.type.shape));
   }
   for (const LayerInfo& layer : program.layers) {
     const std::string name = std::string(static_cast<std::size_t>(2 * layer.depth), ' ') + layer.path +
                              (layer.path.starts_with(layer.layer) ? "" : " (" + layer.layer + ")");
-    fmt::print("{:<34} {:<18} {:>12}\n", name, to_string(layer.output), elements_of(program, layer));
+    print_out("{:<34} {:<18} {:>12}\n", name, to_string(layer.output), elements_of(program, layer));
   }
-  fmt::print("\n{} trainable parameters, {} not trainable\n", totals.trainable, totals.frozen);
-  fmt::print("prediction: {:.0f} FLOPs and {:.0f} bytes a sample\n", totals.flops, totals.bytes);
-  fmt::print("memory of a {}: {} bytes of state, {} bytes of workspace\n",
-             program.trainable ? "training step" : "prediction", totals.parameters_and_slots, totals.workspace);
+  print_out("\n{} trainable parameters, {} not trainable\n", totals.trainable, totals.frozen);
+  print_out("prediction: {:.0f} FLOPs and {:.0f} bytes a sample\n", totals.flops, totals.bytes);
+  print_out("memory of a {}: {} bytes of state, {} bytes of workspace\n",
+            program.trainable ? "training step" : "prediction", totals.parameters_and_slots, totals.workspace);
   if (!program.trainable) return;
-  fmt::print("memory of training: at most {:.0f} MiB beside the data\n",
-             std::ceil(static_cast<double>(totals.peak) / (1 << 20)));
+  print_out("memory of training: at most {:.0f} MiB beside the data\n",
+            std::ceil(static_cast<double>(totals.peak) / (1 << 20)));
 }
 
 int summary(const CommonOptions& options) {
@@ -130,11 +129,11 @@ int summary(const CommonOptions& options) {
 
 }  // namespace
 
-void add_summary(CLI::App& app, Action& action) {
+void add_summary(CommandLine& line) {
   auto options = std::make_shared<CommonOptions>();
-  CLI::App* command = app.add_subcommand("summary", "layers, output shapes, parameters, FLOPs and memory");
-  add_model_options(*command, *options);
-  command->callback([&action, options] { action = [options] { return summary(*options); }; });
+  Command command = line.command("summary", "layers, output shapes, parameters, FLOPs and memory");
+  add_model_options(command, *options);
+  command.runs([options] { return summary(*options); });
 }
 
 }  // namespace tarn

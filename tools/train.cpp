@@ -1,12 +1,12 @@
 // `tarn train FILE`: compile in memory, train, write the weights.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "ir/counted.h"
 #include "runtime/checkpoint_folder.h"
 #include "runtime/file.h"
 #include "runtime/training.h"
@@ -105,7 +105,7 @@ void announce(const Console& console, const Model& model, int threads) {
                    {"threads", threads}});
     return;
   }
-  console.note(fmt::format("{}: {} parameters, compiled in {:.0f} ms", model.program().name, parameters,
+  console.note(fmt::format("{}: {}, compiled in {:.0f} ms", model.program().name, counted(parameters, "parameter"),
                            model.compile_milliseconds()));
   for (const std::string& note : notes_on_metrics(model.program())) console.note(note);
 }
@@ -127,10 +127,10 @@ void announce_end(const Console& console, const Session& session, const FitResul
   if (result.last) {
     std::string text = metric_text(program, result.last->training, "");
     if (result.last->validation) text += "  " + metric_text(program, *result.last->validation, "val_");
-    fmt::print("{}\n", text);
+    print_out("{}\n", text);
   }
   const char* early = result.end == FitResult::End::stopped_early ? ", stopped early" : "";
-  console.note(fmt::format("trained {} epochs in {:.3g} s ({:.0f} steps a second){}; weights in {}", epochs,
+  console.note(fmt::format("trained {} in {:.3g} s ({:.0f} steps a second){}; weights in {}", counted(epochs, "epoch"),
                            result.seconds, rate, early, weights));
 }
 
@@ -153,11 +153,11 @@ class Run {
     TARN_RETURN_IF_ERROR(results_can_be_written(options_, program(), model_.folder(), console_.sources));
     TrainingDataRequest request = data_request(options_);
     TARN_RETURN_IF_ERROR(start_from_file());
+    TARN_RETURN_IF_ERROR(check_initial_values(session_));
     request.vocabularies = session_.vocabularies();
     TARN_TRY(data_, reading_.valid() ? reading_.get() : read_training_data(request, program(), model_.folder()));
-    session_.set_vocabularies(data_.vocabularies);
+    TARN_RETURN_IF_ERROR(take_vocabularies(session_, data_.vocabularies));
     TARN_RETURN_IF_ERROR(can_hold_weights(output_of(options_), session_));
-    TARN_RETURN_IF_ERROR(set_weighted_classes(session_));
     console_.remark(data_.warnings);
     warn_about_monitors();
     return Done{};
@@ -169,8 +169,8 @@ class Run {
     FitOptions options;
     options.epochs = program().settings.epochs;
     if (options.epochs > 0 && epochs_done() >= options.epochs) {
-      console_.note(fmt::format("note: nothing is trained: {} epochs are done, of {} in all; --epochs may ask for more",
-                                epochs_done(), options.epochs));
+      console_.note(fmt::format("note: nothing is trained: {} {} done, of {} in all; --epochs may ask for more",
+                                counted(epochs_done(), "epoch"), agreeing(epochs_done(), "is", "are"), options.epochs));
     }
     options.shuffle = program().settings.shuffle;
     options.adapt = options_.weights.empty();  // given weights bring their fitted states
@@ -180,12 +180,22 @@ class Run {
     };
     options.on_epoch = [&](const EpochReport& report) { return after_epoch(report, progress); };
     options.before_end = [&] {
-      if (!options_.checkpoint.empty()) attempt(save(options_.checkpoint, memory_));
+      if (!options_.checkpoint.empty() && failures_.empty()) attempt(save(options_.checkpoint, memory_));
     };
     InterruptGuard guard(session_);
     const bool validates = data_.validation_rows.count > 0;
     result_ = fit(session_, data_.training_rows, validates ? &data_.validation_rows : nullptr, options);
     progress.finish();
+  }
+
+  // So few batches that `accumulate` never came to an update are no training.
+  void note_updates() const {
+    const std::int64_t batches = program().settings.batches_per_update;
+    if (result_.last && batches > 1 && session_.scalar("step") < static_cast<double>(batches)) {
+      console_.note(fmt::format("note: the weights are as they were: {} of {} for an update (accumulate) were done",
+                                static_cast<std::int64_t>(session_.scalar("step")),
+                                counted(batches, "batch", "batches")));
+    }
   }
 
   // Writes history, checkpoint and weights, and says how it ended; the exit status.
@@ -203,6 +213,7 @@ class Run {
       return kInterrupted;
     }
     if (!attempt(write_weights(output_of(options_), session_))) return console_.report(failures_);
+    note_updates();
     announce_end(console_, session_, result_, epochs_done(), output_of(options_));
     return kDone;
   }
@@ -348,9 +359,9 @@ Result<Compiled> compile(const TrainOptions& options, Console& console) {
   TARN_TRY(ModelOptions chosen, model_options(options));
   Compiled compiled;
   TARN_TRY(compiled.start, read_start(options, chosen, console));
-  if (const WeightsFile* const file = compiled.start.file()) apply_constants(chosen, *file);
-  if (options.epochs) chosen.overrides.emplace_back("epochs", fmt::format("{}", *options.epochs));
-  if (options.batch) chosen.overrides.emplace_back("batch", fmt::format("{}", *options.batch));
+  if (const WeightsFile* const file = compiled.start.file()) set_constants(chosen, *file);
+  if (options.epochs) chosen.overrides.push_back({"epochs", fmt::format("{}", *options.epochs)});
+  if (options.batch) chosen.overrides.push_back({"batch", fmt::format("{}", *options.batch)});
   const TrainingDataRequest request = data_request(options);
   const std::string folder = std::filesystem::path(options.file).parent_path().string();
   // Asked when nothing but native code is missing.
@@ -394,35 +405,36 @@ int train(const TrainOptions& options) {
 
 }  // namespace
 
-void add_train(CLI::App& app, Action& action) {
+void add_train(CommandLine& line) {
   auto options = std::make_shared<TrainOptions>();
-  CLI::App* command = app.add_subcommand("train", "compile, train, and write the weights");
-  add_model_options(*command, *options);
-  add_data_options(*command, *options);
-  command->add_option("-o,--output", options->output,
-                      "weights to write (.safetensors or .npz); default: FILE with .safetensors");
-  command->add_option("--epochs", options->epochs, "epochs, instead of the file's")->check(CLI::NonNegativeNumber);
-  command->add_option("--batch", options->batch, "batch size, instead of the file's")->check(CLI::PositiveNumber);
+  Command command = line.command("train", "compile, train, and write the weights");
+  add_model_options(command, *options);
+  add_data_options(command, *options);
   command
-      ->add_option("--validation", options->validation,
-                   "PATH or NAME=PATH: a file of validation data; may be repeated for arrays")
-      ->allow_extra_args(false);
-  CLI::Option* const checkpoint = command->add_option(
-      "--checkpoint", options->checkpoint,
+      .option("-o,--output", &options->output,
+              "weights to write (.safetensors or .npz); default: FILE with .safetensors")
+      .names_a_file();
+  command.option("--epochs", &options->epochs, "epochs, instead of the file's").at_least(0);
+  command.option("--batch", &options->batch, "batch size, instead of the file's").at_least(1);
+  command
+      .option("--validation", &options->validation,
+              "PATH or NAME=PATH: a file of validation data; may be repeated for arrays")
+      .one_value_each()
+      .names_a_file();
+  CommandOption checkpoint = command.option(
+      "--checkpoint", &options->checkpoint,
       "folder for checkpoints, made where it is missing: behind epochs, at most every 2 seconds, and at the end, "
       "however that comes");
-  command->add_option("--every", options->every, "write a checkpoint every N epochs instead")
-      ->check(CLI::PositiveNumber)
-      ->needs(checkpoint);
+  checkpoint.names_a_file();
+  command.option("--every", &options->every, "write a checkpoint every N epochs instead").needs(checkpoint).at_least(1);
   command
-      ->add_option(
-          "--resume", options->resume,
-          "go on from the checkpoint in this folder (default: that of --checkpoint, else FILE with .checkpoint)")
-      ->expected(0, 1);
-  command->add_option("--history", options->history, "CSV file for loss and metrics of every epoch");
-  command->add_option("--report", options->report, "HTML page with curves of loss and metrics");
-  command->add_option("--tensorboard", options->tensorboard, "folder for event files of TensorBoard");
-  command->callback([&action, options] { action = [options] { return train(*options); }; });
+      .option("--resume", &options->resume,
+              "go on from the checkpoint in this folder (default: that of --checkpoint, else FILE with .checkpoint)")
+      .value_may_be_missing();
+  command.option("--history", &options->history, "CSV file for loss and metrics of every epoch").names_a_file();
+  command.option("--report", &options->report, "HTML page with curves of loss and metrics").names_a_file();
+  command.option("--tensorboard", &options->tensorboard, "folder for event files of TensorBoard").names_a_file();
+  command.runs([options] { return train(*options); });
 }
 
 }  // namespace tarn

@@ -55,6 +55,14 @@ Result<Start> read_start(const TrainOptions& options, const ModelOptions& chosen
     settings = program.settings;
     place = checkpoint_folder(options, settings, folder);
   }
+  if (std::filesystem::is_regular_file(place)) {
+    return error(fmt::format(
+        "--resume {}: that is a file; --resume takes the folder of a checkpoint, as '{}', and "
+        "--weights a file to begin with",
+        place,
+        std::filesystem::path(place).parent_path().empty() ? "."
+                                                           : std::filesystem::path(place).parent_path().string()));
+  }
   const std::string path = checkpoint_path(place);
   if (!std::filesystem::exists(path)) return no_checkpoint(path, settings, folder);
   TARN_TRY(start.checkpoint, read_checkpoint(path));
@@ -68,7 +76,7 @@ void find_changes(Start& start, const TrainOptions& options, const Program& prog
   std::optional<Program> plain;
   if (!options.settings.empty()) {
     without.overrides.clear();
-    apply_constants(without, start.checkpoint->state);
+    set_constants(without, start.checkpoint->state);
     Diagnostics warnings;
     if (Result<Program> loaded = load_program(options.file, without, console.sources, warnings))
       plain = std::move(*loaded);

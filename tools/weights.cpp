@@ -1,10 +1,10 @@
 // `tarn weights FILE`: names, shapes and statistics of a weights file; its values; changes to it.
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "runtime/value_check.h"
 #include "runtime/weights.h"
 #include "tools/command.h"
 #include "tools/command_files.h"
@@ -84,7 +84,13 @@ Status assign(std::vector<NamedArray>& tensors, const std::string& assignment, c
       return error(fmt::format("--assign {}: expected {}, found {}", name, format_shape(tensor.array.shape),
                                format_shape(shape)));
     }
-    tensor.array = Array::from_doubles(tensor.array.type, shape, values);
+    // Half floats are only read.
+    const bool is_half = tensor.array.type == ArrayType::f16 || tensor.array.type == ArrayType::bf16;
+    const ArrayType type = is_half ? ArrayType::f32 : tensor.array.type;
+    const Array given = Array::from_doubles(ArrayType::f64, shape, values);
+    if (const std::optional<WrongElements> wrong = wrong_elements(given, type))
+      return error("--assign: " + wrong_elements_text(name, given, type, *wrong));
+    tensor.array = given.converted(type);
     return Done{};
   }
   const std::optional<std::string> near = nearest_name(name, names);
@@ -118,7 +124,7 @@ int print_one(Console& console, const std::vector<NamedArray>& tensors, const st
     if (console.json()) {
       console.event({{"name", name}, {"shape", tensor.array.shape}, {"values", values_of(tensor.array)}});
     } else {
-      fmt::print("{}\n", values_of(tensor.array).dump());
+      print_out("{}\n", values_of(tensor.array).dump());
     }
     return kDone;
   }
@@ -140,8 +146,8 @@ void list(const Console& console, const std::vector<NamedArray>& tensors) {
                      {"std", json_number(s.deviation, false)}});
       continue;
     }
-    fmt::print("{:<32} {:<5} {:<14} min {:>10.4g}  max {:>10.4g}  mean {:>10.4g}  std {:>10.4g}\n", tensor.name,
-               name_of(tensor.array.type), format_shape(tensor.array.shape), s.least, s.largest, s.mean, s.deviation);
+    print_out("{:<32} {:<5} {:<14} min {:>10.4g}  max {:>10.4g}  mean {:>10.4g}  std {:>10.4g}\n", tensor.name,
+              name_of(tensor.array.type), format_shape(tensor.array.shape), s.least, s.largest, s.mean, s.deviation);
   }
 }
 
@@ -157,6 +163,11 @@ int weights(const WeightsOptions& options) {
   }
   for (const std::string& classes : options.classes) {
     if (Status named = name_classes(file->metadata, classes); !named) return console.report(named.error());
+  }
+  const bool writes = !options.assign.empty() || !options.classes.empty() || !options.npz.empty();
+  if (writes) {
+    if (Status checked = check_values(nullptr, file->tensors, options.file); !checked)
+      return console.report(checked.error());
   }
   const bool is_changed = !options.assign.empty() || !options.classes.empty();
   if (is_changed) {
@@ -176,24 +187,21 @@ int weights(const WeightsOptions& options) {
 
 }  // namespace
 
-void add_weights(CLI::App& app, Action& action) {
+void add_weights(CommandLine& line) {
   auto options = std::make_shared<WeightsOptions>();
-  CLI::App* command =
-      app.add_subcommand("weights", "names, shapes and statistics of a weights file; print or change values");
-  command->add_option("FILE", options->file, "weights: safetensors or npz")->required();
-  command->add_option("--print", options->print, "the values of the tensor with this name");
+  Command command = line.command("weights", "names, shapes and statistics of a weights file; print or change values");
+  command.option("FILE", &options->file, "weights: safetensors or npz").required();
+  command.option("--print", &options->print, "the values of the tensor with this name");
+  command.option("--assign", &options->assign, "NAME=[…]: give a tensor new values, in nested lists; may be repeated")
+      .one_value_each();
   command
-      ->add_option("--assign", options->assign, "NAME=[…]: give a tensor new values, in nested lists; may be repeated")
-      ->allow_extra_args(false);
-  command
-      ->add_option(
-          "--classes", options->classes,
-          "NAME=[…]: the names of the classes of an input or target, in the order of their numbers, for weights "
-          "that come from elsewhere; may be repeated")
-      ->allow_extra_args(false);
-  command->add_option("--npz", options->npz, "write all tensors to this npz file");
-  command->add_flag("--json", options->json, "results as JSON, one object a line");
-  command->callback([&action, options] { action = [options] { return weights(*options); }; });
+      .option("--classes", &options->classes,
+              "NAME=[…]: the names of the classes of an input or target, in the order of their numbers, for weights "
+              "that come from elsewhere; may be repeated")
+      .one_value_each();
+  command.option("--npz", &options->npz, "write all tensors to this npz file").names_a_file();
+  command.flag("--json", options->json, "results as JSON, one object a line");
+  command.runs([options] { return weights(*options); });
 }
 
 }  // namespace tarn

@@ -130,6 +130,7 @@ TEST(LibraryNames, NotedConstantsAreSettingsOrAnError) {
       ADD_FAILURE() << "weights of another model are loaded";
     } catch (const tarn::DataError& error) {
       EXPECT_THAT(error.what(), HasSubstr("factor = 3"));
+      EXPECT_THAT(error.what(), HasSubstr("{.weights = \"" + folder.file(name) + "\"}"));
     }
     EXPECT_EQ(value(plain), 2);
     const tarn::CompileOptions options = {.set = {{"offset", "5"}}, .weights = folder.file(name)};
@@ -148,6 +149,40 @@ TEST(LibraryNames, NotedConstantsAreSettingsOrAnError) {
   }
   EXPECT_THROW(plain.resume(folder.file("c.safetensors")), tarn::DataError);
   EXPECT_THROW(tarn::compile(kConstant, {.weights = folder.file("none.npz")}), tarn::Error);
+}
+
+// Of three outputs, two with a label; and one probability with one label.
+TEST(LibraryNames, AnOutputHasANameForEachClassThatItTellsApart) {
+  const TemporaryFolder folder;
+  tarn::test::write_text(folder.path() / "m.tarn",
+                         "model m {\n  input x\n  z = reshape(x, [1])\n  output y = z |> dense(3, softmax)\n"
+                         "  output p = z |> dense(1, sigmoid)\n}\ntrain {\n  target t[3]\n  target q[1]\n"
+                         "  loss categorical_crossentropy(y, t)\n  loss binary_crossentropy(p, q)\n  optimizer sgd\n}\n"
+                         "data {\n  csv \"d.csv\"\n  x = column(\"x\")\n  t = one_hot(column(\"t\"))\n"
+                         "  q = ordinal(column(\"q\"))\n}\n");
+  tarn::test::write_text(folder.path() / "d.csv", "x,t,q\n1,7,yes\n2,5,yes\n");
+  tarn::Session session(tarn::compile_file(folder.file("m.tarn")));
+  session.fit_file_data();
+  EXPECT_THAT(session.classes("t"), ElementsAre("7", "5"));
+  EXPECT_THAT(session.classes("y"), ElementsAre("7", "5", "class 2"));
+  EXPECT_THAT(session.classes("p"), ElementsAre("yes", "class 1"));
+}
+
+// A call that fails leaves the names open: the next data number the labels.
+TEST(LibraryNames, OfAFitThatFailsAreForgotten) {
+  const TemporaryFolder folder;
+  std::string text = kModel;
+  text.insert(text.find("  optimizer"), "  class_weight {\"bird\": 2}\n");
+  tarn::test::write_text(folder.path() / "m.tarn", text);
+  tarn::test::write_text(folder.path() / "d.csv", kRows);
+  tarn::Session session(tarn::compile_file(folder.file("m.tarn")));
+  EXPECT_THROW(session.fit_file_data({.epochs = 1}), tarn::DataError);
+  EXPECT_TRUE(session.classes("t").empty());
+  EXPECT_TRUE(session.classes("color").empty());
+  tarn::test::write_text(folder.path() / "d.csv", "a,b,color,t,s\n0,1,blue,bird,9\n1,0,red,dog,5\n");
+  session.fit_file_data({.epochs = 1});
+  EXPECT_THAT(session.classes("t"), ElementsAre("bird", "dog"));
+  EXPECT_THAT(session.classes("color"), ElementsAre("blue", "red"));
 }
 
 TEST(LibraryNames, AResumedSessionHasTheRateOfTheCheckpointOrOfASetting) {

@@ -173,7 +173,7 @@ Result<Subject> prepare(const RandomModel& model) {
   Sources sources;
   FrontendOptions options;
   options.float_type = model.float_type;
-  options.overrides = model.overrides;
+  for (const auto& [key, value] : model.overrides) options.overrides.push_back({.key = key, .value = value});
   options.seed = model.seed;
   FrontendResult result = compile_text("model.tarn", model.text, options, sources);
   if (!result.program) return error(format(result.diagnostics, sources));

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <vector>
 
+#include "ir/data_formats.h"
+#include "ir/program_functions.h"
 #include "tests/support/files.h"
 #include "tests/support/markdown.h"
 
@@ -130,18 +132,65 @@ TEST(Architecture, EverySourceIsInTheReadmeOfItsFolder) {
   }
 }
 
-// Files that a change should not have to touch twice: nothing but ops.def lists the operations.
-TEST(Architecture, OpsAreListedOnce) {
-  std::size_t lists = 0;
-  const std::regex last_row(R"rx(^OPERATION\(grad,)rx");
-  for (const char* const folder : kFolders) {
+// How often a line of each file matches, of all files of the product.
+std::map<std::string, std::size_t> lines_that_match(const std::string& pattern) {
+  const std::regex line_pattern(pattern);
+  std::map<std::string, std::size_t> found;
+  for (const char* const folder : {"codegen", "frontend", "ir", "passes", "runtime", "tools"}) {
     for (const auto& entry : fs::recursive_directory_iterator(test::source_folder() / folder)) {
-      if (!entry.is_regular_file()) continue;
+      if (!kSources.contains(entry.path().extension().string())) continue;
+      const std::string name = fs::relative(entry.path(), test::source_folder()).string();
       std::ifstream file(entry.path());
-      for (std::string line; std::getline(file, line);) lists += std::regex_search(line, last_row) ? 1 : 0;
+      for (std::string line; std::getline(file, line);) found[name] += std::regex_search(line, line_pattern) ? 1 : 0;
     }
   }
-  EXPECT_EQ(lists, 1U);
+  std::erase_if(found, [](const auto& file) { return file.second == 0; });
+  return found;
+}
+
+// What is to be known of an operation stands in its row: nothing chooses by listing operations.
+TEST(Architecture, NothingSwitchesOverOperations) {
+  EXPECT_EQ(lines_that_match(R"rx(\bcase Op::)rx"), (std::map<std::string, std::size_t>()));
+}
+
+// Whoever treats a program function or a format of data otherwise than another asks for a fact of its row.
+TEST(Architecture, NamesOfFunctionsAndFormatsAreNotCompared) {
+  const std::map<std::string, std::size_t> allowed = {
+      {"codegen/model_interface.cpp", 8},     // which functions of a compiled model are wanted, by their names
+      {"codegen/program_functions.cpp", 1},   // `report` has a result of its own
+      {"runtime/explain_not_finite.cpp", 1},  // `adapt` has a message of its own
+      {"tools/self_test_programs.cpp", 2},    // JavaScript
+      {"tools/show.cpp", 1},                  // `predict_packed` has no graph
+  };
+  std::string names;
+  for (const FunctionInfo& function : all_functions()) names += std::string(function.name) + "|";
+  for (const DataFormat& format : data_formats()) names += std::string(format.name) + "|";
+  names.pop_back();
+  EXPECT_EQ(lines_that_match("[!=]= \"(" + names + ")\""), allowed);
+}
+
+// A switch without a default does not compile until a new kind of operation, value, buffer or kernel has its case.
+// These are over characters, tokens, numbers from outside, or a few of many.
+TEST(Architecture, DefaultsAreForWhatComesFromOutside) {
+  const std::map<std::string, std::size_t> allowed = {
+      {"frontend/ast.cpp", 1},               // characters
+      {"frontend/format_source.cpp", 4},     // tokens
+      {"frontend/lexer.cpp", 1},             // tokens
+      {"frontend/parse_expression.cpp", 1},  // tokens
+      {"frontend/parse_statement.cpp", 3},   // tokens
+      {"frontend/parser.cpp", 1},            // tokens
+      {"frontend/token.cpp", 2},             // tokens
+      {"ir/text_parser.cpp", 1},             // the number of a kind of attribute
+      {"passes/constant_folding.cpp", 1},    // a drawn number
+      {"passes/rules_movement.cpp", 1},      // a drawn number
+      {"passes/stable_forms.cpp", 1},        // a drawn number
+      {"runtime/array_values.cpp", 2},       // types that are computed apart
+      {"runtime/file.cpp", 1},               // error numbers
+      {"runtime/idx.cpp", 1},                // bytes of a file
+      {"runtime/include/tarn/error.h", 1},   // error numbers
+      {"runtime/safetensors.cpp", 1},        // places in a JSON text
+  };
+  EXPECT_EQ(lines_that_match(R"rx(^\s*default:)rx"), allowed);
 }
 
 // A file that one can read in a sitting.

@@ -28,7 +28,8 @@ void check_draws(const Case& c, DType dtype, bool normal, const std::string& cpu
   kernel.axes = {{1, true}, {21, false}};
   kernel.reduced = {false, false};
   kernel.vector_axis = vector_axis;
-  Value each = simple(normal ? Value::Kind::random_normal : Value::Kind::random_uniform, dtype);
+  Value each = simple(Value::Kind::draw, dtype);
+  each.distribution = normal ? Distribution::normal : Distribution::uniform;
   each.stream = kStream;
   each.linear = {{0, 1}, 0};
   each.sample = {{1, 0}, 0};
@@ -76,7 +77,7 @@ TEST(CodegenRandom, InitialValues) {
   LoopKernel kernel;
   kernel.axes = {{40, false}};
   kernel.reduced = {false};
-  Value draw = simple(Value::Kind::random_uniform, DType::f32);
+  Value draw = simple(Value::Kind::draw, DType::f32);
   draw.stream = 99;
   draw.linear = {{1}, 0};
   draw.sample = {{0}, 0};

@@ -380,7 +380,7 @@ TEST(Elaborate, OverridesThatFitNothing) {
   const std::string text =
       "const width = 3\nmodel m { input x[2]; output y = x |> dense(width) }\ntrain { target t[width]; loss mse(y, t); "
       "optimizer sgd }";
-  const std::pair<std::pair<std::string, std::string>, const char*> cases[] = {
+  const std::pair<Setting, const char*> cases[] = {
       {{"widht", "3"}, "'widht' is neither a constant of the file nor a key of its train block; did you mean 'width'?"},
       {{"epoch", "3"}, "did you mean 'epochs'?"},
       {{"optimizer.rate", "3"}, "'sgd' has no argument 'rate'"},

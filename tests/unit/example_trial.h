@@ -25,8 +25,8 @@ struct Trial {
   std::unique_ptr<Session> session;
   Vocabularies vocabularies;
 
-  Trial(const std::string& name, std::vector<std::pair<std::string, std::string>> overrides = {},
-        std::uint64_t seed = 0, DType float_type = DType::f32) {
+  Trial(const std::string& name, std::vector<Setting> overrides = {}, std::uint64_t seed = 0,
+        DType float_type = DType::f32) {
     ModelOptions options;
     options.overrides = std::move(overrides);
     options.float_type = float_type;

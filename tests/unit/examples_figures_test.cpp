@@ -40,7 +40,7 @@ TEST_P(Figures, AreReached) {
   for (std::uint64_t seed = 0; seed < figure.seeds; ++seed) {
     trial.session->initialize(seed);
     trial.session->set_vocabularies(trial.vocabularies);
-    const Status known = set_weighted_classes(*trial.session);
+    const Status known = take_vocabularies(*trial.session, trial.session->vocabularies());
     ASSERT_TRUE(known);
     FitOptions options;
     options.epochs = program.settings.epochs;

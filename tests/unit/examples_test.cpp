@@ -88,8 +88,7 @@ TEST(Examples, AbsolutelyCorrectClassifiesEverySampleRight) {
 
 // Trains on rows [0, cut) and gives the metric on the others (cut 0: validation_split as the file says).
 double accuracy_after_training(const std::string& name, std::uint64_t seed, const std::string& metric,
-                               std::vector<std::pair<std::string, std::string>> overrides, std::uint64_t cut,
-                               const std::string& test_part) {
+                               std::vector<Setting> overrides, std::uint64_t cut, const std::string& test_part) {
   Trial trial(name, std::move(overrides), seed);
   const Dataset data = trial.data();
   const Rows all = data.view();

@@ -51,7 +51,7 @@ TEST(Idx, Damage) {
       {"\0\0\x0A\x01\0\0\0\x01\0"s, "unknown IDX element type 0x0a"},
       {"\0\0\x08\x02\0\0\0\x01"s, "cut off in the extents of its 2 dimensions"},
       {"\0\0\x08\x01\0\0\0\x03\x01\x02"s, "takes 3 bytes, but 2 bytes follow"},
-      {"\0\0\x08\x01\0\0\0\x01\x01\x02"s, "takes 1 bytes, but 2 bytes follow"},
+      {"\0\0\x08\x01\0\0\0\x01\x01\x02"s, "takes 1 byte, but 2 bytes follow"},
       {"\0\0\x0E\x02\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"s, "is too large"},
   };
   for (const Case& c : cases) {

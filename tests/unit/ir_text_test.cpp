@@ -194,7 +194,7 @@ bool same_place(const Locations& a, LocationId in_a, const Locations& b, Locatio
 
 TEST(IrText, RandomGraphsReadBackTheSame) {
   std::set<Op> seen;
-  for (unsigned seed = 1; seed <= 12; ++seed) {
+  for (unsigned seed = 1; seed <= 24; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Sources sources;
     const RandomGraph random(seed, sources);

@@ -14,7 +14,7 @@ LoopKernel step(BufferId x, BufferId y, Op op, std::uint64_t stream) {
   kernel.axes = {{1, true}, {7, false}};
   kernel.reduced = {false, false};
   kernel.vector_axis = 1;
-  Value draw = simple(Value::Kind::random_uniform, DType::f32);
+  Value draw = simple(Value::Kind::draw, DType::f32);
   draw.stream = stream;
   draw.linear = {{0, 1}, 0};
   draw.sample = {{1, 0}, 0};

@@ -306,10 +306,11 @@ TEST(PlanText, EveryOperationAndKindOfValueIsInIt) {
       Value value = simple(static_cast<Value::Kind>(kind), dtype);
       if (value.kind == Value::Kind::load) value.access = at(1, {3, 1});
       if (value.kind == Value::Kind::index) value.linear = {{-2, 1}, 7};
-      if (value.kind == Value::Kind::random_normal || value.kind == Value::Kind::random_uniform) {
+      if (value.kind == Value::Kind::draw) {
         value.linear = {{3, 1}, 0};
         value.sample = {{0, -1}, 2};
         value.stream = std::numeric_limits<std::uint64_t>::max();
+        value.distribution = dtype == DType::f64 ? Distribution::normal : Distribution::uniform;
       }
       ContractionKernel& product = product_of(plan);
       Body& body = value.kind == Value::Kind::reduced ? product.tail : product.epilogue;

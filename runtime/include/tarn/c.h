@@ -42,7 +42,8 @@ enum {
   TARN_SYSTEM = 4,     /* the machine failed: no memory, no room on the disk, an I/O error */
   TARN_BUSY = 5,       /* the session is training in another call */
   TARN_STOPPED = 6,    /* tarn_session_stop ended the call; its results are incomplete */
-  TARN_NOT_FINITE = 7, /* the loss or an update became NaN or infinite: training ended, and nothing of it is stored */
+  TARN_NOT_FINITE = 7, /* a NaN or an infinity: in the data or values of a call, in initial values, or in the loss or
+                          an update of training, which ended then; nothing of it is stored */
   TARN_BUG = 8         /* a fault of Tarn itself */
 };
 typedef int32_t tarn_status;
@@ -245,10 +246,10 @@ TARN_API tarn_status tarn_session_predict(tarn_session* session, const tarn_arra
 TARN_API tarn_status tarn_session_read(tarn_session* session, const char* name, tarn_dtype dtype, void* values,
                                        size_t bytes);
 TARN_API tarn_status tarn_session_write(tarn_session* session, const char* name, const tarn_view* values);
-/* The names of the classes of an input or target whose data are labels, or of the target that the losses compare an
- * output with, in the order of their numbers, each with a 0 at its end; none before such data or weights trained on
- * them were read, and where labels are the numbers of their classes. `*bytes` is the room at `names`, and becomes
- * what they need; null names: they are only counted. */
+/* The names of the classes of an input or target whose data are labels, or of those that an output tells apart (with
+ * "class 2" for one without a label), in the order of their numbers, each with a 0 at its end; none before such data or
+ * weights trained on them were read, and where labels are the numbers of their classes. `*bytes` is the room at
+ * `names`, and becomes what they need; null names: they are only counted. */
 TARN_API tarn_status tarn_session_classes(tarn_session* session, const char* input, char* names, size_t* bytes,
                                           size_t* count);
 /* Draws the initial weights again; slots and counters start anew. */

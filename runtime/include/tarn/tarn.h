@@ -305,9 +305,9 @@ class Session {
     return tensors;
   }
 
-  // The names of the classes of an input or target whose data are labels, or of the target that the losses compare an
-  // output with, in the order of their numbers; none before such data, or weights that were trained on them, were read,
-  // and where labels are the numbers of their classes.
+  // The names of the classes of an input or target whose data are labels, or of those that an output tells apart (with
+  // "class 2" for one without a label), in the order of their numbers; none before such data, or weights that were
+  // trained on them, were read, and where labels are the numbers of their classes.
   std::vector<std::string> classes(const std::string& input) const {
     std::size_t bytes = 0, count = 0;
     detail::check(tarn_session_classes(handle_.get(), input.c_str(), nullptr, &bytes, &count));
