@@ -30,12 +30,9 @@ if(TARN_SANITIZE)
   add_compile_options(-fsanitize=${TARN_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${TARN_SANITIZE})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # GCC 12 inlines one half of LLVM's operators new and delete of the same class, and not the other.
-    add_compile_options(-Wno-mismatched-new-delete)
-  endif()
-  if(TARN_SANITIZE MATCHES "thread")
-    # GCC 12 loses track of what std::optional initializes.
-    add_compile_options(-Wno-maybe-uninitialized)
+    # GCC 12 inlines one half of LLVM's operators new and delete of the same class, and not the other; and it loses track
+    # of what std::optional, std::variant and std::regex initialize.
+    add_compile_options(-Wno-mismatched-new-delete -Wno-maybe-uninitialized)
   endif()
   if(TARN_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=undefined)

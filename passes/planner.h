@@ -5,7 +5,7 @@
 // lay_batches_innermost() puts the samples of small layers side by side; make_schedule() says what comes before what,
 // and where a new value of the state must wait in the arena, and has lay_out_contractions() give the products their
 // axes; group_units() fuses and orders; emit_kernels() makes the kernels; split_tails() cuts those in two that would go
-// through long tails one by one; plan_memory() gives the offsets.
+// through long tails one by one; cut_kernels() those whose code would be very long; plan_memory() gives the offsets.
 #pragma once
 
 #include <optional>
