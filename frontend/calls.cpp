@@ -123,9 +123,10 @@ Value Elaborator::call_builtin(const Builtin& builtin, Arguments arguments, Span
     } else {
       const bool by_name = next < parameters.size();
       return fail(argument.span,
-                  by_name ? fmt::format("'{}' takes '{}' by name only", builtin.name, parameters[next].name)
-                          : fmt::format("'{}' takes {} argument{}, and {} are given", builtin.name, next,
-                                        next == 1 ? "" : "s", arguments.positional.size()),
+                  by_name
+                      ? fmt::format("'{}' takes '{}' by name only", builtin.name, parameters[next].name)
+                      : fmt::format("'{}' takes {}, and {} {} given", builtin.name, tarn::counted(next, "argument"),
+                                    arguments.positional.size(), agreeing(arguments.positional.size(), "is", "are")),
                   "call", signature);
     }
   }

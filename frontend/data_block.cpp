@@ -6,6 +6,7 @@
 #include <set>
 
 #include "frontend/model.h"
+#include "ir/counted.h"
 #include "ir/data_formats.h"
 
 namespace tarn::elaboration {
@@ -193,8 +194,8 @@ class DataReader {
           width == 1 && input.role == InputRole::target && binding.encoding == DataBinding::Encoding::none;
       e_.fail(span,
               fmt::format(
-                  "'{}' has the shape {}, and this gives {} number{} a row{}", input.name, to_string(input.type.shape),
-                  width, width == 1 ? "" : "s",
+                  "'{}' has the shape {}, and this gives {} a row{}", input.name, to_string(input.type.shape),
+                  counted(width, "number"),
                   may_be_label ? fmt::format("; of a label one_hot({}) makes {}", e_.source_text(span), wanted) : ""));
     }
   }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "frontend/train_block.h"
+#include "ir/counted.h"
 
 namespace tarn::elaboration {
 
@@ -60,9 +61,9 @@ SettingArguments::SettingArguments(Elaborator& elaborator, const ast::Setting& s
     } else if (next < names.size()) {
       name = names[next++];
     } else {
-      elaborator.fail(argument.value->span, names.empty() ? fmt::format("'{}' takes no value", key_)
-                                                          : fmt::format("'{}' takes {} value{}", key_, names.size(),
-                                                                        names.size() == 1 ? "" : "s"));
+      elaborator.fail(argument.value->span, names.empty()
+                                                ? fmt::format("'{}' takes no value", key_)
+                                                : fmt::format("'{}' takes {}", key_, counted(names.size(), "value")));
       good_ = false;
       break;
     }

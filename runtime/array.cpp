@@ -168,8 +168,8 @@ Status check_size(ArrayType type, std::span<const std::int64_t> shape, std::size
   if (size && std::cmp_equal(*size, available)) return Done{};
   const std::string claim = size ? fmt::format("takes {}", counted(*size, "byte")) : "is too large";
   return error_in_file(
-      name, fmt::format("an array of shape {} and type {} {}, but {} follow{} the header", format_shape(shape),
-                        name_of(type), claim, counted(available, "byte"), available == 1 ? "s" : ""));
+      name, fmt::format("an array of shape {} and type {} {}, but {} {} the header", format_shape(shape), name_of(type),
+                        claim, counted(available, "byte"), agreeing(available, "follows", "follow")));
 }
 
 std::string format_shape(std::span<const std::int64_t> shape) {

@@ -87,7 +87,7 @@ Diagnostic rows_left_out(std::uint64_t count, std::uint64_t all, const std::stri
                          const std::vector<std::string>& columns) {
   Diagnostic note{Severity::note, {}, {}, {}, {}};
   note.message = fmt::format("{} of {} rows of '{}' left out: {} a value in {}", count, all, file,
-                             count == 1 ? "it misses" : "they miss", fmt::join(columns, ", "));
+                             agreeing(count, "it misses", "they miss"), fmt::join(columns, ", "));
   return note;
 }
 

@@ -10,18 +10,16 @@ namespace tarn::test {
 
 namespace {
 
-// A line for each number; {} stands for it.
-std::string lines(int count, std::string_view pattern) {
+// The pattern for each number i from `from` on: {0} stands for it and {1} for i + 1.
+std::string repeated(int from, int count, std::string_view pattern) {
   std::string text;
-  for (int i = 0; i < count; ++i) text += "  " + fmt::format(fmt::runtime(pattern), i) + "\n";
+  for (int i = from; i < count; ++i) text += fmt::format(fmt::runtime(pattern), i, i + 1);
   return text;
 }
 
-// A line for each number i; {0} stands for it and {1} for i + 1.
-std::string steps(int count, std::string_view pattern) {
-  std::string text;
-  for (int i = 0; i < count; ++i) text += "  " + fmt::format(fmt::runtime(pattern), i, i + 1) + "\n";
-  return text;
+// A line for each number.
+std::string lines(int count, std::string_view pattern) {
+  return repeated(0, count, "  " + std::string(pattern) + "\n");
 }
 
 // y is learned, its shape that of the target.
@@ -31,7 +29,7 @@ std::string model(const std::string& body, const std::string& shape) {
 }
 
 std::string chain(int count, int width, std::string_view step) {
-  return model(fmt::format("  input x[{0}]\n  h0 = x\n{1}  output y = h{2}\n", width, steps(count, step), count),
+  return model(fmt::format("  input x[{0}]\n  h0 = x\n{1}  output y = h{2}\n", width, lines(count, step), count),
                fmt::format("[{}]", width));
 }
 
@@ -64,7 +62,7 @@ std::string widths(int count) {
 }
 
 std::string growing_rows(int count) {
-  return model("  input x[8]\n  h0 = x\n" + steps(count, "h{1} = concat([h{0}, h{0} |> dense(2, tanh)])") +
+  return model("  input x[8]\n  h0 = x\n" + lines(count, "h{1} = concat([h{0}, h{0} |> dense(2, tanh)])") +
                    fmt::format("  output y = h{} |> dense(1)\n", count),
                "[1]");
 }
@@ -103,8 +101,7 @@ std::string slices(int count) {
 }
 
 std::string embeddings(int count) {
-  std::string sum = "x";
-  for (int i = 0; i < count; ++i) sum += fmt::format(" + h{}", i);
+  const std::string sum = "x" + repeated(0, count, " + h{0}");
   return model("  input x[4]\n  input i: i32\n  e = embedding(10, 4)\n" + lines(count, "h{0} = e(i + {0})") +
                    "  output y = " + sum + "\n",
                "[4]");
@@ -123,27 +120,23 @@ std::string states(int count) {
 }
 
 std::string numbers(int count) {
-  std::string list = "0";
-  for (int i = 1; i < count; ++i) list += fmt::format(", {}", i);
+  const std::string list = "0" + repeated(1, count, ", {0}");
   return model(fmt::format("  input x[4]\n  param w = 1\n  output y = sum(x) * w * [{}]\n", list),
                fmt::format("[{}]", count));
 }
 
 std::string functions(int count) {
-  std::string text = "fn f0(x) = tanh(x) * 2\n";
-  for (int i = 0; i < count; ++i) text += fmt::format("fn f{}(x) = f{}(x) + {}\n", i + 1, i, i);
+  const std::string text = "fn f0(x) = tanh(x) * 2\n" + repeated(0, count, "fn f{1}(x) = f{0}(x) + {0}\n");
   return text + model(fmt::format("  input x[4]\n  param w = 1\n  output y = w * f{}(x)\n", count), "[4]");
 }
 
 std::string sums(int count) {
-  std::string sum = "mean(w * x)";
-  for (int i = 1; i < count; ++i) sum += fmt::format(" + mean(sin(w * x * {}))", i + 1);
+  const std::string sum = "mean(w * x)" + repeated(1, count, " + mean(sin(w * x * {1}))");
   return model("  input x[4]\n  param w[4] = ones\n  output y = " + sum + "\n", "");
 }
 
 std::string rows(int count) {
-  std::string sum = "softmax(w * x)";
-  for (int i = 1; i < count; ++i) sum += fmt::format(" + softmax(w * x * {})", i + 1);
+  const std::string sum = "softmax(w * x)" + repeated(1, count, " + softmax(w * x * {1})");
   return model("  input x[8]\n  param w[8] = ones\n  output y = " + sum + "\n", "[8]");
 }
 
@@ -155,8 +148,7 @@ std::string recurrence(int count) {
 }
 
 std::string branches(int count) {
-  std::string sum = "h0";
-  for (int i = 1; i < count; ++i) sum += fmt::format(" + h{}", i);
+  const std::string sum = "h0" + repeated(1, count, " + h{0}");
   return model("  input x[8]\n" + lines(count, "h{0} = x |> dense(8, tanh)") + "  output y = " + sum + "\n", "[8]");
 }
 
