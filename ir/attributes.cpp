@@ -23,7 +23,7 @@ struct KeyRow {
   AxisUse use;
   std::int64_t for_samples;
 };
-constexpr std::array<KeyRow, kKeyCount> kKeys = {{
+constexpr std::array<KeyRow, kKeyCount> kKeyRows = {{
 #define KEY(name, kind, use, for_samples, ...) {#name, Kind::kind, AxisUse::use, for_samples},
 #include "ir/attributes.def"
 }};
@@ -68,20 +68,20 @@ const T& get_checked(const Attributes& attributes, Key key) {
 
 }  // namespace
 
-std::string_view name_of(Key key) { return kKeys[static_cast<std::size_t>(key)].name; }
+std::string_view name_of(Key key) { return kKeyRows[static_cast<std::size_t>(key)].name; }
 
 std::optional<Key> key_named(std::string_view name) {
-  for (std::size_t i = 0; i < kKeys.size(); ++i) {
-    if (kKeys[i].name == name) return static_cast<Key>(i);
+  for (std::size_t i = 0; i < kKeyRows.size(); ++i) {
+    if (kKeyRows[i].name == name) return static_cast<Key>(i);
   }
   return std::nullopt;
 }
 
-std::size_t kind_of(Key key) { return static_cast<std::size_t>(kKeys[static_cast<std::size_t>(key)].kind); }
+std::size_t kind_of(Key key) { return static_cast<std::size_t>(kKeyRows[static_cast<std::size_t>(key)].kind); }
 
-AxisUse axis_use(Key key) { return kKeys[static_cast<std::size_t>(key)].use; }
+AxisUse axis_use(Key key) { return kKeyRows[static_cast<std::size_t>(key)].use; }
 
-std::int64_t entry_for_samples(Key key) { return kKeys[static_cast<std::size_t>(key)].for_samples; }
+std::int64_t entry_for_samples(Key key) { return kKeyRows[static_cast<std::size_t>(key)].for_samples; }
 
 std::string_view kind_name(std::size_t kind) {
   constexpr std::array<std::string_view, 5> kNames = {"an integer", "a number", "a text", "a list of integers",

@@ -3,6 +3,7 @@
 // The row of an operation in ops.def says which keys it takes; printer, parser and verifier know no others.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,10 +18,11 @@ enum class Key : std::uint8_t {
 #define KEY(name, ...) name,
 #include "ir/attributes.def"
 };
-inline constexpr std::size_t kKeyCount = 0
-#define KEY(name, ...) +1
+inline constexpr std::array kKeys{
+#define KEY(name, ...) Key::name,
 #include "ir/attributes.def"
-    ;
+};
+inline constexpr std::size_t kKeyCount = kKeys.size();
 std::string_view name_of(Key key);
 std::optional<Key> key_named(std::string_view name);
 

@@ -1,4 +1,5 @@
-// libFuzzer's entry to the table of targets: the first argument, --target=NAME, says to which row. See README.md.
+// libFuzzer's entry to the table of targets: the first argument, --target=NAME, says to which row; --rows prints them,
+// each with the folders of its examples. See README.md.
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -9,6 +10,15 @@
 namespace {
 
 const tarn::fuzz::Target* chosen = nullptr;
+
+[[noreturn]] void print_rows() {
+  for (const tarn::fuzz::Target& row : tarn::fuzz::targets()) {
+    std::printf("%s", row.name);
+    for (const tarn::fuzz::Examples& examples : row.examples) std::printf(" %s", examples.folder);
+    std::printf("\n");
+  }
+  std::exit(0);
+}
 
 [[noreturn]] void explain() {
   std::string names;
@@ -25,6 +35,7 @@ extern "C" int LLVMFuzzerInitialize(int* count, char*** words) {
   constexpr std::string_view kOption = "--target=";
   for (int i = 1; i < *count; ++i) {
     const std::string_view word = (*words)[i];
+    if (word == "--rows") print_rows();
     if (!word.starts_with(kOption)) continue;
     for (const tarn::fuzz::Target& row : tarn::fuzz::targets()) {
       if (word.substr(kOption.size()) == row.name) chosen = &row;
