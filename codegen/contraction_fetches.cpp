@@ -34,6 +34,18 @@ void ContractionFetches::set_fetched(std::int64_t position, llvm::Value* address
   b_.CreateAlignedStore(addresses, byte_address(b_, whole_.fetched, 8 * position), llvm::Align(8));
 }
 
+std::int64_t ContractionFetches::lines_of_row(const Access& access) const {
+  const auto size = static_cast<std::int64_t>(size_of(function_.emission.plan.buffers[access.buffer].dtype));
+  return std::max<std::int64_t>(schedule_.tile_columns() * size / kLineBytes, 1);
+}
+
+unsigned ContractionFetches::fetches() const {
+  std::int64_t lines = 0;
+  for (const Access* access : prefetched_) lines += lines_of_row(*access) * schedule_.tile_rows;
+  const std::int64_t jumps = std::max<std::int64_t>(schedule_.inner_block / schedule_.inner_steps, 1);
+  return static_cast<unsigned>((std::min(lines, kFetchedLines) + jumps - 1) / jumps);
+}
+
 // The lines that the epilogue of the next tile wants: the tile to come asks for one of them at a time, which leaves
 // room for its own loads.
 void ContractionFetches::emit_list(const Panel& panel, const ColumnTile& tile, llvm::Value* row) {
@@ -48,7 +60,7 @@ void ContractionFetches::emit_list(const Panel& panel, const ColumnTile& tile, l
   std::int64_t position = 0;
   for (const Access* access : prefetched_) {
     const auto size = static_cast<std::int64_t>(size_of(function_.emission.plan.buffers[access->buffer].dtype));
-    const std::int64_t lines = std::max<std::int64_t>(schedule_.tile_columns() * size / kLineBytes, 1);
+    const std::int64_t lines = lines_of_row(*access);
     if (position + lines * schedule_.tile_rows > kFetchedLines) break;
     llvm::Value* const start = function_.address(*access, size);
     llvm::Value* const first = whole_.move(whole_.move(start, next_row, access->at.strides[0] * size), column, size);
@@ -74,26 +86,51 @@ llvm::Value* ContractionFetches::lines_from(llvm::Value* address, std::int64_t l
   return b_.CreateAdd(b_.CreateVectorSplat(static_cast<unsigned>(lines), first), llvm::ConstantVector::get(steps));
 }
 
-// There are as many columns (or, where b is contiguous along k, blocks) of k lines as the panel has lines; the last
-// tiles of this panel take one each.
-std::pair<llvm::Value*, llvm::Value*> ContractionFetches::next_panel(const Panel& panel, const ColumnTile& tile,
-                                                                     llvm::Value* row) {
+ContractionFetches::Lines ContractionFetches::ahead(const Panel& panel, const ColumnTile& tile, llvm::Value* row) {
+  const Lines rest = schedule_.fetches_rows ? next_rows(tile, row) : Lines{whole_.product, function_.integer(0)};
+  if (!schedule_.fetches_panels) return rest;
+  const NextPanel next = next_panel(panel, tile, row);
+  return {b_.CreateSelect(next.active, next.lines.address, rest.address),
+          b_.CreateSelect(next.active, next.lines.stride, rest.stride)};
+}
+
+// There are as many columns (or, where b is contiguous along k, blocks) of k lines as the panel has lines; each has a
+// part for every step of a tile's loop, and the last tiles of this panel take one part each.
+ContractionFetches::NextPanel ContractionFetches::next_panel(const Panel& panel, const ColumnTile& tile,
+                                                             llvm::Value* row) {
   llvm::Value *const height = function_.integer(schedule_.tile_rows), *const all = function_.integer(schedule_.tiles());
   const auto tiles_in = [&](llvm::Value* rows) { return b_.CreateMul(b_.CreateUDiv(rows, height), all); };
+  const std::int64_t parts = schedule_.inner_steps;
   const std::int64_t blocks = std::max<std::int64_t>(schedule_.panel * whole_.size / kLineBytes, 1);
   llvm::Value* const done = b_.CreateAdd(tiles_in(b_.CreateSub(row, whole_.rows.begin)), tile.number);
   llvm::Value* const total = tiles_in(b_.CreateSub(whole_.rows.end, whole_.rows.begin));
-  llvm::Value* const block = b_.CreateSub(b_.CreateAdd(done, function_.integer(blocks)), total);
+  llvm::Value* const number = b_.CreateSub(b_.CreateAdd(done, function_.integer(blocks * parts)), total);
   llvm::Value* const next = b_.CreateAdd(panel.begin, function_.integer(schedule_.panel));
   llvm::Value* const active =
-      b_.CreateAnd(b_.CreateICmpSGE(block, function_.integer(0)), b_.CreateICmpULT(next, whole_.columns.end));
+      b_.CreateAnd(b_.CreateICmpSGE(number, function_.integer(0)), b_.CreateICmpULT(next, whole_.columns.end));
   const bool along_k = whole_.b_inner_stride() == whole_.size;
-  llvm::Value* const stride = function_.integer(along_k ? kLineBytes : whole_.b_inner_stride());
+  const std::int64_t stride = along_k ? kLineBytes : whole_.b_inner_stride();
   llvm::Value* const step =
       along_k ? multiply_add(b_, whole_.inner, kLineBytes, nullptr) : function_.integer(kLineBytes);
   llvm::Value* const start = whole_.move(whole_.b, next, whole_.column_stride());
-  llvm::Value* const address = b_.CreateGEP(b_.getInt8Ty(), start, b_.CreateMul(block, step));
-  return {b_.CreateSelect(active, address, whole_.product), b_.CreateSelect(active, stride, function_.integer(0))};
+  const auto column = [&](llvm::Value* block) {
+    return b_.CreateGEP(b_.getInt8Ty(), start, b_.CreateMul(block, step));
+  };
+  if (parts == 1) return {{column(number), function_.integer(stride)}, active};
+  llvm::Value* const jumps = b_.CreateUDiv(whole_.inner, function_.integer(parts));
+  llvm::Value* const part = b_.CreateMul(b_.CreateURem(number, function_.integer(parts)), jumps);
+  llvm::Value* const address = whole_.move(column(b_.CreateUDiv(number, function_.integer(parts))), part, stride);
+  return {{address, function_.integer(stride)}, active};
+}
+
+// The rows are one run of bytes, of which every tile of this row of tiles takes the same part.
+ContractionFetches::Lines ContractionFetches::next_rows(const ColumnTile& tile, llvm::Value* row) {
+  const std::int64_t jumps = kernel_.inner.constant / schedule_.inner_steps;
+  const std::int64_t bytes = schedule_.tile_rows * whole_.row_stride(), shares = schedule_.tiles() * jumps;
+  const std::int64_t stride = std::min((bytes + shares - 1) / shares, kLineBytes);
+  llvm::Value* const next_row = b_.CreateAdd(row, function_.integer(schedule_.tile_rows));
+  llvm::Value* const first = whole_.move(whole_.a, next_row, whole_.row_stride());
+  return {whole_.move(first, tile.number, jumps * stride), function_.integer(stride)};
 }
 
 }  // namespace tarn

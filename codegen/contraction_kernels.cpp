@@ -255,13 +255,18 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
                                         const Sources& sources) {
   TileShape shape{kernel_.dtype,   tile_rows,       schedule_.tile_vectors,
                   schedule_.lanes, schedule_.lanes, schedule_.several_blocks};
-  shape.left = whole_.left_operand();
+  shape.left = schedule_.left_rows > 0 ? LeftOperand::strided : whole_.left_operand();
   if (schedule_.packing != ContractionSchedule::Packing::always && kernel_.columns.constant < schedule_.panel) {
     shape.last_lanes =
         static_cast<unsigned>(kernel_.columns.constant - (schedule_.tile_vectors - 1) * std::int64_t{schedule_.lanes});
   }
-  if (tile_rows > 1 && fetches_.has_list()) shape.fetches = schedule_.fetches;
-  shape.ahead = tile_rows > 1 && schedule_.fetches_panels;
+  if (tile_rows > 1 && fetches_.has_list()) shape.fetches = fetches_.fetches();
+  shape.ahead = tile_rows > 1 && fetches_.has_ahead();
+  if (tile_rows > 1) {
+    shape.inner_steps = schedule_.inner_steps;
+    shape.whole_steps =
+        !schedule_.several_blocks && !kernel_.inner.times_batch && kernel_.inner.constant % schedule_.inner_steps == 0;
+  }
   llvm::Function* const tile_of_rest = tile_function(function_.emission, shape);
   llvm::Value *callee = tile_of_rest, *address = operands_.address_of(sources.rest, tile),
               *k_stride = sources.rest.k_stride;
@@ -269,6 +274,7 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
   if (sources.packs != nullptr && tile_rows == schedule_.tile_rows) {
     // The first rows of all that go over this part of b; the block's, where every block packs anew.
     shape.packs = true;
+    shape.inner_steps = 1;  // these are few
     shape.for_writing = kernel_.b_for_writing;
     llvm::Value* const begin = schedule_.several_blocks ? rows.begin : whole_.rows.begin;
     llvm::Value* const first = b_.CreateAnd(b_.CreateICmpEQ(row, begin), sources.packs);
@@ -282,14 +288,14 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
   llvm::Value* const product_tile =
       schedule_.tile_epilogue ? product_row : whole_.move(product_row, tile.begin, whole_.size);
   if (shape.fetches > 0) fetches_.emit_list(panel, tile, row);
-  std::pair<llvm::Value*, llvm::Value*> ahead = {llvm::PoisonValue::get(function_.emission.pointer()),
-                                                 llvm::PoisonValue::get(function_.emission.i64())};
-  if (shape.ahead) ahead = fetches_.next_panel(panel, tile, row);
+  ContractionFetches::Lines ahead = {llvm::PoisonValue::get(function_.emission.pointer()),
+                                     llvm::PoisonValue::get(function_.emission.i64())};
+  if (shape.ahead) ahead = fetches_.ahead(panel, tile, row);
   const ContractionOperands::Left left = operands_.left(row, k);
   b_.CreateCall(
       tile_of_rest->getFunctionType(), callee,
       {left.address, left.row_stride, left.k_stride, address, k_stride, count, product_tile,
-       function_.integer(schedule_.product_row * whole_.size), packed, whole_.fetched, ahead.first, ahead.second});
+       function_.integer(schedule_.product_row * whole_.size), packed, whole_.fetched, ahead.address, ahead.stride});
 }
 
 void ContractionEmitter::emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows,

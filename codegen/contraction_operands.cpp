@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "codegen/contraction_copies.h"
 #include "codegen/contraction_tiles.h"
 #include "codegen/loops.h"
 #include "codegen/transpose.h"
@@ -91,7 +92,8 @@ llvm::Value* ContractionOperands::left_row(llvm::Value* row) {
 
 ContractionOperands::Left ContractionOperands::left(llvm::Value* row, llvm::Value* k) {
   const auto in_rows = [&](llvm::Value* elements) { return multiply_add(b_, elements, whole_.size, nullptr); };
-  const auto pointer = static_cast<std::int64_t>(function_.emission.module.getDataLayout().getPointerSize());
+  if (schedule_.left_rows > 0) return copied_left(row);
+  const std::int64_t pointer = pointer_bytes();
   switch (whole_.left_operand()) {
     case LeftOperand::strided:
       break;
@@ -101,22 +103,34 @@ ContractionOperands::Left ContractionOperands::left(llvm::Value* row, llvm::Valu
       return {whole_.move(whole_.a, k, pointer), in_rows(row), function_.integer(pointer)};
   }
   llvm::Value* const row_stride = function_.integer(whole_.row_stride());
-  if (schedule_.left_rows > 0) {
-    return {whole_.move(whole_.left, left_row(row), whole_.size), row_stride,
-            function_.integer(schedule_.left_width() * whole_.size)};
-  }
   llvm::Value* const start = whole_.move(whole_.a, k, whole_.a_inner_stride());
   return {whole_.move(start, row, whole_.row_stride()), row_stride, function_.integer(whole_.a_inner_stride())};
 }
 
+std::int64_t ContractionOperands::pointer_bytes() const {
+  return static_cast<std::int64_t>(function_.emission.module.getDataLayout().getPointerSize());
+}
+
+// In the part of the row of tiles that it belongs to, which left_copy_function describes.
+ContractionOperands::Left ContractionOperands::copied_left(llvm::Value* row) {
+  const std::int64_t height = schedule_.tile_rows;
+  llvm::Value* const number = left_row(row);
+  llvm::Value* const part_bytes = left_copy_part_bytes(b_, kernel_.dtype, schedule_.tile_rows, whole_.inner);
+  llvm::Value* const distance = b_.CreateMul(b_.CreateUDiv(number, function_.integer(height)), part_bytes);
+  llvm::Value* const part = b_.CreateGEP(b_.getInt8Ty(), whole_.left, distance);
+  return {whole_.move(part, b_.CreateURem(number, function_.integer(height)), whole_.size),
+          function_.integer(whole_.size), function_.integer(height * whole_.size)};
+}
+
 void ContractionOperands::emit_left_copy(llvm::Value* row) {
-  const auto width = static_cast<unsigned>(schedule_.left_width());
-  llvm::Function* const pack = pack_function(function_.emission, kernel_.dtype, schedule_.lanes, width, true);
+  const LeftOperand left = whole_.left_operand();
+  llvm::Function* const copy = left_copy_function(function_.emission, kernel_.dtype, schedule_.tile_rows, left);
+  const std::int64_t stride = left == LeftOperand::table_of_inner ? pointer_bytes() : whole_.a_inner_stride();
   emit_if(b_, b_.CreateICmpEQ(left_row(row), function_.integer(0)), {}, [&](const Carried&) {
     llvm::Value* const rows =
         whole_.minimum(b_.CreateSub(whole_.rows.end, row), function_.integer(schedule_.left_rows));
-    b_.CreateCall(pack, {whole_.move(whole_.a, row, whole_.row_stride()), function_.integer(whole_.a_inner_stride()),
-                         function_.integer(whole_.size), whole_.inner, rows, whole_.left});
+    b_.CreateCall(copy, {whole_.a, function_.integer(stride), multiply_add(b_, row, whole_.size, nullptr), whole_.inner,
+                         rows, whole_.left});
     return Carried{};
   });
 }

@@ -32,8 +32,8 @@ class ContractionOperands {
   Source packed_source(llvm::Value* count);
   llvm::Value* address_of(const Source& source, const ColumnTile& tile);
 
-  // Where schedule.left_rows: copies the rows of a that the tiles from `row` on will read, k behind k, if `row` is the
-  // first of them.
+  // Where schedule.left_rows: copies the rows of a that the tiles from `row` on will read, if `row` is the first of
+  // them.
   void emit_left_copy(llvm::Value* row);
   // What a tile is told of a: where the row is from k on, and the strides in bytes; or what stands for these where a is
   // in a table (contraction_tiles.h).
@@ -48,6 +48,8 @@ class ContractionOperands {
   bool packs_by_transposing() const;
   // The number of a row among those that are copied at a time.
   llvm::Value* left_row(llvm::Value* row);
+  Left copied_left(llvm::Value* row);
+  std::int64_t pointer_bytes() const;
 
   const Contraction& whole_;
   KernelFunction& function_;

@@ -46,27 +46,28 @@ std::vector<llvm::Value*> row_offsets(llvm::IRBuilderBase& b, llvm::Value* strid
   return offsets;
 }
 
-// Loops over k with one pointer into a and one into b beside the accumulators.
+// Loops over k with one pointer into a and one into b beside the accumulators. Of the steps from jump to jump of one
+// loop, `i` is the number.
 struct Operand {
   llvm::Value *pointer, *step;
 };
-Carried loop_over_inner(llvm::IRBuilder<>& b, llvm::Value* count, Operand a, Operand second, Carried accumulators,
-                        std::int64_t step,
-                        const std::function<Carried(llvm::Value*, llvm::Value*, llvm::Value*, const Carried&)>& body) {
-  accumulators.push_back(a.pointer);
-  accumulators.push_back(second.pointer);
-  Carried last = emit_loop(b, {b.getInt64(0), count}, step, accumulators, [&](llvm::Value* index, Carried carried) {
-    llvm::Value* const b_at = carried.back();
-    carried.pop_back();
-    llvm::Value* const a_at = carried.back();
-    carried.pop_back();
-    Carried next = body(index, a_at, b_at, carried);
-    next.push_back(offset(b, a_at, a.step));
-    next.push_back(offset(b, b_at, second.step));
-    return next;
+using InnerStep = std::function<Carried(llvm::Value* k, unsigned i, llvm::Value* a, llvm::Value* b, const Carried&)>;
+Carried loop_over_inner(llvm::IRBuilder<>& b, const Range& range, Operand a, Operand second, Carried carried,
+                        std::int64_t width, unsigned steps, const InnerStep& step) {
+  return emit_loop(b, range, width * steps, std::move(carried), [&](llvm::Value* k, Carried sums) {
+    llvm::Value* b_at = sums.back();
+    sums.pop_back();
+    llvm::Value* a_at = sums.back();
+    sums.pop_back();
+    for (unsigned i = 0; i < steps; ++i) {
+      sums = step(i == 0 ? k : b.CreateAdd(k, b.getInt64(i * width)), i, a_at, b_at, sums);
+      a_at = offset(b, a_at, a.step);
+      b_at = offset(b, b_at, second.step);
+    }
+    sums.push_back(a_at);
+    sums.push_back(b_at);
+    return sums;
   });
-  last.resize(last.size() - 2);
-  return last;
 }
 
 constexpr std::uint64_t kPrefetchRows = 8;
@@ -141,72 +142,116 @@ class LeftRows {
   std::vector<llvm::Value*> offsets_, rows_;
 };
 
-void emit_tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function, const TileShape& shape) {
-  llvm::Type* const element = e.value_type(shape.dtype);
-  llvm::Type* const vector = with_lanes(element, shape.lanes);
-  const llvm::Align align(size_of(shape.dtype));
-  const auto vector_bytes = static_cast<std::int64_t>(shape.lanes * size_of(shape.dtype));
-  llvm::Value *const c = function->getArg(6), *const c_stride = function->getArg(7);
-  const auto place = [&](unsigned i) {
-    llvm::Value* const row = i < shape.vectors ? c : offset(b, c, b.CreateMul(c_stride, b.getInt64(i / shape.vectors)));
-    return byte_address(b, row, i % shape.vectors * vector_bytes);
-  };
-  LeftRows left(e, b, function, shape);
-  Carried sums;
-  for (unsigned i = 0; i < shape.rows * shape.vectors; ++i) {
-    sums.push_back(shape.accumulates ? b.CreateAlignedLoad(vector, place(i), align)
-                                     : static_cast<llvm::Value*>(llvm::Constant::getNullValue(vector)));
+class Tile {
+ public:
+  Tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function, const TileShape& shape)
+      : e_(e),
+        b_(b),
+        function_(function),
+        shape_(shape),
+        vector_(with_lanes(e.value_type(shape.dtype), shape.lanes)),
+        align_(size_of(shape.dtype)),
+        vector_bytes_(static_cast<std::int64_t>(shape.lanes * size_of(shape.dtype))),
+        left_(e, b, function, shape) {
+    if (shape.packs) distance_ = b.CreateMul(function->getArg(4), b.getInt64(kPrefetchRows));
   }
-  const auto load_b = [&](llvm::Value* at, unsigned j) -> llvm::Value* {
-    llvm::Value* const address = byte_address(b, at, j * vector_bytes);
-    if (j + 1 < shape.vectors || shape.last_lanes == shape.lanes) return b.CreateAlignedLoad(vector, address, align);
-    return b.CreateMaskedLoad(vector, address, align, first_lanes(b, shape.lanes, shape.last_lanes),
-                              llvm::Constant::getNullValue(vector));
-  };
-  const Operand a = left.operand(function->getArg(2)), second{function->getArg(3), function->getArg(4)};
-  llvm::Value* const prefetch_distance = shape.packs ? b.CreateMul(second.step, b.getInt64(kPrefetchRows)) : nullptr;
-  const auto step = [&](llvm::Value* k, llvm::Value* a_at, llvm::Value* b_at, const Carried& carried) {
-    Carried next = carried;
+
+  void emit() {
+    const unsigned count = shape_.rows * shape_.vectors;
+    Carried sums;
+    for (unsigned i = 0; i < count; ++i) {
+      sums.push_back(shape_.accumulates ? b_.CreateAlignedLoad(vector_, place(i), align_)
+                                        : static_cast<llvm::Value*>(llvm::Constant::getNullValue(vector_)));
+    }
+    sums.insert(sums.end(), {left_.operand(nullptr).pointer, function_->getArg(3)});
+    sums = over_inner(std::move(sums));
+    for (unsigned i = 0; i < count; ++i) b_.CreateAlignedStore(sums[i], place(i), align_);
+  }
+
+ private:
+  // Several steps at a time, then what is left one by one.
+  Carried over_inner(Carried sums) {
+    llvm::Value *const zero = b_.getInt64(0), *const count = function_->getArg(5);
+    if (shape_.inner_steps == 1 || shape_.whole_steps) return loop({zero, count}, shape_.inner_steps, std::move(sums));
+    llvm::Value* const whole = b_.CreateSub(count, b_.CreateURem(count, b_.getInt64(shape_.inner_steps)));
+    sums = emit_if(b_, b_.CreateICmpNE(whole, zero), sums,
+                   [&](const Carried& carried) { return loop({zero, whole}, shape_.inner_steps, carried); });
+    return emit_if(b_, b_.CreateICmpNE(whole, count), sums,
+                   [&](const Carried& carried) { return loop({whole, count}, 1, carried); });
+  }
+  Carried loop(const Range& range, unsigned steps, Carried sums) {
+    const Operand a = left_.operand(function_->getArg(2)), second{nullptr, function_->getArg(4)};
+    return loop_over_inner(b_, range, a, second, std::move(sums), 1, steps,
+                           [&](llvm::Value* k, unsigned i, llvm::Value* a_at, llvm::Value* b_at, const Carried& now) {
+                             return step(k, i == 0 && steps == shape_.inner_steps, a_at, b_at, now);
+                           });
+  }
+  Carried step(llvm::Value* k, bool fetches, llvm::Value* a_at, llvm::Value* b_at, Carried sums) {
     std::vector<llvm::Value*> b_vectors;
-    for (unsigned j = 0; j < shape.vectors; ++j) b_vectors.push_back(load_b(b_at, j));
-    if (shape.packs) {
-      // Rows of b lie far apart, and are read for the first time: they are asked for some steps ahead.
-      llvm::Value* const ahead = offset(b, b_at, prefetch_distance);
-      for (unsigned j = 0; j < shape.vectors; ++j) {
-        emit_prefetch(b, byte_address(b, ahead, j * vector_bytes), /*soon=*/true, shape.for_writing);
-      }
-      const std::int64_t row_bytes = shape.vectors * vector_bytes;
-      llvm::Value* const row = offset(b, function->getArg(8), multiply_add(b, k, row_bytes, nullptr));
-      for (unsigned j = 0; j < shape.vectors; ++j) {
-        b.CreateAlignedStore(b_vectors[j], byte_address(b, row, j * vector_bytes), align);
+    for (unsigned j = 0; j < shape_.vectors; ++j) b_vectors.push_back(load_b(b_at, j));
+    if (shape_.packs) pack(k, b_at, b_vectors);
+    if (fetches) fetch(k);
+    left_.begin(k, a_at);
+    for (unsigned row = 0; row < shape_.rows; ++row) {
+      llvm::Value* const broadcast = widen(b_, left_.element(row), shape_.lanes);
+      for (unsigned j = 0; j < shape_.vectors; ++j) {
+        llvm::Value*& sum = sums[row * shape_.vectors + j];
+        sum = fused_multiply_add(e_, b_, broadcast, b_vectors[j], sum);
       }
     }
-    if (shape.ahead) {
-      emit_prefetch(b, offset(b, function->getArg(10), b.CreateMul(k, function->getArg(11))), /*soon=*/false);
+    return sums;
+  }
+  void pack(llvm::Value* k, llvm::Value* b_at, const std::vector<llvm::Value*>& b_vectors) {
+    // Rows of b lie far apart, and are read for the first time: they are asked for some steps ahead.
+    llvm::Value* const ahead = offset(b_, b_at, distance_);
+    for (unsigned j = 0; j < shape_.vectors; ++j) {
+      emit_prefetch(b_, byte_address(b_, ahead, j * vector_bytes_), /*soon=*/true, shape_.for_writing);
     }
-    for (unsigned i = 0; i < shape.fetches; ++i) {
-      llvm::Value* const number = b.CreateAdd(b.CreateMul(k, b.getInt64(shape.fetches)), b.getInt64(i));
+    const std::int64_t row_bytes = shape_.vectors * vector_bytes_;
+    llvm::Value* const row = offset(b_, function_->getArg(8), multiply_add(b_, k, row_bytes, nullptr));
+    for (unsigned j = 0; j < shape_.vectors; ++j) {
+      b_.CreateAlignedStore(b_vectors[j], byte_address(b_, row, j * vector_bytes_), align_);
+    }
+  }
+  void fetch(llvm::Value* k) {
+    llvm::Value* const jump = shape_.inner_steps == 1 ? k : b_.CreateUDiv(k, b_.getInt64(shape_.inner_steps));
+    if (shape_.ahead) {
+      emit_prefetch(b_, offset(b_, function_->getArg(10), b_.CreateMul(jump, function_->getArg(11))), /*soon=*/false);
+    }
+    for (unsigned i = 0; i < shape_.fetches; ++i) {
+      llvm::Value* const number = b_.CreateAdd(b_.CreateMul(jump, b_.getInt64(shape_.fetches)), b_.getInt64(i));
       llvm::Value* const place =
-          b.CreateGEP(b.getInt64Ty(), function->getArg(9), b.CreateAnd(number, b.getInt64(kFetchedLines - 1)));
-      emit_prefetch(b, b.CreateIntToPtr(b.CreateAlignedLoad(b.getInt64Ty(), place, llvm::Align(8)), e.pointer()),
+          b_.CreateGEP(b_.getInt64Ty(), function_->getArg(9), b_.CreateAnd(number, b_.getInt64(kFetchedLines - 1)));
+      emit_prefetch(b_, b_.CreateIntToPtr(b_.CreateAlignedLoad(b_.getInt64Ty(), place, llvm::Align(8)), e_.pointer()),
                     /*soon=*/false);
     }
-    left.begin(k, a_at);
-    for (unsigned row = 0; row < shape.rows; ++row) {
-      llvm::Value* const broadcast = widen(b, left.element(row), shape.lanes);
-      for (unsigned j = 0; j < shape.vectors; ++j) {
-        llvm::Value*& sum = next[row * shape.vectors + j];
-        sum = fused_multiply_add(e, b, broadcast, b_vectors[j], sum);
-      }
-    }
-    return next;
-  };
-  sums = loop_over_inner(b, function->getArg(5), a, second, sums, 1, step);
-  for (unsigned i = 0; i < shape.rows * shape.vectors; ++i) {
-    b.CreateAlignedStore(sums[i], place(i), align);
   }
-  b.CreateRetVoid();
-}
+  llvm::Value* load_b(llvm::Value* at, unsigned j) {
+    llvm::Value* const address = byte_address(b_, at, j * vector_bytes_);
+    if (j + 1 < shape_.vectors || shape_.last_lanes == shape_.lanes) {
+      return b_.CreateAlignedLoad(vector_, address, align_);
+    }
+    return b_.CreateMaskedLoad(vector_, address, align_, first_lanes(b_, shape_.lanes, shape_.last_lanes),
+                               llvm::Constant::getNullValue(vector_));
+  }
+  // Of sum number i in c.
+  llvm::Value* place(unsigned i) {
+    llvm::Value *const c = function_->getArg(6), *const stride = function_->getArg(7);
+    llvm::Value* const row =
+        i < shape_.vectors ? c : offset(b_, c, b_.CreateMul(stride, b_.getInt64(i / shape_.vectors)));
+    return byte_address(b_, row, i % shape_.vectors * vector_bytes_);
+  }
+
+  const Emission& e_;
+  llvm::IRBuilder<>& b_;
+  llvm::Function* function_;
+  const TileShape& shape_;
+  llvm::Type* const vector_;
+  const llvm::Align align_;
+  const std::int64_t vector_bytes_;
+  LeftRows left_;
+  llvm::Value* distance_ = nullptr;  // by which rows of b that are packed are asked for ahead
+};
 
 // for k in groups: for every vector of columns: c += sum over the group of a[k] * b[k, :], in the order of k.
 void emit_stream(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function, DType dtype, unsigned lanes) {
@@ -273,7 +318,7 @@ void emit_dot(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function,
   const std::vector<llvm::Value*> a_offsets = row_offsets(b, function->getArg(1), shape.rows);
   const std::vector<llvm::Value*> b_offsets = row_offsets(b, function->getArg(3), shape.columns);
   const Operand a{function->getArg(0), vector_bytes}, second{function->getArg(2), vector_bytes};
-  const auto step = [&](llvm::Value* index, llvm::Value* a_at, llvm::Value* b_at, const Carried& carried) {
+  const auto step = [&](llvm::Value* index, unsigned, llvm::Value* a_at, llvm::Value* b_at, const Carried& carried) {
     llvm::Value* const mask =
         shape.whole_vectors || shape.lanes == 1 ? nullptr : emit_mask(b, index, count, shape.lanes);
     const auto load = [&](llvm::Value* base, const std::vector<llvm::Value*>& offsets, unsigned i) -> llvm::Value* {
@@ -294,7 +339,10 @@ void emit_dot(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function,
     return next;
   };
   const Carried zeros(std::size_t{shape.rows} * shape.columns, llvm::Constant::getNullValue(vector));
-  const Carried sums = loop_over_inner(b, count, a, second, zeros, shape.lanes, step);
+  Carried sums = zeros;
+  sums.insert(sums.end(), {a.pointer, second.pointer});
+  sums = loop_over_inner(b, {b.getInt64(0), count}, a, second, std::move(sums), shape.lanes, 1, step);
+  sums.resize(zeros.size());
   const ReductionEmitter sum(e, b, {Op::reduce_sum, 0, shape.dtype}, shape.dtype);
   // As many sums at a time as a vector has lanes.
   for (std::size_t first = 0; first < sums.size(); first += shape.lanes) {
@@ -324,11 +372,13 @@ void emit_prefetch(llvm::IRBuilderBase& builder, llvm::Value* address, bool soon
 }
 
 llvm::Function* tile_function(const Emission& emission, const TileShape& shape) {
+  const std::string steps =
+      shape.inner_steps == 1 ? "" : fmt::format(".{}{}", shape.whole_steps ? "by" : "steps", shape.inner_steps);
   const std::string name =
-      fmt::format("tile.{}.{}x{}x{}.{}{}{}{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
+      fmt::format("tile.{}.{}x{}x{}.{}{}{}{}{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
                   shape.last_lanes, shape.accumulates ? ".accumulate" : "", shape.packs ? ".pack" : "",
                   shape.for_writing ? ".own" : "", shape.fetches > 0 ? fmt::format(".fetch{}", shape.fetches) : "",
-                  shape.ahead ? ".ahead" : "", name_of(shape.left));
+                  shape.ahead ? ".ahead" : "", name_of(shape.left), steps);
   if (llvm::Function* const known = emission.module.getFunction(name)) return known;
   llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
   llvm::Function* const function =
@@ -338,7 +388,8 @@ llvm::Function* tile_function(const Emission& emission, const TileShape& shape) 
                               "packed", "list", "ahead", "ahead_stride"});
   llvm::IRBuilder<> builder(&function->getEntryBlock());
   builder.setFastMathFlags(math_flags(emission));
-  emit_tile(emission, builder, function, shape);
+  Tile(emission, builder, function, shape).emit();
+  builder.CreateRetVoid();
   return function;
 }
 
@@ -366,47 +417,6 @@ llvm::Function* dot_function(const Emission& emission, const DotShape& shape) {
   llvm::IRBuilder<> builder(&function->getEntryBlock());
   builder.setFastMathFlags(math_flags(emission));
   emit_dot(emission, builder, function, shape);
-  return function;
-}
-
-llvm::Function* pack_function(const Emission& emission, DType dtype, unsigned lanes, unsigned width, bool contiguous) {
-  const std::string name = fmt::format("pack.{}.{}x{}{}", name_of(dtype), lanes, width, contiguous ? "" : ".strided");
-  if (llvm::Function* const known = emission.module.getFunction(name)) return known;
-  llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
-  llvm::Function* const function = make_internal_function(
-      emission, name, llvm::Type::getVoidTy(emission.context()), {pointer, i64, i64, i64, i64, pointer},
-      {"b", "b_k_stride", "b_column_stride", "count", "columns", "packed"});
-  llvm::IRBuilder<> b(&function->getEntryBlock());
-  llvm::Type* const element = emission.value_type(dtype);
-  llvm::Type* const vector = with_lanes(element, lanes);
-  const llvm::Align align(size_of(dtype));
-  llvm::Value *const column_stride = function->getArg(2), *const columns = function->getArg(4);
-  std::vector<llvm::Constant*> numbers;
-  for (unsigned lane = 0; lane < lanes; ++lane) numbers.push_back(b.getInt64(lane));
-  llvm::Value* const strides = contiguous || lanes == 1 ? nullptr
-                                                        : b.CreateMul(llvm::ConstantVector::get(numbers),
-                                                                      b.CreateVectorSplat(lanes, column_stride));
-  const auto load = [&](llvm::Value* row, llvm::Value* column) -> llvm::Value* {
-    llvm::Value* const first = offset(b, row, b.CreateMul(column, column_stride));
-    // A single lane is only asked for where it exists: the width is that of the columns then.
-    if (lanes == 1) return b.CreateAlignedLoad(element, first, align);
-    llvm::Value* const mask =
-        emit_mask(b, column, b.CreateSelect(b.CreateICmpULT(column, columns), columns, column), lanes);
-    llvm::Value* const zero = llvm::Constant::getNullValue(vector);
-    if (contiguous) return b.CreateMaskedLoad(vector, first, align, mask, zero);
-    return b.CreateMaskedGather(vector, b.CreateGEP(b.getInt8Ty(), first, strides), align, mask, zero);
-  };
-  const Range rows = {b.getInt64(0), function->getArg(3)};
-  emit_loop(b, rows, 1, {function->getArg(0), function->getArg(5)}, [&](llvm::Value*, const Carried& at) {
-    const Range row = {b.getInt64(0), b.getInt64(width), width, lanes};
-    emit_loop(b, row, lanes, {}, [&](llvm::Value* column, const Carried&) {
-      b.CreateAlignedStore(load(at[0], column), b.CreateGEP(element, at[1], column), align);
-      return Carried{};
-    });
-    return Carried{offset(b, at[0], function->getArg(1)),
-                   byte_address(b, at[1], static_cast<std::int64_t>(width * size_of(dtype)))};
-  });
-  b.CreateRetVoid();
   return function;
 }
 

@@ -16,8 +16,10 @@ struct TileShape {
   bool accumulates = false;
   bool packs = false;
   bool for_writing = false;  // what is packed is asked for as if it were to be written
-  unsigned fetches = 0;      // lines of a list asked for with every k
-  bool ahead = false;        // a line asked for with every k, at a constant distance
+  unsigned inner_steps = 1;  // numbers of k from jump to jump
+  bool whole_steps = false;  // count is a multiple of that
+  unsigned fetches = 0;      // lines of a list asked for with every jump
+  bool ahead = false;        // a line asked for with every jump, at a constant distance
   LeftOperand left = LeftOperand::strided;
 };
 
@@ -44,11 +46,6 @@ llvm::Function* dot_function(const Emission& emission, const DotShape& shape);
 // void (a, a k stride, b, b k stride, count, columns, c): the same sums for one row and any number of columns, with b
 // read row by row, as memory likes it. Sums wait in c.
 llvm::Function* stream_function(const Emission& emission, DType dtype, unsigned lanes);
-
-// void (b, b k stride, b column stride, count, columns, packed): copies `count` rows of `columns` elements behind each
-// other in rows of `width` elements, a multiple of `lanes`; elements beyond `columns` become 0. `contiguous`: the
-// column stride is one element.
-llvm::Function* pack_function(const Emission& emission, DType dtype, unsigned lanes, unsigned width, bool contiguous);
 
 // Asks for the cache line at an address, which need not be one that may be read. `soon`: before much else is read.
 void emit_prefetch(llvm::IRBuilderBase& builder, llvm::Value* address, bool soon = true, bool for_writing = false);

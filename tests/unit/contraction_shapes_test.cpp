@@ -76,8 +76,10 @@ Traits traits_of(const ProductShape& p, const ContractionSchedule& s) {
   add(s.tile_epilogue, "epilogue behind every tile");
   add(s.left_rows > 0, "copied rows of a");
   add(s.streams, "streamed rows");
-  add(s.fetches > 0, "fetches");
+  add(s.fetched_bytes > 0, "fetches");
   add(s.fetches_panels, "fetches the next panel");
+  add(s.fetches_rows, "fetches the next rows");
+  add(s.inner_steps > 1, p.inner % s.inner_steps == 0 ? "whole steps" : "steps and a rest");
   add(s.packing == Packing::many_rows, "packs many rows");
   add(s.packing == Packing::always, "packs always");
   add(p.columns > s.panel, "panels");
