@@ -43,11 +43,11 @@ if(TARN_SANITIZE)
   endif()
 endif()
 
-# A library of ours: its sources are the .cpp files of its folder; its public headers are found from the top
-# ("ir/graph.h"). PRECOMPILE: headers of other libraries that most of its files read.
+# A library of ours: its sources are the .cpp files of its folder and of the rooms in it; its public headers are found
+# from the top ("passes/plan/kernel_plan.h"). PRECOMPILE: headers of other libraries that most of its files read.
 function(tarn_library name)
   cmake_parse_arguments(ARG "" "" "LINK;PRECOMPILE" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC tarn_options ${ARG_LINK})
   tarn_precompile(${name} ${ARG_PRECOMPILE})

@@ -9,9 +9,9 @@
 #include <mutex>
 #include <thread>
 
-#include "codegen/code_key.h"
-#include "codegen/object_code.h"
-#include "codegen/program_functions.h"
+#include "codegen/object/code_key.h"
+#include "codegen/object/object_code.h"
+#include "codegen/program/functions.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/Support/raw_ostream.h"

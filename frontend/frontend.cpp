@@ -9,11 +9,11 @@
 #include <fstream>
 #include <sstream>
 
-#include "frontend/builtins.h"
-#include "frontend/lexer.h"
+#include "frontend/elaborate/builtin.h"
 #include "frontend/model.h"
-#include "frontend/parser.h"
-#include "frontend/prelude.h"
+#include "frontend/prelude/prelude.h"
+#include "frontend/syntax/lexer.h"
+#include "frontend/syntax/parser.h"
 
 namespace tarn {
 

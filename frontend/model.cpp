@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "frontend/train_block.h"
+#include "frontend/train/train_block.h"
 #include "ir/program_functions.h"
 
 namespace tarn::elaboration {

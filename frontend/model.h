@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "frontend/elaborator.h"
+#include "frontend/elaborate/elaborator.h"
 
 namespace tarn::elaboration {
 

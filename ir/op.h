@@ -67,7 +67,7 @@ enum Fact : std::uint16_t {
 };
 
 // How people write an elementwise operation: a sign before or between operands (in printed plans and rules; operators
-// of the language are in frontend/ast.h), or a function of the language with these parameters, or neither.
+// of the language are in frontend/syntax/ast.h), or a function of the language with these parameters, or neither.
 struct Notation {
   std::string_view sign, parameters;
 };

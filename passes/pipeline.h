@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "ir/program.h"
-#include "passes/kernel_plan.h"
-#include "passes/target.h"
+#include "passes/plan/kernel_plan.h"
+#include "passes/planner/plan_kernels.h"
 
 namespace tarn {
 
@@ -52,14 +52,10 @@ Result<Graph> optimize(const Graph& graph, PassContext& context);
 // Runs only those that define meaning: stable forms, batching, autodiff. The reference evaluator runs on the result.
 Result<Graph> lower_meaning(const Graph& graph, PassContext& context);
 
-// Fusion, scheduling and memory planning of one optimized graph.
-struct PlanOptions {
-  Target target;
-  bool fuse = true;  // off: one kernel an operation, for differential tests
-  bool in_place = true;
-};
-Result<KernelPlan> plan_kernels(const Graph& graph, const Program& program, const PlanOptions& options);
 // Optimizes and plans every graph of a program whose offsets are assigned.
 Result<ProgramPlan> plan_program(const Program& program, const PlanOptions& options, PassContext& context);
+// The plan of the same program with its weights as constants of the code: `predict`, where there is one, reads packed
+// weights, and there is no other prediction.
+ProgramPlan with_baked_weights(const Program& program, ProgramPlan plan);
 
 }  // namespace tarn

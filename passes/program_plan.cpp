@@ -1,9 +1,10 @@
 // From a program to its kernel plans: every graph is optimized and planned.
 #include "ir/program_functions.h"
 #include "ir/verify_program.h"
-#include "passes/guarded_stores.h"
-#include "passes/packed_weights.h"
-#include "passes/plan_steps.h"
+#include "passes/pipeline.h"
+#include "passes/plan/guarded_stores.h"
+#include "passes/planner/packed_weights.h"
+#include "passes/planner/steps.h"
 
 namespace tarn {
 
@@ -37,6 +38,13 @@ Result<ProgramPlan> plan_program(const Program& program, const PlanOptions& opti
   }
   result.accumulator_bytes = aligned(metric_bytes(program));
   return result;
+}
+
+ProgramPlan with_baked_weights(const Program& program, ProgramPlan plan) {
+  plan.plans.erase("predict_packed");
+  const auto predict = plan.plans.find("predict");
+  if (predict != plan.plans.end()) plan.packed = pack_weights(program, predict->second);
+  return plan;
 }
 
 }  // namespace tarn

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Derives the coefficients of codegen/vector_math_coefficients.h.
+"""Derives the coefficients of codegen/math/coefficients.h.
 
-    python3 tools/derive_polynomials.py > codegen/vector_math_coefficients.h
+    python3 tools/derive_polynomials.py > codegen/math/coefficients.h
 
 Needs mpmath (PyPI). Each row of POLYNOMIALS states f, the interval and the weight w under which the polynomial P
 minimises max |w(x) (f(x) - P(x))|. The method is Remez's exchange on a dense Chebyshev grid, in 60 digits. The printed

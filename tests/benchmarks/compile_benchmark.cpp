@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "frontend/frontend.h"
-#include "runtime/model.h"
+#include "runtime/session/model.h"
 #include "tests/support/large_models.h"
 
 namespace tarn {

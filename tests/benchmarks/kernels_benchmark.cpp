@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "tools/lone_kernel.h"
+#include "tools/measure/lone_kernel.h"
 
 namespace tarn {
 namespace {

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "runtime/session.h"
+#include "runtime/session/session.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include "frontend/frontend.h"
 #include "ir/evaluator.h"
 #include "passes/pipeline.h"
-#include "runtime/session.h"
+#include "runtime/session/session.h"
 #include "tests/support/files.h"
 
 namespace tarn::conformance {

@@ -12,7 +12,7 @@
 #include <cstring>
 #include <thread>
 
-#include "tests/vector_math_harness.h"
+#include "tests/support/compiler/vector_math_harness.h"
 
 namespace {
 

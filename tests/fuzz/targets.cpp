@@ -1,18 +1,18 @@
 // See targets.h.
 #include "tests/fuzz/targets.h"
 
-#include "frontend/format_source.h"
 #include "frontend/frontend.h"
+#include "frontend/syntax/format_source.h"
 #include "ir/text.h"
 #include "ir/verify_program.h"
 #include "passes/pipeline.h"
-#include "passes/plan_text.h"
-#include "runtime/csv.h"
-#include "runtime/gzip.h"
-#include "runtime/idx.h"
-#include "runtime/npy.h"
-#include "runtime/npz.h"
-#include "runtime/safetensors.h"
+#include "passes/plan/text.h"
+#include "runtime/files/csv.h"
+#include "runtime/files/gzip.h"
+#include "runtime/files/idx.h"
+#include "runtime/files/npy.h"
+#include "runtime/files/npz.h"
+#include "runtime/files/safetensors.h"
 
 namespace tarn::fuzz {
 namespace {

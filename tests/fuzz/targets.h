@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "runtime/file.h"
+#include "runtime/files/file.h"
 
 namespace tarn::fuzz {
 

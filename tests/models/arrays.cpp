@@ -1,7 +1,7 @@
 // See arrays.h.
 #include "tests/models/arrays.h"
 
-#include "tests/unit/hand_plan.h"
+#include "tests/support/compiler/hand_plan.h"
 
 namespace tarn::models {
 

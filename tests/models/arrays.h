@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "tests/models/trajectory.h"
-#include "tests/unit/guarded_arrays.h"
+#include "tests/support/compiler/guarded_arrays.h"
 
 namespace tarn::models {
 

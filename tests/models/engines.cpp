@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "tests/models/judge.h"
-#include "tests/unit/codegen_test_support.h"
+#include "tests/support/compiler/codegen_test_support.h"
 
 namespace tarn::models {
 

@@ -5,11 +5,11 @@
 #include <cstring>
 
 #include "codegen/native.h"
-#include "passes/packed_weights.h"
-#include "passes/threading.h"
+#include "passes/plan/kernel_plan.h"
+#include "passes/planner/threading.h"
 #include "tests/models/arrays.h"
 #include "tests/models/trajectory.h"
-#include "tests/unit/codegen_test_support.h"
+#include "tests/support/compiler/codegen_test_support.h"
 
 namespace tarn::models {
 

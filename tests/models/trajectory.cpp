@@ -10,7 +10,7 @@
 
 #include "frontend/frontend.h"
 #include "ir/random.h"
-#include "passes/plan_interpreter.h"
+#include "passes/plan/interpreter.h"
 
 namespace tarn::models {
 

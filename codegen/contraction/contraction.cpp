@@ -1,0 +1,65 @@
+// Extents and shares of a contraction kernel, and its tiles of columns.
+#include "codegen/contraction/contraction.h"
+
+#include "codegen/kernels/loops.h"
+
+namespace tarn {
+
+Contraction::Contraction(KernelFunction& function, const ContractionKernel& kernel)
+    : function(function),
+      builder(function.builder),
+      kernel(kernel),
+      schedule(schedule_of(kernel, function.emission.plan.max_batch, function.emission.machine.target)),
+      size(static_cast<std::int64_t>(size_of(kernel.dtype))),
+      batch_axes(kernel.batch.size()) {}
+
+void Contraction::start() {
+  column_count = function.extent(kernel.columns);
+  inner = function.extent(kernel.inner);
+  find_shares();
+  product = function.scratch();
+  fetched = byte_address(builder, product, schedule.product_bytes);
+  left = byte_address(builder, fetched, schedule.fetched_bytes);
+  sums = byte_address(builder, left, schedule.left_bytes);
+  packed = byte_address(builder, sums, schedule.sum_bytes);
+}
+
+// Shares end where tiles do. Where vectors go along rows, also where blocks do: what follows may rely on them.
+void Contraction::find_shares() {
+  rows = range_of(function, kernel.rows);
+  columns = range_of(function, kernel.columns);
+  if (batch_axes > 0) outer = range_of(function, kernel.batch[0]);
+  if (!kernel.split) return;
+  if (kernel.split->axis < batch_axes) {
+    outer = function.share_of(outer, 1);
+  } else if (kernel.split->axis == batch_axes) {
+    rows = function.share_of(rows, kernel.one_column() ? schedule.row_block : schedule.tile_rows);
+  } else {
+    columns = function.share_of(columns, schedule.panel);
+  }
+}
+
+void Contraction::emit_column_tiles(const Panel& panel, const std::function<void(const ColumnTile&)>& tile) const {
+  const std::int64_t width = schedule.tile_columns();
+  const std::int64_t all = kernel.columns.constant;
+  Range tiles = {function.integer(0), function.integer(schedule.tiles()), schedule.tiles()};
+  if (kernel.columns.times_batch || (all > schedule.panel && all % schedule.panel != 0)) {
+    llvm::Value* const wanted = builder.CreateSub(panel.end, panel.first);
+    tiles = {tiles.begin,
+             builder.CreateUDiv(builder.CreateAdd(wanted, function.integer(width - 1)), function.integer(width)),
+             schedule.tiles() == 1 ? 1 : 0};
+  }
+  emit_loop(builder, tiles, 1, {}, [&](llvm::Value* number, const Carried&) {
+    llvm::Value* const regular = multiply_add(builder, number, width, function.integer(0));
+    if (kernel.columns.times_batch || all % width == 0 || all < width) {
+      tile({number, regular, nullptr});
+    } else {
+      // The last tile is moved back where it does not fit, so that no load needs a mask. The panel has room for it.
+      llvm::Value* const begin = minimum(regular, builder.CreateSub(function.integer(all - width), panel.first));
+      tile({number, begin, builder.CreateSub(regular, begin)});
+    }
+    return Carried{};
+  });
+}
+
+}  // namespace tarn

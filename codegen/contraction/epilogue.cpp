@@ -1,0 +1,265 @@
+// Epilogues of contractions: loops over rows and columns of a block of the product.
+#include "codegen/contraction/epilogue.h"
+
+#include <algorithm>
+
+#include "codegen/kernels/lanes.h"
+#include "codegen/kernels/loops.h"
+
+namespace tarn {
+
+namespace {
+
+// Of values, so many that two vectors of each find registers.
+constexpr std::size_t kSmallBody = 32;
+
+std::vector<ValueId> values_of(const std::vector<Reduction>& reductions) {
+  std::vector<ValueId> values;
+  values.reserve(reductions.size());
+  for (const Reduction& reduction : reductions) values.push_back(reduction.value);
+  return values;
+}
+
+}  // namespace
+
+ContractionEpilogue::ContractionEpilogue(const Contraction& contraction)
+    : whole_(contraction),
+      function_(contraction.function),
+      b_(contraction.builder),
+      kernel_(contraction.kernel),
+      schedule_(contraction.schedule),
+      flat_(is_flat(contraction)),
+      nest_(nest_of(contraction)),
+      tail_nest_(tail_nest_of(contraction, nest_)),
+      body_(function_, kernel_.epilogue, nest_,
+            analyze(kernel_.epilogue, nest_, values_of(kernel_.sums), nest_.depth - 1, nest_.lanes > 1)),
+      tail_(function_, kernel_.tail, tail_nest_, analyze(kernel_.tail, tail_nest_, {}, 0, nest_.lanes > 1)) {
+  body_.result = [this](const Value&) { return load_product(); };
+  tail_.result = [this](const Value& value) {
+    llvm::Value* const column = b_.CreateSub(tail_nest_.index[whole_.batch_axes + 1], panel_column_);
+    return b_.CreateAlignedLoad(vector_type(), sum_address(value.reduction, column),
+                                llvm::Align(size_of(kernel_.dtype)));
+  };
+}
+
+// Whether the products of a block lie as everything that the epilogue reads and writes: row behind row.
+bool ContractionEpilogue::is_flat(const Contraction& contraction) {
+  const ContractionKernel& kernel = contraction.kernel;
+  const std::size_t rows = contraction.batch_axes, columns = contraction.batch_axes + 1;
+  const bool shares_columns = kernel.split && kernel.split->axis == columns;
+  if (!contraction.schedule.dot || kernel.one_column() || kernel.columns.times_batch || shares_columns ||
+      contraction.schedule.panel != kernel.columns.constant) {
+    return false;
+  }
+  bool follows = true;
+  for_each_linear(kernel.epilogue, [&](const Linear& linear) {
+    follows = follows && linear.strides[rows] == linear.strides[columns] * kernel.columns.constant;
+  });
+  return follows;
+}
+
+Nest ContractionEpilogue::nest_of(const Contraction& contraction) {
+  Nest nest;
+  const std::size_t axes = contraction.batch_axes + 2;
+  nest.level_of_axis.resize(axes);
+  for (std::size_t axis = 0; axis < axes; ++axis) nest.level_of_axis[axis] = static_cast<int>(axis);
+  // Sums wait in registers while a loop goes down the rows.
+  if (!contraction.kernel.sums.empty()) std::swap(nest.level_of_axis[axes - 2], nest.level_of_axis[axes - 1]);
+  nest.depth = static_cast<int>(axes);
+  nest.index.resize(axes);
+  nest.vector_axis =
+      static_cast<int>(contraction.kernel.one_column() ? contraction.batch_axes : contraction.batch_axes + 1);
+  const Body &body = contraction.kernel.epilogue, &tail = contraction.kernel.tail;
+  const BodyAnalysis analysis = analyze(body, nest, values_of(contraction.kernel.sums), nest.depth - 1, true);
+  const BodyAnalysis tail_analysis = analyze(tail, nest, {}, nest.depth - 1, true);
+  const unsigned lanes =
+      lanes_for({&body, &tail}, {&analysis, &tail_analysis}, contraction.function.emission.machine.target.vector_bytes);
+  const Extent& along = contraction.kernel.one_column() ? contraction.kernel.rows : contraction.kernel.columns;
+  const ContractionSchedule& schedule = contraction.schedule;
+  const std::int64_t columns = schedule.tile_epilogue ? schedule.tile_columns() : schedule.panel;
+  const std::int64_t most = contraction.kernel.one_column() ? schedule.row_block : columns;
+  const std::int64_t count = along.times_batch ? most : std::min(most, along.constant);
+  nest.lanes = fitting_lanes(is_flat(contraction) ? count * schedule.row_block : count, lanes,
+                             contraction.function.emission.machine.target);
+  // One look at two vectors of new weights costs hardly more than one at each.
+  const bool is_guarded = std::any_of(body.stores.begin(), body.stores.end(), [](const Store& s) { return s.guarded; });
+  const std::int64_t twice = 2 * std::int64_t{nest.lanes};
+  if (is_guarded && schedule.tile_epilogue && nest.vector_axis == static_cast<int>(contraction.batch_axes + 1) &&
+      !contraction.kernel.columns.times_batch && contraction.kernel.columns.constant % twice == 0 &&
+      count % twice == 0 && body.values.size() <= kSmallBody) {
+    nest.lanes *= 2;
+  }
+  if (nest.lanes == 1 || !allows_lanes(body, analysis, nest.vector_axis) ||
+      !allows_lanes(tail, tail_analysis, nest.vector_axis)) {
+    nest.lanes = 1;
+    nest.vector_axis = -1;
+  }
+  return nest;
+}
+
+// One level, the columns.
+Nest ContractionEpilogue::tail_nest_of(const Contraction& contraction, const Nest& nest) {
+  Nest tail = nest;
+  tail.level_of_axis.assign(nest.level_of_axis.size(), -1);
+  tail.level_of_axis[contraction.batch_axes + 1] = 0;
+  tail.depth = 1;
+  return tail;
+}
+
+void ContractionEpilogue::start() {
+  body_.emit_level(-1);
+  tail_.emit_level(-1);
+}
+
+void ContractionEpilogue::enter_batch(std::size_t axis, llvm::Value* index) {
+  nest_.index[axis] = index;
+  body_.emit_level(static_cast<int>(axis));
+}
+
+Range ContractionEpilogue::columns_of(std::int64_t block, llvm::Value* begin, llvm::Value* end) const {
+  return block_of(kernel_.columns, block, whole_.batch_axes + 1, begin, end);
+}
+
+llvm::Value* ContractionEpilogue::load_product() {
+  llvm::Value* const row = b_.CreateSub(nest_.index[whole_.batch_axes], product_row_);
+  llvm::Value* const column = b_.CreateSub(nest_.index[whole_.batch_axes + 1], product_column_);
+  llvm::Value* const address =
+      whole_.move(whole_.move(whole_.product, row, schedule_.product_row * whole_.size), column, whole_.size);
+  // Lanes beyond the end read what else is in the scratch memory, which is larger than the product by a vector.
+  return b_.CreateAlignedLoad(vector_type(), address, llvm::Align(size_of(kernel_.dtype)));
+}
+
+llvm::Type* ContractionEpilogue::vector_type() const {
+  return with_lanes(function_.emission.value_type(kernel_.dtype), nest_.lanes);
+}
+
+llvm::Value* ContractionEpilogue::sum_address(std::size_t number, llvm::Value* column) {
+  llvm::Value* const row =
+      byte_address(b_, whole_.sums, static_cast<std::int64_t>(number) * schedule_.sum_row * whole_.size);
+  return whole_.move(row, column, whole_.size);
+}
+
+unsigned ContractionEpilogue::lanes_along(std::size_t axis) const {
+  return nest_.vector_axis == static_cast<int>(axis) ? nest_.lanes : 1U;
+}
+
+// What is known of a range of `block` indices out of an extent, or of the rest of it.
+Range ContractionEpilogue::block_of(const Extent& extent, std::int64_t block, std::size_t axis, llvm::Value* begin,
+                                    llvm::Value* end) const {
+  Range range{begin, end};
+  if (!extent.times_batch && (extent.constant <= block || extent.constant % block == 0)) {
+    range.count = std::min(extent.constant, block);
+  }
+  const std::int64_t lanes = lanes_along(axis);
+  if (extent.constant % lanes == 0 && block % lanes == 0) range.multiple = lanes;
+  return range;
+}
+
+void ContractionEpilogue::emit(llvm::Value* first_column, const Range& columns, const Rows& rows) {
+  product_row_ = rows.begin;
+  product_column_ = first_column;
+  const std::size_t row_axis = whole_.batch_axes, column_axis = whole_.batch_axes + 1;
+  const std::int64_t height = schedule_.tile_epilogue ? schedule_.tile_rows : schedule_.row_block;
+  Range row_range = block_of(kernel_.rows, height, row_axis, rows.begin, rows.end);
+  // A share may end within a block, but not within a tile.
+  if (whole_.rows.count == 0 && !schedule_.tile_epilogue) row_range.count = 0;
+  if (flat_) return emit_flat(rows.begin, row_range);
+  if (!kernel_.sums.empty()) return emit_summed(columns, row_range);
+  const auto lanes = [&](std::size_t axis) { return lanes_along(axis); };
+  emit_vector_loop(function_.emission, b_, row_range, lanes(row_axis), {},
+                   [&](llvm::Value* row, llvm::Value* row_mask, const Carried&) {
+                     nest_.index[row_axis] = row;
+                     if (lanes(row_axis) > 1) nest_.mask = row_mask;
+                     body_.emit_level(static_cast<int>(row_axis));
+                     return emit_vector_loop(function_.emission, b_, columns, lanes(column_axis), {},
+                                             [&](llvm::Value* column, llvm::Value* mask, const Carried&) {
+                                               nest_.index[column_axis] = column;
+                                               if (lanes(column_axis) > 1) nest_.mask = mask;
+                                               body_.emit_level(static_cast<int>(column_axis));
+                                               body_.emit_stores();
+                                               return Carried{};
+                                             });
+                   });
+}
+
+// A sum is one chain in the order of the rows, however these are cut into blocks.
+void ContractionEpilogue::emit_summed(const Range& columns, const Range& rows) {
+  const std::size_t row_axis = whole_.batch_axes, column_axis = whole_.batch_axes + 1;
+  const llvm::Align align(size_of(kernel_.dtype));
+  emit_vector_loop(function_.emission, b_, columns, nest_.lanes, {},
+                   [&](llvm::Value* column, llvm::Value* mask, const Carried&) {
+                     nest_.index[column_axis] = column;
+                     nest_.mask = mask;
+                     body_.emit_level(nest_.level_of_axis[column_axis]);
+                     Carried addresses, sums;
+                     for (std::size_t i = 0; i < kernel_.sums.size(); ++i) {
+                       addresses.push_back(sum_address(i, b_.CreateSub(column, panel_column_)));
+                       sums.push_back(b_.CreateAlignedLoad(vector_type(), addresses[i], align));
+                     }
+                     sums = emit_loop(b_, rows, 1, sums, [&](llvm::Value* row, Carried carried) {
+                       nest_.index[row_axis] = row;
+                       body_.emit_level(nest_.level_of_axis[row_axis]);
+                       body_.emit_stores();
+                       for (std::size_t i = 0; i < carried.size(); ++i) {
+                         carried[i] = b_.CreateFAdd(carried[i], body_.vector(kernel_.sums[i].value));
+                       }
+                       return carried;
+                     });
+                     for (std::size_t i = 0; i < sums.size(); ++i) {
+                       if (mask == nullptr) {
+                         b_.CreateAlignedStore(sums[i], addresses[i], align);
+                       } else {
+                         b_.CreateMaskedStore(sums[i], addresses[i], align, mask);
+                       }
+                     }
+                     return Carried{};
+                   });
+}
+
+void ContractionEpilogue::start_sums(const Panel& panel) {
+  if (kernel_.sums.empty()) return;
+  panel_column_ = panel.begin;
+  llvm::Type* const type = with_lanes(function_.emission.value_type(kernel_.dtype), schedule_.lanes);
+  const std::int64_t count = static_cast<std::int64_t>(kernel_.sums.size()) * schedule_.sum_row;
+  emit_loop(b_, {function_.integer(0), function_.integer(count), count}, schedule_.lanes, {},
+            [&](llvm::Value* at, const Carried&) {
+              b_.CreateAlignedStore(llvm::Constant::getNullValue(type), whole_.move(whole_.sums, at, whole_.size),
+                                    llvm::Align(size_of(kernel_.dtype)));
+              return Carried{};
+            });
+}
+
+void ContractionEpilogue::finish_sums(const Panel& panel) {
+  if (kernel_.sums.empty()) return;
+  const std::size_t column_axis = whole_.batch_axes + 1;
+  emit_vector_loop(function_.emission, b_, columns_of(schedule_.panel, panel.begin, panel.end), tail_nest_.lanes, {},
+                   [&](llvm::Value* column, llvm::Value* mask, const Carried&) {
+                     tail_nest_.index[column_axis] = column;
+                     tail_nest_.mask = mask;
+                     tail_.emit_level(0);
+                     tail_.emit_stores();
+                     return Carried{};
+                   });
+}
+
+// The rows as one row: the column counts on where a row ends.
+void ContractionEpilogue::emit_flat(llvm::Value* first_row, const Range& rows) {
+  const std::size_t row_axis = whole_.batch_axes, column_axis = whole_.batch_axes + 1;
+  const std::int64_t columns = kernel_.columns.constant;
+  const auto in_points = [&](llvm::Value* row) { return multiply_add(b_, row, columns, nullptr); };
+  product_row_ = function_.integer(0);
+  product_column_ = in_points(first_row);
+  const Range points = {function_.integer(0), in_points(b_.CreateSub(rows.end, rows.begin)), rows.count * columns, 1};
+  nest_.index[row_axis] = function_.integer(0);
+  body_.emit_level(static_cast<int>(row_axis));
+  emit_vector_loop(function_.emission, b_, points, lanes_along(column_axis), {},
+                   [&](llvm::Value* point, llvm::Value* mask, const Carried&) {
+                     nest_.index[column_axis] = b_.CreateAdd(product_column_, point);
+                     if (nest_.lanes > 1) nest_.mask = mask;
+                     body_.emit_level(static_cast<int>(column_axis));
+                     body_.emit_stores();
+                     return Carried{};
+                   });
+}
+
+}  // namespace tarn

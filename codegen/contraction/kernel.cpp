@@ -1,0 +1,334 @@
+// Contractions to loops over tiles. The order of the loops stands in schedule.h.
+#include "codegen/contraction/kernel.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "codegen/contraction/contraction.h"
+#include "codegen/contraction/epilogue.h"
+#include "codegen/contraction/fetches.h"
+#include "codegen/contraction/operands.h"
+#include "codegen/contraction/tiles.h"
+#include "codegen/kernels/loops.h"
+
+namespace tarn {
+
+namespace {
+
+class ContractionEmitter {
+ public:
+  ContractionEmitter(KernelFunction& function, const ContractionKernel& kernel)
+      : whole_(function, kernel),
+        function_(function),
+        b_(function.builder),
+        kernel_(kernel),
+        schedule_(whole_.schedule),
+        epilogue_(whole_),
+        fetches_(whole_),
+        operands_(whole_) {}
+
+  void emit();
+
+ private:
+  using Panel = Contraction::Panel;
+  using Rows = Contraction::Rows;
+  using ColumnTile = Contraction::ColumnTile;
+  using Sources = ContractionOperands::Sources;
+
+  void emit_batch(std::size_t axis, llvm::Value* a, llvm::Value* b);
+  void emit_panels();
+  void emit_streamed_rows();
+  void emit_row_blocks(const Panel& panel);
+  // `sources`: nullptr where there may be several blocks of k, or they are not needed.
+  void emit_product(const Panel& panel, const Rows& rows, const Sources* sources);
+  void clear_product(const Rows& rows);
+  // Calls `tile(row, rows of the tile)` for whole tiles of rows, then for single rows.
+  void emit_row_tiles(const Rows& rows, const std::function<void(llvm::Value*, unsigned)>& tile);
+  void emit_tiles(const Panel& panel, const Rows& rows, llvm::Value* k_begin, llvm::Value* count,
+                  const Sources& sources);
+  void emit_finished_tiles(const Panel& panel, const Rows& rows, const Sources& sources);
+  void emit_tile_call(const Panel& panel, const ColumnTile& tile, const Rows& rows, llvm::Value* row,
+                      unsigned tile_rows, llvm::Value* k, llvm::Value* count, const Sources& sources);
+  void emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows, llvm::Value* count);
+
+  Contraction whole_;  // what the parts share
+  KernelFunction& function_;
+  llvm::IRBuilder<>& b_;
+  const ContractionKernel& kernel_;
+  const ContractionSchedule& schedule_;
+  ContractionEpilogue epilogue_;
+  ContractionFetches fetches_;
+  ContractionOperands operands_;
+};
+
+void ContractionEmitter::emit() {
+  whole_.start();
+  if (fetches_.has_list()) fetches_.start();
+  epilogue_.start();
+  emit_batch(0, function_.address(kernel_.a, whole_.size), function_.address(kernel_.b, whole_.size));
+}
+
+void ContractionEmitter::emit_batch(std::size_t axis, llvm::Value* a, llvm::Value* b) {
+  if (axis == whole_.batch_axes) {
+    whole_.a = a;
+    whole_.b = b;
+    if (!schedule_.streams) return emit_panels();
+    llvm::Value* const few = b_.CreateICmpULE(function_.extent(kernel_.rows), function_.integer(kStreamedRows));
+    emit_if(b_, few, {}, [&](const Carried&) {
+      emit_streamed_rows();
+      return Carried{};
+    });
+    emit_if(b_, b_.CreateNot(few), {}, [&](const Carried&) {
+      emit_panels();
+      return Carried{};
+    });
+    return;
+  }
+  const Range range = axis == 0 ? whole_.outer : range_of(function_, kernel_.batch[axis]);
+  emit_loop(b_, range, 1, {}, [&](llvm::Value* index, const Carried&) {
+    epilogue_.enter_batch(axis, index);
+    emit_batch(axis + 1, whole_.move(a, index, whole_.a_stride(axis)), whole_.move(b, index, whole_.b_stride(axis)));
+    return Carried{};
+  });
+}
+
+void ContractionEmitter::emit_panels() {
+  const Range& columns = whole_.columns;
+  const std::int64_t panel = schedule_.panel;
+  emit_loop(b_, columns, panel, {}, [&](llvm::Value* begin, const Carried&) {
+    Panel p{begin, begin, columns.end};
+    if (columns.count == 0 || columns.count > panel) {
+      p.end = whole_.minimum(b_.CreateAdd(begin, function_.integer(panel)), columns.end);
+    }
+    // A last panel that is not full, or in form `columns` has no room for a tile, is moved back over columns that are
+    // done already, so that no load needs a mask; only what is new goes through the epilogue. (Where there is room,
+    // tiles of form `columns` are moved back one by one.)
+    const std::int64_t all = kernel_.columns.times_batch ? 0 : kernel_.columns.constant;
+    const std::int64_t least = schedule_.dot ? panel : schedule_.tile_columns();
+    if (all > panel && all % panel != 0 && all % panel < least) {
+      p.first = whole_.minimum(begin, function_.integer(all - least));
+    }
+    emit_row_blocks(p);
+    return Carried{};
+  });
+}
+
+void ContractionEmitter::emit_streamed_rows() {
+  llvm::Function* const stream = stream_function(function_.emission, kernel_.dtype, schedule_.lanes);
+  const Range& columns = whole_.columns;
+  llvm::Value* const second = whole_.move(whole_.b, columns.begin, whole_.column_stride());
+  llvm::Value* const count = b_.CreateSub(columns.end, columns.begin);
+  emit_loop(b_, whole_.rows, 1, {}, [&](llvm::Value* row, const Carried&) {
+    b_.CreateCall(stream, {whole_.move(whole_.a, row, whole_.row_stride()), function_.integer(whole_.a_inner_stride()),
+                           second, function_.integer(whole_.b_inner_stride()), whole_.inner, count, whole_.product});
+    epilogue_.emit(columns.begin, columns, {row, b_.CreateAdd(row, function_.integer(1))});
+    return Carried{};
+  });
+}
+
+void ContractionEmitter::emit_row_blocks(const Panel& panel) {
+  Sources sources{};
+  const bool one_block = !schedule_.several_blocks && !schedule_.dot && kernel_.inner.constant != 0;
+  const Range& rows = whole_.rows;
+  if (one_block) {
+    sources = operands_.emit_sources(panel, b_.CreateSub(rows.end, rows.begin), function_.integer(0), whole_.inner);
+  }
+  epilogue_.start_sums(panel);
+  emit_loop(b_, rows, schedule_.row_block, {}, [&](llvm::Value* begin, const Carried&) {
+    Rows block{begin, rows.end};
+    if (rows.count == 0 || rows.count > schedule_.row_block) {
+      block.end = whole_.minimum(b_.CreateAdd(begin, function_.integer(schedule_.row_block)), rows.end);
+    }
+    if (schedule_.tile_epilogue) {
+      emit_finished_tiles(panel, block, sources);
+      return Carried{};
+    }
+    emit_product(panel, block, one_block ? &sources : nullptr);
+    epilogue_.emit(panel.first, epilogue_.columns_of(schedule_.panel, panel.begin, panel.end), block);
+    return Carried{};
+  });
+  epilogue_.finish_sums(panel);
+}
+
+void ContractionEmitter::emit_product(const Panel& panel, const Rows& rows, const Sources* sources) {
+  llvm::Value* const zero = function_.integer(0);
+  if (kernel_.inner.constant == 0) {
+    clear_product(rows);
+  } else if (schedule_.dot) {
+    emit_row_tiles(rows,
+                   [&](llvm::Value* row, unsigned count) { emit_dot_calls(panel, rows, row, count, whole_.inner); });
+  } else if (sources != nullptr) {
+    emit_tiles(panel, rows, zero, whole_.inner, *sources);
+  } else {
+    clear_product(rows);
+    emit_loop(b_, range_of(function_, kernel_.inner), schedule_.inner_block, {}, [&](llvm::Value* k, const Carried&) {
+      llvm::Value* const count =
+          whole_.minimum(b_.CreateSub(whole_.inner, k), function_.integer(schedule_.inner_block));
+      emit_tiles(panel, rows, k, count, operands_.emit_sources(panel, b_.CreateSub(rows.end, rows.begin), k, count));
+      return Carried{};
+    });
+  }
+}
+
+void ContractionEmitter::clear_product(const Rows& rows) {
+  llvm::Type* const element = function_.emission.value_type(kernel_.dtype);
+  llvm::Value* const count = multiply_add(b_, b_.CreateSub(rows.end, rows.begin), schedule_.product_row, nullptr);
+  const Range range = {function_.integer(0), count, 0, schedule_.product_row};
+  const unsigned lanes = schedule_.dot ? 1 : schedule_.lanes;
+  emit_loop(b_, range, lanes, {}, [&](llvm::Value* index, const Carried&) {
+    b_.CreateAlignedStore(llvm::Constant::getNullValue(with_lanes(element, lanes)),
+                          element_address(b_, element, whole_.product, index), llvm::Align(size_of(kernel_.dtype)));
+    return Carried{};
+  });
+}
+
+void ContractionEmitter::emit_row_tiles(const Rows& rows, const std::function<void(llvm::Value*, unsigned)>& tile) {
+  std::int64_t known = whole_.rows.count <= schedule_.row_block ? whole_.rows.count : 0;
+  const bool divides = kernel_.rows.constant % schedule_.tile_rows == 0;
+  std::vector<unsigned> heights = {schedule_.tile_rows};
+  if (!divides) heights.push_back(1);
+  llvm::Value* begin = rows.begin;
+  for (const unsigned height : heights) {
+    llvm::Value* end = rows.end;
+    if (height != heights.back()) {
+      end = b_.CreateSub(end, b_.CreateURem(b_.CreateSub(end, begin), function_.integer(height)));
+    }
+    const auto loop = [&](const Carried&) {
+      return emit_loop(b_, {begin, end, known / height * height}, height, {}, [&](llvm::Value* row, const Carried&) {
+        tile(row, height);
+        return Carried{};
+      });
+    };
+    if (divides) {
+      loop({});
+    } else {
+      emit_if(b_, b_.CreateICmpNE(begin, end), {}, loop);
+    }
+    begin = end;
+    known %= height;
+  }
+}
+
+void ContractionEmitter::emit_tiles(const Panel& panel, const Rows& rows, llvm::Value* k_begin, llvm::Value* count,
+                                    const Sources& sources) {
+  emit_row_tiles(rows, [&](llvm::Value* row, unsigned tile_rows) {
+    whole_.emit_column_tiles(panel, [&](const ColumnTile& tile) {
+      emit_tile_call(panel, tile, rows, row, tile_rows, k_begin, count, sources);
+    });
+  });
+}
+
+// Tile after tile, each followed by its epilogue, which runs while the next tile begins.
+void ContractionEmitter::emit_finished_tiles(const Panel& panel, const Rows& rows, const Sources& sources) {
+  const unsigned height = schedule_.tile_rows;
+  const bool divides = kernel_.rows.constant % height == 0;
+  emit_loop(b_, {rows.begin, rows.end, whole_.rows.count}, height, {}, [&](llvm::Value* row, const Carried&) {
+    Rows block{row, b_.CreateAdd(row, function_.integer(height))};
+    if (!divides) block.end = whole_.minimum(block.end, rows.end);
+    if (schedule_.left_rows > 0) operands_.emit_left_copy(row);
+    llvm::Value* const full = b_.CreateICmpEQ(b_.CreateSub(block.end, row), function_.integer(height));
+    whole_.emit_column_tiles(panel, [&](const ColumnTile& tile) {
+      const auto call = [&](llvm::Value* first, unsigned count) {
+        emit_tile_call(panel, tile, block, first, count, function_.integer(0), whole_.inner, sources);
+        return Carried{};
+      };
+      if (divides) {
+        call(row, height);
+      } else {
+        emit_if(b_, full, {}, [&](const Carried&) { return call(row, height); });
+        emit_if(b_, b_.CreateNot(full), {}, [&](const Carried&) {
+          return emit_loop(b_, {block.begin, block.end}, 1, {},
+                           [&](llvm::Value* single, const Carried&) { return call(single, 1); });
+        });
+      }
+      const std::int64_t width = schedule_.tile_columns();
+      llvm::Value* const begin = multiply_add(b_, tile.number, width, panel.begin);
+      llvm::Value* const end = whole_.minimum(b_.CreateAdd(begin, function_.integer(width)), panel.end);
+      epilogue_.emit(b_.CreateAdd(panel.first, tile.begin), epilogue_.columns_of(width, begin, end), block);
+    });
+    return Carried{};
+  });
+}
+
+void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& tile, const Rows& rows, llvm::Value* row,
+                                        unsigned tile_rows, llvm::Value* k, llvm::Value* count,
+                                        const Sources& sources) {
+  TileShape shape{kernel_.dtype,   tile_rows,       schedule_.tile_vectors,
+                  schedule_.lanes, schedule_.lanes, schedule_.several_blocks};
+  shape.left = schedule_.left_rows > 0 ? LeftOperand::strided : whole_.left_operand();
+  if (schedule_.packing != ContractionSchedule::Packing::always && kernel_.columns.constant < schedule_.panel) {
+    shape.last_lanes =
+        static_cast<unsigned>(kernel_.columns.constant - (schedule_.tile_vectors - 1) * std::int64_t{schedule_.lanes});
+  }
+  if (tile_rows > 1 && fetches_.has_list()) shape.fetches = fetches_.fetches();
+  shape.ahead = tile_rows > 1 && fetches_.has_ahead();
+  if (tile_rows > 1) {
+    shape.inner_steps = schedule_.inner_steps;
+    shape.whole_steps =
+        !schedule_.several_blocks && !kernel_.inner.times_batch && kernel_.inner.constant % schedule_.inner_steps == 0;
+  }
+  llvm::Function* const tile_of_rest = tile_function(function_.emission, shape);
+  llvm::Value *callee = tile_of_rest, *address = operands_.address_of(sources.rest, tile),
+              *k_stride = sources.rest.k_stride;
+  llvm::Value* packed = llvm::PoisonValue::get(function_.emission.pointer());
+  if (sources.packs != nullptr && tile_rows == schedule_.tile_rows) {
+    // The first rows of all that go over this part of b; the block's, where every block packs anew.
+    shape.packs = true;
+    shape.inner_steps = 1;  // these are few
+    shape.for_writing = kernel_.b_for_writing;
+    llvm::Value* const begin = schedule_.several_blocks ? rows.begin : whole_.rows.begin;
+    llvm::Value* const first = b_.CreateAnd(b_.CreateICmpEQ(row, begin), sources.packs);
+    callee = b_.CreateSelect(first, tile_function(function_.emission, shape), callee);
+    address = b_.CreateSelect(first, operands_.address_of(sources.first, tile), address);
+    k_stride = b_.CreateSelect(first, sources.first.k_stride, k_stride);
+    packed = operands_.address_of(operands_.packed_source(count), tile);
+  }
+  llvm::Value* const product_row =
+      whole_.move(whole_.product, b_.CreateSub(row, rows.begin), schedule_.product_row * whole_.size);
+  llvm::Value* const product_tile =
+      schedule_.tile_epilogue ? product_row : whole_.move(product_row, tile.begin, whole_.size);
+  if (shape.fetches > 0) fetches_.emit_list(panel, tile, row);
+  ContractionFetches::Lines ahead = {llvm::PoisonValue::get(function_.emission.pointer()),
+                                     llvm::PoisonValue::get(function_.emission.i64())};
+  if (shape.ahead) ahead = fetches_.ahead(panel, tile, row);
+  const ContractionOperands::Left left = operands_.left(row, k);
+  b_.CreateCall(
+      tile_of_rest->getFunctionType(), callee,
+      {left.address, left.row_stride, left.k_stride, address, k_stride, count, product_tile,
+       function_.integer(schedule_.product_row * whole_.size), packed, whole_.fetched, ahead.address, ahead.stride});
+}
+
+void ContractionEmitter::emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows,
+                                        llvm::Value* count) {
+  const DotShape shape{kernel_.dtype, tile_rows, schedule_.tile_vectors, schedule_.lanes,
+                       kernel_.inner.constant % schedule_.lanes == 0};
+  const auto step = static_cast<std::int64_t>(schedule_.tile_vectors);
+  // Whole panels, but for the last of a number of columns that is not known.
+  llvm::Value* const width =
+      kernel_.columns.times_batch ? b_.CreateSub(panel.end, panel.first) : function_.integer(schedule_.panel);
+  const Range columns = {function_.integer(0), width, kernel_.columns.times_batch ? 0 : schedule_.panel};
+  emit_loop(b_, columns, step, {}, [&](llvm::Value* column, const Carried&) {
+    if (schedule_.panel % step != 0) column = whole_.minimum(column, function_.integer(schedule_.panel - step));
+    llvm::Value* const second = whole_.move(whole_.b, b_.CreateAdd(panel.first, column), whole_.column_stride());
+    llvm::Value* const c =
+        whole_.move(whole_.move(whole_.product, b_.CreateSub(row, rows.begin), schedule_.product_row * whole_.size),
+                    column, whole_.size);
+    b_.CreateCall(
+        dot_function(function_.emission, shape),
+        {whole_.move(whole_.a, row, whole_.row_stride()), function_.integer(whole_.row_stride()), second,
+         function_.integer(whole_.column_stride()), count, c, function_.integer(schedule_.product_row * whole_.size)});
+    return Carried{};
+  });
+}
+
+}  // namespace
+
+void emit_contraction_kernel(KernelFunction& function, const ContractionKernel& kernel) {
+  const auto empty = [](const Extent& extent) { return extent.constant == 0; };
+  if (empty(kernel.rows) || empty(kernel.columns) || std::any_of(kernel.batch.begin(), kernel.batch.end(), empty)) {
+    return;
+  }
+  ContractionEmitter(function, kernel).emit();
+}
+
+}  // namespace tarn

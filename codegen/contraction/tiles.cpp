@@ -1,0 +1,415 @@
+// Register tiles. See tiles.h.
+#include "codegen/contraction/tiles.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "codegen/contraction/schedule.h"
+#include "codegen/kernels/loops.h"
+#include "codegen/kernels/reductions.h"
+
+namespace tarn {
+
+namespace {
+
+llvm::Value* offset(llvm::IRBuilderBase& b, llvm::Value* base, llvm::Value* bytes) {
+  return b.CreateGEP(b.getInt8Ty(), base, bytes);
+}
+
+const char* name_of(LeftOperand left) {
+  switch (left) {
+    case LeftOperand::strided:
+      return "";
+    case LeftOperand::table_of_rows:
+      return ".rows";
+    case LeftOperand::table_of_inner:
+      return ".inner";
+  }
+  return "";
+}
+
+llvm::Constant* first_lanes(llvm::IRBuilderBase& b, unsigned lanes, unsigned count) {
+  std::vector<llvm::Constant*> bits;
+  for (unsigned lane = 0; lane < lanes; ++lane) bits.push_back(b.getInt1(lane < count));
+  return llvm::ConstantVector::get(bits);
+}
+
+// Multiples of a row stride, in registers outside of the loop.
+std::vector<llvm::Value*> row_offsets(llvm::IRBuilderBase& b, llvm::Value* stride, unsigned rows) {
+  std::vector<llvm::Value*> offsets = {b.getInt64(0)};
+  for (unsigned row = 1; row < rows; ++row) {
+    offsets.push_back(row == 1 ? stride : b.CreateMul(stride, b.getInt64(row)));
+  }
+  return offsets;
+}
+
+// Loops over k with one pointer into a and one into b beside the accumulators. Of the steps from jump to jump of one
+// loop, `i` is the number.
+struct Operand {
+  llvm::Value *pointer, *step;
+};
+using InnerStep = std::function<Carried(llvm::Value* k, unsigned i, llvm::Value* a, llvm::Value* b, const Carried&)>;
+Carried loop_over_inner(llvm::IRBuilder<>& b, const Range& range, Operand a, Operand second, Carried carried,
+                        std::int64_t width, unsigned steps, const InnerStep& step) {
+  return emit_loop(b, range, width * steps, std::move(carried), [&](llvm::Value* k, Carried sums) {
+    llvm::Value* b_at = sums.back();
+    sums.pop_back();
+    llvm::Value* a_at = sums.back();
+    sums.pop_back();
+    for (unsigned i = 0; i < steps; ++i) {
+      sums = step(i == 0 ? k : b.CreateAdd(k, b.getInt64(i * width)), i, a_at, b_at, sums);
+      a_at = offset(b, a_at, a.step);
+      b_at = offset(b, b_at, second.step);
+    }
+    sums.push_back(a_at);
+    sums.push_back(b_at);
+    return sums;
+  });
+}
+
+constexpr std::uint64_t kPrefetchRows = 8;
+
+// The rows of a in a tile.
+class LeftRows {
+ public:
+  LeftRows(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function, const TileShape& shape)
+      : e_(e),
+        b_(b),
+        shape_(shape),
+        element_(e.value_type(shape.dtype)),
+        a_(function->getArg(0)),
+        stride_(function->getArg(1)) {
+    if (shape.left == LeftOperand::strided) {
+      offsets_ = row_offsets(b, stride_, shape.rows);
+    } else if (shape.left == LeftOperand::table_of_rows) {
+      for (unsigned row = 0; row < shape.rows; ++row) rows_.push_back(row_of(a_, b.getInt64(row)));
+    }
+  }
+
+  // What goes from k to k + 1: `a` itself, or the place in the table.
+  Operand operand(llvm::Value* k_stride) const { return {a_, k_stride}; }
+  // To be called with every k, before element().
+  void begin(llvm::Value* k, llvm::Value* at) {
+    k_ = k;
+    at_ = at;
+    if (shape_.left == LeftOperand::table_of_rows) fetch_next_rows();
+    if (shape_.left != LeftOperand::table_of_inner) return;
+    at_ = row_of(at, b_.getInt64(0));
+    // The rows are anywhere: what is wanted of them is asked for some steps ahead.
+    static_assert(kPrefetchRows <= kTablePadding);
+    emit_prefetch(b_,
+                  element_address(b_, element_, row_of(at, b_.getInt64(kPrefetchRows)), b_.getInt64(shape_.rows - 1)));
+  }
+  llvm::Value* element(unsigned row) const {
+    llvm::Value* address = nullptr;
+    switch (shape_.left) {
+      case LeftOperand::strided:
+        address = row == 0 ? at_ : offset(b_, at_, offsets_[row]);
+        break;
+      case LeftOperand::table_of_rows:
+        address = b_.CreateGEP(element_, rows_[row], k_);
+        break;
+      case LeftOperand::table_of_inner:
+        address = b_.CreateConstGEP1_64(element_, at_, row);
+        break;
+    }
+    return b_.CreateAlignedLoad(element_, address, llvm::Align(size_of(shape_.dtype)));
+  }
+
+ private:
+  // The rows of the tile that follows are anywhere in memory. Of the rows behind this tile, as many as a line has
+  // elements, one is asked for with every k, where the tile now is: a tile later they all have been.
+  void fetch_next_rows() {
+    const std::uint64_t in_line = kLineBytes / size_of(shape_.dtype);
+    TARN_CHECK(shape_.rows + in_line <= kTablePadding, "a tile fetches beyond the table of rows");
+    llvm::Value* const next = b_.CreateAdd(b_.CreateAnd(k_, b_.getInt64(in_line - 1)), b_.getInt64(shape_.rows));
+    emit_prefetch(b_, element_address(b_, element_, row_of(a_, next), k_), /*soon=*/false);
+  }
+  llvm::Value* row_of(llvm::Value* table, llvm::Value* number) const {
+    llvm::Value* const place = b_.CreateGEP(e_.pointer(), table, number);
+    const llvm::Align align = e_.module.getDataLayout().getPointerABIAlignment(0);
+    return offset(b_, b_.CreateAlignedLoad(e_.pointer(), place, align), stride_);
+  }
+
+  const Emission& e_;
+  llvm::IRBuilder<>& b_;
+  const TileShape& shape_;
+  llvm::Type* const element_;
+  llvm::Value *a_, *stride_, *k_ = nullptr, *at_ = nullptr;
+  std::vector<llvm::Value*> offsets_, rows_;
+};
+
+class Tile {
+ public:
+  Tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function, const TileShape& shape)
+      : e_(e),
+        b_(b),
+        function_(function),
+        shape_(shape),
+        vector_(with_lanes(e.value_type(shape.dtype), shape.lanes)),
+        align_(size_of(shape.dtype)),
+        vector_bytes_(static_cast<std::int64_t>(shape.lanes * size_of(shape.dtype))),
+        left_(e, b, function, shape) {
+    if (shape.packs) distance_ = b.CreateMul(function->getArg(4), b.getInt64(kPrefetchRows));
+  }
+
+  void emit() {
+    const unsigned count = shape_.rows * shape_.vectors;
+    Carried sums;
+    for (unsigned i = 0; i < count; ++i) {
+      sums.push_back(shape_.accumulates ? b_.CreateAlignedLoad(vector_, place(i), align_)
+                                        : static_cast<llvm::Value*>(llvm::Constant::getNullValue(vector_)));
+    }
+    sums.insert(sums.end(), {left_.operand(nullptr).pointer, function_->getArg(3)});
+    sums = over_inner(std::move(sums));
+    for (unsigned i = 0; i < count; ++i) b_.CreateAlignedStore(sums[i], place(i), align_);
+  }
+
+ private:
+  // Several steps at a time, then what is left one by one.
+  Carried over_inner(Carried sums) {
+    llvm::Value *const zero = b_.getInt64(0), *const count = function_->getArg(5);
+    if (shape_.inner_steps == 1 || shape_.whole_steps) return loop({zero, count}, shape_.inner_steps, std::move(sums));
+    llvm::Value* const whole = b_.CreateSub(count, b_.CreateURem(count, b_.getInt64(shape_.inner_steps)));
+    sums = emit_if(b_, b_.CreateICmpNE(whole, zero), sums,
+                   [&](const Carried& carried) { return loop({zero, whole}, shape_.inner_steps, carried); });
+    return emit_if(b_, b_.CreateICmpNE(whole, count), sums,
+                   [&](const Carried& carried) { return loop({whole, count}, 1, carried); });
+  }
+  Carried loop(const Range& range, unsigned steps, Carried sums) {
+    const Operand a = left_.operand(function_->getArg(2)), second{nullptr, function_->getArg(4)};
+    return loop_over_inner(b_, range, a, second, std::move(sums), 1, steps,
+                           [&](llvm::Value* k, unsigned i, llvm::Value* a_at, llvm::Value* b_at, const Carried& now) {
+                             return step(k, i == 0 && steps == shape_.inner_steps, a_at, b_at, now);
+                           });
+  }
+  Carried step(llvm::Value* k, bool fetches, llvm::Value* a_at, llvm::Value* b_at, Carried sums) {
+    std::vector<llvm::Value*> b_vectors;
+    for (unsigned j = 0; j < shape_.vectors; ++j) b_vectors.push_back(load_b(b_at, j));
+    if (shape_.packs) pack(k, b_at, b_vectors);
+    if (fetches) fetch(k);
+    left_.begin(k, a_at);
+    for (unsigned row = 0; row < shape_.rows; ++row) {
+      llvm::Value* const broadcast = widen(b_, left_.element(row), shape_.lanes);
+      for (unsigned j = 0; j < shape_.vectors; ++j) {
+        llvm::Value*& sum = sums[row * shape_.vectors + j];
+        sum = fused_multiply_add(e_, b_, broadcast, b_vectors[j], sum);
+      }
+    }
+    return sums;
+  }
+  void pack(llvm::Value* k, llvm::Value* b_at, const std::vector<llvm::Value*>& b_vectors) {
+    // Rows of b lie far apart, and are read for the first time: they are asked for some steps ahead.
+    llvm::Value* const ahead = offset(b_, b_at, distance_);
+    for (unsigned j = 0; j < shape_.vectors; ++j) {
+      emit_prefetch(b_, byte_address(b_, ahead, j * vector_bytes_), /*soon=*/true, shape_.for_writing);
+    }
+    const std::int64_t row_bytes = shape_.vectors * vector_bytes_;
+    llvm::Value* const row = offset(b_, function_->getArg(8), multiply_add(b_, k, row_bytes, nullptr));
+    for (unsigned j = 0; j < shape_.vectors; ++j) {
+      b_.CreateAlignedStore(b_vectors[j], byte_address(b_, row, j * vector_bytes_), align_);
+    }
+  }
+  void fetch(llvm::Value* k) {
+    llvm::Value* const jump = shape_.inner_steps == 1 ? k : b_.CreateUDiv(k, b_.getInt64(shape_.inner_steps));
+    if (shape_.ahead) {
+      emit_prefetch(b_, offset(b_, function_->getArg(10), b_.CreateMul(jump, function_->getArg(11))), /*soon=*/false);
+    }
+    for (unsigned i = 0; i < shape_.fetches; ++i) {
+      llvm::Value* const number = b_.CreateAdd(b_.CreateMul(jump, b_.getInt64(shape_.fetches)), b_.getInt64(i));
+      llvm::Value* const place =
+          b_.CreateGEP(b_.getInt64Ty(), function_->getArg(9), b_.CreateAnd(number, b_.getInt64(kFetchedLines - 1)));
+      emit_prefetch(b_, b_.CreateIntToPtr(b_.CreateAlignedLoad(b_.getInt64Ty(), place, llvm::Align(8)), e_.pointer()),
+                    /*soon=*/false);
+    }
+  }
+  llvm::Value* load_b(llvm::Value* at, unsigned j) {
+    llvm::Value* const address = byte_address(b_, at, j * vector_bytes_);
+    if (j + 1 < shape_.vectors || shape_.last_lanes == shape_.lanes) {
+      return b_.CreateAlignedLoad(vector_, address, align_);
+    }
+    return b_.CreateMaskedLoad(vector_, address, align_, first_lanes(b_, shape_.lanes, shape_.last_lanes),
+                               llvm::Constant::getNullValue(vector_));
+  }
+  // Of sum number i in c.
+  llvm::Value* place(unsigned i) {
+    llvm::Value *const c = function_->getArg(6), *const stride = function_->getArg(7);
+    llvm::Value* const row =
+        i < shape_.vectors ? c : offset(b_, c, b_.CreateMul(stride, b_.getInt64(i / shape_.vectors)));
+    return byte_address(b_, row, i % shape_.vectors * vector_bytes_);
+  }
+
+  const Emission& e_;
+  llvm::IRBuilder<>& b_;
+  llvm::Function* function_;
+  const TileShape& shape_;
+  llvm::Type* const vector_;
+  const llvm::Align align_;
+  const std::int64_t vector_bytes_;
+  LeftRows left_;
+  llvm::Value* distance_ = nullptr;  // by which rows of b that are packed are asked for ahead
+};
+
+// for k in groups: for every vector of columns: c += sum over the group of a[k] * b[k, :], in the order of k.
+void emit_stream(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function, DType dtype, unsigned lanes) {
+  constexpr unsigned kGroup = 8;
+  llvm::Type* const element = e.value_type(dtype);
+  const llvm::Align align(size_of(dtype));
+  llvm::Value *const a_stride = function->getArg(1), *const b_stride = function->getArg(3);
+  llvm::Value *const count = function->getArg(4), *const c = function->getArg(6);
+  const Range columns = {b.getInt64(0), function->getArg(5)};
+  const auto zero = [&](unsigned width) { return llvm::Constant::getNullValue(with_lanes(element, width)); };
+  const auto over_columns = [&](const std::function<llvm::Value*(llvm::Value*, llvm::Value*, llvm::Value*)>& sum) {
+    emit_vector_loop(e, b, columns, lanes, {}, [&](llvm::Value* column, llvm::Value* mask, const Carried&) {
+      llvm::Value* const at = b.CreateGEP(element, c, column);
+      llvm::Value* const next = sum(column, mask, at);
+      if (mask == nullptr) {
+        b.CreateAlignedStore(next, at, align);
+      } else {
+        b.CreateMaskedStore(next, at, align, mask);
+      }
+      return Carried{};
+    });
+  };
+  const auto load = [&](llvm::Value* at, llvm::Value* mask) -> llvm::Value* {
+    llvm::Type* const vector = with_lanes(element, lanes);
+    if (mask == nullptr) return b.CreateAlignedLoad(vector, at, align);
+    return b.CreateMaskedLoad(vector, at, align, mask, zero(lanes));
+  };
+  over_columns([&](llvm::Value*, llvm::Value*, llvm::Value*) { return zero(lanes); });
+  const auto group = [&](unsigned size, const Carried& at) {
+    std::vector<llvm::Value*> factors, rows;
+    for (unsigned i = 0; i < size; ++i) {
+      const auto nth = [&](llvm::Value* base, llvm::Value* stride) {
+        return offset(b, base, b.CreateMul(stride, b.getInt64(i)));
+      };
+      factors.push_back(widen(b, b.CreateAlignedLoad(element, nth(at[0], a_stride), align), lanes));
+      rows.push_back(nth(at[1], b_stride));
+    }
+    over_columns([&](llvm::Value* column, llvm::Value* mask, llvm::Value* place) {
+      llvm::Value* sum = load(place, mask);
+      for (unsigned i = 0; i < size; ++i) {
+        sum = fused_multiply_add(e, b, factors[i], load(b.CreateGEP(element, rows[i], column), mask), sum);
+      }
+      return sum;
+    });
+    llvm::Value* const steps = b.getInt64(size);
+    return Carried{offset(b, at[0], b.CreateMul(a_stride, steps)), offset(b, at[1], b.CreateMul(b_stride, steps))};
+  };
+  const auto groups = [&](llvm::Value* begin, llvm::Value* end, unsigned size, const Carried& at) {
+    return emit_if(b, b.CreateICmpNE(begin, end), at, [&](const Carried& values) {
+      return emit_loop(b, {begin, end}, size, values,
+                       [&](llvm::Value*, const Carried& inner) { return group(size, inner); });
+    });
+  };
+  llvm::Value* const whole = b.CreateSub(count, b.CreateURem(count, b.getInt64(kGroup)));
+  const Carried rest = groups(b.getInt64(0), whole, kGroup, {function->getArg(0), function->getArg(2)});
+  groups(whole, count, 1, rest);
+  b.CreateRetVoid();
+}
+
+void emit_dot(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function, const DotShape& shape) {
+  llvm::Type* const vector = with_lanes(e.value_type(shape.dtype), shape.lanes);
+  const llvm::Align align(size_of(shape.dtype));
+  llvm::Value *const count = function->getArg(4), *const vector_bytes = b.getInt64(shape.lanes * size_of(shape.dtype));
+  const std::vector<llvm::Value*> a_offsets = row_offsets(b, function->getArg(1), shape.rows);
+  const std::vector<llvm::Value*> b_offsets = row_offsets(b, function->getArg(3), shape.columns);
+  const Operand a{function->getArg(0), vector_bytes}, second{function->getArg(2), vector_bytes};
+  const auto step = [&](llvm::Value* index, unsigned, llvm::Value* a_at, llvm::Value* b_at, const Carried& carried) {
+    llvm::Value* const mask =
+        shape.whole_vectors || shape.lanes == 1 ? nullptr : emit_mask(b, index, count, shape.lanes);
+    const auto load = [&](llvm::Value* base, const std::vector<llvm::Value*>& offsets, unsigned i) -> llvm::Value* {
+      llvm::Value* const address = i == 0 ? base : offset(b, base, offsets[i]);
+      if (mask == nullptr) return b.CreateAlignedLoad(vector, address, align);
+      return b.CreateMaskedLoad(vector, address, align, mask, llvm::Constant::getNullValue(vector));
+    };
+    std::vector<llvm::Value*> columns;
+    for (unsigned j = 0; j < shape.columns; ++j) columns.push_back(load(b_at, b_offsets, j));
+    Carried next = carried;
+    for (unsigned row = 0; row < shape.rows; ++row) {
+      llvm::Value* const values = load(a_at, a_offsets, row);
+      for (unsigned j = 0; j < shape.columns; ++j) {
+        llvm::Value*& sum = next[row * shape.columns + j];
+        sum = fused_multiply_add(e, b, values, columns[j], sum);
+      }
+    }
+    return next;
+  };
+  const Carried zeros(std::size_t{shape.rows} * shape.columns, llvm::Constant::getNullValue(vector));
+  Carried sums = zeros;
+  sums.insert(sums.end(), {a.pointer, second.pointer});
+  sums = loop_over_inner(b, {b.getInt64(0), count}, a, second, std::move(sums), shape.lanes, 1, step);
+  sums.resize(zeros.size());
+  const ReductionEmitter sum(e, b, {Op::reduce_sum, 0, shape.dtype}, shape.dtype);
+  // As many sums at a time as a vector has lanes.
+  for (std::size_t first = 0; first < sums.size(); first += shape.lanes) {
+    const std::size_t end = std::min<std::size_t>(first + shape.lanes, sums.size());
+    const auto at = [&](std::size_t i) { return sums.begin() + static_cast<std::ptrdiff_t>(i); };
+    llvm::Value* const wholes = sum.across_lanes_of_each({at(first), at(end)});
+    for (std::size_t i = first, next = 0; i < end; i = next) {
+      const std::size_t row = i / shape.columns, column = i % shape.columns;
+      next = std::min(end, (row + 1) * shape.columns);
+      std::vector<int> own(next - i);
+      std::iota(own.begin(), own.end(), static_cast<int>(i - first));
+      llvm::Value* const c_row = offset(b, function->getArg(5), b.CreateMul(function->getArg(6), b.getInt64(row)));
+      b.CreateAlignedStore(b.CreateShuffleVector(wholes, own),
+                           byte_address(b, c_row, static_cast<std::int64_t>(column * size_of(shape.dtype))), align);
+    }
+  }
+  b.CreateRetVoid();
+}
+
+}  // namespace
+
+llvm::Function* tile_function(const Emission& emission, const TileShape& shape) {
+  const std::string steps =
+      shape.inner_steps == 1 ? "" : fmt::format(".{}{}", shape.whole_steps ? "by" : "steps", shape.inner_steps);
+  const std::string name =
+      fmt::format("tile.{}.{}x{}x{}.{}{}{}{}{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
+                  shape.last_lanes, shape.accumulates ? ".accumulate" : "", shape.packs ? ".pack" : "",
+                  shape.for_writing ? ".own" : "", shape.fetches > 0 ? fmt::format(".fetch{}", shape.fetches) : "",
+                  shape.ahead ? ".ahead" : "", name_of(shape.left), steps);
+  if (llvm::Function* const known = emission.module.getFunction(name)) return known;
+  llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
+  llvm::Function* const function =
+      make_internal_function(emission, name, llvm::Type::getVoidTy(emission.context()),
+                             {pointer, i64, i64, pointer, i64, i64, pointer, i64, pointer, pointer, pointer, i64},
+                             {"a", "a_row_stride", "a_k_stride", "b", "b_k_stride", "count", "c", "c_row_stride",
+                              "packed", "list", "ahead", "ahead_stride"});
+  llvm::IRBuilder<> builder(&function->getEntryBlock());
+  builder.setFastMathFlags(math_flags(emission));
+  Tile(emission, builder, function, shape).emit();
+  builder.CreateRetVoid();
+  return function;
+}
+
+llvm::Function* stream_function(const Emission& emission, DType dtype, unsigned lanes) {
+  const std::string name = fmt::format("stream.{}.{}", name_of(dtype), lanes);
+  if (llvm::Function* const known = emission.module.getFunction(name)) return known;
+  llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
+  llvm::Function* const function = make_internal_function(
+      emission, name, llvm::Type::getVoidTy(emission.context()), {pointer, i64, pointer, i64, i64, i64, pointer},
+      {"a", "a_k_stride", "b", "b_k_stride", "count", "columns", "c"});
+  llvm::IRBuilder<> builder(&function->getEntryBlock());
+  builder.setFastMathFlags(math_flags(emission));
+  emit_stream(emission, builder, function, dtype, lanes);
+  return function;
+}
+
+llvm::Function* dot_function(const Emission& emission, const DotShape& shape) {
+  const std::string name = fmt::format("dot.{}.{}x{}x{}{}", name_of(shape.dtype), shape.rows, shape.columns,
+                                       shape.lanes, shape.whole_vectors ? ".whole" : "");
+  if (llvm::Function* const known = emission.module.getFunction(name)) return known;
+  llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
+  llvm::Function* const function = make_internal_function(
+      emission, name, llvm::Type::getVoidTy(emission.context()), {pointer, i64, pointer, i64, i64, pointer, i64},
+      {"a", "a_row_stride", "b", "b_column_stride", "count", "c", "c_row_stride"});
+  llvm::IRBuilder<> builder(&function->getEntryBlock());
+  builder.setFastMathFlags(math_flags(emission));
+  emit_dot(emission, builder, function, shape);
+  return function;
+}
+
+}  // namespace tarn

@@ -1,0 +1,116 @@
+// All of a kernel plan that decides about its code, written one behind the other. Structures are taken apart by
+// structured bindings, so that a field added to one of them is a compile error here until it is written as well.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+#include "passes/plan/kernel_plan.h"
+
+namespace tarn {
+
+class KeyWriter {
+ public:
+  template <typename T>
+    requires std::is_arithmetic_v<T> || std::is_enum_v<T>
+  void put(T value) {
+    bytes_.append(reinterpret_cast<const char*>(&value), sizeof(value));
+  }
+  void put(const std::string& text) {
+    put(text.size());
+    bytes_ += text;
+  }
+  void put(const std::vector<bool>& values) {
+    put(values.size());
+    for (const bool value : values) put(value);
+  }
+  template <typename T>
+  void put(const std::vector<T>& values) {
+    put(values.size());
+    for (const T& value : values) put(value);
+  }
+  void put(const Type& type) {
+    const auto& [dtype, per_sample, shape] = type;
+    put_all(dtype, per_sample, shape);
+  }
+  void put(const Extent& extent) {
+    const auto& [constant, times_batch] = extent;
+    put_all(constant, times_batch);
+  }
+  void put(const Linear& linear) {
+    const auto& [strides, offset] = linear;
+    put_all(strides, offset);
+  }
+  void put(const Buffer& buffer) {
+    const auto& [name, space, index, offset, dtype, shape, strides] = buffer;
+    put_all(space, index, offset, dtype, shape, strides);
+  }
+  void put(const Access& access) {
+    const auto& [buffer, at, row, row_stride, row_limit] = access;
+    put_all(buffer, at, row, row_stride, row_limit);
+  }
+  void put(const Value& value) {
+    const auto& [kind, op, dtype, operands, number, access, linear, sample, stream, distribution, reduction] = value;
+    put_all(kind, op, dtype, operands, number, access, linear, sample, stream, distribution, reduction);
+  }
+  void put(const Store& store) {
+    const auto& [value, access, accumulate, guarded] = store;
+    put_all(value, access, accumulate, guarded);
+  }
+  void put(const Body& body) {
+    const auto& [values, stores] = body;
+    put_all(values, stores);
+  }
+  void put(const Reduction& reduction) {
+    const auto& [op, value, dtype] = reduction;
+    put_all(op, value, dtype);
+  }
+  void put(const std::optional<Split>& split) {
+    put(split.has_value());
+    if (!split) return;
+    const auto& [axis, from_batch] = *split;
+    put_all(axis, from_batch);
+  }
+  void put(const LoopKernel& kernel) {
+    const auto& [axes, reduced, vector_axis, body, reductions, tail, copies_samples, split] = kernel;
+    put_all(axes, reduced, vector_axis, body, reductions, tail, copies_samples, split);
+  }
+  void put(const ContractionKernel& kernel) {
+    const auto& [batch, rows, columns, inner, dtype, a, b, form, often_few_rows, rows_in_place, b_for_writing, epilogue,
+                 sums, tail, split] = kernel;
+    put_all(batch, rows, columns, inner, dtype, a, b, form, often_few_rows, rows_in_place, b_for_writing, epilogue,
+            sums, tail, split);
+  }
+  void put(const FiniteGuard& guard) {
+    const auto& [buffer] = guard;
+    put(buffer);
+  }
+  void put(const KernelBody& body) {
+    put(body.index());
+    std::visit([this](const auto& kind) { put(kind); }, body);
+  }
+  void put(const Kernel& kernel) {
+    const auto& [name, body, location] = kernel;
+    put(body);
+  }
+  void put(const KernelPlan& plan) {
+    const auto& [buffers, kernels, max_batch, arena_bytes, constants, results, remarks] = plan;
+    put_all(buffers, kernels, max_batch, arena_bytes, constants);
+  }
+  template <typename... Values>
+  void put_all(const Values&... values) {
+    (put(values), ...);
+  }
+
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+
+}  // namespace tarn

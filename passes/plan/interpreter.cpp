@@ -1,0 +1,415 @@
+// See interpreter.h. Simple on purpose: one point at a time, every value a double.
+#include "passes/plan/interpreter.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <optional>
+
+#include "ir/random.h"
+#include "passes/plan/guarded_stores.h"
+
+namespace tarn {
+namespace {
+
+using Point = std::vector<std::int64_t>;
+
+// A space of memory. Byte i belongs to the element that begins at owner[i] and is width[i] bytes wide (0: not written).
+struct Memory {
+  struct Cell {
+    double value = 0;
+    std::uint64_t owner = 0;
+    std::uint8_t width = 0;
+  };
+  std::vector<Cell> cells;
+
+  std::optional<double> read(std::int64_t at, std::size_t width) const {
+    if (at < 0 || at + width > cells.size()) return std::nullopt;
+    for (std::size_t i = at; i < at + width; ++i) {
+      if (cells[i].width != width || cells[i].owner != static_cast<std::uint64_t>(at)) return std::nullopt;
+    }
+    return cells[at].value;
+  }
+  bool write(std::int64_t at, std::size_t width, double value) {
+    if (at < 0 || at + width > cells.size()) return false;
+    for (std::size_t i = at; i < at + width; ++i) {
+      cells[i] = {value, static_cast<std::uint64_t>(at), static_cast<std::uint8_t>(width)};
+    }
+    return true;
+  }
+};
+
+double decode_constant(const std::byte* bytes, DType dtype) {
+  const auto as = [&]<class T>(T value) {
+    std::memcpy(&value, bytes, sizeof(T));
+    return static_cast<double>(value);
+  };
+  switch (dtype) {
+    case DType::f32:
+      return as(float{});
+    case DType::f64:
+      return as(double{});
+    case DType::i32:
+      return as(std::int32_t{});
+    case DType::boolean:
+      return as(std::uint8_t{});
+  }
+  return 0;
+}
+
+// The meaning of convert: float to i32 truncates and saturates, NaN becomes 0; anything to bool is x != 0.
+double convert_value(double value, DType from, DType to) {
+  if (to == DType::boolean) return value != 0 ? 1 : 0;
+  if (to != DType::i32 || !is_floating(from)) return value;
+  if (std::isnan(value)) return 0;
+  return std::clamp<double>(std::trunc(value), std::numeric_limits<std::int32_t>::min(),
+                            std::numeric_limits<std::int32_t>::max());
+}
+
+// A reduction under way.
+struct Running {
+  double best = 0;
+  std::int64_t place = 0;
+  std::int64_t count = 0;
+};
+
+class Interpreter {
+ public:
+  Interpreter(const KernelPlan& plan, const Program& program, const EvaluationContext& context,
+              InterpreterOptions options)
+      : plan_(plan), program_(program), context_(context), options_(options) {}
+
+  Result<PlanOutcome> run();
+
+ private:
+  Status fill_tensors();
+  Status fill_inputs();
+  void make_outputs();
+  Status run_kernel(const LoopKernel& kernel);
+  Status run_kernel(const ContractionKernel& kernel);
+  Status run_kernel(const FiniteGuard& guard);
+  Status run_body(const Body& body, const Point& point, const std::vector<double>& given);
+  double value_of(const Value& value, const Point& point, const std::vector<double>& given);
+  double random_value(const Value& value, const Point& point);
+  std::int64_t element_of(const Access& access, const Point& point);
+  double load(BufferId buffer, std::int64_t element);
+  void store(BufferId buffer, std::int64_t element, double value);
+  std::int64_t extent(const Extent& e) const { return e.constant * (e.times_batch ? context_.batch : 1); }
+  Memory& memory(const Buffer& buffer) {
+    return buffer.space == Space::input || buffer.space == Space::output ? rows_[{buffer.space, buffer.index}]
+                                                                         : rows_[{buffer.space, 0}];
+  }
+  Result<HostTensor> read_buffer(BufferId id);
+  void fail(std::string message) {
+    if (failure_.empty()) failure_ = fmt::format("kernel {}: {}", kernel_, message);
+  }
+  Status status() const { return failure_.empty() ? Status(Done{}) : Status(error(failure_)); }
+
+  const KernelPlan& plan_;
+  const Program& program_;
+  const EvaluationContext& context_;
+  InterpreterOptions options_;
+  std::map<std::pair<Space, std::uint32_t>, Memory> rows_;
+  std::vector<double> values_;
+  std::string failure_;
+  std::size_t kernel_ = 0;
+  bool stopped_ = false, kept_old_ = false;
+};
+
+std::int64_t at(const Linear& linear, const Point& point) {
+  std::int64_t sum = linear.offset;
+  for (std::size_t i = 0; i < linear.strides.size(); ++i) sum += linear.strides[i] * point[i];
+  return sum;
+}
+
+// Calls visit(point) for every point of the extents in the order of their indices, or backwards.
+template <class Visit>
+void for_each_point(const std::vector<std::int64_t>& extents, bool reversed, Visit visit) {
+  const std::int64_t count = element_count(extents);
+  Point point(extents.size());
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::int64_t rest = reversed ? count - 1 - i : i;
+    for (std::size_t k = extents.size(); k-- > 0;) {
+      point[k] = rest % extents[k];
+      rest /= extents[k];
+    }
+    visit(point);
+  }
+}
+
+Status Interpreter::fill_tensors() {
+  rows_[{Space::state, 0}].cells.resize(state_bytes(program_));
+  rows_[{Space::accumulators, 0}].cells.resize(metric_bytes(program_));
+  for (const TensorInfo& tensor : program_.tensors) {
+    const auto found = context_.tensors.find(tensor.name);
+    if (found == context_.tensors.end()) continue;
+    if (static_cast<std::int64_t>(found->second.data.size()) != element_count(tensor.type.shape)) {
+      return error(fmt::format("tensor '{}' has {} elements", tensor.name, found->second.data.size()));
+    }
+    const bool metric = tensor.kind == TensorKind::metric;
+    Memory& space = rows_[{metric ? Space::accumulators : Space::state, 0}];
+    const std::size_t width = size_of(tensor.type.dtype);
+    for (std::size_t i = 0; i < found->second.data.size(); ++i) {
+      space.write(tensor.offset + i * width, width, found->second.data[i]);
+    }
+  }
+  return Done{};
+}
+
+Status Interpreter::fill_inputs() {
+  for (std::uint32_t i = 0; i < program_.inputs.size(); ++i) {
+    const InputInfo& input = program_.inputs[i];
+    const auto found = context_.inputs.find(input.name);
+    if (found == context_.inputs.end()) continue;
+    const std::vector<double>& data = found->second.data;
+    if (static_cast<std::int64_t>(data.size()) != element_count(input.type.shape) * context_.batch) {
+      return error(fmt::format("input '{}' has {} elements", input.name, data.size()));
+    }
+    Memory& space = rows_[{Space::input, i}];
+    const std::size_t width = size_of(input.type.dtype);
+    space.cells.resize(data.size() * width);
+    for (std::size_t k = 0; k < data.size(); ++k) space.write(k * width, width, data[k]);
+  }
+  return Done{};
+}
+
+void Interpreter::make_outputs() {
+  for (const Buffer& buffer : plan_.buffers) {
+    if (buffer.space != Space::output) continue;
+    Memory& space = rows_[{buffer.space, buffer.index}];
+    const std::size_t bytes = element_count(with_batch(buffer.shape, context_.batch)) * size_of(buffer.dtype);
+    space.cells.resize(std::max(space.cells.size(), buffer.offset + bytes));
+  }
+}
+
+double Interpreter::load(BufferId id, std::int64_t element) {
+  const Buffer& buffer = plan_.buffers[id];
+  const std::int64_t width = static_cast<std::int64_t>(size_of(buffer.dtype));
+  const std::int64_t byte = static_cast<std::int64_t>(buffer.offset) + element * width;
+  if (buffer.space == Space::constants) {
+    if (byte >= 0 && byte + width <= static_cast<std::int64_t>(plan_.constants.size())) {
+      return decode_constant(&plan_.constants[byte], buffer.dtype);
+    }
+    fail(fmt::format("element {} of '{}' lies outside of the constants", element, buffer.name));
+    return 0;
+  }
+  if (const auto value = memory(buffer).read(byte, width)) return *value;
+  fail(fmt::format("element {} of '{}' is read, but not written", element, buffer.name));
+  return 0;
+}
+
+void Interpreter::store(BufferId id, std::int64_t element, double value) {
+  const Buffer& buffer = plan_.buffers[id];
+  const std::int64_t width = static_cast<std::int64_t>(size_of(buffer.dtype));
+  const bool writable = buffer.space != Space::constants && buffer.space != Space::input;
+  if (!writable || !memory(buffer).write(static_cast<std::int64_t>(buffer.offset) + element * width, width, value)) {
+    fail(fmt::format("element {} of '{}' cannot be written", element, buffer.name));
+  }
+}
+
+std::int64_t Interpreter::element_of(const Access& access, const Point& point) {
+  std::int64_t element = at(access.at, point);
+  if (access.row != kNoValue) {
+    const double row = values_[access.row];
+    const std::int64_t clamped =
+        row > 0 ? static_cast<std::int64_t>(std::min(row, static_cast<double>(access.row_limit - 1))) : 0;
+    element += clamped * access.row_stride;
+  }
+  return element;
+}
+
+double Interpreter::random_value(const Value& value, const Point& point) {
+  DrawPosition position{context_.seed, value.stream, context_.step, 0, 0};
+  position.element = static_cast<std::uint32_t>(at(value.linear, point));
+  position.sample = static_cast<std::uint32_t>(at(value.sample, point));
+  const auto& strides = value.sample.strides;
+  if (std::any_of(strides.begin(), strides.end(), [](std::int64_t s) { return s != 0; })) {
+    position.sample += context_.first_sample;
+  }
+  return draw_number(value.distribution, position, value.dtype);
+}
+
+double Interpreter::value_of(const Value& value, const Point& point, const std::vector<double>& given) {
+  switch (value.kind) {
+    case Value::Kind::operation: {
+      const auto operand = [&](std::size_t i) { return i < value.operands.size() ? values_[value.operands[i]] : 0.0; };
+      return info(value.op).scalar(operand(0), operand(1), operand(2));
+    }
+    case Value::Kind::constant:
+      return value.number;
+    case Value::Kind::load:
+      return load(value.access.buffer, element_of(value.access, point));
+    case Value::Kind::index:
+      return static_cast<double>(at(value.linear, point));
+    case Value::Kind::batch_size:
+      return static_cast<double>(context_.batch);
+    case Value::Kind::draw:
+      return random_value(value, point);
+    case Value::Kind::product:
+      return given[0];
+    case Value::Kind::reduced:
+      return given[value.reduction];
+  }
+  return 0;
+}
+
+// Leaves the values of the body in values_. `given` holds the product, or the results of the reductions.
+Status Interpreter::run_body(const Body& body, const Point& point, const std::vector<double>& given) {
+  values_.assign(body.values.size(), 0);
+  for (std::size_t i = 0; i < body.values.size(); ++i) {
+    const Value& value = body.values[i];
+    values_[i] = value_of(value, point, given);
+    if (value.kind == Value::Kind::operation && value.op == Op::convert) {
+      values_[i] = convert_value(values_[i], body.values[value.operands[0]].dtype, value.dtype);
+    }
+  }
+  const bool keeps_old = std::any_of(body.stores.begin(), body.stores.end(), [&](const Store& s) {
+    return s.guarded && !is_finite_as(values_[s.value], body.values[s.value].dtype);
+  });
+  kept_old_ = kept_old_ || keeps_old;
+  for (const Store& s : body.stores) {
+    if (s.guarded && keeps_old) continue;
+    const std::int64_t element = element_of(s.access, point);
+    const double before = s.accumulate ? load(s.access.buffer, element) : 0;
+    store(s.access.buffer, element, before + values_[s.value]);
+  }
+  return status();
+}
+
+void add_to(Running& running, Op op, double x, std::int64_t place) {
+  const ReductionInfo& reduction = *info(op).reduction;
+  double& r = running.best;
+  const bool first = running.count++ == 0;
+  if (!reduction.gives_index) {
+    r = first ? x : info(reduction.combine).scalar(r, x, 0);
+    return;
+  }
+  // The first of equals, wherever the run began; a NaN never wins over a number before it.
+  const bool better = reduction.finds_largest() ? x > r : x < r;
+  if (first || better || (x == r && place < running.place)) running = {x, place, running.count};
+}
+
+double result_of(const Running& running, Op op) {
+  const ReductionInfo& reduction = *info(op).reduction;
+  if (reduction.gives_index) return static_cast<double>(running.place);
+  return running.count > 0 ? running.best : reduction.identity;
+}
+
+Status Interpreter::run_kernel(const LoopKernel& kernel) {
+  std::vector<std::int64_t> kept, reduced;
+  for (std::size_t i = 0; i < kernel.axes.size(); ++i) {
+    kept.push_back(kernel.reduced[i] ? 1 : extent(kernel.axes[i]));
+    reduced.push_back(kernel.reduced[i] ? extent(kernel.axes[i]) : 1);
+  }
+  const std::vector<std::int64_t> place_strides = row_major_strides(reduced);
+  for_each_point(kept, options_.reversed, [&](const Point& outer) {
+    std::vector<Running> running(kernel.reductions.size());
+    for_each_point(reduced, options_.reversed, [&](const Point& inner) {
+      Point point = outer;
+      std::int64_t place = 0;
+      for (std::size_t i = 0; i < point.size(); ++i) {
+        point[i] += inner[i];
+        place += inner[i] * place_strides[i];
+      }
+      if (!run_body(kernel.body, point, {})) return;
+      for (std::size_t i = 0; i < running.size(); ++i) {
+        add_to(running[i], kernel.reductions[i].op, values_[kernel.reductions[i].value], place);
+      }
+    });
+    std::vector<double> given;
+    given.reserve(running.size());
+    for (std::size_t i = 0; i < running.size(); ++i) given.push_back(result_of(running[i], kernel.reductions[i].op));
+    static_cast<void>(run_body(kernel.tail, outer, given));
+  });
+  return status();
+}
+
+Status Interpreter::run_kernel(const ContractionKernel& kernel) {
+  std::vector<std::int64_t> extents;
+  extents.reserve(kernel.batch.size() + 2);
+  for (const Extent& e : kernel.batch) extents.push_back(extent(e));
+  extents.push_back(extent(kernel.rows));
+  extents.push_back(extent(kernel.columns));
+  const std::size_t batch_axes = kernel.batch.size();
+  std::map<std::int64_t, std::vector<Running>> sums;  // by column
+  for_each_point(extents, options_.reversed, [&](const Point& point) {
+    Point left(point.begin(), point.begin() + static_cast<std::ptrdiff_t>(batch_axes));
+    Point right = left;
+    left.insert(left.end(), {point[batch_axes], 0});
+    right.insert(right.end(), {0, point[batch_axes + 1]});
+    double sum = 0;
+    for (std::int64_t k = 0; k < extent(kernel.inner); ++k) {
+      left[batch_axes + 1] = right[batch_axes] = k;
+      sum += load(kernel.a.buffer, at(kernel.a.at, left)) * load(kernel.b.buffer, at(kernel.b.at, right));
+    }
+    if (!run_body(kernel.epilogue, point, {sum})) return;
+    std::vector<Running>& of_column = sums[point[batch_axes + 1]];
+    of_column.resize(kernel.sums.size());
+    for (std::size_t i = 0; i < of_column.size(); ++i) {
+      add_to(of_column[i], kernel.sums[i].op, values_[kernel.sums[i].value], point[batch_axes]);
+    }
+  });
+  for (const auto& [column, of_column] : sums) {
+    if (of_column.empty()) break;
+    std::vector<double> given;
+    for (std::size_t i = 0; i < of_column.size(); ++i) given.push_back(result_of(of_column[i], kernel.sums[i].op));
+    if (!run_body(kernel.tail, {0, column}, given)) break;
+  }
+  return status();
+}
+
+Status Interpreter::run_kernel(const FiniteGuard& guard) {
+  stopped_ = !std::isfinite(load(guard.buffer, 0));
+  return status();
+}
+
+Result<HostTensor> Interpreter::read_buffer(BufferId id) {
+  const Buffer& buffer = plan_.buffers[id];
+  HostTensor tensor{with_batch(buffer.shape, context_.batch), {}};
+  for_each_point(tensor.shape, false,
+                 [&](const Point& point) { tensor.data.push_back(load(id, at({buffer.strides, 0}, point))); });
+  TARN_RETURN_IF_ERROR(status());
+  return tensor;
+}
+
+Result<PlanOutcome> Interpreter::run() {
+  TARN_RETURN_IF_ERROR(fill_tensors());
+  TARN_RETURN_IF_ERROR(fill_inputs());
+  make_outputs();
+  rows_[{Space::arena, 0}].cells.resize(plan_.arena_bytes);
+  for (kernel_ = 0; kernel_ < plan_.kernels.size() && !stopped_; ++kernel_) {
+    TARN_RETURN_IF_ERROR(std::visit([&](const auto& body) { return run_kernel(body); }, plan_.kernels[kernel_].body));
+  }
+  PlanOutcome outcome;
+  outcome.stopped = stopped_;
+  outcome.kept_old = kept_old_;
+  for (const PlanResult& result : plan_.results) {
+    if (stopped_) break;
+    TARN_TRY(HostTensor tensor, read_buffer(result.buffer));
+    outcome.results.push_back(std::move(tensor));
+  }
+  for (const TensorInfo& tensor : program_.tensors) {
+    const Memory& space = rows_[{tensor.kind == TensorKind::metric ? Space::accumulators : Space::state, 0}];
+    HostTensor value{tensor.type.shape, {}};
+    const std::size_t width = size_of(tensor.type.dtype);
+    for (std::int64_t i = 0; i < element_count(tensor.type.shape); ++i) {
+      if (const auto element = space.read(tensor.offset + i * width, width)) value.data.push_back(*element);
+    }
+    if (static_cast<std::int64_t>(value.data.size()) == element_count(value.shape)) {
+      outcome.tensors.emplace(tensor.name, std::move(value));
+    }
+  }
+  return outcome;
+}
+
+}  // namespace
+
+Result<PlanOutcome> interpret(const KernelPlan& plan, const Program& program, const EvaluationContext& context,
+                              InterpreterOptions options) {
+  return Interpreter(plan, program, context, options).run();
+}
+
+}  // namespace tarn

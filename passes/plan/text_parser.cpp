@@ -1,0 +1,363 @@
+// The reading half of the text form of kernel plans: text.h says what it looks like. Recursion over expressions is
+// bounded, and what is made is no larger than a multiple of the text.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "passes/plan/body_parser.h"
+#include "passes/plan/text.h"
+#include "passes/plan/words.h"
+
+namespace tarn {
+namespace {
+
+class Parser {
+ public:
+  Parser(std::string_view text, FileId file, Sources& sources) : scan_(text, file), location_reader_(sources) {}
+
+  Result<NamedPlan> parse() {
+    TARN_RETURN_IF_ERROR(scan_.expect_keyword("plan"));
+    TARN_TRY(std::string name, scan_.name());
+    TARN_RETURN_IF_ERROR(scan_.expect('{'));
+    TARN_RETURN_IF_ERROR(scan_.expect_keyword("max_batch"));
+    TARN_TRY(plan_.max_batch, read_size(scan_, "a batch"));
+    if (plan_.max_batch < 1 || plan_.max_batch > kMaxExtent) {
+      return scan_.fail(fmt::format("a batch has 1 to {} samples", kMaxExtent));
+    }
+    TARN_RETURN_IF_ERROR(scan_.expect_keyword("arena"));
+    TARN_TRY(plan_.arena_bytes, read_size(scan_, "a number of bytes"));
+    if (scan_.accept_keyword("constants")) TARN_RETURN_IF_ERROR(constants());
+    while (scan_.accept_keyword("buffer")) TARN_RETURN_IF_ERROR(buffer());
+    while (scan_.accept_keyword("result")) TARN_RETURN_IF_ERROR(result());
+    while (scan_.accept_keyword("kernel")) TARN_RETURN_IF_ERROR(kernel());
+    while (scan_.accept_keyword("remark")) {
+      TARN_TRY(std::string remark, scan_.string("a remark in quotation marks"));
+      plan_.remarks.push_back(std::move(remark));
+    }
+    if (!scan_.accept('}'))
+      return scan_.fail_expected(plan_.kernels.empty() ? "a kernel or '}'" : "an equation, a kernel or '}'");
+    if (!scan_.at_end()) return scan_.fail("nothing is expected behind the plan");
+    return NamedPlan{std::move(name), std::move(plan_), std::move(locations_)};
+  }
+
+ private:
+  Status constants() {
+    TARN_RETURN_IF_ERROR(scan_.expect('{'));
+    const auto digit = [](char c) -> int {
+      if (c >= '0' && c <= '9') return c - '0';
+      return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    };
+    while (!scan_.accept('}')) {
+      TARN_TRY(const std::string_view word, scan_.word("bytes in hexadecimal digits"));
+      for (std::size_t i = 0; i < word.size(); i += 2) {
+        const int high = digit(word[i]), low = i + 1 < word.size() ? digit(word[i + 1]) : -1;
+        if (high < 0 || low < 0) return scan_.fail("a byte has two hexadecimal digits");
+        plan_.constants.push_back(static_cast<std::byte>(high * 16 + low));
+      }
+    }
+    return Done{};
+  }
+
+  Status buffer() {
+    Buffer buffer;
+    TARN_TRY(buffer.name, names_.declare(scan_, static_cast<BufferId>(plan_.buffers.size())));
+    TARN_RETURN_IF_ERROR(scan_.expect(':'));
+    TARN_TRY(Type type, read_type(scan_));
+    if (type.per_sample) return scan_.fail("a buffer holds the samples of a batch: [N, …]");
+    buffer.dtype = type.dtype;
+    buffer.shape = std::move(type.shape);
+    TARN_RETURN_IF_ERROR(scan_.expect_keyword("strides"));
+    TARN_RETURN_IF_ERROR(strides(buffer));
+    TARN_RETURN_IF_ERROR(scan_.expect_keyword("in"));
+    TARN_TRY(const std::string_view name, scan_.word("a space"));
+    const auto* const space = std::find_if(plan_words::kSpaces.begin(), plan_words::kSpaces.end(),
+                                           [&](const auto& row) { return row.name == name; });
+    if (space == plan_words::kSpaces.end()) return scan_.fail(fmt::format("'{}' is no space", name));
+    buffer.space = space->space;
+    if (scan_.peek_number()) {
+      TARN_TRY(buffer.index, scan_.number<std::uint32_t>("the number of an array"));
+    }
+    TARN_RETURN_IF_ERROR(scan_.expect_keyword("at"));
+    TARN_TRY(buffer.offset, read_size(scan_, "an offset"));
+    plan_.buffers.push_back(std::move(buffer));
+    return Done{};
+  }
+
+  Status strides(Buffer& buffer) {
+    TARN_RETURN_IF_ERROR(scan_.expect('['));
+    while (!scan_.accept(']')) {
+      if (!buffer.strides.empty()) TARN_RETURN_IF_ERROR(scan_.expect(','));
+      const bool negative = scan_.accept('-');
+      TARN_TRY(const std::int64_t stride, read_size(scan_, "a stride"));
+      if (stride > kMaxExtent) return scan_.fail(fmt::format("a stride cannot be more than {}", kMaxExtent));
+      buffer.strides.push_back(negative ? -stride : stride);
+    }
+    if (buffer.strides.size() != buffer.shape.size()) {
+      return scan_.fail(fmt::format("{} strides for {} axes", buffer.strides.size(), buffer.shape.size()));
+    }
+    double span = 0;
+    for (std::size_t i = 0; i < buffer.shape.size(); ++i) {
+      span += std::fabs(static_cast<double>(buffer.strides[i])) *
+              static_cast<double>(buffer.shape[i] == kBatch ? plan_.max_batch : buffer.shape[i]);
+    }
+    constexpr double kMostElements = 1e14;
+    if (span > kMostElements) return scan_.fail("the elements of this buffer lie too far apart");
+    return Done{};
+  }
+
+  Status result() {
+    PlanResult result;
+    TARN_TRY(result.kind, read_result_kind(scan_));
+    TARN_TRY(result.name, scan_.string("the name of a result"));
+    TARN_RETURN_IF_ERROR(scan_.expect('='));
+    TARN_TRY(result.buffer, names_.read(scan_));
+    plan_.results.push_back(std::move(result));
+    return Done{};
+  }
+
+  Status kernel() {
+    TARN_TRY(const std::size_t number, scan_.number<std::size_t>("the number of the kernel"));
+    if (number != plan_.kernels.size()) return scan_.fail(fmt::format("this is kernel {}", plan_.kernels.size()));
+    Kernel kernel;
+    TARN_TRY(kernel.name, scan_.string("the name of the kernel"));
+    TARN_TRY(const std::string_view kind, scan_.word("loop, product or guard"));
+    const Scanner at_kind = scan_;
+    TARN_TRY(kernel.location, location_reader_.read(scan_, *locations_));
+    if (kind == "loop") {
+      TARN_TRY(kernel.body, loop());
+    } else if (kind == "product") {
+      TARN_TRY(kernel.body, product());
+    } else if (kind == "guard") {
+      TARN_TRY(kernel.body, guard());
+    } else {
+      return at_kind.fail(fmt::format("'{}' is no kind of kernel: loop, product or guard", kind));
+    }
+    plan_.kernels.push_back(std::move(kernel));
+    return Done{};
+  }
+
+  Result<KernelBody> guard() {
+    FiniteGuard guard;
+    for (const char* word : {"the", "step", "ends", "here", "unless"}) TARN_RETURN_IF_ERROR(scan_.expect_keyword(word));
+    TARN_TRY(guard.buffer, names_.read(scan_));
+    TARN_RETURN_IF_ERROR(scan_.expect_keyword("is"));
+    TARN_RETURN_IF_ERROR(scan_.expect_keyword("finite"));
+    return KernelBody(guard);
+  }
+
+  struct Axis {
+    std::string name;
+    bool vector = false;
+    Extent extent;
+  };
+  // "i (vector) < N", if one stands here.
+  Result<std::optional<Axis>> axis() {
+    const Scanner before = scan_;
+    Axis axis;
+    axis.name = std::string(scan_.accept_word());
+    if (axis.name.empty() || !(scan_.peek('(') || scan_.peek('<'))) {
+      scan_ = before;
+      return std::optional<Axis>();
+    }
+    if (scan_.accept('(')) {
+      TARN_RETURN_IF_ERROR(scan_.expect_keyword("vector"));
+      TARN_RETURN_IF_ERROR(scan_.expect(')'));
+      axis.vector = true;
+    }
+    TARN_RETURN_IF_ERROR(scan_.expect('<'));
+    TARN_TRY(axis.extent, read_extent(scan_));
+    return std::optional(std::move(axis));
+  }
+  Result<std::vector<Axis>> axes() {
+    std::vector<Axis> all;
+    while (true) {
+      TARN_TRY(std::optional<Axis> next, axis());
+      if (!next) return all;
+      if (all.size() == kMaxKernelAxes) return scan_.fail(fmt::format("more than {} axes", kMaxKernelAxes));
+      all.push_back(std::move(*next));
+    }
+  }
+
+  // What stands behind the axes. That of a loop may be "copies samples" only; the axis of a split is a name.
+  struct Notes {
+    std::string split_axis;
+    Split split;
+    bool copies_samples = false, often_few_rows = false, b_for_writing = false;
+    std::optional<BufferId> in_place;
+  };
+  Result<Notes> notes(bool of_loop) {
+    Notes notes;
+    const auto words = [&](std::initializer_list<const char*> expected) -> Status {
+      for (const char* word : expected) TARN_RETURN_IF_ERROR(scan_.expect_keyword(word));
+      return Done{};
+    };
+    while (true) {
+      if (scan_.accept_keyword("threads")) {
+        TARN_RETURN_IF_ERROR(words({"share"}));
+        TARN_TRY(const std::string_view axis, scan_.word("an axis"));
+        notes.split_axis = std::string(axis);
+        if (scan_.accept_keyword("from")) {
+          TARN_RETURN_IF_ERROR(words({"N"}));
+          TARN_RETURN_IF_ERROR(scan_.expect('='));
+          TARN_TRY(notes.split.from_batch, read_size(scan_, "a number of samples"));
+          TARN_RETURN_IF_ERROR(words({"on"}));
+        }
+      } else if (of_loop && scan_.accept_keyword("copies")) {
+        TARN_RETURN_IF_ERROR(words({"samples"}));
+        notes.copies_samples = true;
+      } else if (!of_loop && scan_.accept_keyword("often")) {
+        TARN_RETURN_IF_ERROR(words({"few", "rows"}));
+        notes.often_few_rows = true;
+      } else if (!of_loop && scan_.accept_keyword("prefetches")) {
+        TARN_RETURN_IF_ERROR(words({"b", "for", "writing"}));
+        notes.b_for_writing = true;
+      } else if (!of_loop && scan_.accept_keyword("reads")) {
+        TARN_TRY(notes.in_place, names_.read(scan_));
+        TARN_RETURN_IF_ERROR(words({"in", "place"}));
+      } else {
+        return notes;
+      }
+    }
+  }
+  Result<std::optional<Split>> split_of(const Notes& notes, const std::vector<std::string>& names) const {
+    if (notes.split_axis.empty()) return std::optional<Split>();
+    const auto axis = std::find(names.begin(), names.end(), notes.split_axis);
+    if (axis == names.end()) return scan_.fail(fmt::format("there is no axis '{}' to share", notes.split_axis));
+    return std::optional(Split{static_cast<std::uint32_t>(axis - names.begin()), notes.split.from_batch});
+  }
+
+  Result<KernelBody> loop() {
+    LoopKernel kernel;
+    std::vector<Axis> kept, over;
+    Notes notes;
+    if (scan_.accept_keyword("for")) {
+      TARN_TRY(kept, axes());
+      TARN_TRY(notes, this->notes(true));
+    }
+    if (scan_.accept_keyword("over")) {
+      TARN_TRY(over, axes());
+    }
+    TARN_RETURN_IF_ERROR(set_axes(kernel, kept, over));
+    kernel.copies_samples = notes.copies_samples;
+    const std::vector<std::string> names = plan_words::loop_axes(kernel.axes.size());
+    TARN_TRY(kernel.split, split_of(notes, names));
+    BodyPlace place;
+    place.axes = names;
+    TARN_RETURN_IF_ERROR(bodies(place, kernel.body, kernel.reductions, kernel.tail));
+    return KernelBody(std::move(kernel));
+  }
+
+  // Axes stand in the order of their names.
+  Status set_axes(LoopKernel& kernel, const std::vector<Axis>& kept, const std::vector<Axis>& over) const {
+    const std::vector<std::string> names = plan_words::loop_axes(kept.size() + over.size());
+    if (names.size() > kMaxKernelAxes) return scan_.fail(fmt::format("more than {} axes", kMaxKernelAxes));
+    kernel.axes.resize(names.size());
+    kernel.reduced.resize(names.size());
+    std::vector<bool> given(names.size(), false);
+    std::size_t vectors = 0;
+    for (const std::vector<Axis>* part : {&kept, &over}) {
+      for (const Axis& axis : *part) {
+        const auto found = std::find(names.begin(), names.end(), axis.name);
+        const auto i = static_cast<std::size_t>(found - names.begin());
+        if (found == names.end() || given[i]) {
+          return scan_.fail(fmt::format("'{}': the axes of a loop are called i, j, k, …, each once", axis.name));
+        }
+        given[i] = true;
+        kernel.axes[i] = axis.extent;
+        kernel.reduced[i] = part == &over;
+        if (axis.vector) kernel.vector_axis = static_cast<std::uint32_t>(i);
+        vectors += axis.vector ? 1 : 0;
+      }
+    }
+    if (vectors == (names.empty() ? 0 : 1)) return Done{};
+    return scan_.fail("one of the axes is that of vectors");
+  }
+
+  // A body with its reductions, and its tail.
+  Status bodies(BodyPlace place, Body& body, std::vector<Reduction>& reductions, Body& tail) {
+    place.has_reductions = true;
+    TARN_TRY(BodyParser::Parsed parsed, BodyParser(scan_, plan_, names_, place).parse());
+    body = std::move(parsed.body);
+    reductions = std::move(parsed.reductions);
+    if (!scan_.accept_keyword("then")) return Done{};
+    place.has_product = place.has_reductions = false;
+    place.reductions = reductions;
+    TARN_TRY(parsed, BodyParser(scan_, plan_, names_, place).parse());
+    tail = std::move(parsed.body);
+    return Done{};
+  }
+
+  Result<KernelBody> product() {
+    ContractionKernel kernel;
+    TARN_RETURN_IF_ERROR(scan_.expect_keyword("for"));
+    TARN_TRY(const std::vector<Axis> axes, this->axes());
+    TARN_TRY(const Notes notes, this->notes(false));
+    const std::size_t batch = std::max<std::size_t>(axes.size(), 2) - 2;
+    BodyPlace place;
+    place.axes = plan_words::product_axes(batch, "m", "n");
+    const auto same_name = [](const Axis& axis, const std::string& name) { return axis.name == name; };
+    if (!std::equal(axes.begin(), axes.end(), place.axes.begin(), place.axes.end(), same_name)) {
+      return scan_.fail("the axes of a product are called b0, b1, …, m and n");
+    }
+    for (std::size_t i = 0; i < batch; ++i) kernel.batch.push_back(axes[i].extent);
+    kernel.rows = axes[batch].extent;
+    kernel.columns = axes[batch + 1].extent;
+    for (std::size_t i = 0; i <= batch; ++i) {
+      if (axes[i].vector) return scan_.fail("vectors of a product go along n or k");
+    }
+    TARN_TRY(kernel.split, split_of(notes, place.axes));
+    TARN_RETURN_IF_ERROR(sum(kernel, axes[batch + 1].vector));
+    if (notes.in_place && *notes.in_place != kernel.a.buffer) return scan_.fail("only a can be read in place");
+    kernel.rows_in_place = notes.in_place.has_value();
+    kernel.often_few_rows = notes.often_few_rows;
+    kernel.b_for_writing = notes.b_for_writing;
+    place.has_product = true;
+    place.product = kernel.dtype;
+    place.over = {"over", "m"};
+    TARN_RETURN_IF_ERROR(bodies(place, kernel.epilogue, kernel.sums, kernel.tail));
+    return KernelBody(std::move(kernel));
+  }
+
+  // "product = sum over k < 4 of x[m, k] * w[k, n]"
+  Status sum(ContractionKernel& kernel, bool along_columns) {
+    TARN_RETURN_IF_ERROR(scan_.expect_keyword("product"));
+    std::optional<DType> dtype;
+    if (scan_.accept(':')) {
+      TARN_TRY(dtype, read_dtype(scan_));
+    }
+    TARN_RETURN_IF_ERROR(scan_.expect('='));
+    TARN_RETURN_IF_ERROR(scan_.expect_keyword("sum"));
+    TARN_RETURN_IF_ERROR(scan_.expect_keyword("over"));
+    TARN_TRY(const std::optional<Axis> inner, axis());
+    if (!inner || inner->name != "k") return scan_.fail("the sum of a product goes over k");
+    if (inner->vector == along_columns) return scan_.fail("vectors of a product go along n or k");
+    kernel.inner = inner->extent;
+    kernel.form = along_columns ? ContractionKernel::Form::columns : ContractionKernel::Form::inner;
+    TARN_RETURN_IF_ERROR(scan_.expect_keyword("of"));
+    TARN_TRY(kernel.a, operand(kernel, "m", "k"));
+    TARN_RETURN_IF_ERROR(scan_.expect('*'));
+    TARN_TRY(kernel.b, operand(kernel, "k", "n"));
+    kernel.dtype = dtype.value_or(plan_.buffers[kernel.a.buffer].dtype);
+    return Done{};
+  }
+  Result<Access> operand(const ContractionKernel& kernel, std::string_view first, std::string_view second) {
+    BodyPlace place;
+    place.axes = plan_words::product_axes(kernel.batch.size(), first, second);
+    return BodyParser(scan_, plan_, names_, std::move(place)).operand();
+  }
+
+  Scanner scan_;
+  LocationReader location_reader_;
+  KernelPlan plan_;
+  BufferNames names_;
+  std::shared_ptr<Locations> locations_ = std::make_shared<Locations>();
+};
+
+}  // namespace
+
+Result<NamedPlan> parse_plan(std::string_view text, const std::string& text_name, Sources& sources) {
+  return Parser(text, sources.add(text_name, std::string(text)), sources).parse();
+}
+
+}  // namespace tarn

@@ -1,0 +1,461 @@
+// The printing half of the text form of kernel plans: text.h says what it looks like. print() leaves out what does
+// not help somebody who reads, print_whole() nothing. Structures are taken apart by structured bindings, so that a
+// field added to one of them is a compile error here until it is printed as well.
+#include <fmt/format.h>
+
+#include <iterator>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "ir/text_parts.h"
+#include "passes/plan/access.h"
+#include "passes/plan/text.h"
+#include "passes/plan/words.h"
+
+namespace tarn {
+namespace {
+
+using Names = std::vector<std::string>;
+
+std::string text_of(const Extent& extent) {
+  const auto& [constant, times_batch] = extent;
+  if (!times_batch) return fmt::format("{}", constant);
+  return constant == 1 ? "N" : fmt::format("{}N", constant);
+}
+
+// "2*i + j + 3"
+std::string text_of(const Linear& linear, const Names& names) {
+  const auto& [strides, offset] = linear;
+  std::string text;
+  const auto add = [&](const std::string& part, bool negative) {
+    text += text.empty() ? (negative ? "-" : "") : negative ? " - " : " + ";
+    text += part;
+  };
+  for (std::size_t i = 0; i < strides.size(); ++i) {
+    if (strides[i] == 0) continue;
+    const std::int64_t size = strides[i] < 0 ? -strides[i] : strides[i];
+    add(size == 1 ? names[i] : fmt::format("{}*{}", size, names[i]), strides[i] < 0);
+  }
+  if (offset != 0 || text.empty()) add(fmt::format("{}", offset < 0 ? -offset : offset), offset < 0);
+  return text;
+}
+
+// How buffers are called: in the whole text so that each has a name of its own that reads back.
+Names labels_of(const std::vector<Buffer>& buffers, bool whole) {
+  std::map<std::string, int> count;
+  for (const Buffer& buffer : buffers) ++count[buffer.name];
+  Names labels;
+  for (std::size_t id = 0; id < buffers.size(); ++id) {
+    const std::string& name = buffers[id].name;
+    if (!whole) {
+      labels.push_back(name);
+      continue;
+    }
+    const std::string word = is_name(name) && !plan_words::is_reserved(name) ? name : quoted(name);
+    labels.push_back(count[name] > 1 ? fmt::format("{}${}", word, id) : word);
+  }
+  return labels;
+}
+
+// What a body stands in.
+struct Surroundings {
+  std::vector<Extent> axes;
+  Names names;                        // of the axes
+  DType product = DType::f32;         // of a product's epilogue
+  std::vector<Reduction> reductions;  // those that a tail takes up
+};
+
+// The order in which somebody who reads the text makes the values of a body.
+class ReadingOrder {
+ public:
+  ReadingOrder(const Body& body, const std::vector<bool>& named)
+      : body_(body), named_(named), is_made_(body.values.size(), false) {}
+
+  void define(ValueId id) {
+    const Value& value = body_.values[id];
+    if (value.kind == Value::Kind::load) use(value.access);
+    for (const ValueId operand : value.operands) use(operand);
+    made_.push_back(id);
+    is_made_[id] = true;
+  }
+  void use(ValueId id) {
+    if (!named_[id] && !is_made_[id]) define(id);
+  }
+  void use(const Access& access) {
+    if (access.row != kNoValue) use(access.row);
+  }
+
+  bool is_natural() const { return std::is_sorted(made_.begin(), made_.end()); }
+  // "1 0 2-4"
+  std::string text() const {
+    std::string text;
+    for (std::size_t i = 0; i < made_.size();) {
+      std::size_t end = i + 1;
+      while (end < made_.size() && made_[end] == made_[end - 1] + 1) ++end;
+      text += end - i > 1 ? fmt::format(" {}-{}", made_[i], made_[end - 1]) : fmt::format(" {}", made_[i]);
+      i = end;
+    }
+    return text;
+  }
+
+ private:
+  const Body& body_;
+  const std::vector<bool>& named_;
+  std::vector<bool> is_made_;
+  std::vector<ValueId> made_;
+};
+
+// The equations of one body.
+class BodyPrinter {
+ public:
+  BodyPrinter(const KernelPlan& plan, const Names& labels, bool whole, const Body& body, Surroundings around)
+      : plan_(plan), labels_(labels), whole_(whole), body_(body), around_(std::move(around)) {}
+
+  // One equation a value that is used twice or would make a long line, then the stores, then the reductions.
+  void print(std::string& out, const std::string& indent, const std::vector<Reduction>& reductions,
+             std::string_view over) {
+    const auto& [body_values, stores] = body_;
+    count_uses(reductions);
+    std::vector<bool> named(body_values.size(), false);
+    for (ValueId id = 0; id < body_values.size(); ++id) {
+      std::string text = typed(id, value_text(body_values[id]));
+      named[id] = has_name(id, text);
+      if (named[id]) {
+        fmt::format_to(std::back_inserter(out), "{}t{} = {}\n", indent, id, text);
+        text = fmt::format("t{}", id);
+      }
+      values_.push_back(std::move(text));
+    }
+    ReadingOrder order(body_, named);
+    for (ValueId id = 0; id < body_values.size(); ++id) {
+      if (named[id]) order.define(id);
+    }
+    for (const Store& store : stores) {
+      const auto& [value, access, accumulate, guarded] = store;
+      order.use(access);
+      order.use(value);
+      fmt::format_to(std::back_inserter(out), "{}{} {} {}{}\n", indent, access_text(access), accumulate ? "+=" : "=",
+                     values_[value], guarded ? "   if finite" : "");
+    }
+    for (std::size_t i = 0; i < reductions.size(); ++i) {
+      const auto& [op, value, dtype] = reductions[i];
+      order.use(value);
+      fmt::format_to(std::back_inserter(out), "{}r{}{} = {}{} of {}\n", indent, i,
+                     whole_ && dtype != dtype_of_reduction(op, value) ? fmt::format(": {}", name_of(dtype)) : "",
+                     name_of(op), over, values_[value]);
+    }
+    if (whole_ && !order.is_natural()) out += fmt::format("{}order{}\n", indent, order.text());
+  }
+
+  std::string access_text(const Access& access) const {
+    const auto& [buffer_id, at, row, row_stride, row_limit] = access;
+    const Buffer& buffer = plan_.buffers[buffer_id];
+    const std::string flat = tarn::text_of(at, around_.names);
+    if (row != kNoValue) {
+      return whole_ ? fmt::format("{}[element {}, row {} * {} < {}]", labels_[buffer_id], flat, values_[row],
+                                  row_stride, row_limit)
+                    : fmt::format("{}[{} + {}*{}]", buffer.name, flat, row_stride, values_[row]);
+    }
+    const std::string by_axes = text_by_axes(access, buffer);
+    if (!by_axes.empty()) return fmt::format("{}[{}]", labels_[buffer_id], by_axes);
+    if (buffer.shape.empty() && (!whole_ || flat == "0")) return labels_[buffer_id];
+    return fmt::format("{}[{}{}]", labels_[buffer_id], whole_ ? "element " : "", flat);
+  }
+
+ private:
+  void count_uses(const std::vector<Reduction>& reductions) {
+    uses_.assign(body_.values.size(), 0);
+    const auto use_row = [&](const Access& access) {
+      if (access.row != kNoValue) ++uses_[access.row];
+    };
+    for (const Value& value : body_.values) {
+      for (const ValueId operand : value.operands) ++uses_[operand];
+      use_row(value.access);
+    }
+    for (const Store& store : body_.stores) {
+      ++uses_[store.value];
+      use_row(store.access);
+    }
+    for (const Reduction& reduction : reductions) ++uses_[reduction.value];
+  }
+
+  // What is computed, has a name where it is used twice or would make a long line. In the whole text so has what would
+  // not be read at all, or be taken for another value.
+  bool has_name(ValueId id, const std::string& text) {
+    constexpr std::size_t kLongest = 60;
+    const Value& value = body_.values[id];
+    const bool computed =
+        value.kind == Value::Kind::operation || value.kind == Value::Kind::draw || value.access.row != kNoValue;
+    if (computed && (uses_[id] > 1 || text.size() > kLongest)) return true;
+    if (!whole_) return false;
+    return uses_[id] == 0 ||
+           (value.kind != Value::Kind::operation && !leaves_.insert(plan_words::leaf_key(value)).second);
+  }
+
+  DType dtype_of_reduction(Op op, ValueId value) const {
+    return op == Op::argmax || op == Op::argmin ? DType::i32 : body_.values[value].dtype;
+  }
+
+  // The type that somebody who reads the value would give it.
+  std::optional<DType> natural_dtype(const Value& value) const {
+    switch (value.kind) {
+      case Value::Kind::operation: {
+        if (value.op == Op::convert) return value.dtype;
+        std::vector<DType> operands;
+        for (const ValueId operand : value.operands) operands.push_back(body_.values[operand].dtype);
+        return plan_words::dtype_of_operation(value.op, operands);
+      }
+      case Value::Kind::load:
+        return plan_.buffers[value.access.buffer].dtype;
+      case Value::Kind::product:
+        return around_.product;
+      case Value::Kind::reduced:
+        return around_.reductions[value.reduction].dtype;
+      case Value::Kind::constant:
+      case Value::Kind::index:
+      case Value::Kind::batch_size:
+      case Value::Kind::draw:
+        return DType::f32;
+    }
+    return std::nullopt;
+  }
+
+  std::string typed(ValueId id, std::string text) const {
+    const Value& value = body_.values[id];
+    if (!whole_ || natural_dtype(value) == value.dtype) return text;
+    return fmt::format("{}:{}", text, name_of(value.dtype));
+  }
+
+  std::string value_text(const Value& value) const {
+    const auto& [kind, op, dtype, operands, number, access, linear, sample, stream, distribution, reduction] = value;
+    switch (kind) {
+      case Value::Kind::operation:
+        return operation_text(value);
+      case Value::Kind::constant:
+        return fmt::format("{}", number);
+      case Value::Kind::load:
+        return access_text(access);
+      case Value::Kind::index:
+        return fmt::format("{}({})", whole_ ? "index" : "", tarn::text_of(linear, around_.names));
+      case Value::Kind::batch_size:
+        return "N";
+      case Value::Kind::draw:
+        return fmt::format("{}(sample {}, element {}{})", name_of(distribution), tarn::text_of(sample, around_.names),
+                           tarn::text_of(linear, around_.names), whole_ ? fmt::format(", stream {}", stream) : "");
+      case Value::Kind::product:
+        return "product";
+      case Value::Kind::reduced:
+        return fmt::format("r{}", reduction);
+    }
+    return {};
+  }
+
+  std::string operation_text(const Value& value) const {
+    const auto operand = [&](std::size_t i) -> const std::string& { return values_[value.operands[i]]; };
+    const OpInfo& row = info(value.op);
+    const std::string_view sign = row.notation.sign;
+    if (row.arity == 2 && !sign.empty()) return fmt::format("({} {} {})", operand(0), sign, operand(1));
+    // "-5" is a number.
+    const bool of_number = !value.operands.empty() && body_.values[value.operands[0]].kind == Value::Kind::constant;
+    if (row.arity == 1 && !sign.empty() && !of_number) return fmt::format("{}{}", sign, operand(0));
+    std::string text = fmt::format("{}(", value.op == Op::convert ? name_of(value.dtype) : name_of(value.op));
+    for (std::size_t i = 0; i < value.operands.size(); ++i) text += (i > 0 ? ", " : "") + operand(i);
+    return text + ")";
+  }
+
+  // The access by the axes of its buffer, where every index is one axis of the loop; else nothing.
+  std::string text_by_axes(const Access& access, const Buffer& buffer) const {
+    std::vector<std::size_t> order(buffer.strides.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return std::pair(-buffer.strides[a], a) < std::pair(-buffer.strides[b], b);
+    });
+    const std::vector<Extent>& axes = around_.axes;
+    Linear rest = access.at;
+    Names parts(order.size());
+    for (const std::size_t dimension : order) {
+      const std::int64_t stride = buffer.strides[dimension];
+      const std::int64_t extent = buffer.shape[dimension];
+      if (stride <= 0 || extent == 1) {
+        parts[dimension] = "0";
+        continue;
+      }
+      Linear index = constant_linear(axes.size(), rest.offset / stride);
+      rest.offset %= stride;
+      for (std::size_t i = 0; i < axes.size(); ++i) {
+        if (rest.strides[i] % stride != 0) continue;
+        index.strides[i] = rest.strides[i] / stride;
+        rest.strides[i] = 0;
+        if (index.strides[i] != 0 && extent != kBatch && (axes[i].times_batch || axes[i].constant > extent)) return {};
+      }
+      parts[dimension] = tarn::text_of(index, around_.names);
+    }
+    return rest.offset == 0 && is_constant(rest) ? fmt::format("{}", fmt::join(parts, ", ")) : std::string();
+  }
+
+  const KernelPlan& plan_;
+  const Names& labels_;
+  bool whole_;
+  const Body& body_;
+  Surroundings around_;
+  std::vector<int> uses_;
+  std::set<std::string> leaves_;  // keys of those that stand where they are used
+  Names values_;                  // as they stand where they are used
+};
+
+class Printer {
+ public:
+  Printer(const KernelPlan& plan, bool whole) : plan_(plan), whole_(whole), labels_(labels_of(plan.buffers, whole)) {}
+
+  std::string print() {
+    for (std::size_t i = 0; i < plan_.kernels.size(); ++i) {
+      const Kernel& kernel = plan_.kernels[i];
+      if (const auto* guard = std::get_if<FiniteGuard>(&kernel.body)) {
+        append("kernel {}: {}\n", i, text_of(*guard));
+        continue;
+      }
+      append("kernel {} \"{}\"   {}\n", i, kernel.name, cost_text(kernel));
+      print_kernel(kernel);
+    }
+    for (const std::string& remark : plan_.remarks) out_ += "remark: " + remark + "\n";
+    return std::move(out_);
+  }
+
+  std::string print_whole(const std::string& name, const Locations* locations, const Sources& sources) {
+    const auto& [buffers, kernels, max_batch, arena_bytes, constants, results, remarks] = plan_;
+    append("plan {} {{\n  max_batch {}\n  arena {}\n", name_text(name), max_batch, arena_bytes);
+    print_constants(constants);
+    for (BufferId id = 0; id < buffers.size(); ++id) print_buffer(id, buffers[id]);
+    for (const PlanResult& result : results) {
+      const auto& [kind, result_name, buffer] = result;
+      append("  result {} {} = {}\n", name_of(kind), quoted(result_name), labels_[buffer]);
+    }
+    for (std::size_t i = 0; i < kernels.size(); ++i) {
+      const auto& [kernel_name, body, location] = kernels[i];
+      append("\nkernel {} {} {}", i, quoted(kernel_name), std::visit([](const auto& k) { return kind_of(k); }, body));
+      if (locations != nullptr) print_location(out_, *locations, location, sources);
+      append("   # {}\n", cost_text(kernels[i]));
+      print_kernel(kernels[i]);
+    }
+    if (!remarks.empty()) out_ += '\n';
+    for (const std::string& remark : remarks) append("remark {}\n", quoted(remark));
+    return std::move(out_) + "}\n";
+  }
+
+ private:
+  template <class... T>
+  void append(fmt::format_string<T...> format, T&&... values) {
+    fmt::format_to(std::back_inserter(out_), format, std::forward<T>(values)...);
+  }
+
+  static std::string_view kind_of(const LoopKernel&) { return "loop"; }
+  static std::string_view kind_of(const ContractionKernel&) { return "product"; }
+  static std::string_view kind_of(const FiniteGuard&) { return "guard"; }
+
+  std::string cost_text(const Kernel& kernel) const {
+    const auto& [flops, bytes] = cost_of(plan_, kernel);
+    return fmt::format("{}, {}", plan_words::quantity(flops, "FLOP"), plan_words::quantity(bytes, "B"));
+  }
+
+  void print_constants(const std::vector<std::byte>& constants) {
+    if (constants.empty()) return;
+    out_ += "  constants {";
+    for (std::size_t i = 0; i < constants.size(); ++i) {
+      if (i % 4 == 0) out_ += i % 32 == 0 ? "\n    " : " ";
+      append("{:02x}", std::to_integer<unsigned>(constants[i]));
+    }
+    out_ += "\n  }\n";
+  }
+
+  void print_buffer(BufferId id, const Buffer& buffer) {
+    const auto& [name, space, index, offset, dtype, shape, strides] = buffer;
+    const bool by_number = space == Space::input || space == Space::output || index != 0;
+    append("  buffer {}: {} strides [{}] in {}{} at {}\n", labels_[id], to_string(Type{dtype, false, shape}),
+           fmt::join(strides, ", "), plan_words::name_of(space), by_number ? fmt::format(" {}", index) : "", offset);
+  }
+
+  void print_kernel(const Kernel& kernel) {
+    std::visit([this](const auto& body) { print_body(body); }, kernel.body);
+  }
+
+  std::string text_of(const FiniteGuard& guard) const {
+    const auto& [buffer] = guard;
+    return fmt::format("the step ends here unless {} is finite", labels_[buffer]);
+  }
+  void print_body(const FiniteGuard& guard) { append("  {}\n", text_of(guard)); }
+
+  static std::string split_text(const std::optional<Split>& split, const Names& names) {
+    if (!split) return {};
+    const auto& [axis, from_batch] = *split;
+    const std::string from = from_batch != 1 ? fmt::format(" from N = {} on", from_batch) : "";
+    return fmt::format("   threads share {}{}", names[axis], from);
+  }
+
+  void print_body(const LoopKernel& kernel) {
+    const auto& [axes, reduced, vector_axis, body, reductions, tail, copies_samples, split] = kernel;
+    const Names names = plan_words::loop_axes(axes.size());
+    std::string kept, over, notes = split_text(split, names);
+    if (whole_ && copies_samples) notes += "   copies samples";
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      (reduced[i] ? over : kept) +=
+          fmt::format(" {}{} < {}", names[i], vector_axis == i ? " (vector)" : "", tarn::text_of(axes[i]));
+    }
+    if (!kept.empty() || (whole_ && !notes.empty())) append("  for{}{}\n", kept, notes);
+    if (!over.empty()) append("    over{}\n", over);
+    print_bodies(body, reductions, tail, {axes, names, {}, {}}, over.empty() ? "    " : "      ", "");
+  }
+
+  // A body and its reductions, `over` some axes; then the tail.
+  void print_bodies(const Body& body, const std::vector<Reduction>& reductions, const Body& tail, Surroundings around,
+                    const std::string& indent, std::string_view over) {
+    BodyPrinter(plan_, labels_, whole_, body, around).print(out_, indent, reductions, over);
+    around.reductions = reductions;
+    if (whole_ && !(tail.values.empty() && tail.stores.empty())) out_ += "    then\n";
+    BodyPrinter(plan_, labels_, whole_, tail, std::move(around)).print(out_, "    ", {}, "");
+  }
+
+  void print_body(const ContractionKernel& kernel) {
+    const auto& [batch, rows, columns, inner, dtype, a, b, form, often_few_rows, rows_in_place, b_for_writing, epilogue,
+                 sums, tail, split] = kernel;
+    const auto around = [&](const Extent& first, const Extent& second, const char* first_name,
+                            const char* second_name) -> Surroundings {
+      std::vector<Extent> extents = kernel.batch;
+      extents.insert(extents.end(), {first, second});
+      return {extents, plan_words::product_axes(extents.size() - 2, first_name, second_name), kernel.dtype, {}};
+    };
+    const auto operand = [&](const Access& access, Surroundings axes) {
+      return BodyPrinter(plan_, labels_, whole_, {}, std::move(axes)).access_text(access);
+    };
+    const Surroundings points = around(rows, columns, "m", "n");
+    std::string space;
+    for (std::size_t i = 0; i < batch.size(); ++i) space += fmt::format(" b{} < {}", i, tarn::text_of(batch[i]));
+    std::string notes = split_text(split, points.names);
+    if (rows_in_place) notes += fmt::format("   reads {} in place", labels_[a.buffer]);
+    if (whole_ && often_few_rows) notes += "   often few rows";
+    if (whole_ && b_for_writing) notes += "   prefetches b for writing";
+    const bool along_columns = form == ContractionKernel::Form::columns;
+    append("  for{} m < {} n{} < {}{}\n    product{} = sum over k{} < {} of {} * {}\n", space, tarn::text_of(rows),
+           along_columns ? " (vector)" : "", tarn::text_of(columns), notes,
+           whole_ && dtype != plan_.buffers[a.buffer].dtype ? fmt::format(": {}", name_of(dtype)) : "",
+           along_columns ? "" : " (vector)", tarn::text_of(inner), operand(a, around(rows, inner, "m", "k")),
+           operand(b, around(inner, columns, "k", "n")));
+    print_bodies(epilogue, sums, tail, points, "    ", " over m");
+  }
+
+  const KernelPlan& plan_;
+  bool whole_;
+  Names labels_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string print(const KernelPlan& plan) { return Printer(plan, false).print(); }
+
+std::string print_whole(const KernelPlan& plan, const std::string& name, const Locations* locations,
+                        const Sources& sources) {
+  return Printer(plan, true).print_whole(name, locations, sources);
+}
+
+}  // namespace tarn

@@ -1,0 +1,363 @@
+// Contractions: from letters to the axes batch…, rows, columns and inner of a kernel, and which operand plays which
+// part.
+#include <algorithm>
+#include <array>
+
+#include "ir/type_rules.h"
+#include "passes/planner/planner.h"
+
+namespace tarn {
+namespace {
+
+// A letter with its strides in elements; 0 where an array does not have it.
+struct Letter {
+  Extent extent;
+  std::int64_t a = 0, b = 0, result = 0;
+  bool in_a = false, in_b = false;
+  std::size_t result_axis = kNone;  // number among axes_of(result)
+  std::size_t number = 0;           // in the order in which they are met
+};
+
+// Adjacent letters as one axis.
+struct Merged {
+  std::vector<std::size_t> result_axes;
+  Extent extent;
+  std::int64_t a = 0, b = 0, result = 0;
+};
+
+// Starting one more kernel, in vector operations.
+constexpr double kKernelCost = 40;
+
+// Letters, outermost first, merged where both operands and the result allow.
+std::vector<Merged> merge(const std::vector<Letter>& letters) {
+  std::vector<Merged> axes;
+  for (const Letter& letter : letters) {
+    const std::int64_t e = letter.extent.constant;
+    if (!axes.empty() && !letter.extent.times_batch) {
+      Merged& outer = axes.back();
+      if (outer.a == letter.a * e && outer.b == letter.b * e && outer.result == letter.result * e) {
+        outer.extent.constant *= e;
+        outer.a = letter.a;
+        outer.b = letter.b;
+        outer.result = letter.result;
+        if (letter.result_axis != kNone) outer.result_axes.push_back(letter.result_axis);
+        continue;
+      }
+    }
+    axes.push_back({{}, letter.extent, letter.a, letter.b, letter.result});
+    if (letter.result_axis != kNone) axes.back().result_axes.push_back(letter.result_axis);
+  }
+  return axes;
+}
+
+// A contraction whose letters are sorted into classes, seen with one of its operands as `a`.
+struct Candidate {
+  std::vector<Merged> batch;
+  Merged rows, columns, inner;
+  bool swap = false, copied = false;  // copied: b is put in order first
+  ContractionKernel::Form form = ContractionKernel::Form::columns;
+  // Time in vector operations, roughly.
+  double cost = 0;
+};
+
+// The axis among several that stays; the others become batch axes.
+Merged take_axis(std::vector<Merged> axes, std::vector<Merged>& batch, std::int64_t max_batch, bool innermost) {
+  if (axes.empty()) return {};
+  auto chosen = axes.end() - 1;
+  if (!innermost) {
+    chosen = std::max_element(axes.begin(), axes.end(), [&](const Merged& x, const Merged& y) {
+      return largest(x.extent, max_batch) < largest(y.extent, max_batch);
+    });
+  }
+  const Merged result = *chosen;
+  axes.erase(chosen);
+  batch.insert(batch.end(), axes.begin(), axes.end());
+  return result;
+}
+
+double vectors(std::int64_t extent, std::int64_t lanes) {
+  const std::int64_t count = (extent + lanes - 1) / lanes;
+  return static_cast<double>(count);
+}
+
+class Layouter {
+ public:
+  explicit Layouter(Planning& planning) : p_(planning) {}
+
+  void lay_out(UnitId id) {
+    const Node& node = p_.graph[p_.units[id].node];
+    const ContractionMap map = parse_contraction_map(node.attributes.text(Key::map)).value();
+    operands_ = {operand(node.inputs[0]), operand(node.inputs[1])};
+    lanes_ =
+        std::max<std::int64_t>(1, p_.options.target.vector_bytes / static_cast<std::int64_t>(size_of(node.type.dtype)));
+    collect(map, p_.units[id]);
+    if (merge(of_class(true, true, false)).size() > 1) {
+      copy_for_inner(map);
+      collect(map, p_.units[id]);
+    }
+    choose(id, map);
+  }
+
+ private:
+  struct Operand {
+    NodeId node;
+    PlaceId place;
+    Linear at;            // over axes_of(node)
+    UnitId copy = kNone;  // that fills the place
+  };
+
+  Operand operand(NodeId node) {
+    const View view = view_of(node, p_.leaves, p_.max_batch);
+    const PlaceId place = p_.place(view.leaf.node);
+    return {node, place, linear_at(p_.places[place], view.leaf, axes_of(p_.shape(node)).size()), kNone};
+  }
+
+  // Strides of an operand over the axes of its node.
+  std::vector<std::int64_t> strides_of(const Operand& operand) const {
+    std::vector<std::int64_t> strides;
+    std::size_t next = 0;
+    for (const std::int64_t extent : p_.shape(operand.node)) {
+      strides.push_back(extent == 1 ? 0 : operand.at.strides[next++]);
+    }
+    return strides;
+  }
+
+  void collect(const ContractionMap& map, const Unit& unit) {
+    letters_.clear();
+    const Shape& shape = p_.shape(unit.node);
+    const Destination& home = unit.targets[0];
+    const auto find = [&](char name, std::int64_t extent) -> Letter& {
+      for (auto& [known, letter] : letters_) {
+        if (known == name) return letter;
+      }
+      letters_.push_back({name, {}});
+      letters_.back().second.extent = extent_of(extent);
+      letters_.back().second.number = letters_.size();
+      return letters_.back().second;
+    };
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+      if (shape[i] == 1) continue;
+      Letter& letter = find(map.result[i], shape[i]);
+      letter.result = home.strides[i];
+      letter.result_axis = next++;
+    }
+    for (const bool first : {true, false}) {
+      const Operand& operand = operands_[first ? 0 : 1];
+      const std::string_view names = first ? map.a : map.b;
+      const std::vector<std::int64_t> strides = strides_of(operand);
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        if (p_.shape(operand.node)[i] == 1) continue;
+        Letter& letter = find(names[i], p_.shape(operand.node)[i]);
+        (first ? letter.a : letter.b) = strides[i];
+        (first ? letter.in_a : letter.in_b) = true;
+      }
+    }
+  }
+
+  // A letter that is summed in one operand only counts as inner, with stride 0 in the other.
+  std::vector<Letter> of_class(bool in_a, bool in_b, bool in_result) const {
+    std::vector<Letter> result;
+    for (const auto& [name, letter] : letters_) {
+      const bool is_inner = letter.result_axis == kNone;
+      if (in_result ? !is_inner && letter.in_a == in_a && letter.in_b == in_b : is_inner) result.push_back(letter);
+    }
+    if (!in_result) {
+      std::sort(result.begin(), result.end(),
+                [](const Letter& x, const Letter& y) { return std::pair(-x.a, x.number) < std::pair(-y.a, y.number); });
+    }
+    return result;
+  }
+
+  // The other operand as `a`: rows and columns change places.
+  static std::vector<Letter> swapped(std::vector<Letter> letters) {
+    for (Letter& letter : letters) {
+      std::swap(letter.a, letter.b);
+      std::swap(letter.in_a, letter.in_b);
+    }
+    return letters;
+  }
+
+  Candidate candidate(bool swap, bool copied) const {
+    const auto letters = [&](bool in_a, bool in_b, bool in_result) {
+      return swap ? swapped(of_class(in_b, in_a, in_result)) : of_class(in_a, in_b, in_result);
+    };
+    Candidate c;
+    c.batch = merge(letters(true, true, true));
+    c.rows = take_axis(merge(letters(true, false, true)), c.batch, p_.max_batch, false);
+    c.columns = take_axis(merge(letters(false, true, true)), c.batch, p_.max_batch, true);
+    const std::vector<Merged> inner = merge(letters(true, true, false));
+    TARN_CHECK(inner.size() <= 1, "the summed axes of a contraction are not one");
+    if (!inner.empty()) c.inner = inner.front();
+    c.swap = swap;
+    c.copied = copied;
+    weigh(c);
+    return c;
+  }
+
+  void weigh(Candidate& c) const {
+    const double rows = static_cast<double>(largest(c.rows.extent, p_.max_batch));
+    const std::int64_t columns = largest(c.columns.extent, p_.max_batch);
+    const std::int64_t inner = largest(c.inner.extent, p_.max_batch);
+    // Scattered lanes go one by one; the epilogue often loads and stores as much again as the product.
+    const double gather = 2 * static_cast<double>(lanes_);
+    constexpr double kEpilogueAccesses = 4;
+    const double store = kEpilogueAccesses * (c.columns.result == 1 || columns == 1 ? 1 : gather);
+    // A vector of b serves a tile of rows.
+    const double by_tiles =
+        rows * vectors(columns, lanes_) * (static_cast<double>(inner) * (1 + 1 / std::min(rows, 6.0)) + store);
+    // Where its lanes are scattered, b is put in order on the way, by squares in registers or one by one.
+    constexpr std::int64_t kSquare = 8;
+    const bool in_order = c.columns.b == 1 || columns == 1 || c.copied;
+    const bool squares = c.inner.b == 1 && columns >= kSquare && inner >= kSquare && !c.columns.extent.times_batch;
+    const double elements = static_cast<double>(inner * columns);
+    const double by_columns = by_tiles + (in_order ? 0 : elements * (squares ? 0.4 : 1.5));
+    const bool can_dot = (c.inner.a == 1 && c.inner.b == 1) || inner == 1;
+    const double by_inner =
+        rows * (static_cast<double>(columns) * (1.5 * vectors(inner, lanes_) + 3) + vectors(columns, lanes_) * store);
+    c.form = can_dot && by_inner < by_columns ? ContractionKernel::Form::inner : ContractionKernel::Form::columns;
+    c.cost = std::min(by_columns, can_dot ? by_inner : by_columns);
+    if (c.copied) c.cost = by_columns;
+    double copied = elements;
+    for (const Merged& axis : c.batch) {
+      const auto extent = static_cast<double>(largest(axis.extent, p_.max_batch));
+      c.cost *= extent;
+      copied *= axis.b == 0 ? 1 : extent;
+    }
+    if (!c.copied) return;
+    c.form = ContractionKernel::Form::columns;
+    c.cost += copied + kKernelCost;
+  }
+
+  // The operand in row-major order of the letters given, in the arena.
+  void copy_operand(Operand& operand, std::string_view names, const std::string& order) {
+    const Shape& shape = p_.shape(operand.node);
+    std::vector<std::int64_t> strides(shape.size(), 0);
+    std::int64_t stride = 1;
+    // The batch axis has room for the largest batch wherever it stands.
+    for (std::size_t i = order.size(); i-- > 0;) {
+      const std::size_t axis = names.find(order[i]);
+      if (axis == std::string_view::npos) continue;
+      strides[axis] = stride;
+      stride *= shape[axis] == kBatch ? p_.max_batch : shape[axis];
+    }
+    // A second copy is made of the node again, and replaces the first.
+    if (operand.copy != kNone) {
+      p_.units[operand.copy].dropped = true;
+      operand = this->operand(operand.node);
+    }
+    const BufferId buffer =
+        p_.add_arena_buffer(operand.node, "copy of " + p_.plan.buffers[p_.places[operand.place].buffer].name);
+    p_.plan.buffers[buffer].strides = strides;
+    const auto place = static_cast<PlaceId>(p_.places.size());
+    p_.places.push_back({operand.node, buffer, strides, 0, false});
+    Unit copy = p_.loop_over(operand.node);
+    copy.defines = false;
+    copy.targets.push_back({buffer, strides, 0, place, kNone, false, false});
+    const View view = view_of(operand.node, p_.leaves, p_.max_batch);
+    const Shape& leaf = p_.shape(view.leaf.node);
+    copy.reads.push_back({operand.place, !view.leaf.flat && axes_of(leaf).size() == copy.axes.size() &&
+                                             is_own_point(view.leaf.at, leaf)});
+    copy.terms = 1;
+    operand.copy = static_cast<UnitId>(p_.units.size());
+    p_.units.push_back(std::move(copy));
+    operand.place = place;
+    operand.at = linear_at(p_.places[place], {operand.node, false, own_point(shape)}, axes_of(shape).size());
+  }
+
+  // Letters that are summed, the batch axis first: it can be merged from the outside only.
+  std::string inner_letters(const ContractionMap& map) const {
+    std::string inner;
+    for (const char c : std::string(map.a) + std::string(map.b)) {
+      if (map.result.find(c) == std::string_view::npos && inner.find(c) == std::string::npos) inner += c;
+    }
+    const auto batch = std::find_if(inner.begin(), inner.end(), [&](char c) { return is_batch(c); });
+    if (batch != inner.end()) std::rotate(inner.begin(), batch, batch + 1);
+    return inner;
+  }
+  bool is_batch(char name) const {
+    for (const auto& [known, letter] : letters_) {
+      if (known == name) return letter.extent.times_batch;
+    }
+    return false;
+  }
+  // Letters of the result that stand in both operands, or in `names` alone.
+  static std::string kept_letters(const ContractionMap& map, std::string_view names, bool in_both) {
+    std::string kept;
+    for (const char c : map.result) {
+      const bool both = map.a.find(c) != std::string_view::npos && map.b.find(c) != std::string_view::npos;
+      if (names.find(c) != std::string_view::npos && both == in_both) kept += c;
+    }
+    return kept;
+  }
+
+  void copy_for_inner(const ContractionMap& map) {
+    const std::string inner = inner_letters(map);
+    const std::string batch = kept_letters(map, map.a, true);
+    copy_operand(operands_[0], map.a, batch + kept_letters(map, map.a, false) + inner);
+    copy_operand(operands_[1], map.b, batch + inner + kept_letters(map, map.b, false));
+  }
+
+  void choose(UnitId id, const ContractionMap& map) {
+    Candidate best = candidate(false, false);
+    for (const auto& [swap, copied] : {std::pair(true, false), std::pair(false, true), std::pair(true, true)}) {
+      Candidate other = candidate(swap, copied);
+      const bool needs_no_copy = other.columns.b == 1 || largest(other.columns.extent, p_.max_batch) == 1;
+      if (other.cost < best.cost && !(copied && needs_no_copy)) best = std::move(other);
+    }
+    if (best.copied) {
+      const bool swap = best.swap;
+      const std::string_view names = swap ? map.a : map.b;
+      const std::string batch = kept_letters(map, names, true);
+      copy_operand(operands_[swap ? 0 : 1], names, batch + inner_letters(map) + kept_letters(map, names, false));
+      collect(map, p_.units[id]);
+      best = candidate(swap, false);
+      best.form = ContractionKernel::Form::columns;
+    }
+    set_layout(p_.units[id], best);
+  }
+
+  void set_layout(Unit& unit, const Candidate& c) const {
+    ContractionLayout layout;
+    const Operand& a = operands_[c.swap ? 1 : 0];
+    const Operand& b = operands_[c.swap ? 0 : 1];
+    layout.a = a.place;
+    layout.b = b.place;
+    layout.a_at.offset = a.at.offset;
+    layout.b_at.offset = b.at.offset;
+    for (const Merged& axis : c.batch) {
+      layout.axes.push_back(axis.result_axes);
+      layout.extents.push_back(axis.extent);
+      layout.a_at.strides.push_back(axis.a);
+      layout.b_at.strides.push_back(axis.b);
+    }
+    for (const Merged& axis : {c.rows, c.columns}) {
+      layout.axes.push_back(axis.result_axes);
+      layout.extents.push_back(axis.extent);
+    }
+    layout.a_at.strides.insert(layout.a_at.strides.end(), {c.rows.a, c.inner.a});
+    layout.b_at.strides.insert(layout.b_at.strides.end(), {c.inner.b, c.columns.b});
+    layout.inner = c.inner.extent;
+    layout.form = c.form;
+    unit.reads = {{layout.a, false}};
+    if (layout.b != layout.a) unit.reads.push_back({layout.b, false});
+    unit.layout = std::move(layout);
+  }
+
+  Planning& p_;
+  std::array<Operand, 2> operands_;
+  std::int64_t lanes_ = 1;
+  std::vector<std::pair<char, Letter>> letters_;
+};
+
+}  // namespace
+
+void lay_out_contractions(Planning& planning) {
+  // Copies of operands are new units behind these.
+  const auto count = static_cast<UnitId>(planning.units.size());
+  for (UnitId id = 0; id < count; ++id) {
+    if (planning.units[id].kind == Unit::Kind::contraction) Layouter(planning).lay_out(id);
+  }
+}
+
+}  // namespace tarn

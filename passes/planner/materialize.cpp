@@ -1,0 +1,163 @@
+// See materialize.h.
+#include "passes/planner/materialize.h"
+
+#include <algorithm>
+
+namespace tarn {
+namespace {
+
+// A kernel with more values than this is cut: compile time of a kernel grows faster than its size.
+constexpr std::size_t kMaxTerms = 400;
+// Additions that a load from the cache costs, roughly.
+constexpr int kLoadCost = 8;
+
+constexpr NodeId kMany = kNoNode - 1;
+
+class Chooser {
+ public:
+  Chooser(const Graph& graph, const PlanOptions& options, std::int64_t max_batch)
+      : graph_(graph), options_(options), max_batch_(max_batch), leaves_{graph, std::vector<bool>(graph.size())} {}
+
+  Leaves choose() {
+    weigh();
+    force();
+    const std::vector<bool> reachable = graph_.reachable();
+    for (NodeId id = graph_.size(); id-- > 0;) {
+      if (!reachable[id]) continue;
+      if (wants_memory(id)) leaves_.materialized[id] = true;
+      const NodeId owner = leaves_.materialized[id] ? id : owner_[id];
+      for (const NodeId input : graph_[id].inputs) {
+        owner_[input] = owner_[input] == kNoNode || owner_[input] == owner ? owner : kMany;
+      }
+    }
+    // What cannot be reached is materialized in turn; it has smaller ids than what reads it.
+    for (NodeId id = graph_.size(); id-- > 0;) {
+      if (reachable[id] && leaves_.materialized[id]) reach_operands(id);
+    }
+    return std::move(leaves_);
+  }
+
+ private:
+  // From the sources up: cost of computing an element, and whether it continues the result of one kernel alone.
+  void weigh() {
+    uses_ = graph_.use_counts();
+    cost_.assign(graph_.size(), 0);
+    continues_.assign(graph_.size(), false);
+    owner_.assign(graph_.size(), kNoNode);
+    forced_.assign(graph_.size(), false);
+    is_of_batch_.assign(graph_.size(), false);
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      const Node& node = graph_[id];
+      const OpClass op_class = info(node.op).op_class;
+      if (op_class == OpClass::contraction || (op_class == OpClass::reduction && !reduces_nothing(graph_, id)) ||
+          op_class == OpClass::assembly) {
+        continue;
+      }
+      cost_[id] = info(node.op).cost;
+      is_of_batch_[id] = node.op == Op::batch_size || node.op == Op::constant || op_class == OpClass::elementwise;
+      for (const NodeId input : node.inputs) {
+        cost_[id] = std::min(cost_[id] + cost_[input], 1000);
+        is_of_batch_[id] = is_of_batch_[id] && is_of_batch_[input];
+        const OpClass input_class = info(graph_[input].op).op_class;
+        const bool heavy = input_class == OpClass::contraction || input_class == OpClass::reduction;
+        if (op_class == OpClass::elementwise && uses_[input] == 1 && (heavy || continues_[input])) {
+          continues_[id] = true;
+        }
+      }
+    }
+  }
+
+  // Below movements, the node whose value `id` shows.
+  NodeId origin(NodeId id) const {
+    while (!graph_[id].inputs.empty() &&
+           (info(graph_[id].op).op_class == OpClass::view || graph_[id].op == Op::stop_gradient)) {
+      id = graph_[id].inputs[0];
+    }
+    return id;
+  }
+
+  void force() {
+    for (const GraphResult& result : graph_.results()) forced_[result.node] = true;
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      const Node& node = graph_[id];
+      if (node.op == Op::contract) {
+        for (const NodeId input : node.inputs) forced_[origin(input)] = true;
+      } else if (node.op == Op::gather) {
+        forced_[origin(node.inputs[0])] = true;
+      } else if (node.op == Op::broadcast && repeats(node) && cost_[node.inputs[0]] > 0 &&
+                 !is_of_batch_[node.inputs[0]]) {
+        forced_[origin(node.inputs[0])] = true;
+      }
+    }
+  }
+
+  bool repeats(const Node& node) const {
+    return element_count(with_batch(node.type.shape, 2)) >
+           element_count(with_batch(graph_[node.inputs[0]].type.shape, 2));
+  }
+
+  bool wants_memory(NodeId id) const {
+    const Node& node = graph_[id];
+    if (leaves_.is_source(id)) return false;
+    const OpClass op_class = info(node.op).op_class;
+    const bool free = node.op == Op::constant || node.op == Op::batch_size;
+    if (op_class == OpClass::contraction || op_class == OpClass::assembly || forced_[id]) return true;
+    if (op_class == OpClass::reduction) return !reduces_nothing(graph_, id) || !options_.fuse;
+    if (!options_.fuse) return !free;
+    if (owner_[id] != kMany) return false;
+    return op_class == OpClass::draw ||
+           (op_class == OpClass::elementwise && (cost_[id] >= kLoadCost || continues_[id]));
+  }
+
+  void need(NodeId id) { leaves_.materialized[id] = true; }
+
+  void need_view(NodeId id) {
+    View view = view_of(id, leaves_, max_batch_);
+    if (!view.is_view) need(view.leaf.node);
+  }
+
+  void reach_operands(NodeId id) {
+    const Node& node = graph_[id];
+    if (node.op == Op::contract) {
+      for (const NodeId input : node.inputs) need_view(input);
+      return;
+    }
+    if (info(node.op).op_class == OpClass::assembly) {
+      for (const NodeId input : node.inputs) reach(input, false);
+      return;
+    }
+    if (info(node.op).op_class == OpClass::reduction && !reduces_nothing(graph_, id))
+      return reach(node.inputs[0], false);
+    reach(id, true);
+  }
+
+  void reach(NodeId id, bool defines) {
+    const Shape& shape = graph_[id].type.shape;
+    Expression expression(leaves_, {axes_of(shape), max_batch_});
+    if (defines) expression.define(id);
+    expression.limit_terms(kMaxTerms);
+    static_cast<void>(expression.demand({id, false, own_point(shape)}));
+    expression.resolve();
+    for (const NodeId missing : expression.missing()) need(missing);
+  }
+
+  const Graph& graph_;
+  const PlanOptions& options_;
+  std::int64_t max_batch_;
+  Leaves leaves_;
+  std::vector<std::uint32_t> uses_;
+  std::vector<int> cost_;
+  std::vector<bool> continues_, forced_;
+  // Depends on nothing but N: a kernel computes it before its loops.
+  std::vector<bool> is_of_batch_;
+  // The one materialized node whose kernel uses a node; kMany.
+  std::vector<NodeId> owner_;
+};
+
+}  // namespace
+
+Leaves choose_leaves(const Graph& graph, const PlanOptions& options, std::int64_t max_batch) {
+  return Chooser(graph, options, max_batch).choose();
+}
+
+}  // namespace tarn

@@ -1,0 +1,18 @@
+// Which inputs products read where the caller has them.
+//
+// With an order of rows, the inputs of a batch are gathered into the workspace before its kernels run: read once, and
+// written and read again. Long rows are better read in place: a product takes the address of each sample from a table
+// (one pointer a sample), and neither the time nor the cache goes to a copy.
+#pragma once
+
+#include "passes/plan/kernel_plan.h"
+
+namespace tarn {
+
+// Bytes of a sample from which on: of shorter ones so many lie on one page that walking over them one by one pays.
+inline constexpr std::int64_t kLongRow = 512;
+
+// Sets ContractionKernel::rows_in_place where all reads of an input can do so. Nothing else changes, no bit either.
+void read_rows_in_place(KernelPlan& plan, std::int64_t least_bytes = kLongRow);
+
+}  // namespace tarn

@@ -1,0 +1,483 @@
+// Units of work: for every materialized node what computes it, where it is stored, and what it reads.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "passes/planner/planner.h"
+
+namespace tarn {
+namespace {
+
+std::string name_of_node(const Graph& graph, NodeId node) {
+  return fmt::format("{}.{}", name_of(graph[node].op), node);
+}
+
+template <class T>
+void append_as(std::vector<std::byte>& bytes, double value) {
+  const T narrow = static_cast<T>(value);
+  const auto* begin = reinterpret_cast<const std::byte*>(&narrow);
+  bytes.insert(bytes.end(), begin, begin + sizeof(T));
+}
+
+// The offset of the values in the constants.
+std::uint64_t add_constant(std::vector<std::byte>& bytes, const std::vector<double>& values, DType dtype) {
+  bytes.resize(aligned(bytes.size()));
+  const std::uint64_t offset = bytes.size();
+  for (const double value : values) {
+    switch (dtype) {
+      case DType::f32:
+        append_as<float>(bytes, value);
+        break;
+      case DType::f64:
+        append_as<double>(bytes, value);
+        break;
+      case DType::i32:
+        append_as<std::int32_t>(bytes, value);
+        break;
+      case DType::boolean:
+        append_as<std::uint8_t>(bytes, value);
+        break;
+    }
+  }
+  return offset;
+}
+
+std::uint32_t input_index(const Program& program, const std::string& name) {
+  for (std::uint32_t i = 0; i < program.inputs.size(); ++i) {
+    if (program.inputs[i].name == name) return i;
+  }
+  TARN_CHECK(false, "no input is called '" + name + "'");
+  return 0;
+}
+
+class UnitMaker {
+ public:
+  explicit UnitMaker(Planning& planning) : p_(planning), graph_(planning.graph) {}
+
+  void make() {
+    const std::vector<bool> reachable = graph_.reachable();
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      if (reachable[id] && p_.leaves.materialized[id]) add_units(id);
+    }
+    for (Unit& unit : p_.units) find_reads(unit);
+    place_results();
+    place_parts();
+  }
+
+ private:
+  Unit& add(Unit unit) {
+    p_.units.push_back(std::move(unit));
+    return p_.units.back();
+  }
+
+  Destination target_of(PlaceId place) const {
+    const Place& home = p_.places[place];
+    return {home.buffer, home.strides, home.offset, place, kNone, false, false};
+  }
+
+  void add_units(NodeId id) {
+    const Node& node = graph_[id];
+    const PlaceId place = p_.place(id);
+    if (info(node.op).op_class == OpClass::assembly) return assemble(id, place);
+    Unit unit = p_.loop_over(id);
+    unit.targets.push_back(target_of(place));
+    if (p_.rows.contains(id) && add_by_rows(unit)) return;
+    if (node.op == Op::contract) unit.kind = Unit::Kind::contraction;
+    if (info(node.op).op_class == OpClass::reduction && !reduces_nothing(graph_, id)) {
+      unit.kind = Unit::Kind::reduction;
+      const Shape& shape = p_.shape(node.inputs[0]);
+      const auto& axes = node.attributes.integers(Key::axes);
+      unit.axes = axes_of(shape);
+      unit.reduced.clear();
+      for (std::size_t i = 0; i < shape.size(); ++i) {
+        if (shape[i] == 1) continue;
+        unit.reduced.push_back(std::find(axes.begin(), axes.end(), static_cast<std::int64_t>(i)) != axes.end());
+      }
+    }
+    add(std::move(unit));
+  }
+
+  // The unit with rows for points, where all that it reads can be addressed so; else nothing is added.
+  bool add_by_rows(Unit unit) {
+    const bool reduces = info(graph_[unit.node].op).op_class == OpClass::reduction;
+    const NodeId whole = reduces ? graph_[unit.node].inputs[0] : unit.node;
+    unit.by_rows = true;
+    unit.axes = axes_across(p_.shape(whole), p_.rows.along(unit.node));
+    unit.reduced.assign(unit.axes.size(), false);
+    constexpr std::size_t kMostTerms = 400;
+    const Expression expression = expression_of(unit);
+    if (!expression.missing().empty() || expression.terms().size() > kMostTerms) return false;
+    add(std::move(unit));
+    return true;
+  }
+
+  // What a loop unit computes.
+  Expression expression_of(const Unit& unit) const {
+    Expression expression(p_.leaves, p_.space(unit.axes));
+    if (unit.by_rows) {
+      expression.define_row(unit.node, p_.rows.along(unit.node));
+    } else if (unit.defines) {
+      expression.define(unit.node);
+    }
+    for (Coordinates& at : points_of(p_, unit)) expression.demand({unit.node, false, std::move(at)});
+    expression.resolve();
+    return expression;
+  }
+
+  // Stores of the operand into a part of the place.
+  Unit& add_part(NodeId operand, PlaceId place, std::vector<std::int64_t> strides, std::int64_t offset) {
+    Unit unit = p_.loop_over(operand);
+    unit.defines = false;
+    Destination target = target_of(place);
+    target.strides = std::move(strides);
+    target.offset = offset;
+    unit.targets.push_back(std::move(target));
+    return add(std::move(unit));
+  }
+
+  UnitId add_fill(NodeId id, PlaceId place, double value) {
+    Unit unit = p_.loop_over(id);
+    unit.fill = value;
+    unit.targets.push_back(target_of(place));
+    add(std::move(unit));
+    return static_cast<UnitId>(p_.units.size() - 1);
+  }
+
+  // One function an operation that puts its result together from parts.
+  void assemble(NodeId id, PlaceId place) {
+    const Node& node = graph_[id];
+    const std::vector<std::int64_t> strides = p_.places[place].strides;
+#define ASSEMBLY(name, ...) \
+  if (node.op == Op::name) return assemble_##name(node, id, place, strides);
+#define OPERATION(...)
+#include "ir/ops.def"
+  }
+
+  using Strides = std::vector<std::int64_t>;
+
+  void assemble_concat(const Node& node, NodeId, PlaceId place, const Strides& strides) {
+    const std::int64_t axis = node.attributes.integer(Key::axis);
+    std::int64_t offset = 0;
+    for (const NodeId input : node.inputs) {
+      add_part(input, place, strides, offset);
+      offset += strides[axis] * p_.shape(input)[axis];
+    }
+  }
+
+  void assemble_pad(const Node& node, NodeId id, PlaceId place, const Strides& strides) {
+    std::int64_t offset = 0;
+    for (std::size_t i = 0; i < strides.size(); ++i) offset += strides[i] * node.attributes.integers(Key::low)[i];
+    const UnitId fill = add_fill(id, place, node.attributes.number(Key::value));
+    add_part(node.inputs[0], place, strides, offset).after = fill;
+  }
+
+  void assemble_spread(const Node& node, NodeId id, PlaceId place, const Strides& strides) {
+    Strides wide = strides;
+    for (std::size_t i = 0; i < wide.size(); ++i) wide[i] *= node.attributes.integers(Key::strides)[i];
+    const UnitId fill = add_fill(id, place, 0);
+    add_part(node.inputs[0], place, std::move(wide), 0).after = fill;
+  }
+
+  void assemble_scatter_add(const Node& node, NodeId id, PlaceId place, const Strides& strides) {
+    const auto axis = static_cast<std::size_t>(node.attributes.integer(Key::axis));
+    Strides slice_strides(strides.begin(), strides.begin() + static_cast<std::ptrdiff_t>(axis));
+    slice_strides.resize(axis + p_.shape(node.inputs[1]).size(), 0);
+    slice_strides.insert(slice_strides.end(), strides.begin() + static_cast<std::ptrdiff_t>(axis) + 1, strides.end());
+    const UnitId fill = add_fill(id, place, 0);
+    Unit& unit = add_part(node.inputs[0], place, std::move(slice_strides), 0);
+    unit.after = fill;
+    unit.row_node = node.inputs[1];
+    unit.row_axis = axis;
+    unit.row_stride = strides[axis];
+    unit.row_limit = p_.shape(id)[axis];
+  }
+
+  void add_read(Unit& unit, const Read& read) {
+    const auto same =
+        std::find_if(unit.reads.begin(), unit.reads.end(), [&](const Read& r) { return r.place == read.place; });
+    if (same == unit.reads.end()) {
+      unit.reads.push_back(read);
+    } else {
+      same->own_point = same->own_point && read.own_point;
+    }
+  }
+
+  void find_reads(Unit& unit) {
+    if (unit.fill) return;
+    if (unit.kind == Unit::Kind::contraction) {
+      for (const NodeId input : graph_[unit.node].inputs) {
+        const View view = view_of(input, p_.leaves, p_.max_batch);
+        TARN_CHECK(view.is_view, "an operand of a contraction is no view");
+        const PlaceId place = p_.place(view.leaf.node);
+        if (view.leaf.flat) p_.places[place].read_flat = true;
+        add_read(unit, {place, false});
+      }
+      return;
+    }
+    if (unit.by_rows) return find_reads(unit, expression_of(unit));
+    Expression expression(p_.leaves, p_.space(unit.axes));
+    const NodeId value = unit.kind == Unit::Kind::reduction ? graph_[unit.node].inputs[0] : unit.node;
+    if (unit.kind == Unit::Kind::loop && unit.defines) expression.define(unit.node);
+    const Coordinates at = own_point(p_.shape(value));
+    expression.demand({value, false, at});
+    if (unit.row_node != kNoNode) {
+      const auto first = at.begin() + static_cast<std::ptrdiff_t>(unit.row_axis);
+      const auto rank = static_cast<std::ptrdiff_t>(p_.shape(unit.row_node).size());
+      expression.demand({unit.row_node, false, Coordinates(first, first + rank)});
+    }
+    expression.resolve();
+    find_reads(unit, expression);
+  }
+
+  void find_reads(Unit& unit, const Expression& expression) {
+    TARN_CHECK(expression.missing().empty(), "a kernel reads what is not in memory");
+    unit.terms = expression.terms().size();
+    for (const Term& term : expression.terms()) {
+      unit.draws = unit.draws || term.value.kind == Value::Kind::draw;
+      if (term.value.kind != Value::Kind::load) continue;
+      const PlaceId place = p_.place(term.leaf.node);
+      const Shape& shape = p_.shape(term.leaf.node);
+      if (term.leaf.flat) p_.places[place].read_flat = true;
+      const bool element = !term.leaf.flat && term.value.access.row == kNoValue;
+      const bool own = element && ((axes_of(shape).size() == unit.axes.size() && is_own_point(term.leaf.at, shape)) ||
+                                   is_in_own_row(unit, term.leaf));
+      add_read(unit, {place, own});
+    }
+    std::sort(unit.reads.begin(), unit.reads.end());
+  }
+
+  // An element of a row that is computed by rows, at the point of the unit that is this row.
+  bool is_in_own_row(const Unit& unit, const Point& leaf) const {
+    return p_.rows.contains(leaf.node) && info(graph_[leaf.node].op).op_class == OpClass::elementwise &&
+           is_row_point(leaf.at, p_.shape(leaf.node), p_.rows.along(leaf.node), unit.axes.size());
+  }
+
+  // What nobody reads but a concat is stored into the whole at once. (With other readers, a kernel could come to write
+  // one part while it reads another.)
+  void place_parts() {
+    std::vector<std::size_t> readers(p_.places.size(), 0);
+    for (const Unit& unit : p_.units) {
+      for (const Read& read : unit.reads) ++readers[read.place];
+    }
+    for (Unit& part : p_.units) {
+      if (part.defines || part.after || part.row_node != kNoNode || !p_.options.fuse) continue;
+      const UnitId maker = maker_[part.node];
+      const Destination& whole = part.targets[0];
+      if (maker == kNone || whole.place == kNone || is_result_[part.node]) continue;
+      Place& home = p_.places[p_.place(part.node)];
+      if (home.read_flat || readers[p_.place(part.node)] != 1) continue;
+      home.buffer = whole.buffer;
+      home.strides = whole.strides;
+      home.offset = whole.offset;
+      p_.units[maker].targets = {target_of(p_.place(part.node))};
+      p_.units[maker].targets[0].whole = whole.place;
+      p_.units[maker].targets[0].is_result = whole.is_result;
+      maker_[part.node] = kNone;
+      part.dropped = true;
+    }
+  }
+
+  // Copies a node to where a result belongs.
+  void add_copy(NodeId node, Destination target) {
+    Unit unit = p_.loop_over(node);
+    unit.defines = false;
+    unit.targets.push_back(std::move(target));
+    find_reads(unit);
+    add(std::move(unit));
+  }
+
+  BufferId result_buffer(const GraphResult& result) {
+    if (result.kind == ResultKind::store) return p_.tensor_buffer(result.name);
+    const Type& type = graph_[result.node].type;
+    Buffer buffer{result.name, Space::output, 0, 0, type.dtype, type.shape, row_major_strides(type.shape)};
+    if (result.kind == ResultKind::value) {
+      buffer.dtype = DType::f64;
+      buffer.offset = value_bytes_;
+      value_bytes_ += sizeof(double) * static_cast<std::uint64_t>(element_count(type.shape));
+    } else {
+      const auto& outputs = p_.program.outputs;
+      const auto found =
+          std::find_if(outputs.begin(), outputs.end(), [&](const OutputInfo& o) { return o.name == result.name; });
+      TARN_CHECK(found != outputs.end(), "no output is called '" + result.name + "'");
+      buffer.index = static_cast<std::uint32_t>(found - outputs.begin());
+    }
+    p_.plan.buffers.push_back(std::move(buffer));
+    return static_cast<BufferId>(p_.plan.buffers.size() - 1);
+  }
+
+  // The place of a materialized node moves to the buffer, and with it the stores of the units that fill it.
+  void move_place(NodeId node, BufferId buffer, bool in_state) {
+    const PlaceId place = p_.place(node);
+    p_.places[place].buffer = buffer;
+    for (const UnitId filler : fillers_[place]) {
+      for (Destination& target : p_.units[filler].targets) {
+        if (target.place != place) continue;
+        target.buffer = buffer;
+        target.is_result = true;
+        target.in_state = in_state;
+      }
+    }
+    is_result_[node] = true;
+  }
+
+  void place_loss(const GraphResult& result) {
+    if (!p_.leaves.materialized[result.node]) {
+      const BufferId buffer = p_.add_arena_buffer(result.node, "loss");
+      add_copy(result.node, {buffer, row_major_strides(p_.shape(result.node)), 0, kNone, kNone, true, false});
+      p_.loss_buffer = buffer;
+      return;
+    }
+    p_.loss_buffer = p_.places[p_.place(result.node)].buffer;
+    p_.plan.buffers[p_.loss_buffer].name = "loss";
+    move_place(result.node, p_.loss_buffer, false);
+  }
+
+  void place_result(const GraphResult& result) {
+    const Node& node = graph_[result.node];
+    const BufferId buffer = result_buffer(result);
+    p_.plan.results.push_back({result.kind, result.name, buffer});
+    const bool in_state = result.kind == ResultKind::store;
+    const bool unchanged = in_state && node.op == Op::tensor && node.attributes.text(Key::name) == result.name;
+    if (unchanged) return;
+    const bool same_type = node.type.dtype == p_.plan.buffers[buffer].dtype;
+    const bool free = p_.leaves.materialized[result.node] && !is_result_[result.node] && same_type;
+    if (free && (maker_[result.node] != kNone || !in_state)) return move_place(result.node, buffer, in_state);
+    Destination target{buffer, row_major_strides(node.type.shape), 0, kNone, kNone, true, in_state};
+    // A contraction has one layout of stores; what else is to be stored is for its epilogue.
+    const UnitId maker = maker_[result.node];
+    if (maker == kNone || p_.units[maker].kind == Unit::Kind::contraction)
+      return add_copy(result.node, std::move(target));
+    p_.units[maker].targets.push_back(std::move(target));
+  }
+
+  void place_results() {
+    maker_.assign(graph_.size(), kNone);
+    is_result_.assign(graph_.size(), false);
+    fillers_.assign(p_.places.size(), {});
+    for (UnitId id = 0; id < p_.units.size(); ++id) {
+      const Unit& unit = p_.units[id];
+      if (unit.defines && !unit.fill) maker_[unit.node] = id;
+      for (const Destination& target : unit.targets) fillers_[target.place].push_back(id);
+    }
+    for (const GraphResult& result : graph_.results()) {
+      if (result.kind == ResultKind::loss) place_loss(result);
+    }
+    for (const GraphResult& result : graph_.results()) {
+      if (result.kind == ResultKind::loss) {
+        p_.plan.results.push_back({result.kind, result.name, p_.loss_buffer});
+      } else {
+        place_result(result);
+      }
+    }
+  }
+
+  Planning& p_;
+  const Graph& graph_;
+  std::vector<UnitId> maker_;                 // by node: the unit that computes it; kNone for what is assembled
+  std::vector<std::vector<UnitId>> fillers_;  // by place
+  std::vector<bool> is_result_;
+  std::uint64_t value_bytes_ = 0;
+};
+
+}  // namespace
+
+std::vector<Extent> Unit::kept() const {
+  std::vector<Extent> result;
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    if (!reduced[i]) result.push_back(axes[i]);
+  }
+  return result;
+}
+
+Planning::Planning(const Graph& graph, const Program& program, const PlanOptions& options)
+    : graph(graph),
+      program(program),
+      options(options),
+      max_batch(std::max<std::int64_t>(1, program.settings.batch)),
+      leaves(choose_leaves(graph, options, max_batch)),
+      rows(graph, options),
+      place_of(graph.size(), kNone) {
+  plan.max_batch = max_batch;
+}
+
+Unit Planning::loop_over(NodeId node) const {
+  Unit unit;
+  unit.node = node;
+  unit.axes = axes_of(shape(node));
+  unit.reduced.assign(unit.axes.size(), false);
+  return unit;
+}
+
+void Planning::add_copy(PlaceId from, Destination to) {
+  Unit unit = loop_over(places[from].node);
+  unit.defines = false;
+  unit.copy_of = from;
+  unit.targets.push_back(std::move(to));
+  unit.reads.push_back({from, true});
+  unit.terms = 1;
+  units.push_back(std::move(unit));
+}
+
+BufferId Planning::tensor_buffer(const std::string& name) {
+  const auto [known, is_new] = tensor_buffers.try_emplace(name, static_cast<BufferId>(plan.buffers.size()));
+  if (!is_new) return known->second;
+  if (tensors.empty()) {
+    for (const TensorInfo& tensor : program.tensors) tensors.emplace(tensor.name, &tensor);
+  }
+  const TensorInfo* tensor = tensors.contains(name) ? tensors.at(name) : nullptr;
+  TARN_CHECK(tensor != nullptr, "no tensor is called '" + name + "'");
+  const Space space = tensor->kind == TensorKind::metric ? Space::accumulators : Space::state;
+  plan.buffers.push_back(
+      {name, space, 0, tensor->offset, tensor->type.dtype, tensor->type.shape, row_major_strides(tensor->type.shape)});
+  return known->second;
+}
+
+BufferId Planning::add_arena_buffer(NodeId node, std::string name) {
+  const Type& type = graph[node].type;
+  plan.buffers.push_back({std::move(name), Space::arena, 0, 0, type.dtype, type.shape, row_major_strides(type.shape)});
+  return static_cast<BufferId>(plan.buffers.size() - 1);
+}
+
+PlaceId Planning::place(NodeId id) {
+  if (place_of[id] != kNone) return place_of[id];
+  const Node& node = graph[id];
+  BufferId buffer = static_cast<BufferId>(plan.buffers.size());
+  const std::vector<std::int64_t> strides = row_major_strides(node.type.shape);
+  if (leaves.materialized[id]) {
+    buffer = add_arena_buffer(id, name_of_node(graph, id));
+  } else if (node.op == Op::input) {
+    const std::string& name = node.attributes.text(Key::name);
+    plan.buffers.push_back(
+        {name, Space::input, input_index(program, name), 0, node.type.dtype, node.type.shape, strides});
+  } else if (node.op == Op::tensor) {
+    buffer = tensor_buffer(node.attributes.text(Key::name));
+  } else {
+    const std::uint64_t offset = add_constant(plan.constants, node.attributes.numbers(Key::values), node.type.dtype);
+    plan.buffers.push_back(
+        {name_of_node(graph, id), Space::constants, 0, offset, node.type.dtype, node.type.shape, strides});
+  }
+  place_of[id] = static_cast<PlaceId>(places.size());
+  places.push_back({id, buffer, strides, 0, false});
+  return place_of[id];
+}
+
+Linear linear_at(const Place& place, const Point& leaf, std::size_t axes) {
+  if (leaf.flat) {
+    Linear result = leaf.at[0];
+    result.offset += place.offset;
+    return result;
+  }
+  return dot(place.strides, leaf.at, place.offset, axes);
+}
+
+std::vector<Coordinates> points_of(const Planning& planning, const Unit& unit) {
+  const Shape& shape = planning.shape(unit.node);
+  const bool whole_row = unit.by_rows && info(planning.graph[unit.node].op).op_class == OpClass::elementwise;
+  if (whole_row) return row_points(shape, planning.rows.along(unit.node));
+  return {own_point(shape)};
+}
+
+void make_units(Planning& planning) { UnitMaker(planning).make(); }
+
+}  // namespace tarn

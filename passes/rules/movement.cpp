@@ -1,0 +1,534 @@
+// Rules of single movements and pairs of them: reshape, broadcast, transpose, slice, pad, spread, reverse, concat,
+// convert. A movement that does nothing goes; two of a kind become one; a movement of what repeats becomes a broadcast,
+// which repeats as late as it can.
+#include <algorithm>
+
+#include "passes/rebuild.h"
+#include "passes/rules/rules.h"
+#include "passes/rules/structure.h"
+
+namespace tarn {
+
+namespace {
+
+using Integers = std::vector<std::int64_t>;
+
+const Integers& integers(Builder& b, NodeId id, Key key) { return b.node(id).attributes.integers(key); }
+NodeId operand(Builder& b, NodeId id) { return b.node(id).inputs.front(); }
+bool is(Builder& b, NodeId id, Op op) { return b.node(id).op == op; }
+bool all_are(const Integers& list, std::int64_t value) {
+  return std::all_of(list.begin(), list.end(), [&](std::int64_t entry) { return entry == value; });
+}
+
+// ---------------------------------------------------------------- nothing happens
+
+NodeId drop_same_type(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  return b.type(operand(b, id)) == b.type(id) ? operand(b, id) : kNoNode;
+}
+
+NodeId drop_identity_transpose(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  return integers(b, id, Key::axes) == all_axes(b.shape(id).size()) ? operand(b, id) : kNoNode;
+}
+
+NodeId drop_unit_reverse(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  for (const std::int64_t axis : integers(b, id, Key::axes)) {
+    if (b.shape(id)[axis] != 1) return kNoNode;
+  }
+  return operand(b, id);
+}
+
+NodeId drop_single_concat(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  return b.node(id).inputs.size() == 1 ? operand(b, id) : kNoNode;
+}
+
+// ---------------------------------------------------------------- two of a kind
+
+NodeId merge_reshapes(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId inner = operand(b, id);
+  return is(b, inner, Op::reshape) ? b.reshape(operand(b, inner), Shape(b.shape(id))) : kNoNode;
+}
+
+NodeId merge_broadcasts(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId inner = operand(b, id);
+  if (!is(b, inner, Op::broadcast)) return kNoNode;
+  Integers axes;
+  for (const std::int64_t axis : integers(b, inner, Key::axes)) axes.push_back(integers(b, id, Key::axes)[axis]);
+  return b.broadcast(operand(b, inner), Shape(b.shape(id)), axes);
+}
+
+NodeId merge_transposes(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId inner = operand(b, id);
+  if (!is(b, inner, Op::transpose)) return kNoNode;
+  Integers axes;
+  for (const std::int64_t axis : integers(b, id, Key::axes)) axes.push_back(integers(b, inner, Key::axes)[axis]);
+  return b.transpose(operand(b, inner), axes);
+}
+
+NodeId merge_slices(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId inner = operand(b, id);
+  if (!is(b, inner, Op::slice)) return kNoNode;
+  const Shape shape = b.shape(id);
+  Integers starts = integers(b, inner, Key::starts), limits = shape, strides = integers(b, inner, Key::strides);
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == kBatch) continue;
+    starts[i] += integers(b, id, Key::starts)[i] * strides[i];
+    strides[i] *= integers(b, id, Key::strides)[i];
+    limits[i] = shape[i] == 0 ? starts[i] : starts[i] + (shape[i] - 1) * strides[i] + 1;
+  }
+  return b.slice(operand(b, inner), starts, limits, strides);
+}
+
+NodeId merge_pads(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId inner = operand(b, id);
+  if (!is(b, inner, Op::pad)) return kNoNode;
+  const double value = b.node(id).attributes.number(Key::value);
+  if (b.node(inner).attributes.number(Key::value) != value) return kNoNode;
+  Integers low = integers(b, id, Key::low), high = integers(b, id, Key::high);
+  for (std::size_t i = 0; i < low.size(); ++i) {
+    low[i] += integers(b, inner, Key::low)[i];
+    high[i] += integers(b, inner, Key::high)[i];
+  }
+  return b.pad(operand(b, inner), low, high, value);
+}
+
+NodeId cancel_reverses(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId inner = operand(b, id);
+  if (!is(b, inner, Op::reverse)) return kNoNode;
+  // An axis that is turned twice is as it was.
+  Integers axes;
+  std::set_symmetric_difference(integers(b, id, Key::axes).begin(), integers(b, id, Key::axes).end(),
+                                integers(b, inner, Key::axes).begin(), integers(b, inner, Key::axes).end(),
+                                std::back_inserter(axes));
+  return axes.empty() ? operand(b, inner) : b.reverse(operand(b, inner), axes);
+}
+
+NodeId merge_concats(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const std::int64_t axis = b.node(id).attributes.integer(Key::axis);
+  std::vector<NodeId> parts;
+  for (const NodeId part : b.node(id).inputs) {
+    const bool nested = is(b, part, Op::concat) && b.node(part).attributes.integer(Key::axis) == axis;
+    if (nested) {
+      parts.insert(parts.end(), b.node(part).inputs.begin(), b.node(part).inputs.end());
+    } else {
+      parts.push_back(part);
+    }
+  }
+  return parts == b.node(id).inputs ? kNoNode : b.concat(parts, axis);
+}
+
+// ---------------------------------------------------------------- what is taken is in one place
+
+// slice(pad(x)) that cuts off just the padding
+NodeId slice_of_pad(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId inner = operand(b, id);
+  if (!is(b, inner, Op::pad) || !all_are(integers(b, id, Key::strides), 1)) return kNoNode;
+  const NodeId x = operand(b, inner);
+  const bool exact = b.shape(x) == b.shape(id) && integers(b, id, Key::starts) == integers(b, inner, Key::low);
+  return exact ? x : kNoNode;
+}
+
+// slice(concat(…)) that takes from one part only
+NodeId slice_of_concat(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId inner = operand(b, id);
+  if (!is(b, inner, Op::concat)) return kNoNode;
+  const std::int64_t axis = b.node(inner).attributes.integer(Key::axis);
+  Integers starts = integers(b, id, Key::starts), limits = integers(b, id, Key::limits);
+  std::int64_t begin = 0;
+  for (const NodeId part : std::vector<NodeId>(b.node(inner).inputs)) {
+    const std::int64_t end = begin + b.shape(part)[axis];
+    if (begin <= starts[axis] && limits[axis] <= end) {
+      starts[axis] -= begin;
+      limits[axis] -= begin;
+      return b.slice(part, starts, limits, Integers(integers(b, id, Key::strides)));
+    }
+    begin = end;
+  }
+  return kNoNode;
+}
+
+// ---------------------------------------------------------------- broadcasts
+
+// A constant of many equal elements is a broadcast of one.
+NodeId broadcast_of_constant(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  if (b.shape(id).empty() || !b.node(id).attributes.has(Key::value)) return kNoNode;
+  return b.constant_like(b.node(id).attributes.number(Key::value), id);
+}
+
+// A scalar gets extents of 1 by a broadcast, as it gets all others, so that what is the same everywhere has one form.
+NodeId scalar_reshape_to_broadcast(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId x = operand(b, id);
+  return b.shape(x).empty() ? b.broadcast(x, Shape(b.shape(id)), {}) : kNoNode;
+}
+
+// A broadcast that only adds extents of 1 to anything but a scalar is a reshape.
+NodeId broadcast_to_reshape(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId x = operand(b, id);
+  if (b.shape(x).empty() || has_batch(b.shape(x)) != has_batch(b.shape(id))) return kNoNode;
+  for (const std::int64_t axis : other_axes(b.shape(id).size(), integers(b, id, Key::axes))) {
+    if (b.shape(id)[axis] != 1) return kNoNode;
+  }
+  return b.reshape(x, Shape(b.shape(id)));
+}
+
+// The operand of a broadcast needs no extents of 1.
+NodeId broadcast_without_units(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId x = operand(b, id);
+  const Shape from = b.shape(x);
+  const Shape kept = without_units(from);
+  if (kept.size() == from.size()) return kNoNode;
+  Integers axes;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    if (from[i] != 1) axes.push_back(integers(b, id, Key::axes)[i]);
+  }
+  const Shape shape = b.shape(id);
+  return b.broadcast(b.reshape(x, kept), shape, axes);
+}
+
+// Any movement of a value that is the same everywhere
+NodeId move_uniform(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId x = operand(b, id);
+  if (!is(b, x, Op::broadcast) || !b.shape(operand(b, x)).empty()) return kNoNode;
+  return b.broadcast(operand(b, x), Shape(b.shape(id)), {});
+}
+
+// transpose(broadcast(x)) = broadcast(x), where the axes of x keep their order
+NodeId transpose_of_broadcast(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId inner = operand(b, id);
+  if (!is(b, inner, Op::broadcast)) return kNoNode;
+  const Integers& order = integers(b, id, Key::axes);
+  Integers axes;
+  for (const std::int64_t axis : integers(b, inner, Key::axes)) {
+    axes.push_back(std::find(order.begin(), order.end(), axis) - order.begin());
+  }
+  if (!std::is_sorted(axes.begin(), axes.end())) return kNoNode;
+  return b.broadcast(operand(b, inner), Shape(b.shape(id)), axes);
+}
+
+// A transpose that keeps the order of all axes but those of extent 1 is a reshape.
+NodeId transpose_to_reshape(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  Integers moved;
+  for (const std::int64_t axis : integers(b, id, Key::axes)) {
+    if (b.shape(operand(b, id))[axis] != 1) moved.push_back(axis);
+  }
+  if (!std::is_sorted(moved.begin(), moved.end())) return kNoNode;
+  return b.reshape(operand(b, id), Shape(b.shape(id)));
+}
+
+// slice(broadcast(x)) = broadcast(x), where x keeps all its elements
+NodeId slice_of_broadcast(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId inner = operand(b, id);
+  if (!is(b, inner, Op::broadcast)) return kNoNode;
+  const Integers axes = integers(b, inner, Key::axes);
+  for (const std::int64_t axis : axes) {
+    if (b.shape(inner)[axis] != b.shape(id)[axis]) return kNoNode;
+  }
+  return b.broadcast(operand(b, inner), Shape(b.shape(id)), axes);
+}
+
+// ---------------------------------------------------------------- convert
+
+// f32 -> f64 -> f32 gives the value back.
+NodeId convert_there_and_back(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId inner = operand(b, id);
+  if (!is(b, inner, Op::convert)) return kNoNode;
+  const NodeId x = operand(b, inner);
+  const bool lossless = b.type(inner).dtype == DType::f64 || b.type(x).dtype == DType::boolean;
+  return lossless && b.type(x) == b.type(id) ? x : kNoNode;
+}
+
+// ---------------------------------------------------------------- examples
+
+NodeId example_reshape(ExampleMaker& m, NodeId x) {
+  // All axes of a sample in one, or a new axis of 1 at the end.
+  Builder& b = m.builder();
+  Shape shape = b.shape(x);
+  if (m.below(2) == 0) {
+    shape.push_back(1);
+    return b.reshape(x, shape);
+  }
+  const Shape sample(shape.begin() + (has_batch(shape) ? 1 : 0), shape.end());
+  Shape flat = has_batch(shape) ? Shape{kBatch} : Shape{};
+  flat.push_back(element_count(sample));
+  return b.reshape(x, flat);
+}
+
+// Made through make(): the builder's own short forms leave out what does nothing.
+NodeId example_broadcast(ExampleMaker& m, NodeId x, std::int64_t most = 3) {
+  Builder& b = m.builder();
+  Shape shape = b.shape(x);
+  Integers axes = all_axes(shape.size());
+  const std::size_t at = static_cast<std::size_t>(m.below(static_cast<std::int64_t>(shape.size()) + 1));
+  const std::size_t position = has_batch(shape) ? std::max<std::size_t>(at, 1) : at;
+  shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(position), 1 + m.below(most));
+  for (std::int64_t& axis : axes) axis += axis >= static_cast<std::int64_t>(position) ? 1 : 0;
+  const Type type{b.type(x).dtype, false, shape};
+  return b.make(Op::broadcast, {x}, {{Key::axes, axes}}, &type);
+}
+
+NodeId example_transpose(ExampleMaker& m, NodeId x) {
+  const Integers axes = m.order(m.builder().shape(x));
+  return m.builder().make(Op::transpose, {x}, {{Key::axes, axes}});
+}
+
+NodeId example_slice(ExampleMaker& m, NodeId x) {
+  const Shape shape = m.builder().shape(x);
+  Integers starts, limits, strides;
+  for (const std::int64_t extent : shape) {
+    starts.push_back(extent == kBatch ? 0 : m.below(extent));
+    limits.push_back(extent == kBatch ? kBatch : starts.back() + 1 + m.below(extent - starts.back()));
+    strides.push_back(extent == kBatch ? 1 : 1 + m.below(2));
+  }
+  return m.builder().slice(x, starts, limits, strides);
+}
+
+NodeId example_pad(ExampleMaker& m, NodeId x, double value) {
+  Integers low, high;
+  for (const std::int64_t extent : Shape(m.builder().shape(x))) {
+    low.push_back(extent == kBatch ? 0 : m.below(3));
+    high.push_back(extent == kBatch ? 0 : m.below(3));
+  }
+  return m.builder().pad(x, low, high, value);
+}
+
+NodeId example_reverse(ExampleMaker& m, NodeId x) {
+  Integers axes = m.some_axes(m.builder().shape(x).size());
+  if (has_batch(m.builder().shape(x)) && !axes.empty() && axes.front() == 0) axes.erase(axes.begin());
+  return m.builder().reverse(x, axes);
+}
+
+NodeId example_concat(ExampleMaker& m, const Shape& shape, std::int64_t axis, int parts) {
+  std::vector<NodeId> nodes;
+  for (int i = 0; i < parts; ++i) {
+    Shape part = shape;
+    part[axis] = 1 + m.below(3);
+    nodes.push_back(m.variable(part));
+  }
+  return m.builder().concat(nodes, axis);
+}
+
+// A shape whose last axis is not the batch.
+Shape shape_with_free_axis(ExampleMaker& m) {
+  Shape shape = m.shape(1);
+  if (shape.back() == kBatch) shape.push_back(2);
+  return shape;
+}
+
+NodeId example_slice_of_concat(ExampleMaker& m) {
+  Builder& b = m.builder();
+  const Shape shape = shape_with_free_axis(m);
+  const std::int64_t axis = static_cast<std::int64_t>(shape.size()) - 1;
+  const NodeId joined = example_concat(m, shape, axis, 3);
+  const std::size_t chosen = static_cast<std::size_t>(m.below(3));
+  Integers starts(shape.size(), 0), limits = b.shape(joined);
+  for (std::size_t i = 0; i < chosen; ++i) starts[axis] += b.shape(b.node(joined).inputs[i])[axis];
+  limits[axis] = starts[axis] + b.shape(b.node(joined).inputs[chosen])[axis];
+  return b.slice(joined, starts, limits, Integers(shape.size(), 1));
+}
+
+NodeId example_slice_of_pad(ExampleMaker& m) {
+  Builder& b = m.builder();
+  const NodeId x = m.variable(m.shape(1));
+  const NodeId padded = example_pad(m, x, 0);
+  const Integers starts = integers(b, padded, Key::low);
+  Integers limits = b.shape(x);
+  for (std::size_t i = 0; i < limits.size(); ++i) limits[i] += limits[i] == kBatch ? 0 : starts[i];
+  return b.slice(padded, starts, limits, Integers(limits.size(), 1));
+}
+
+NodeId example_uniform(ExampleMaker& m) {
+  const NodeId x = m.builder().broadcast(m.variable({}), m.shape(1), {});
+  const std::array examples = {example_reshape, example_transpose, example_slice, example_reverse};
+  return examples[static_cast<std::size_t>(m.below(4))](m, x);
+}
+
+std::vector<Rule> nothing_happens() {
+  const std::vector<Op> by_type = {Op::reshape, Op::broadcast, Op::convert, Op::pad, Op::spread, Op::slice};
+  return {
+      {"movement_nowhere", "move(x) = x, where the type stays", by_type, drop_same_type,
+       [](ExampleMaker& m) {
+         const NodeId x = m.variable(m.shape(1));
+         const Type type = m.builder().type(x);
+         switch (m.below(3)) {
+           case 0:
+             return m.builder().make(Op::reshape, {x}, {}, &type);
+           case 1:
+             return m.builder().spread(x, Integers(type.shape.size(), 1));
+           default:
+             return m.builder().make(Op::convert, {x}, {}, &type);
+         }
+       }},
+      {"transpose_nowhere",
+       "transpose(x, 0 1 2 …) = x",
+       {Op::transpose},
+       drop_identity_transpose,
+       [](ExampleMaker& m) {
+         const NodeId x = m.variable(m.shape());
+         const Integers axes = all_axes(m.builder().shape(x).size());
+         return m.builder().make(Op::transpose, {x}, {{Key::axes, axes}});
+       }},
+      {"reverse_of_units",
+       "reverse(x) = x along axes of extent 1",
+       {Op::reverse},
+       drop_unit_reverse,
+       [](ExampleMaker& m) { return m.builder().reverse(m.variable({3, 1}), {1}); }},
+      {"concat_of_one",
+       "concat(x) = x",
+       {Op::concat},
+       drop_single_concat,
+       [](ExampleMaker& m) { return m.builder().concat({m.variable({1 + m.below(3)})}, 0); }},
+  };
+}
+
+std::vector<Rule> two_of_a_kind() {
+  return {
+      {"reshape_reshape",
+       "reshape(reshape(x)) = reshape(x)",
+       {Op::reshape},
+       merge_reshapes,
+       [](ExampleMaker& m) { return example_reshape(m, example_reshape(m, m.variable(m.shape(1)))); }},
+      {"broadcast_broadcast",
+       "broadcast(broadcast(x)) = broadcast(x)",
+       {Op::broadcast},
+       merge_broadcasts,
+       [](ExampleMaker& m) { return example_broadcast(m, example_broadcast(m, m.variable(m.shape()))); }},
+      {"transpose_transpose",
+       "transpose(transpose(x)) = transpose(x)",
+       {Op::transpose},
+       merge_transposes,
+       [](ExampleMaker& m) { return example_transpose(m, example_transpose(m, m.variable(m.shape()))); }},
+      {"slice_slice",
+       "slice(slice(x)) = slice(x)",
+       {Op::slice},
+       merge_slices,
+       [](ExampleMaker& m) { return example_slice(m, example_slice(m, m.variable(m.shape()))); }},
+      {"pad_pad",
+       "pad(pad(x, v), v) = pad(x, v)",
+       {Op::pad},
+       merge_pads,
+       [](ExampleMaker& m) { return example_pad(m, example_pad(m, m.variable(m.shape()), 1.5), 1.5); }},
+      {"reverse_reverse",
+       "reverse(reverse(x)) = reverse(x)",
+       {Op::reverse},
+       cancel_reverses,
+       [](ExampleMaker& m) { return example_reverse(m, example_reverse(m, m.variable(m.shape()))); }},
+      {"concat_concat",
+       "concat(concat(x, y), z) = concat(x, y, z)",
+       {Op::concat},
+       merge_concats,
+       [](ExampleMaker& m) {
+         const Shape shape = shape_with_free_axis(m);
+         const std::int64_t axis = static_cast<std::int64_t>(shape.size()) - 1;
+         return m.builder().concat({example_concat(m, shape, axis, 2), example_concat(m, shape, axis, 1)}, axis);
+       }},
+      {"slice_pad",
+       "slice(pad(x)) = x, where it cuts the padding off",
+       {Op::slice},
+       slice_of_pad,
+       example_slice_of_pad},
+      {"slice_concat",
+       "slice(concat(x, y, …)) = slice(y), where it takes from y only",
+       {Op::slice},
+       slice_of_concat,
+       example_slice_of_concat},
+      {"convert_convert",
+       "convert(convert(x)) = x, where nothing was lost",
+       {Op::convert},
+       convert_there_and_back,
+       [](ExampleMaker& m) {
+         Builder& b = m.builder();
+         const NodeId x = b.binary(Op::less, m.variable({3}), m.variable({3}));
+         return b.convert(b.convert(x, DType::f64), DType::boolean);
+       }},
+  };
+}
+
+std::vector<Rule> broadcasts() {
+  const std::vector<Op> movable = {Op::reshape, Op::transpose, Op::slice, Op::reverse};
+  return {
+      {"constant_broadcast",
+       "constant of many equal elements = broadcast(constant of one)",
+       {Op::constant},
+       broadcast_of_constant,
+       [](ExampleMaker& m) {
+         return m.builder().source(Op::constant, {DType::f64, false, m.shape(1)}, {{Key::value, 2.5}});
+       }},
+      {"broadcast_reshape",
+       "broadcast(x) = reshape(x), where it adds extents of 1 only",
+       {Op::broadcast},
+       broadcast_to_reshape,
+       [](ExampleMaker& m) { return example_broadcast(m, m.variable(m.shape(1)), 1); }},
+      {"reshape_scalar",
+       "reshape(x) = broadcast(x) for a scalar x",
+       {Op::reshape},
+       scalar_reshape_to_broadcast,
+       [](ExampleMaker& m) {
+         return m.builder().reshape(m.variable({}), Shape(static_cast<std::size_t>(1 + m.below(3)), 1));
+       }},
+      {"broadcast_units",
+       "broadcast(x) = broadcast(reshape(x)) without the extents of 1 of x",
+       {Op::broadcast},
+       broadcast_without_units,
+       [](ExampleMaker& m) { return example_broadcast(m, m.variable({2, 1, 3})); }},
+      {"move_uniform", "move(broadcast(x)) = broadcast(x) for a scalar x", movable, move_uniform, example_uniform},
+      {"transpose_broadcast",
+       "transpose(broadcast(x)) = broadcast(x), where the axes of x keep their order",
+       {Op::transpose},
+       transpose_of_broadcast,
+       [](ExampleMaker& m) {
+         Builder& b = m.builder();
+         return b.transpose(b.broadcast(m.variable({3, 2}), {3, 4, 2}, {0, 2}), {1, 0, 2});
+       }},
+      {"transpose_units",
+       "transpose(x) = reshape(x), where only extents of 1 move",
+       {Op::transpose},
+       transpose_to_reshape,
+       [](ExampleMaker& m) { return m.builder().transpose(m.variable({3, 1, 2}), {1, 0, 2}); }},
+      {"slice_broadcast",
+       "slice(broadcast(x)) = broadcast(x), where x is kept whole",
+       {Op::slice},
+       slice_of_broadcast,
+       [](ExampleMaker& m) {
+         Builder& b = m.builder();
+         return b.slice(b.broadcast(m.variable({3}), {4, 3}, {1}), {m.below(3), 0}, {4, 3}, {1 + m.below(2), 1});
+       }},
+  };
+}
+
+}  // namespace
+
+std::span<const Rule> movement_rules() {
+  static const std::vector<Rule> rules = [] {
+    std::vector<Rule> all;
+    for (std::vector<Rule>& group :
+         std::vector<std::vector<Rule>>{nothing_happens(), two_of_a_kind(), broadcasts(), reduction_structure_rules(),
+                                        elementwise_structure_rules(), contraction_structure_rules()}) {
+      all.insert(all.end(), group.begin(), group.end());
+    }
+    return all;
+  }();
+  return rules;
+}
+
+}  // namespace tarn

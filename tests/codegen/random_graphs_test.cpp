@@ -1,0 +1,147 @@
+// Random graphs, planned and compiled, give what the evaluator gives for the graph: fused and not, for every CPU.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "ir/text.h"
+#include "passes/pipeline.h"
+#include "tests/support/compiler/codegen_test_support.h"
+#include "tests/support/compiler/plan_graphs.h"
+
+namespace tarn::testing {
+namespace {
+
+// Now and then a batch fills vectors, which changes how small layers lie.
+void choose_batch(PlanCaseOptions& how, std::uint64_t seed) {
+  how.batch = std::int64_t{1} + 2 * static_cast<std::int64_t>(seed % 3);
+  if (seed / 4 % 3 != 0) return;
+  how.max_batch = 20;
+  how.batch = 20 - how.batch;
+}
+
+// Relative to the terms of the sums, which are near 1. f64 against double: 2^-53 = 1.1e-16 a rounding; the order of
+// sums of at most a few thousand terms, fused multiply-adds and the ulps of the vector maths differ. f32: 6e-8 a
+// rounding.
+constexpr double kTolerance = 1e-12, kSingleTolerance = 1e-4;
+
+void expect_near(const HostTensor& actual, const HostTensor& expected, const std::string& what,
+                 double tolerance = kTolerance) {
+  ASSERT_EQ(actual.shape, expected.shape) << what;
+  for (std::size_t i = 0; i < expected.data.size(); ++i) {
+    const double a = actual.data[i], e = expected.data[i];
+    if (a == e || (std::isnan(a) && std::isnan(e))) continue;
+    ASSERT_NEAR(a, e, tolerance * std::max(1.0, std::fabs(e))) << what << " [" << i << "]";
+  }
+}
+
+void check_graph(const PlanCase& random, const PlanOptions& options, const std::string& cpu, const std::string& what) {
+  auto plan = plan_kernels(random.graph, random.program, options);
+  ASSERT_TRUE(plan.has_value()) << what;
+  const auto expected = evaluate(random.graph, random.context);
+  ASSERT_TRUE(expected.has_value()) << what << ": " << expected.error().front().message;
+  HandPlan hand(random.program.settings.batch);
+  hand.plan = std::move(*plan);
+  hand.program = random.program;
+  hand.context = random.context;
+  const std::string text = print(hand.plan);
+  move_outputs_to_arena(hand.plan, random.program.settings.batch);
+  const NativeRun run = run_native(hand, options_for(cpu), random.context.batch);
+  ASSERT_EQ(run.outcome, Outcome::done) << what;
+  ASSERT_EQ(run.results.size(), expected->size());
+  for (std::size_t i = 0; i < expected->size(); ++i) {
+    expect_near(run.results[i], (*expected)[i], what + ", result " + random.graph.results()[i].name);
+    if (::testing::Test::HasFatalFailure()) {
+      ADD_FAILURE() << tarn::print(random.graph, "random", Sources(), {false}) << text;
+      return;
+    }
+  }
+}
+
+TEST(CodegenRandomGraphs, GiveWhatTheGraphGives) {
+  for (std::uint64_t seed = 1; seed <= 120; ++seed) {
+    PlanCaseOptions how;
+    how.nodes = 5 + static_cast<int>(seed % 60);
+    choose_batch(how, seed);
+    how.loss = seed % 2 == 0;
+    PlanCase random = random_plan_case(seed + 1000, how);
+    random.context.step = 0;  // what draws count outside of training
+    const std::string& cpu = cpus()[seed % cpus().size()];
+    PlanOptions options;
+    options.target = *target_of(options_for(cpu));
+    options.fuse = seed % 5 != 0;
+    options.in_place = seed % 7 != 0;
+    check_graph(random, options, cpu,
+                "seed " + std::to_string(seed + 1000) + " on " + cpu + ", N = " + std::to_string(how.batch));
+    if (HasFatalFailure()) return;
+  }
+}
+
+// Three steps of gradient descent: forward and backward through random graphs, optimized, planned and compiled, each
+// step on what the one before left; the evaluator goes its own way on the graph before optimization.
+// Counts in `moved` the tensors that a step changed.
+void check_steps(std::uint64_t seed, DType dtype, int& moved) {
+  PlanCaseOptions how;
+  how.nodes = 5 + static_cast<int>(seed % 30);
+  choose_batch(how, seed);
+  how.descent = true;
+  how.dtype = dtype;
+  PlanCase random = random_plan_case(seed, how);
+  random.context.step = 0;
+  const std::string& cpu = cpus()[seed % cpus().size()];
+  const std::string what = std::string(name_of(dtype)) + ", seed " + std::to_string(seed) + " on " + cpu;
+
+  PassContext pass_context;
+  const auto meant = lower_meaning(random.graph, pass_context);
+  const auto optimized = optimize(random.graph, pass_context);
+  ASSERT_TRUE(meant.has_value() && optimized.has_value()) << what;
+  PlanOptions options;
+  options.target = *target_of(options_for(cpu));
+  auto plan = plan_kernels(*optimized, random.program, options);
+  ASSERT_TRUE(plan.has_value()) << what;
+  HandPlan hand(random.program.settings.batch);
+  hand.plan = std::move(*plan);
+  hand.program = random.program;
+  const NativePlan native(hand, options_for(cpu));
+
+  EvaluationContext expected = random.context, actual = random.context;
+  for (int step = 0; step < 3; ++step) {
+    const auto results = evaluate(*meant, expected);
+    ASSERT_TRUE(results.has_value()) << what << ": " << results.error().front().message;
+    const NativeRun run = native.run(actual, how.batch);
+    ASSERT_EQ(run.outcome, Outcome::done) << what;
+    for (std::size_t i = 0; i < results->size(); ++i) {
+      const GraphResult& result = meant->results()[i];
+      if (result.kind != ResultKind::store) continue;
+      if (expected.tensors[result.name].data != (*results)[i].data) ++moved;
+      expected.tensors[result.name] = (*results)[i];
+      actual.tensors[result.name] = run.tensors.at(result.name);
+      expect_near(run.tensors.at(result.name), (*results)[i],
+                  what + ", " + result.name + " after step " + std::to_string(step),
+                  dtype == DType::f32 ? kSingleTolerance : kTolerance);
+      if (::testing::Test::HasFatalFailure()) {
+        ADD_FAILURE() << tarn::print(random.graph, "random", Sources(), {false});
+        return;
+      }
+    }
+  }
+}
+
+// In parts, which run side by side.
+class RandomSteps : public ::testing::TestWithParam<int> {};
+
+TEST_P(RandomSteps, AreThoseOfTheEvaluator) {
+  int moved = 0;  // of 50 graphs with 3 tensors, 3 steps, 2 dtypes: 900
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    const std::uint64_t seed = 10000 + 50 * static_cast<std::uint64_t>(GetParam()) + i;
+    check_steps(seed, DType::f64, moved);
+    check_steps(seed, DType::f32, moved);
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_GT(moved, 300) << "too few losses depend on the tensors";
+}
+
+INSTANTIATE_TEST_SUITE_P(Parts, RandomSteps, ::testing::Range(0, 10));
+
+}  // namespace
+}  // namespace tarn::testing

@@ -1,0 +1,102 @@
+// `tarn show FILE --stage S`: the program at a stage of the pipeline.
+#include <fmt/format.h>
+
+#include <functional>
+#include <nlohmann/json.hpp>
+
+#include "frontend/syntax/parser.h"
+#include "ir/text.h"
+#include "passes/plan/text.h"
+#include "runtime/files/file.h"
+#include "tools/driver/command.h"
+#include "tools/driver/graph_formats.h"
+
+namespace tarn {
+
+namespace {
+
+struct ShowOptions : CommonOptions {
+  std::string stage = "graph", format = "text", graph;
+};
+
+Result<std::string> syntax_tree(const ShowOptions& options, Sources& sources) {
+  TARN_TRY(const Bytes bytes, read_file(options.file));
+  const FileId file = sources.add(options.file, std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  ParseResult parsed = parse(file, sources);
+  if (has_errors(parsed.diagnostics)) return std::move(parsed.diagnostics);
+  return ast::dump(*parsed.file);
+}
+
+// The graph before and after the passes that a stage names.
+Result<Graph> graph_at(const std::string& stage, const Graph& graph, PassContext& context) {
+  if (stage == "graph") return graph;
+  return stage == "gradients" ? lower_meaning(graph, context) : optimize(graph, context);
+}
+
+Result<std::string> formatted(const Graph& graph, const ShowOptions& options, const std::string& name,
+                              const Sources& sources) {
+  if (options.format == "json") return graph_json(graph, name, sources).dump(1) + "\n";
+  if (options.format == "dot") return graph_dot(graph, name, sources);
+  if (options.format == "svg") return svg_of(graph_dot(graph, name, sources));
+  return print(graph, name, sources);
+}
+
+Result<std::string> text_of_stage(const ShowOptions& options, Console& console) {
+  if (options.stage == "ast") return syntax_tree(options, console.sources);
+  TARN_TRY(const ModelOptions chosen, model_options(options));
+  Diagnostics warnings;
+  TARN_TRY(const Program program, load_program(options.file, chosen, console.sources, warnings));
+  const std::string name = !options.graph.empty() ? options.graph : program.trainable ? "train" : "predict";
+  const bool of_graphs = options.stage == "graph" || options.stage == "gradients" || options.stage == "optimized";
+  const auto graph = program.graphs.find(name);
+  // A second plan of the graph `predict`, where large matrices are packed.
+  const bool packed = name == "predict_packed" && !of_graphs;
+  if (graph == program.graphs.end() && !packed) {
+    std::string names;
+    for (const auto& [known, unused] : program.graphs) names += (names.empty() ? "" : ", ") + known;
+    return error(fmt::format("the program has no graph '{}'; it has {}", name, names));
+  }
+  if (of_graphs) {
+    PassContext context;
+    context.options = chosen.passes;
+    context.sources = &console.sources;
+    TARN_TRY(const Graph shown, graph_at(options.stage, graph->second, context));
+    return formatted(shown, options, name, console.sources);
+  }
+  if (options.format != "text") return error(fmt::format("stage '{}' is shown as text only", options.stage));
+  TARN_TRY(const ProgramPlan plan, plan_program(program, chosen, console.sources, warnings));
+  if (!plan.plans.contains(name)) return error("the model predicts from packed weights as from a state");
+  if (options.stage == "fused") return print(plan.plans.at(name));
+  if (options.stage == "plan") {
+    const Graph& planned = packed ? program.graphs.at("predict") : graph->second;
+    return print_whole(plan.plans.at(name), name, planned.locations().get(), console.sources);
+  }
+  if (options.stage == "memory") return print_memory(plan.plans.at(name));
+  return options.stage == "llvm" ? print_llvm(program, plan, name, chosen.codegen)
+                                 : print_assembly(program, plan, name, chosen.codegen);
+}
+
+int show(const ShowOptions& options) {
+  Console console(options);
+  Result<std::string> text = text_of_stage(options, console);
+  if (!text) return console.report(text.error());
+  return std::fwrite(text->data(), 1, text->size(), stdout) == text->size() ? kDone : kMachineFault;
+}
+
+}  // namespace
+
+void add_show(CommandLine& line) {
+  auto options = std::make_shared<ShowOptions>();
+  Command command = line.command("show", "the program at a stage of the pipeline");
+  add_model_options(command, *options);
+  command.option("--stage", &options->stage, "which stage")
+      .one_of({"ast", "graph", "gradients", "optimized", "fused", "plan", "memory", "llvm", "asm"});
+  command.option("--format", &options->format, "graphs can be drawn; svg needs Graphviz")
+      .one_of({"text", "dot", "svg", "json"});
+  command.option("--graph", &options->graph,
+                 "init, adapt, train, evaluate, predict or report; default: train where there is one. The stages from "
+                 "fused on also show predict_packed");
+  command.runs([options] { return show(*options); });
+}
+
+}  // namespace tarn
