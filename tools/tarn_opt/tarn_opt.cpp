@@ -13,6 +13,7 @@
 
 #include "ir/text.h"
 #include "ir/text_parts.h"
+#include "passes/pipeline.h"
 #include "passes/plan/text.h"
 #include "passes/planner/steps.h"
 #include "tools/tarn_opt/lone_plan.h"
