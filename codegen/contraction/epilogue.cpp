@@ -155,8 +155,9 @@ Range ContractionEpilogue::block_of(const Extent& extent, std::int64_t block, st
   return range;
 }
 
-void ContractionEpilogue::emit(llvm::Value* first_column, const Range& columns, const Rows& rows) {
-  product_row_ = rows.begin;
+void ContractionEpilogue::emit(llvm::Value* first_row, llvm::Value* first_column, const Range& columns,
+                               const Rows& rows) {
+  product_row_ = first_row;
   product_column_ = first_column;
   const std::size_t row_axis = whole_.batch_axes, column_axis = whole_.batch_axes + 1;
   const std::int64_t height = schedule_.tile_epilogue ? schedule_.tile_rows : schedule_.row_block;

@@ -22,9 +22,8 @@ class ContractionEpilogue {
   // What depends on no index: before all loops. Then, in the loop over a batch axis: what depends on its index.
   void start();
   void enter_batch(std::size_t axis, llvm::Value* index);
-  // The body at these rows and columns. `first_column`: of the product in the scratch memory, whose first row is the
-  // first of these.
-  void emit(llvm::Value* first_column, const Range& columns, const Rows& rows);
+  // The body at these rows and columns. `first_row`, `first_column`: of the product in the scratch memory.
+  void emit(llvm::Value* first_row, llvm::Value* first_column, const Range& columns, const Rows& rows);
   // Before and behind all rows of a panel of columns: sums begin, and the tail takes them up.
   void start_sums(const Panel& panel);
   void finish_sums(const Panel& panel);

@@ -88,16 +88,16 @@ llvm::Value* ContractionFetches::lines_from(llvm::Value* address, std::int64_t l
 
 ContractionFetches::Lines ContractionFetches::ahead(const Panel& panel, const ColumnTile& tile, llvm::Value* row) {
   const Lines rest = schedule_.fetches_rows ? next_rows(tile, row) : Lines{whole_.product, function_.integer(0)};
-  if (!schedule_.fetches_panels) return rest;
-  const NextPanel next = next_panel(panel, tile, row);
+  if (!schedule_.fetches_panels && !schedule_.fetches_groups) return rest;
+  const LinesOfSome next = schedule_.fetches_groups ? next_group(tile, row) : next_panel(panel, tile, row);
   return {b_.CreateSelect(next.active, next.lines.address, rest.address),
           b_.CreateSelect(next.active, next.lines.stride, rest.stride)};
 }
 
 // There are as many columns (or, where b is contiguous along k, blocks) of k lines as the panel has lines; each has a
 // part for every step of a tile's loop, and the last tiles of this panel take one part each.
-ContractionFetches::NextPanel ContractionFetches::next_panel(const Panel& panel, const ColumnTile& tile,
-                                                             llvm::Value* row) {
+ContractionFetches::LinesOfSome ContractionFetches::next_panel(const Panel& panel, const ColumnTile& tile,
+                                                               llvm::Value* row) {
   llvm::Value *const height = function_.integer(schedule_.tile_rows), *const all = function_.integer(schedule_.tiles());
   const auto tiles_in = [&](llvm::Value* rows) { return b_.CreateMul(b_.CreateUDiv(rows, height), all); };
   const std::int64_t parts = schedule_.inner_steps;
@@ -121,6 +121,30 @@ ContractionFetches::NextPanel ContractionFetches::next_panel(const Panel& panel,
   llvm::Value* const part = b_.CreateMul(b_.CreateURem(number, function_.integer(parts)), jumps);
   llvm::Value* const address = whole_.move(column(b_.CreateUDiv(number, function_.integer(parts))), part, stride);
   return {{address, function_.integer(stride)}, active};
+}
+
+// The group is one run of bytes, of which the last tiles of this group take equal parts: four times as many tiles as
+// could ask for all of it, or all where there are less.
+ContractionFetches::LinesOfSome ContractionFetches::next_group(const ColumnTile& tile, llvm::Value* row) {
+  constexpr std::int64_t kSpread = 4;
+  llvm::Value *const height = function_.integer(schedule_.tile_rows), *const all = function_.integer(schedule_.tiles());
+  const auto tiles_in = [&](llvm::Value* rows) { return b_.CreateMul(b_.CreateUDiv(rows, height), all); };
+  const std::int64_t jumps = std::max<std::int64_t>(kernel_.inner.constant / schedule_.inner_steps, 1);
+  const std::int64_t bytes = kernel_.inner.constant * whole_.b_inner_stride();
+  const std::int64_t wanted = kSpread * (bytes / (kLineBytes * jumps) + 1);
+  // One more than there are whole ones: never 0.
+  llvm::Value* const total = b_.CreateAdd(tiles_in(b_.CreateSub(whole_.rows.end, whole_.rows.begin)), all);
+  llvm::Value* const taking = whole_.minimum(total, function_.integer(wanted));
+  llvm::Value* const done = b_.CreateAdd(tiles_in(b_.CreateSub(row, whole_.rows.begin)), tile.number);
+  llvm::Value* const number = b_.CreateAdd(b_.CreateSub(done, total), taking);
+  llvm::Value* const active = b_.CreateICmpSGE(number, function_.integer(0));
+  // Bytes from jump to jump; less than a line where a few jumps may ask for each.
+  llvm::Value* const parts = multiply_add(b_, taking, jumps, nullptr);
+  llvm::Value* const share = b_.CreateUDiv(b_.CreateAdd(parts, function_.integer(bytes - 1)), parts);
+  llvm::Value* const stride = whole_.minimum(share, function_.integer(kLineBytes));
+  llvm::Value* const distance = b_.CreateMul(multiply_add(b_, number, jumps, nullptr), stride);
+  llvm::Value* const next = byte_address(b_, whole_.b, whole_.b_stride(0));
+  return {{b_.CreateGEP(b_.getInt8Ty(), next, distance), stride}, active};
 }
 
 // The rows are one run of bytes, of which every tile of this row of tiles takes the same part.

@@ -2,7 +2,7 @@
 //
 //   the list        of addresses of kFetchedLines cache lines, in scratch memory: a tile asks for a few with every
 //                   jump of its loop. They are what the epilogue of the tile after it reads.
-//   what is ahead   the next panel of b, or rows of a for the next row of tiles: one line with every jump.
+//   what is ahead   the next panel or group of b, or rows of a for the next row of tiles: one line with every jump.
 //
 // Fetching changes no value, and an address need not be one that may be read: what has nothing to fetch asks for lines
 // of the scratch memory.
@@ -34,15 +34,16 @@ class ContractionFetches {
   struct Lines {
     llvm::Value *address, *stride;
   };
-  bool has_ahead() const { return schedule_.fetches_panels || schedule_.fetches_rows; }
+  bool has_ahead() const { return schedule_.fetches_panels || schedule_.fetches_rows || schedule_.fetches_groups; }
   Lines ahead(const Panel& panel, const ColumnTile& tile, llvm::Value* row);
 
  private:
-  struct NextPanel {
+  struct LinesOfSome {
     Lines lines;
-    llvm::Value* active;  // an i1: this tile has a share of it
+    llvm::Value* active;  // an i1: this tile has a share of them
   };
-  NextPanel next_panel(const Panel& panel, const ColumnTile& tile, llvm::Value* row);
+  LinesOfSome next_panel(const Panel& panel, const ColumnTile& tile, llvm::Value* row);
+  LinesOfSome next_group(const ColumnTile& tile, llvm::Value* row);
   Lines next_rows(const ColumnTile& tile, llvm::Value* row);
   void find_prefetched();
   std::int64_t lines_of_row(const Access& access) const;

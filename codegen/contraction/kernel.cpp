@@ -121,7 +121,7 @@ void ContractionEmitter::emit_streamed_rows() {
   emit_loop(b_, whole_.rows, 1, {}, [&](llvm::Value* row, const Carried&) {
     b_.CreateCall(stream, {whole_.move(whole_.a, row, whole_.row_stride()), function_.integer(whole_.a_inner_stride()),
                            second, function_.integer(whole_.b_inner_stride()), whole_.inner, count, whole_.product});
-    epilogue_.emit(columns.begin, columns, {row, b_.CreateAdd(row, function_.integer(1))});
+    epilogue_.emit(row, columns.begin, columns, {row, b_.CreateAdd(row, function_.integer(1))});
     return Carried{};
   });
 }
@@ -144,7 +144,7 @@ void ContractionEmitter::emit_row_blocks(const Panel& panel) {
       return Carried{};
     }
     emit_product(panel, block, one_block ? &sources : nullptr);
-    epilogue_.emit(panel.first, epilogue_.columns_of(schedule_.panel, panel.begin, panel.end), block);
+    epilogue_.emit(block.begin, panel.first, epilogue_.columns_of(schedule_.panel, panel.begin, panel.end), block);
     return Carried{};
   });
   epilogue_.finish_sums(panel);
@@ -226,16 +226,23 @@ void ContractionEmitter::emit_finished_tiles(const Panel& panel, const Rows& row
     Rows block{row, b_.CreateAdd(row, function_.integer(height))};
     if (!divides) block.end = whole_.minimum(block.end, rows.end);
     if (schedule_.left_rows > 0) operands_.emit_left_copy(row);
-    llvm::Value* const full = b_.CreateICmpEQ(b_.CreateSub(block.end, row), function_.integer(height));
+    llvm::Value* full = b_.CreateICmpEQ(b_.CreateSub(block.end, row), function_.integer(height));
+    Rows computed = block;
+    if (schedule_.moves_rows && !divides) {
+      // The same rows again, with the same bits: what follows them does so once.
+      full = b_.CreateICmpUGE(b_.CreateSub(rows.end, rows.begin), function_.integer(height));
+      llvm::Value* const last = b_.CreateSub(rows.end, function_.integer(height));
+      computed.begin = b_.CreateSelect(full, whole_.minimum(row, last), row);
+    }
     whole_.emit_column_tiles(panel, [&](const ColumnTile& tile) {
       const auto call = [&](llvm::Value* first, unsigned count) {
-        emit_tile_call(panel, tile, block, first, count, function_.integer(0), whole_.inner, sources);
+        emit_tile_call(panel, tile, computed, first, count, function_.integer(0), whole_.inner, sources);
         return Carried{};
       };
       if (divides) {
         call(row, height);
       } else {
-        emit_if(b_, full, {}, [&](const Carried&) { return call(row, height); });
+        emit_if(b_, full, {}, [&](const Carried&) { return call(computed.begin, height); });
         emit_if(b_, b_.CreateNot(full), {}, [&](const Carried&) {
           return emit_loop(b_, {block.begin, block.end}, 1, {},
                            [&](llvm::Value* single, const Carried&) { return call(single, 1); });
@@ -244,7 +251,8 @@ void ContractionEmitter::emit_finished_tiles(const Panel& panel, const Rows& row
       const std::int64_t width = schedule_.tile_columns();
       llvm::Value* const begin = multiply_add(b_, tile.number, width, panel.begin);
       llvm::Value* const end = whole_.minimum(b_.CreateAdd(begin, function_.integer(width)), panel.end);
-      epilogue_.emit(b_.CreateAdd(panel.first, tile.begin), epilogue_.columns_of(width, begin, end), block);
+      epilogue_.emit(computed.begin, b_.CreateAdd(panel.first, tile.begin), epilogue_.columns_of(width, begin, end),
+                     block);
     });
     return Carried{};
   });

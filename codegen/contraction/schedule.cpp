@@ -46,15 +46,17 @@ double cycles_of_step(unsigned rows, unsigned vectors, const Target& target) {
 
 // Cycles of a call of all tiles of one shape, and the price of compiling the tile, which matters for products that take
 // less time in all of training. A thousand steps are assumed.
-double cost_of_tile(const Extents& extents, unsigned rows, unsigned vectors, unsigned lanes, const Target& target) {
+double cost_of_tile(const ContractionSchedule& schedule, const Extents& extents, unsigned rows, unsigned vectors,
+                    const Target& target) {
   constexpr double kSteps = 1000, kCompileCyclesPerOperation = 120'000;
   const double operations = rows * vectors;
   const auto inner = static_cast<double>(extents.inner);
   const double per_tile = cycles_of_step(rows, vectors, target) * inner + 2 * operations + 12;
   const double per_row = cycles_of_step(1, vectors, target) * inner + 2.0 * vectors + 12;
-  const auto panels = static_cast<double>(divide_up(extents.columns, std::int64_t{vectors} * lanes));
-  const auto full = static_cast<double>(extents.rows / rows);
-  const auto rest = static_cast<double>(extents.rows % rows);
+  const auto panels = static_cast<double>(divide_up(extents.columns, std::int64_t{vectors} * schedule.lanes));
+  const std::int64_t tiles = schedule.moves_rows ? divide_up(extents.rows, rows) : extents.rows / rows;
+  const auto full = static_cast<double>(tiles);
+  const auto rest = schedule.moves_rows ? 0 : static_cast<double>(extents.rows % rows);
   return panels * (full * per_tile + rest * per_row) * kSteps + operations * kCompileCyclesPerOperation;
 }
 
@@ -69,7 +71,7 @@ void choose_tile(ContractionSchedule& schedule, const Extents& extents, std::int
   for (unsigned vectors = one_tile ? max_vectors : 1; vectors <= max_vectors; ++vectors) {
     for (unsigned rows = 1; rows <= max_rows; ++rows) {
       if (registers_of_tile(rows, vectors, target) > registers) break;
-      const double cost = cost_of_tile(extents, rows, vectors, schedule.lanes, target);
+      const double cost = cost_of_tile(schedule, extents, rows, vectors, target);
       if (cost >= best) continue;
       best = cost;
       schedule.tile_rows = rows;
@@ -115,6 +117,11 @@ void choose_left(ContractionSchedule& schedule, const ContractionKernel& kernel,
     schedule.left_bytes = kCopiedTiles * (extents.inner * schedule.tile_rows * size + kLineBytes) + kLineBytes;
     schedule.left_bytes = round_up(schedule.left_bytes, 64);
   }
+  // Groups of columns are runs of lines, too, which few rows do not outlast.
+  schedule.fetches_groups = target.vector_bytes == 32 && kernel.often_few_rows && kernel.batch.size() == 1 &&
+                            !kernel.inner.times_batch && kernel.b.at.strides[inner] == 1 &&
+                            kernel.b.at.strides[0] == extents.inner * kernel.b.at.strides[rows] &&
+                            kernel.batch[0].constant * kernel.b.at.strides[0] * size > kPanelBytes;
   // Rows behind each other are one run of lines: where all of them are more than the second-level cache has room for.
   const std::int64_t row = kernel.a.at.strides[rows];
   schedule.fetches_rows = target.vector_bytes == 32 && !kernel.rows_in_place && !kernel.inner.times_batch &&
@@ -134,6 +141,14 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
   // vectors to a row make enough sums to go on side by side.
   constexpr std::int64_t kMostRows = 14, kPackedRows = 4;
   const bool packed_rows = in_groups && target.vector_registers >= 32;
+  // Where there is little to compute, it is the code that counts.
+  constexpr std::int64_t kManyElements = 4096, kLongSum = 32, kLarge = 64 * 1024;
+  schedule.several_blocks = extents.inner > kLongestInner;
+  schedule.tile_epilogue = !schedule.several_blocks && !kernel.one_column() && extents.inner >= kLongSum &&
+                           extents.rows * extents.columns >= kManyElements;
+  // A single row has too few sums to go on side by side, and reads all of b for itself: a tenth of the time of 128 rows
+  // in tiles of five or six. Parts of copied rows of a are those of whole tiles.
+  schedule.moves_rows = schedule.tile_epilogue && target.vector_bytes == 32 && kernel.a.at.strides[axes] != 1;
   choose_tile(schedule, {extents.rows, divide_up(extents.columns, shares), extents.inner},
               packed_rows ? kPackedRows : kMostRows, target);
   const bool contiguous = kernel.b.at.strides[axes + 1] == 1 || kernel.one_column();
@@ -144,7 +159,6 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
              kernel.b.at.strides[axes] * size > kShortRow) {
     schedule.packing = ContractionSchedule::Packing::many_rows;
   }
-  schedule.several_blocks = extents.inner > kLongestInner;
   schedule.inner_block = extents.inner;
   if (schedule.several_blocks) {
     schedule.inner_block = round_up(divide_up(extents.inner, divide_up(extents.inner, kInnerBlock)), 8);
@@ -156,10 +170,6 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
                      !kernel.columns.times_batch && extents.columns >= schedule.lanes &&
                      extents.inner * extents.columns * size >= kStreamedBytes;
   choose_panel(schedule, extents, kernel.columns.times_batch, shares, size, target);
-  // Where there is little to compute, it is the code that counts.
-  constexpr std::int64_t kManyElements = 4096, kLongSum = 32, kLarge = 64 * 1024;
-  schedule.tile_epilogue = !schedule.several_blocks && !kernel.one_column() && extents.inner >= kLongSum &&
-                           extents.rows * extents.columns >= kManyElements;
   if (schedule.tile_epilogue || schedule.several_blocks) schedule.inner_steps = steps_of_loop(target);
   if (schedule.tile_epilogue) {
     if (kernel.batch.empty() && extents.rows * extents.columns >= kLarge) schedule.fetched_bytes = kFetchedLines * 8;

@@ -42,12 +42,15 @@ struct ContractionSchedule {
   bool several_blocks = false;   // k may be longer than that
   std::int64_t row_block = 1;    // a multiple of tile_rows
   bool tile_epilogue = false;    // the epilogue follows every tile, not every block of rows
-  unsigned inner_steps = 1;      // numbers of k from jump to jump of a tile's loop
+  // The last tile of rows begins earlier where there is less than one left; else they are computed one by one.
+  bool moves_rows = false;
+  unsigned inner_steps = 1;  // numbers of k from jump to jump of a tile's loop
   // Rows of a that are copied at a time, where they are contiguous and lie so along k that caches have no room for what
   // a row of tiles reads; 0: none. The copy has a part for every row of tiles.
   std::int64_t left_rows = 0;
   bool fetches_panels = false;  // tiles fetch the next panel of b
   bool fetches_rows = false;    // and rows of a for the next row of tiles, where they do not fetch that
+  bool fetches_groups = false;  // the next group of b, as packed_weights.h has them
   bool streams = false;         // up to kStreamedRows rows go through b without tiles
   // Bytes of scratch memory behind the arena: the product of a tile or a block of rows; where what the epilogue reads
   // is too much for caches, addresses of lines to fetch; copied rows of a; the kernel's sums of a panel; the packed

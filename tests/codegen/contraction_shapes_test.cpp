@@ -79,6 +79,7 @@ Traits traits_of(const ProductShape& p, const ContractionSchedule& s) {
   add(s.fetched_bytes > 0, "fetches");
   add(s.fetches_panels, "fetches the next panel");
   add(s.fetches_rows, "fetches the next rows");
+  add(s.fetches_groups, "fetches the next group");
   add(s.inner_steps > 1, p.inner % s.inner_steps == 0 ? "whole steps" : "steps and a rest");
   add(s.packing == Packing::many_rows, "packs many rows");
   add(s.packing == Packing::always, "packs always");
@@ -87,7 +88,7 @@ Traits traits_of(const ProductShape& p, const ContractionSchedule& s) {
   add(p.columns > s.panel && last > tile && last % tile != 0, "a last panel of tiles and a part of one");
   add(p.columns < tile, "columns that are no tile");
   add(p.columns > tile && p.columns % tile != 0, "a last tile that is moved back");
-  add(p.rows % s.tile_rows != 0, "single rows");
+  add(p.rows % s.tile_rows != 0, s.moves_rows ? "a last tile of rows that is moved back" : "single rows");
   add(p.inner >= kTransposeBlock && p.b_transposed && s.packing == Packing::always, "packs by transposing");
   return traits;
 }
