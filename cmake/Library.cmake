@@ -7,11 +7,15 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # CMake counts a precompiled header among the objects.
-set(libtarn_objects $<FILTER:$<TARGET_OBJECTS:tarn_runtime>,EXCLUDE,[.]gch$>)
+set(libtarn_objects $<FILTER:$<TARGET_OBJECTS:tarn_runtime>,EXCLUDE,[.](gch|pch)$>)
 set(libtarn_map ${PROJECT_SOURCE_DIR}/runtime/library/libtarn.map)
 add_library(tarn_shared SHARED ${libtarn_objects})
 target_link_libraries(tarn_shared PRIVATE tarn_options tarn_frontend tarn_codegen nlohmann_json::nlohmann_json ZLIB::ZLIB)
-target_link_options(tarn_shared PRIVATE -Wl,--version-script=${libtarn_map} -Wl,-z,defs)
+target_link_options(tarn_shared PRIVATE -Wl,--version-script=${libtarn_map})
+if(NOT TARN_SANITIZE)
+  # The runtime of Clang's sanitizers is the program's.
+  target_link_options(tarn_shared PRIVATE -Wl,-z,defs)
+endif()
 target_compile_features(tarn_shared INTERFACE cxx_std_20)
 set_target_properties(tarn_shared PROPERTIES
   OUTPUT_NAME tarn EXPORT_NAME tarn VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} LINK_DEPENDS ${libtarn_map}

@@ -40,6 +40,11 @@ if(TARN_SANITIZE)
   endif()
   if(TARN_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=undefined)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+      # ASan stops at the first two as well; the others want types at run time, which LLVM is built without. A third of
+      # the time that a file takes goes into these.
+      add_compile_options(-fno-sanitize=null,object-size,vptr,function)
+    endif()
   endif()
 endif()
 

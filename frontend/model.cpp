@@ -96,8 +96,14 @@ void check_overrides(Elaborator& e, const std::vector<Override>& overrides) {
     for (const TensorInfo& t : e.tensors) {
       if (t.kind == TensorKind::hyper) keys.push_back(t.name);
     }
-    e.fail(override_.key_span, fmt::format("'{}' is neither a constant of the file nor a key of its train block{}",
-                                           override_.key, Elaborator::did_you_mean(override_.key, keys)));
+    const std::string_view line = std::string_view(override_.key).substr(0, override_.key.find('.'));
+    const bool has_arguments = line == "early_stopping" || line == "reduce_on_plateau" || line == "checkpoint";
+    e.fail(override_.key_span,
+           has_arguments
+               ? fmt::format("arguments of {}(...) are not set one by one; name a constant there, which --set can set",
+                             line)
+               : fmt::format("'{}' is neither a constant of the file nor a key of its train block{}", override_.key,
+                             Elaborator::did_you_mean(override_.key, keys)));
   }
 }
 

@@ -106,6 +106,8 @@ Status use_given_files(DataSource& source, const Program& program, const DataReq
                                  text_of(files[i], request.option)));
       }
     }
+    if (files[i].path.empty())
+      return error(fmt::format("{}: the name of a file is empty", text_of(files[i], request.option)));
     TARN_RETURN_IF_ERROR(files[i].name.empty() ? use_file(source, files[i], program, request)
                                                : use_array(source, files[i], program, request));
   }

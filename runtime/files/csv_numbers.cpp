@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -104,9 +105,15 @@ std::optional<std::uint32_t> short_integer(std::string_view text) {
   return static_cast<std::uint32_t>(digits * 10000 + (digits >> 32));  // eight
 }
 
+bool begins_with_letter(std::string_view text) {
+  text = without_blanks(text);
+  return !text.empty() && std::isalpha(static_cast<unsigned char>(text.front())) != 0;
+}
+
 template <class T>
 Diagnostics fill_numbers(const Table& table, std::span<const std::size_t> columns, Numbers& result) {
   CellErrors errors(table);
+  bool has_words = false;
   T* value = result.values.values<T>().data();
   for (std::size_t row = 0; row < table.rows(); ++row) {
     for (const std::size_t column : columns) {
@@ -117,13 +124,19 @@ Diagnostics fill_numbers(const Table& table, std::span<const std::size_t> column
       }
       const std::optional<double> number = parse_number(text);
       if (!number && !is_missing(text)) {
+        has_words = has_words || begins_with_letter(text);
         errors.add({row, column}, [&] { return fmt::format("'{}' is not a number", excerpt(text)); });
       }
       if (!number || std::isnan(*number)) result.missing.push_back({row, column});
       *value++ = static_cast<T>(number.value_or(std::numeric_limits<double>::quiet_NaN()));
     }
   }
-  return errors.finish();
+  Diagnostics found = errors.finish();
+  if (has_words) {
+    found.front().notes.push_back(
+        {{}, "words are labels: ordinal(column(...)) reads them as class numbers, one_hot(column(...)) as 0 and 1"});
+  }
+  return found;
 }
 
 }  // namespace

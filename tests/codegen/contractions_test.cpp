@@ -115,6 +115,7 @@ TEST(CodegenContractions, EveryShape) {
   }
   // In an order that gives each CPU shapes of all kinds.
   std::shuffle(cases.begin(), cases.end(), std::mt19937(1));
+  if (TARN_SANITIZED) cases.resize(cases.size() / 4);
   check_all(cases, /*every_cpu=*/false);
 }
 

@@ -144,6 +144,7 @@ CodeSize code_size(const test::LargeModel& model, int count, const char* cpu) {
 // of points), and cut_kernels aims at 2,000 instructions each. Twice the count may take three times the code: pieces
 // compute up to half as much again. What begins at some size, as access by lanes does, may cost one piece more.
 TEST(LargeModels, GrowInProportionAndHaveNoLongFunctions) {
+  if (TARN_SANITIZED) return;  // minutes, to count the same
   constexpr std::size_t kPiece = 2000, kLongest = 4 * kPiece;
   for (const char* const cpu : {"x86-64-v3", "x86-64-v4"}) {
     for (const test::LargeModel& model : test::large_models()) {

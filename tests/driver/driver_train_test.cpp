@@ -41,15 +41,8 @@ std::vector<std::string> epochs_in(const std::string& csv) {
   return lines;
 }
 
-// Sanitizers have memory of their own.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-
 TEST_F(Driver, TrainingStaysWithinThePeakThatSummaryStates) {
-  if (kSanitized) return;
+  if (TARN_SANITIZED) return;  // sanitizers have memory of their own
   constexpr std::int64_t kRows = 1000, kWidth = 4096;
   const auto zeros = [&](const char* name, std::int64_t width) {
     ASSERT_TRUE(write_npy((folder_ / name).string(), Array::zeros(ArrayType::f32, {kRows, width})));

@@ -78,11 +78,7 @@ void check_range(std::uint64_t first, std::uint64_t count, bool all_engines, std
 }
 
 // Sanitized programs are several times slower.
-#ifdef __SANITIZE_ADDRESS__
-constexpr std::uint64_t kInPart = 10;
-#else
-constexpr std::uint64_t kInPart = 50;
-#endif
+constexpr std::uint64_t kInPart = TARN_SANITIZED ? 10 : 50;
 
 // In parts, which run side by side.
 class RandomModels : public ::testing::TestWithParam<int> {};

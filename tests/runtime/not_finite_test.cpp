@@ -54,7 +54,6 @@ const char* const kTanh = "  output y = x |> dense(3, tanh) |> dense(1)\n";
 const std::vector<float> kInfiniteRow = {1, 2, 2, 1, 0, kInfinity, 1, 1};
 const char* const kInRow = "'x' holds an infinity in row 1 of the batch, row 3 of the data";
 // The derivative of the root is infinite at 0.
-const char* const kRoot = "  param w[2] = [0, 0]\n  param b = 0\n  output y = sqrt(sum((w - x)^2)) + b\n";
 const std::vector<float> kZero = {1, 2, 2, 1, 0, 0, 1, 1};
 
 const Cause kCauses[] = {

@@ -47,7 +47,7 @@ void expect_found(const InputInfo& input, const std::vector<double>& candidates)
 }
 
 TEST(ValueCheck, FindsWhatARangeDoesNotHold) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity(), kNan = std::nan("");
+  constexpr double kInfinity = std::numeric_limits<double>::infinity(), kNan = std::numeric_limits<double>::quiet_NaN();
   const std::vector<double> whole = {0, 1, 2, 3, -1, -2, 254, 255, 256, 999'999, 1'000'000, 2'147'483'647};
   std::vector<double> real = {0.5, -0.0, 1e-30, 1.5, 1e30, -1e30, kInfinity, -kInfinity, kNan, -kNan};
   real.insert(real.end(), whole.begin(), whole.end());

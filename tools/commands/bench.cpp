@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ir/random.h"
+#include "runtime/session/weights.h"
 #include "tools/driver/command.h"
 #include "tools/measure/machine_limits.h"
 
@@ -270,6 +271,7 @@ int bench(const BenchOptions& options) {
   console.report((*model)->warnings());
   const Program& program = (*model)->program();
   Session session(*model, options.seed.value_or(program.settings.seed), options.threads);
+  if (Status finite = check_initial_values(session); !finite) return console.report(finite.error());
   std::optional<MachineLimits> limits;
   if (options.kernels) {
     Result<MachineLimits> measured = measure_limits(chosen->codegen);

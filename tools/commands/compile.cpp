@@ -1,6 +1,7 @@
 // `tarn compile FILE -o OUT`: the model as an object file, library or assembly, with a C header.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -75,12 +76,13 @@ std::vector<std::string> list_of(const std::string& text) {
   return words;
 }
 
-Status read_weights_into(Inputs& inputs, const CompileOptions& options, const WeightsFile& weights, Console& console) {
+// On this machine, whatever the code is made for.
+Result<std::unique_ptr<Session>> initial_session(const Inputs& inputs, const CompileOptions& options,
+                                                 Console& console) {
   ModelOptions host = inputs.options;
   host.codegen = {};
   TARN_TRY(const std::shared_ptr<Model> model, Model::compile(options.file, host, {"init"}, console.sources));
-  inputs.session = std::make_unique<Session>(model, options.seed.value_or(model->program().settings.seed));
-  return apply_weights(*inputs.session, weights);
+  return std::make_unique<Session>(model, options.seed.value_or(model->program().settings.seed));
 }
 
 // Class names are those of the weights; without weights, what the data have.
@@ -142,8 +144,12 @@ Result<Inputs> read_inputs(const CompileOptions& options, Console& console) {
     inputs.models.emplace_back(std::move(version), std::move(model));
   }
   console.report(inputs.models.front().second->warnings());
+  TARN_TRY(std::unique_ptr<Session> session, initial_session(inputs, options, console));
   if (weights) {
-    TARN_RETURN_IF_ERROR(read_weights_into(inputs, options, *weights, console));
+    TARN_RETURN_IF_ERROR(apply_weights(*session, *weights));
+    inputs.session = std::move(session);
+  } else if (options.functions.empty() || std::ranges::find(options.functions, "init") != options.functions.end()) {
+    TARN_RETURN_IF_ERROR(check_initial_values(*session));
   }
   TARN_RETURN_IF_ERROR(read_class_names(inputs, options, console));
   note_class_weights(inputs, console);

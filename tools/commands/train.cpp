@@ -159,6 +159,7 @@ class Run {
     TARN_RETURN_IF_ERROR(take_vocabularies(session_, data_.vocabularies));
     TARN_RETURN_IF_ERROR(can_hold_weights(output_of(options_), session_));
     console_.remark(data_.warnings);
+    warn_about_labels();
     warn_about_monitors();
     return Done{};
   }
@@ -273,6 +274,15 @@ class Run {
     if (options_.seed && *options_.seed != session_.seed())
       console_.note(fmt::format("note: the seed is {} as in the checkpoint", session_.seed()));
     return Done{};
+  }
+
+  void warn_about_labels() const {
+    for (const InputInfo& input : program().inputs) {
+      const std::vector<std::string>& names = session_.vocabularies().names(input.name);
+      if (input.role != InputRole::target || names.size() != 1) continue;
+      console_.note(
+          fmt::format("note: all labels of '{}' are '{}': there is nothing to tell apart", input.name, names.front()));
+    }
   }
 
   void warn_about_monitors() {
