@@ -7,7 +7,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 # CMake counts a precompiled header among the objects.
-set(libtarn_objects $<FILTER:$<TARGET_OBJECTS:tarn_runtime>,EXCLUDE,[.](gch|pch)$>)
+set(libtarn_objects $<FILTER:$<TARGET_OBJECTS:tarn_runtime>,EXCLUDE,[.][gp]ch$>)
 set(libtarn_map ${PROJECT_SOURCE_DIR}/runtime/library/libtarn.map)
 add_library(tarn_shared SHARED ${libtarn_objects})
 target_link_libraries(tarn_shared PRIVATE tarn_options tarn_frontend tarn_codegen nlohmann_json::nlohmann_json ZLIB::ZLIB)

@@ -45,6 +45,15 @@ std::string quoted(std::string_view text) {
 
 std::string name_text(const std::string& name) { return is_name(name) ? name : quoted(name); }
 
+std::string origin_of(LocationId id, const Locations& locations, const Sources& sources) {
+  const Span span = locations.outermost(id);
+  if (!span) return "";
+  LocationId called = id;
+  for (LocationId at = called; locations[at].caller != 0; at = locations[at].caller) called = at;
+  const std::string& context = locations[called].context;
+  return fmt::format("{}:{}{}{}", sources.name(span.file), span.line, context.empty() ? "" : ", ", context);
+}
+
 void print_location(std::string& out, const Locations& locations, LocationId id, const Sources& sources) {
   for (; id != 0; id = locations[id].caller) {
     const auto& [span, context, caller] = locations[id];

@@ -19,6 +19,9 @@ std::string quoted(std::string_view text);
 std::string name_text(const std::string& name);
 // " @ "iris.tarn":4:18+5 in "layer 'dense'" @ …", innermost first; nothing for location 0.
 void print_location(std::string& out, const Locations& locations, LocationId id, const Sources& sources);
+// "iris.tarn:4, layer 'dense'": the line of the model that a location comes from, and what is called there; "" where it
+// is of no line.
+std::string origin_of(LocationId id, const Locations& locations, const Sources& sources);
 
 // Reads words, numbers and strings from the text, past white space and comments, and knows where it is for errors.
 class Scanner {

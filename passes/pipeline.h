@@ -56,6 +56,6 @@ Result<Graph> lower_meaning(const Graph& graph, PassContext& context);
 Result<ProgramPlan> plan_program(const Program& program, const PlanOptions& options, PassContext& context);
 // The plan of the same program with its weights as constants of the code: `predict`, where there is one, reads packed
 // weights, and there is no other prediction.
-ProgramPlan with_baked_weights(const Program& program, ProgramPlan plan);
+ProgramPlan with_baked_weights(const Program& program, ProgramPlan plan, const Target& target);
 
 }  // namespace tarn

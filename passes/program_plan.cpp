@@ -10,11 +10,11 @@ namespace tarn {
 
 namespace {
 
-void add_packed_prediction(const Program& program, ProgramPlan& result) {
+void add_packed_prediction(const Program& program, const Target& target, ProgramPlan& result) {
   const auto predict = result.plans.find("predict");
   if (predict == result.plans.end() || !may_be_packed(predict->second)) return;
   KernelPlan plan = predict->second;
-  PackedWeights packed = pack_weights(program, plan);
+  PackedWeights packed = pack_weights(program, plan, target);
   if (!packed.in_groups()) return;
   result.plans.emplace("predict_packed", std::move(plan));
   result.packed = std::move(packed);
@@ -32,7 +32,7 @@ Result<ProgramPlan> plan_program(const Program& program, const PlanOptions& opti
     if (function_named(name).has(kGuards)) guard_stores(plan, program);
     result.plans.emplace(name, std::move(plan));
   }
-  add_packed_prediction(program, result);
+  add_packed_prediction(program, options.target, result);
   if (context.options.verify_each || verifies_every_plan()) {
     for (const auto& [name, plan] : result.plans) TARN_RETURN_IF_ERROR(check_made(plan));
   }
@@ -40,10 +40,10 @@ Result<ProgramPlan> plan_program(const Program& program, const PlanOptions& opti
   return result;
 }
 
-ProgramPlan with_baked_weights(const Program& program, ProgramPlan plan) {
+ProgramPlan with_baked_weights(const Program& program, ProgramPlan plan, const Target& target) {
   plan.plans.erase("predict_packed");
   const auto predict = plan.plans.find("predict");
-  if (predict != plan.plans.end()) plan.packed = pack_weights(program, predict->second);
+  if (predict != plan.plans.end()) plan.packed = pack_weights(program, predict->second, target);
   return plan;
 }
 

@@ -9,7 +9,9 @@ Contraction::Contraction(KernelFunction& function, const ContractionKernel& kern
     : function(function),
       builder(function.builder),
       kernel(kernel),
-      schedule(schedule_of(kernel, function.emission.plan.max_batch, function.emission.machine.target)),
+      tactics(function.tactics),
+      schedule(
+          schedule_of(kernel, function.tactics, function.emission.plan.max_batch, function.emission.machine.target)),
       size(static_cast<std::int64_t>(size_of(kernel.dtype))),
       batch_axes(kernel.batch.size()) {}
 
@@ -29,10 +31,10 @@ void Contraction::find_shares() {
   rows = range_of(function, kernel.rows);
   columns = range_of(function, kernel.columns);
   if (batch_axes > 0) outer = range_of(function, kernel.batch[0]);
-  if (!kernel.split) return;
-  if (kernel.split->axis < batch_axes) {
+  if (!tactics.split) return;
+  if (tactics.split->axis < batch_axes) {
     outer = function.share_of(outer, 1);
-  } else if (kernel.split->axis == batch_axes) {
+  } else if (tactics.split->axis == batch_axes) {
     rows = function.share_of(rows, kernel.one_column() ? schedule.row_block : schedule.tile_rows);
   } else {
     columns = function.share_of(columns, schedule.panel);

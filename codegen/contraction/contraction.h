@@ -29,6 +29,7 @@ struct Contraction {
   KernelFunction& function;
   llvm::IRBuilder<>& builder;
   const ContractionKernel& kernel;
+  const CpuTactics& tactics;
   const ContractionSchedule schedule;
   const std::int64_t size;  // bytes of an element
   const std::size_t batch_axes;
@@ -48,7 +49,7 @@ struct Contraction {
 
   // How the tiles find a.
   LeftOperand left_operand() const {
-    if (!kernel.rows_in_place) return LeftOperand::strided;
+    if (!tactics.rows_in_place) return LeftOperand::strided;
     return kernel.inner.times_batch ? LeftOperand::table_of_inner : LeftOperand::table_of_rows;
   }
   // Strides in bytes.

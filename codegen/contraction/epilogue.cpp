@@ -5,13 +5,11 @@
 
 #include "codegen/kernels/lanes.h"
 #include "codegen/kernels/loops.h"
+#include "passes/tactics/cost_model.h"
 
 namespace tarn {
 
 namespace {
-
-// Of values, so many that two vectors of each find registers.
-constexpr std::size_t kSmallBody = 32;
 
 std::vector<ValueId> values_of(const std::vector<Reduction>& reductions) {
   std::vector<ValueId> values;
@@ -46,7 +44,8 @@ ContractionEpilogue::ContractionEpilogue(const Contraction& contraction)
 bool ContractionEpilogue::is_flat(const Contraction& contraction) {
   const ContractionKernel& kernel = contraction.kernel;
   const std::size_t rows = contraction.batch_axes, columns = contraction.batch_axes + 1;
-  const bool shares_columns = kernel.split && kernel.split->axis == columns;
+  const std::optional<Split>& split = contraction.tactics.split;
+  const bool shares_columns = split && split->axis == columns;
   if (!contraction.schedule.dot || kernel.one_column() || kernel.columns.times_batch || shares_columns ||
       contraction.schedule.panel != kernel.columns.constant) {
     return false;
@@ -86,7 +85,7 @@ Nest ContractionEpilogue::nest_of(const Contraction& contraction) {
   const std::int64_t twice = 2 * std::int64_t{nest.lanes};
   if (is_guarded && schedule.tile_epilogue && nest.vector_axis == static_cast<int>(contraction.batch_axes + 1) &&
       !contraction.kernel.columns.times_batch && contraction.kernel.columns.constant % twice == 0 &&
-      count % twice == 0 && body.values.size() <= kSmallBody) {
+      count % twice == 0 && body.values.size() <= kCosts.small_epilogue) {
     nest.lanes *= 2;
   }
   if (nest.lanes == 1 || !allows_lanes(body, analysis, nest.vector_axis) ||

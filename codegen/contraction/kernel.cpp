@@ -283,7 +283,7 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
     // The first rows of all that go over this part of b; the block's, where every block packs anew.
     shape.packs = true;
     shape.inner_steps = 1;  // these are few
-    shape.for_writing = kernel_.b_for_writing;
+    shape.for_writing = whole_.tactics.b_for_writing;
     llvm::Value* const begin = schedule_.several_blocks ? rows.begin : whole_.rows.begin;
     llvm::Value* const first = b_.CreateAnd(b_.CreateICmpEQ(row, begin), sources.packs);
     callee = b_.CreateSelect(first, tile_function(function_.emission, shape), callee);

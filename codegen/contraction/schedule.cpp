@@ -7,6 +7,7 @@
 
 #include "codegen/kernels/lanes.h"
 #include "passes/plan/access.h"
+#include "passes/plan/possible_tactics.h"
 
 namespace tarn {
 
@@ -96,12 +97,14 @@ void choose_panel(ContractionSchedule& schedule, const Extents& extents, bool ti
 // A step of the largest tile has ten to twelve multiply-adds, which take five or six cycles where vectors have 32
 // bytes; it begins two dozen instructions, and such CPUs no more than five or six a cycle. What the loop, its jump and
 // the lines that it asks for add is worth sharing. Measured on Zen 3: 1.08 times as fast; eight are no better than
-// four.
-unsigned steps_of_loop(const Target& target) { return target.has_fma && target.vector_bytes == 32 ? 4 : 1; }
+// four. With one vector to a row there is a broadcast for every multiply-add, and steps that overlap would spill.
+unsigned steps_of_loop(const ContractionSchedule& schedule, const Target& target) {
+  return target.has_fma && target.vector_bytes == 32 && schedule.tile_vectors > 1 ? 4 : 1;
+}
 
 // How tiles get what they read of a and of the next panel of b.
-void choose_left(ContractionSchedule& schedule, const ContractionKernel& kernel, const Extents& extents,
-                 std::int64_t size, const Target& target) {
+void choose_left(ContractionSchedule& schedule, const ContractionKernel& kernel, const CpuTactics& tactics,
+                 const Extents& extents, std::int64_t size, const Target& target) {
   const std::size_t rows = kernel.batch.size(), inner = rows + 1;
   schedule.fetches_panels = schedule.packing != ContractionSchedule::Packing::never && kernel.batch.empty() &&
                             !kernel.columns.times_batch && schedule.panel < extents.columns;
@@ -118,24 +121,22 @@ void choose_left(ContractionSchedule& schedule, const ContractionKernel& kernel,
     schedule.left_bytes = round_up(schedule.left_bytes, 64);
   }
   // Groups of columns are runs of lines, too, which few rows do not outlast.
-  schedule.fetches_groups = target.vector_bytes == 32 && kernel.often_few_rows && kernel.batch.size() == 1 &&
-                            !kernel.inner.times_batch && kernel.b.at.strides[inner] == 1 &&
-                            kernel.b.at.strides[0] == extents.inner * kernel.b.at.strides[rows] &&
+  schedule.fetches_groups = target.vector_bytes == 32 && tactics.weights_in_groups && !kernel.inner.times_batch &&
                             kernel.batch[0].constant * kernel.b.at.strides[0] * size > kPanelBytes;
   // Rows behind each other are one run of lines: where all of them are more than the second-level cache has room for.
   const std::int64_t row = kernel.a.at.strides[rows];
-  schedule.fetches_rows = target.vector_bytes == 32 && !kernel.rows_in_place && !kernel.inner.times_batch &&
+  schedule.fetches_rows = target.vector_bytes == 32 && !tactics.rows_in_place && !kernel.inner.times_batch &&
                           kernel.a.at.strides[inner] == 1 && row == extents.inner &&
                           extents.rows * extents.inner * size > kPanelBytes;
 }
 
-void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& kernel, const Extents& extents,
-                      const Target& target, std::int64_t size) {
+void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& kernel, const CpuTactics& tactics,
+                      const Extents& extents, const Target& target, std::int64_t size) {
   if (!kernel.columns.times_batch) schedule.lanes = fitting_lanes(extents.columns, schedule.lanes, target);
   const std::size_t axes = kernel.batch.size();
-  const bool in_groups = kernel.often_few_rows && axes > 0;  // as packed_weights.h has them
+  const bool in_groups = tactics.weights_in_groups;
   // Where threads share the columns, two or four of them find equal work, tiles included.
-  const bool shares_columns = kernel.split && kernel.split->axis == axes + 1;
+  const bool shares_columns = tactics.split && tactics.split->axis == axes + 1;
   const std::int64_t shares = !shares_columns ? 1 : extents.columns >= 4 * kSplitVectors ? 4 : 2;
   // Packed weights meet any number of rows: four at a time leave the fewest single ones, which wait for b, and four
   // vectors to a row make enough sums to go on side by side.
@@ -166,14 +167,14 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
   constexpr std::int64_t kStreamedBytes = 32 * 1024;
   // A row of a group is read as it lies by a tile of one row, too, if that is as wide.
   const bool whole_group = in_groups && schedule.tile_columns() >= extents.columns;
-  schedule.streams = kernel.often_few_rows && contiguous && extents.rows > kStreamedRows && !whole_group &&
+  schedule.streams = tactics.often_few_rows && contiguous && extents.rows > kStreamedRows && !whole_group &&
                      !kernel.columns.times_batch && extents.columns >= schedule.lanes &&
                      extents.inner * extents.columns * size >= kStreamedBytes;
   choose_panel(schedule, extents, kernel.columns.times_batch, shares, size, target);
-  if (schedule.tile_epilogue || schedule.several_blocks) schedule.inner_steps = steps_of_loop(target);
+  if (schedule.tile_epilogue || schedule.several_blocks) schedule.inner_steps = steps_of_loop(schedule, target);
   if (schedule.tile_epilogue) {
     if (kernel.batch.empty() && extents.rows * extents.columns >= kLarge) schedule.fetched_bytes = kFetchedLines * 8;
-    choose_left(schedule, kernel, extents, size, target);
+    choose_left(schedule, kernel, tactics, extents, size, target);
     schedule.row_block = round_up(extents.rows, schedule.tile_rows);
     return;
   }
@@ -211,18 +212,18 @@ void schedule_dots(ContractionSchedule& schedule, const ContractionKernel& kerne
 
 }  // namespace
 
-ContractionSchedule schedule_of(const ContractionKernel& kernel, std::int64_t max_batch, const Target& target) {
+ContractionSchedule schedule_of(const ContractionKernel& kernel, const CpuTactics& tactics, std::int64_t max_batch,
+                                const Target& target) {
   const auto most = [&](const Extent& extent) { return std::max<std::int64_t>(largest(extent, max_batch), 1); };
   const Extents extents = {most(kernel.rows), most(kernel.columns), most(kernel.inner)};
   const auto size = static_cast<std::int64_t>(size_of(kernel.dtype));
   ContractionSchedule schedule;
   schedule.lanes = static_cast<unsigned>(target.vector_bytes / size);
-  const std::size_t axes = kernel.batch.size();
-  const bool along_inner = kernel.a.at.strides[axes + 1] == 1 && kernel.b.at.strides[axes] == 1;
-  if (kernel.form == ContractionKernel::Form::inner && along_inner && extents.inner > 1) {
+  if (tactics.form == CpuTactics::Form::inner) {
+    TARN_CHECK(may_dot(kernel), "dot products of what is not contiguous");
     schedule_dots(schedule, kernel, extents, target);
   } else {
-    schedule_columns(schedule, kernel, extents, target, size);
+    schedule_columns(schedule, kernel, tactics, extents, target, size);
   }
   // A vector more, so that reading whole vectors at the end stays inside.
   schedule.product_row = schedule.dot ? schedule.panel : round_up(schedule.panel, schedule.lanes);
@@ -240,13 +241,11 @@ ContractionSchedule schedule_of(const ContractionKernel& kernel, std::int64_t ma
 
 std::int64_t scratch_bytes(const KernelPlan& plan, const Target& target) {
   std::int64_t bytes = 0;
-  for (const Kernel& kernel : plan.kernels) {
-    const auto* contraction = std::get_if<ContractionKernel>(&kernel.body);
-    if (contraction == nullptr) continue;
-    const ContractionSchedule schedule = schedule_of(*contraction, plan.max_batch, target);
+  for_each_product(plan.kernels, [&](const ContractionKernel& product, const CpuTactics& tactics) {
+    const ContractionSchedule schedule = schedule_of(product, tactics, plan.max_batch, target);
     bytes = std::max(bytes, schedule.product_bytes + schedule.fetched_bytes + schedule.left_bytes + schedule.sum_bytes +
                                 schedule.packed_bytes);
-  }
+  });
   return bytes;
 }
 

@@ -62,7 +62,8 @@ struct ContractionSchedule {
   std::int64_t tiles() const { return (panel + tile_columns() - 1) / tile_columns(); }
 };
 
-ContractionSchedule schedule_of(const ContractionKernel& kernel, std::int64_t max_batch, const Target& target);
+ContractionSchedule schedule_of(const ContractionKernel& kernel, const CpuTactics& tactics, std::int64_t max_batch,
+                                const Target& target);
 
 // Summed elements from more of which on there are several blocks, of at most about so many.
 inline constexpr std::int64_t kLongestInner = 2048, kInnerBlock = 512;

@@ -8,6 +8,7 @@
 #include "codegen/kernels/lane_accesses.h"
 #include "codegen/kernels/random_numbers.h"
 #include "codegen/kernels/scalar_emitters.h"
+#include "passes/tactics/cost_model.h"
 
 namespace tarn {
 
@@ -108,7 +109,6 @@ bool allows_lanes(const Body& body, const BodyAnalysis& analysis, int vector_axi
 }
 
 bool has_many_apart(const Body& body, const BodyAnalysis& analysis, int vector_axis) {
-  constexpr std::ptrdiff_t kMany = 16;
   const auto lies_apart = [&](const Access& access) {
     if (access.row != kNoValue && analysis.varying[access.row]) return true;
     return moves(access.at, vector_axis) && access.at.strides[static_cast<std::size_t>(vector_axis)] != 1;
@@ -119,7 +119,7 @@ bool has_many_apart(const Body& body, const BodyAnalysis& analysis, int vector_a
     const Value& value = body.values[i];
     count += analysis.needed[i] && value.kind == Value::Kind::load && lies_apart(value.access) ? 1 : 0;
   }
-  return count > kMany;
+  return count > kCosts.many_apart;
 }
 
 BodyEmitter::BodyEmitter(KernelFunction& kernel, const Body& body, Nest& nest, BodyAnalysis analysis)
@@ -140,15 +140,15 @@ BodyEmitter::BodyEmitter(KernelFunction& kernel, const Body& body, Nest& nest, B
     }
   }
   for (const Store& store : body.stores) add_linear(store.access.at);
-  by_lane_ =
-      nest.lanes > 1 && !kernel.emission.machine.cheap_masks && has_many_apart(body, analysis_, nest.vector_axis);
+  by_lane_ = nest.lanes > 1 && !kernel.emission.machine.target.has_masks() &&
+             has_many_apart(body, analysis_, nest.vector_axis);
   sums_.assign(static_cast<std::size_t>(nest.depth) + 1, std::vector<llvm::Value*>(strides_.size(), nullptr));
   find_groups();
   find_widened();
 }
 
 void BodyEmitter::find_groups() {
-  if (!kernel_.emission.machine.cheap_masks || nest_.lanes < 2) return;
+  if (!kernel_.emission.machine.target.has_masks() || nest_.lanes < 2) return;
   const auto fits = [&](DType dtype) {
     const auto bytes = static_cast<std::int64_t>(size_of(dtype) * nest_.lanes);
     return dtype != DType::boolean && bytes <= kernel_.emission.machine.target.vector_bytes;
@@ -287,7 +287,10 @@ llvm::Value* BodyEmitter::lane_numbers(std::int64_t stride, bool wide) {
 }
 
 llvm::Value* BodyEmitter::emit_index(const Linear& linear, DType dtype) {
-  llvm::Value* const first = builder_.CreateAdd(linear_index(linear), kernel_.integer(linear.offset));
+  llvm::Value* first = builder_.CreateAdd(linear_index(linear), kernel_.integer(linear.offset));
+  for (std::size_t repeat = 0; repeat < linear.repeat_strides.size(); ++repeat) {
+    first = multiply_add(builder_, kernel_.round(repeat), linear.repeat_strides[repeat], first);
+  }
   llvm::Value* number = builder_.CreateTrunc(first, builder_.getInt32Ty());
   if (const std::int64_t stride = vector_stride(linear); stride != 0) {
     number = builder_.CreateAdd(widen(builder_, number, nest_.lanes), lane_numbers(stride, false));
@@ -323,10 +326,11 @@ llvm::Value* BodyEmitter::emit_draw(const Value& value, bool varying) {
 
 BodyEmitter::Address BodyEmitter::address_of(const Access& access, DType dtype) {
   llvm::Type* const type = kernel_.emission.memory_type(dtype);
+  const auto size = static_cast<std::int64_t>(size_of(dtype));
   Address address;
   address.stride = vector_stride(access.at);
-  llvm::Value* const base = element_address(builder_, type, kernel_.base(access.buffer), linear_index(access.at));
-  address.first = byte_address(builder_, base, kernel_.offset(access, static_cast<std::int64_t>(size_of(dtype))));
+  llvm::Value* const base = element_address(builder_, type, kernel_.base(access, size), linear_index(access.at));
+  address.first = byte_address(builder_, base, kernel_.offset(access, size));
   if (access.row != kNoValue) {
     llvm::Value* row = values_[access.row];
     llvm::Type* const row_type = row->getType();

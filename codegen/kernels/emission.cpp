@@ -80,8 +80,10 @@ llvm::Function* make_kernel_function(const Emission& emission, const std::string
 
 }  // namespace
 
-KernelFunction::KernelFunction(Emission& of_module, const std::string& name, const KernelShape* shape, bool in_parts)
+KernelFunction::KernelFunction(Emission& of_module, const std::string& name, const KernelShape* shape, bool in_parts,
+                               const CpuTactics& tactics)
     : emission(of_module),
+      tactics(tactics),
       function(make_kernel_function(of_module, name, shape != nullptr, in_parts)),
       builder(&function->getEntryBlock()),
       state(function->getArg(0)),
@@ -139,13 +141,36 @@ llvm::Value* KernelFunction::load_parameter(llvm::IRBuilder<>& entry, std::size_
   return entry.CreateAlignedLoad(entry.getInt64Ty(), address, llvm::Align(8));
 }
 
+llvm::BasicBlock::iterator KernelFunction::behind(llvm::Value* value) {
+  auto* const made = llvm::dyn_cast<llvm::Instruction>(value);
+  return made != nullptr ? std::next(made->getIterator()) : entry_->getFirstInsertionPt();
+}
+
 llvm::Value* KernelFunction::shift_by_parameter(llvm::Value* base, std::size_t number) {
-  auto* const loaded = llvm::dyn_cast<llvm::Instruction>(base);
-  llvm::IRBuilder<> entry(entry_, loaded != nullptr ? std::next(loaded->getIterator()) : entry_->getFirstInsertionPt());
+  llvm::IRBuilder<> entry(entry_, behind(base));
   return entry.CreateGEP(entry.getInt8Ty(), base, load_parameter(entry, number));
 }
 
-llvm::Value* KernelFunction::base(BufferId buffer) {
+llvm::Value* KernelFunction::base(const Access& access, std::int64_t element_bytes) {
+  llvm::Value* const fixed = buffer_base(access.buffer);
+  if (access.at.repeat_strides.empty()) return fixed;
+  std::vector<std::int64_t> strides = access.at.repeat_strides;
+  for (std::int64_t& stride : strides) stride *= element_bytes;
+  llvm::Value*& moved = moved_[{fixed, strides}];
+  if (moved != nullptr) return moved;
+  llvm::IRBuilder<> entry(entry_, behind(fixed));
+  llvm::Value* distance = nullptr;
+  for (std::size_t repeat = 0; repeat < strides.size(); ++repeat) {
+    const std::int64_t slot = 8 * (std::int64_t{emission.repeat_slots} + static_cast<std::int64_t>(repeat));
+    llvm::Value* const round =
+        entry.CreateAlignedLoad(emission.i64(), byte_address(entry, frame, slot), llvm::Align(8));
+    distance = multiply_add(entry, round, strides[repeat], distance);
+  }
+  moved = entry.CreateGEP(entry.getInt8Ty(), fixed, distance);
+  return moved;
+}
+
+llvm::Value* KernelFunction::buffer_base(BufferId buffer) {
   llvm::Value* const space = space_base(emission.plan.buffers[buffer]);
   if (shape_ == nullptr) return space;
   const std::size_t number = shape_->offset_of(buffer);
@@ -160,7 +185,7 @@ std::int64_t KernelFunction::offset(const Access& access, std::int64_t element_b
 }
 
 llvm::Value* KernelFunction::address(const Access& access, std::int64_t element_bytes) {
-  return byte_address(builder, base(access.buffer), offset(access, element_bytes));
+  return byte_address(builder, base(access, element_bytes), offset(access, element_bytes));
 }
 
 llvm::Value* KernelFunction::scratch() {

@@ -8,7 +8,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "codegen/kernels/kernel_shape.h"
@@ -22,8 +24,8 @@ namespace tarn {
 
 // Slots of the frame, 8 bytes each; pointers to the rows of inputs, then of outputs, follow.
 // kFrameOrder: the numbers of the rows of this batch (i32), or null where they lie behind each other; the pointers of
-// inputs whose samples a kernel copies (LoopKernel::copies_samples) are to the row of number 0, and those of inputs
-// that products read in place (ContractionKernel::rows_in_place) to a table of pointers to the rows.
+// inputs whose samples a kernel copies (CpuTactics::Copy::of_samples) are to the row of number 0, and those of inputs
+// that products read in place (CpuTactics::rows_in_place) to a table of pointers to the rows.
 // kFrameNotFinite: 0 before the kernels of a step run, else when a guarded store has kept an old value.
 enum FrameSlot : std::uint32_t {
   kFrameKey,
@@ -39,10 +41,11 @@ struct Emission {
   const Machine& machine;
   llvm::Module& module;
   llvm::GlobalVariable* constants = nullptr;
-  std::uint32_t input_count = 0;  // outputs' pointers stand behind those of the inputs
-  bool optimize = true;           // kernels are worth the time of LLVM's optimizer
-  bool small = false;             // it is the size of the kernels that counts, since they run once
-  bool splits = false;            // threads may share kernels
+  std::uint32_t input_count = 0;   // outputs' pointers stand behind those of the inputs
+  std::uint32_t repeat_slots = 0;  // of the frame, from this one on: rounds of the repeats around a kernel
+  bool optimize = true;            // kernels are worth the time of LLVM's optimizer
+  bool small = false;              // it is the size of the kernels that counts, since they run once
+  bool splits = false;             // threads may share kernels
   // Scratch memory of parts other than the first: bytes from the start of the workspace, and of each part.
   std::uint64_t other_scratch = 0, scratch_bytes = 0;
 
@@ -80,22 +83,28 @@ struct Range {
 class KernelFunction {
  public:
   // `shape`: several kernels are to be this function; nullptr: one. `in_parts`: threads share it.
-  KernelFunction(Emission& emission, const std::string& name, const KernelShape* shape, bool in_parts);
+  KernelFunction(Emission& emission, const std::string& name, const KernelShape* shape, bool in_parts,
+                 const CpuTactics& tactics = {});
 
   Emission& emission;
+  const CpuTactics tactics;
   llvm::Function* function;
   llvm::IRBuilder<> builder;
   llvm::Value *state, *accumulators, *arena, *frame, *batch;
 
-  // An address from which all accesses to the buffer are reckoned, and by how many bytes from there an access begins:
-  // the base of the buffer's space, or in a function of several kernels that of the buffer.
-  llvm::Value* base(BufferId buffer);
+  // An address from which an access to the buffer is reckoned, and by how many bytes from there it begins: the base of
+  // the buffer's space, or in a function of several kernels that of the buffer; moved on by the rounds of repeats.
+  llvm::Value* base(const Access& access, std::int64_t element_bytes);
   std::int64_t offset(const Access& access, std::int64_t element_bytes) const;
   llvm::Value* address(const Access& access, std::int64_t element_bytes);
   // The number of a stream of random numbers, as an i64.
   llvm::Value* stream(std::uint64_t number);
   // A guarded store keeps an old value.
   void raise_not_finite();
+  // The round of a repeat around the kernel, the outermost being number 0, as an i64.
+  llvm::Value* round(std::size_t repeat) {
+    return frame_slot(emission.repeat_slots + static_cast<std::uint32_t>(repeat));
+  }
   // A slot of the frame as an i64.
   llvm::Value* frame_slot(std::uint32_t slot);
   // The part of the range that this call is for, in units of so many indices: the last may have fewer. Returns from the
@@ -111,6 +120,9 @@ class KernelFunction {
 
  private:
   llvm::Value* space_base(const Buffer& buffer);
+  llvm::Value* buffer_base(BufferId buffer);
+  // Where in the entry block a value can be used first.
+  llvm::BasicBlock::iterator behind(llvm::Value* value);
   // base + the parameter of that number, in the entry block.
   llvm::Value* shift_by_parameter(llvm::Value* base, std::size_t number);
   llvm::Value* load_parameter(llvm::IRBuilder<>& entry, std::size_t number);
@@ -118,7 +130,8 @@ class KernelFunction {
   const KernelShape* shape_;
   llvm::BasicBlock* entry_;
   llvm::Value *part_ = nullptr, *parts_ = nullptr;
-  std::vector<llvm::Value*> bases_;        // by buffer, in a function of several kernels
+  std::vector<llvm::Value*> bases_;  // by buffer, in a function of several kernels
+  std::map<std::pair<llvm::Value*, std::vector<std::int64_t>>, llvm::Value*> moved_;  // bases, by strides in bytes
   std::vector<llvm::Value*> io_pointers_;  // by frame slot, loaded once in the entry block
   std::vector<llvm::Value*> frame_slots_;
 };

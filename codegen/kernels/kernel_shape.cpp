@@ -33,7 +33,8 @@ std::size_t KernelShape::stream(std::uint64_t stream) const { return buffers.siz
 
 KernelShape shape_of(const KernelPlan& plan, const Kernel& kernel) {
   KernelShape shape;
-  KernelBody body = kernel.body;
+  Kernel numbered = kernel;
+  KernelBody& body = numbered.body;
   for_each_buffer(body, [&](BufferId& buffer) { buffer = number_of(shape.buffers, buffer); });
   for_each_body(body, [&](Body& part) {
     for (Value& value : part.values) {
@@ -48,11 +49,11 @@ KernelShape shape_of(const KernelPlan& plan, const Kernel& kernel) {
   }
   shape.parameters.insert(shape.parameters.end(), shape.streams.begin(), shape.streams.end());
   shape.parameters.push_back(plan.arena_bytes);
-  shape.key = kernel_key(body, places, plan.max_batch);
+  shape.key = kernel_key(numbered, places, plan.max_batch);
   return shape;
 }
 
-std::string kernel_key(const KernelBody& kernel, const std::vector<Buffer>& buffers, std::int64_t max_batch) {
+std::string kernel_key(const Kernel& kernel, const std::vector<Buffer>& buffers, std::int64_t max_batch) {
   KeyWriter key;
   key.put_all(kernel, buffers, max_batch);
   return key.bytes();

@@ -26,6 +26,6 @@ struct KernelShape {
 KernelShape shape_of(const KernelPlan& plan, const Kernel& kernel);
 
 // All that decides about the code of a kernel on these buffers.
-std::string kernel_key(const KernelBody& kernel, const std::vector<Buffer>& buffers, std::int64_t max_batch);
+std::string kernel_key(const Kernel& kernel, const std::vector<Buffer>& buffers, std::int64_t max_batch);
 
 }  // namespace tarn

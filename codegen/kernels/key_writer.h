@@ -43,8 +43,8 @@ class KeyWriter {
     put_all(constant, times_batch);
   }
   void put(const Linear& linear) {
-    const auto& [strides, offset] = linear;
-    put_all(strides, offset);
+    const auto& [strides, offset, repeat_strides] = linear;
+    put_all(strides, offset, repeat_strides);
   }
   void put(const Buffer& buffer) {
     const auto& [name, space, index, offset, dtype, shape, strides] = buffer;
@@ -67,8 +67,8 @@ class KeyWriter {
     put_all(values, stores);
   }
   void put(const Reduction& reduction) {
-    const auto& [op, value, dtype] = reduction;
-    put_all(op, value, dtype);
+    const auto& [op, value, dtype, multiply_add] = reduction;
+    put_all(op, value, dtype, multiply_add);
   }
   void put(const std::optional<Split>& split) {
     put(split.has_value());
@@ -77,26 +77,33 @@ class KeyWriter {
     put_all(axis, from_batch);
   }
   void put(const LoopKernel& kernel) {
-    const auto& [axes, reduced, vector_axis, body, reductions, tail, copies_samples, split] = kernel;
-    put_all(axes, reduced, vector_axis, body, reductions, tail, copies_samples, split);
+    const auto& [axes, reduced, body, reductions, tail] = kernel;
+    put_all(axes, reduced, body, reductions, tail);
   }
   void put(const ContractionKernel& kernel) {
-    const auto& [batch, rows, columns, inner, dtype, a, b, form, often_few_rows, rows_in_place, b_for_writing, epilogue,
-                 sums, tail, split] = kernel;
-    put_all(batch, rows, columns, inner, dtype, a, b, form, often_few_rows, rows_in_place, b_for_writing, epilogue,
-            sums, tail, split);
+    const auto& [batch, rows, columns, inner, dtype, a, b, epilogue, sums, tail] = kernel;
+    put_all(batch, rows, columns, inner, dtype, a, b, epilogue, sums, tail);
   }
   void put(const FiniteGuard& guard) {
     const auto& [buffer] = guard;
     put(buffer);
   }
+  void put(const Repeat& repeat) {
+    const auto& [count, steps, carried] = repeat;
+    put_all(count, steps, carried);
+  }
   void put(const KernelBody& body) {
     put(body.index());
     std::visit([this](const auto& kind) { put(kind); }, body);
   }
+  void put(const CpuTactics& tactics) {
+    const auto& [split, vector_axis, copy, form, often_few_rows, weights_in_groups, rows_in_place, b_for_writing] =
+        tactics;
+    put_all(split, vector_axis, copy, form, often_few_rows, weights_in_groups, rows_in_place, b_for_writing);
+  }
   void put(const Kernel& kernel) {
-    const auto& [name, body, location] = kernel;
-    put(body);
+    const auto& [name, body, location, tactics] = kernel;
+    put_all(body, tactics);
   }
   void put(const KernelPlan& plan) {
     const auto& [buffers, kernels, max_batch, arena_bytes, constants, results, remarks] = plan;

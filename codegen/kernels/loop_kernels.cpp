@@ -14,18 +14,12 @@
 #include "codegen/kernels/scalar_emitters.h"
 #include "codegen/kernels/transpose.h"
 #include "passes/plan/access.h"
+#include "passes/plan/possible_tactics.h"
+#include "passes/tactics/cost_model.h"
 
 namespace tarn {
 
 namespace {
-
-// Sums of at least this many steps are split among as many accumulators, so that one addition need not wait for the
-// one before; only where the body is small, since it is emitted for each.
-constexpr std::int64_t kAccumulators = 4;
-constexpr std::int64_t kMinimumSteps = 16;
-constexpr std::size_t kMaximumBody = 8;
-// Sums of at most this many steps with a small body need no loop.
-constexpr std::int64_t kStraightSteps = 8;
 
 // Values that are made by chains of dozens of instructions, each of which waits for the one before.
 bool has_long_chains(const Body& body) {
@@ -84,14 +78,8 @@ class LoopKernelEmitter {
 };
 
 void LoopKernelEmitter::order_axes() {
-  vector_axis_ = kernel_.vector_axis;
-  const bool finds_index = std::any_of(kernel_.reductions.begin(), kernel_.reductions.end(),
-                                       [](const Reduction& r) { return gives_index(r.op); });
-  if (finds_index && kernel_.reduced[vector_axis_]) {
-    // A lane has to meet its points in the order of their indices.
-    vector_axis_ = kernel_.axes.size() - 1;
-    while (!kernel_.reduced[vector_axis_]) --vector_axis_;
-  }
+  vector_axis_ = function_.tactics.vector_axis;
+  TARN_CHECK(kernel_.axes.empty() || keeps_order(kernel_, vector_axis_), "lanes that meet points in another order");
   // Kept axes, then reduced ones; in each group the vector axis last.
   const auto rank = [&](std::size_t axis) { return std::tuple(kernel_.reduced[axis], axis == vector_axis_, axis); };
   for (std::size_t axis = 0; axis < kernel_.axes.size(); ++axis) order_.push_back(axis);
@@ -139,8 +127,8 @@ void LoopKernelEmitter::choose_lanes() {
   }
   // A processor holds too few instructions to overlap one long chain with the next: two vectors go side by side, where
   // there are registers for both.
-  constexpr std::int64_t kManyRegisters = 32;
-  if (!vector_reduced_ && target.vector_registers >= kManyRegisters && !stores_nothing(function_.emission.plan) &&
+  if (!vector_reduced_ && target.vector_registers >= kCosts.registers_for_two &&
+      !stores_nothing(function_.emission.plan) &&
       largest(extent, function_.emission.plan.max_batch) >= 2 * std::int64_t{lanes} &&
       (has_long_chains(kernel_.body) || has_long_chains(kernel_.tail))) {
     lanes *= 2;
@@ -154,7 +142,8 @@ void LoopKernelEmitter::choose_lanes() {
   if (!vector_reduced_) tail_nest_.lanes = nest_.lanes;
   const bool many_apart = has_many_apart(kernel_.body, body, nest_.vector_axis) ||
                           has_many_apart(kernel_.tail, tail, tail_nest_.vector_axis);
-  single_rest_ = function_.emission.machine.single_rest || (many_apart && !function_.emission.machine.cheap_masks);
+  single_rest_ =
+      function_.emission.machine.single_rest || (many_apart && !function_.emission.machine.target.has_masks());
 }
 
 bool LoopKernelEmitter::is_empty(bool reduced) const {
@@ -171,8 +160,8 @@ void LoopKernelEmitter::choose_accumulators() {
   const std::int64_t count = largest(extent, function_.emission.plan.max_batch);
   const bool sums = std::none_of(reductions_.begin(), reductions_.end(),
                                  [](const ReductionEmitter& reduction) { return reduction.finds_index(); });
-  if (sums && count >= step * kMinimumSteps && kernel_.body.values.size() <= kMaximumBody) {
-    accumulators_ = static_cast<std::size_t>(kAccumulators);
+  if (sums && count >= step * kCosts.accumulated_steps && kernel_.body.values.size() <= kCosts.small_loop_body) {
+    accumulators_ = static_cast<std::size_t>(kCosts.accumulators);
   }
 }
 
@@ -189,7 +178,7 @@ void LoopKernelEmitter::emit() {
   if (is_empty(false)) return;
   make_reductions();
   choose_accumulators();
-  if (kernel_.split) share_ = own_range(function_, kernel_, kernel_.split->axis);
+  if (const auto& split = function_.tactics.split) share_ = own_range(function_, kernel_, split->axis);
   with_bodies([&] {
     if (!is_empty(true)) body_->emit_level(-1);
     tail_->emit_level(-1);
@@ -229,7 +218,7 @@ void LoopKernelEmitter::emit_kept(std::size_t level) {
 }
 
 Range LoopKernelEmitter::kept_range(std::size_t axis) const {
-  return share_ && kernel_.split->axis == axis ? *share_ : range_of(function_, kernel_.axes[axis]);
+  return share_ && function_.tactics.split->axis == axis ? *share_ : range_of(function_, kernel_.axes[axis]);
 }
 
 bool LoopKernelEmitter::leaves_single_points(std::size_t axis) const {
@@ -302,8 +291,8 @@ Carried LoopKernelEmitter::emit_reduced(std::size_t level, Carried carried) {
     body_->emit_level(static_cast<int>(level));
     return emit_reduced(level + 1, values);
   };
-  if (level + 1 == order_.size() && range.count > 0 && range.count <= kStraightSteps && !is_vector(axis) &&
-      nest_.lanes > 1 && kernel_.body.values.size() <= kMaximumBody && !has_long_chains(kernel_.body)) {
+  if (level + 1 == order_.size() && range.count > 0 && range.count <= kCosts.straight_steps && !is_vector(axis) &&
+      nest_.lanes > 1 && kernel_.body.values.size() <= kCosts.small_loop_body && !has_long_chains(kernel_.body)) {
     for (std::int64_t index = 0; index < range.count; ++index) {
       carried = step(function_.integer(index), nullptr, carried);
     }
@@ -313,11 +302,12 @@ Carried LoopKernelEmitter::emit_reduced(std::size_t level, Carried carried) {
                           step);
 }
 
-// Groups of kAccumulators steps, each step into its own accumulators, then the steps that are left into the first.
+// Groups of kCosts.accumulators steps, each step into its own accumulators, then the steps that are left into the
+// first.
 Carried LoopKernelEmitter::emit_split_loop(std::size_t level, const Range& range, Carried carried) {
   const std::size_t axis = order_[level];
   const unsigned lanes = is_vector(axis) ? nest_.lanes : 1;
-  const std::int64_t group = kAccumulators * lanes;
+  const std::int64_t group = kCosts.accumulators * lanes;
   llvm::Value* const whole_end = builder_.CreateAnd(range.end, function_.integer(-group));
   const auto step = [&](llvm::Value* index, llvm::Value* mask, Carried values, std::size_t set) {
     set_index(axis, index, mask);
@@ -374,8 +364,11 @@ Carried LoopKernelEmitter::accumulate(Carried carried, std::size_t set) {
     const Carried old(first, first + static_cast<std::ptrdiff_t>(reduction.width()));
     llvm::Value* const index = reduction.finds_index() ? position_along_reduced() : nullptr;
     // Lanes of a kept axis that do not exist do no harm: nothing of them is stored.
-    const Carried next = reduction.update(old, body_->vector(kernel_.reductions[i].value), index,
-                                          vector_reduced_ ? nest_.mask : nullptr);
+    const ValueId id = kernel_.reductions[i].value;
+    llvm::Value* const mask = vector_reduced_ ? nest_.mask : nullptr;
+    const auto factor = [&](std::size_t number) { return body_->vector(kernel_.body.values[id].operands[number]); };
+    const Carried next = reduction.is_fused() ? reduction.multiply_add(old, factor(0), factor(1), mask)
+                                              : reduction.update(old, body_->vector(id), index, mask);
     std::copy(next.begin(), next.end(), first);
     at += reduction.width();
   }
@@ -416,7 +409,9 @@ std::vector<llvm::Value*> LoopKernelEmitter::reduced_values(const Carried& carri
 }  // namespace
 
 void emit_loop_kernel(KernelFunction& function, const LoopKernel& kernel) {
-  if (!emit_transposing_copy(function, kernel)) LoopKernelEmitter(function, kernel).emit();
+  TARN_CHECK(function.tactics.copy != CpuTactics::Copy::of_samples, "samples are copied by another emitter");
+  if (function.tactics.copy == CpuTactics::Copy::by_squares) return emit_transposing_copy(function, kernel);
+  LoopKernelEmitter(function, kernel).emit();
 }
 
 }  // namespace tarn

@@ -13,8 +13,9 @@ Range range_of(KernelFunction& kernel, const Extent& extent) {
 
 Range own_range(KernelFunction& function, const LoopKernel& kernel, std::size_t axis) {
   const Range whole = range_of(function, kernel.axes[axis]);
-  if (!kernel.split || kernel.split->axis != axis) return whole;
-  return function.share_of(whole, axis == kernel.vector_axis ? kSplitVectors : 1);
+  const CpuTactics& tactics = function.tactics;
+  if (!tactics.split || tactics.split->axis != axis) return whole;
+  return function.share_of(whole, axis == tactics.vector_axis ? kSplitVectors : 1);
 }
 
 Carried emit_loop(llvm::IRBuilder<>& builder, const Range& range, std::int64_t step, Carried carried,
@@ -117,7 +118,8 @@ Carried emit_vector_loop(const Emission& emission, llvm::IRBuilder<>& builder, c
     return body(index, emit_mask(builder, index, range.end, lanes), values);
   };
   const bool one_step = range.count > 0 && range.count < lanes;
-  if (one_step || emission.machine.cheap_masks) return emit_loop(builder, range, lanes, std::move(carried), masked);
+  if (one_step || emission.machine.target.has_masks())
+    return emit_loop(builder, range, lanes, std::move(carried), masked);
   return emit_split_loop(builder, range, lanes, std::move(carried), body);
 }
 

@@ -45,19 +45,19 @@ llvm::Value* ReductionEmitter::combine_values(llvm::Value* a, llvm::Value* b) co
 Carried ReductionEmitter::update(const Carried& accumulator, llvm::Value* value, llvm::Value* index,
                                  llvm::Value* mask) const {
   if (!finds_index()) {
-    // The terms of a sum of products are not rounded before they are added, as in a contraction.
-    auto* const product = llvm::dyn_cast<llvm::BinaryOperator>(value);
-    const bool adds_product = reduction_.combine == Op::add && product != nullptr &&
-                              product->getOpcode() == llvm::Instruction::FMul && emission_.machine.target.has_fma;
-    llvm::Value* const next = adds_product ? fused_multiply_add(emission_, builder_, product->getOperand(0),
-                                                                product->getOperand(1), accumulator[0])
-                                           : combine_values(accumulator[0], value);
+    llvm::Value* const next = combine_values(accumulator[0], value);
     return {mask == nullptr ? next : builder_.CreateSelect(mask, next, accumulator[0])};
   }
   // Points come in rising order, so of equal values the first stays.
   llvm::Value* wins = better(value, accumulator[0]);
   if (mask != nullptr) wins = builder_.CreateAnd(wins, mask);
   return {builder_.CreateSelect(wins, value, accumulator[0]), builder_.CreateSelect(wins, index, accumulator[1])};
+}
+
+Carried ReductionEmitter::multiply_add(const Carried& accumulator, llvm::Value* a, llvm::Value* b,
+                                       llvm::Value* mask) const {
+  llvm::Value* const next = fused_multiply_add(emission_, builder_, a, b, accumulator[0]);
+  return {mask == nullptr ? next : builder_.CreateSelect(mask, next, accumulator[0])};
 }
 
 Carried ReductionEmitter::combine(const Carried& a, const Carried& b) const {

@@ -12,7 +12,11 @@ class ReductionEmitter {
  public:
   // `dtype`: of the value that is reduced.
   ReductionEmitter(const Emission& emission, llvm::IRBuilder<>& builder, const Reduction& reduction, DType dtype)
-      : emission_(emission), builder_(builder), reduction_(*info(reduction.op).reduction), dtype_(dtype) {}
+      : emission_(emission),
+        builder_(builder),
+        reduction_(*info(reduction.op).reduction),
+        dtype_(dtype),
+        multiply_add_(reduction.multiply_add) {}
 
   bool finds_index() const { return reduction_.gives_index; }
   std::size_t width() const { return finds_index() ? 2 : 1; }
@@ -20,6 +24,10 @@ class ReductionEmitter {
   Carried identity(unsigned lanes) const;
   // With the value of one point (or of one point a lane) at the index (an i32) along the reduced axis.
   Carried update(const Carried& accumulator, llvm::Value* value, llvm::Value* index, llvm::Value* mask) const;
+  // Whether the factors of a product go into the sum unrounded.
+  bool is_fused() const { return multiply_add_ && emission_.machine.target.has_fma; }
+  // With the product of one point (or of one point a lane).
+  Carried multiply_add(const Carried& accumulator, llvm::Value* a, llvm::Value* b, llvm::Value* mask) const;
   // As if the points of `a` came before those of `b`.
   Carried combine(const Carried& a, const Carried& b) const;
   // All lanes into one: the upper half of the lanes into the lower half, until one is left.
@@ -37,6 +45,7 @@ class ReductionEmitter {
   llvm::IRBuilder<>& builder_;
   ReductionInfo reduction_;
   DType dtype_;
+  bool multiply_add_;
 };
 
 }  // namespace tarn

@@ -8,6 +8,7 @@
 
 #include "codegen/kernels/loops.h"
 #include "codegen/kernels/transpose.h"
+#include "passes/tactics/cost_model.h"
 
 namespace tarn {
 
@@ -50,13 +51,16 @@ std::vector<RowGroup> row_groups(const std::vector<const Access*>& accesses, int
     if (access != nullptr && access->row == kNoValue && access->at.strides[axis] > 1) order.push_back(i);
   }
   const auto key = [&](std::uint32_t i) {
-    return std::tie(accesses[i]->buffer, accesses[i]->at.strides, accesses[i]->at.offset);
+    const Linear& at = accesses[i]->at;
+    return std::tie(accesses[i]->buffer, at.strides, at.repeat_strides, at.offset);
   };
   std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return key(a) < key(b); });
   const Access* start = nullptr;
   for (const std::uint32_t i : order) {
     const Access& access = *accesses[i];
-    const bool same_row = start != nullptr && start->buffer == access.buffer && start->at.strides == access.at.strides;
+    const bool same_row = start != nullptr && start->buffer == access.buffer &&
+                          start->at.strides == access.at.strides &&
+                          start->at.repeat_strides == access.at.repeat_strides;
     const std::int64_t distance = same_row ? access.at.offset - start->at.offset : 0;
     if (!same_row || distance >= lanes || distance >= access.at.strides[axis]) {
       start = &access;
@@ -71,17 +75,15 @@ std::vector<RowGroup> row_groups(const std::vector<const Access*>& accesses, int
 
 namespace {
 
-// Rows of very few elements that lie behind each other are loaded as one array instead: from so many vectors, a chain
-// of shuffles makes each column.
-constexpr std::size_t kFewColumns = 4;
-
+// Rows of very few elements that lie behind each other are loaded as one array instead: of its vectors, a chain of
+// shuffles makes each column.
 // How many columns such rows have; 0: they are none.
 std::size_t adjacent_columns(llvm::Type* element, const RowAddresses& rows, std::uint64_t columns) {
   const auto count = static_cast<std::size_t>(std::popcount(columns));
   const std::size_t bytes = element->getPrimitiveSizeInBits() / 8;
   const bool adjacent =
       columns == (std::uint64_t{1} << count) - 1 && rows.stride == static_cast<std::int64_t>(count * bytes);
-  return adjacent && count <= kFewColumns ? count : 0;
+  return adjacent && count <= kCosts.few_columns ? count : 0;
 }
 
 // Of the array of rows, the mask of every vector; nullptr: whole vectors.

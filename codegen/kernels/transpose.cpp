@@ -8,6 +8,7 @@
 
 #include "codegen/kernels/loops.h"
 #include "passes/plan/access.h"
+#include "passes/plan/possible_tactics.h"
 
 namespace tarn {
 
@@ -15,32 +16,6 @@ namespace {
 
 llvm::Value* offset(llvm::IRBuilderBase& b, llvm::Value* base, llvm::Value* index, llvm::Value* bytes) {
   return b.CreateGEP(b.getInt8Ty(), base, b.CreateMul(index, bytes));
-}
-
-// Axes of a copy: `along_load` is contiguous in what is read, `along_store` in what is written.
-struct CopyAxes {
-  std::size_t along_load, along_store;
-};
-
-std::optional<CopyAxes> axes_of_copy(const LoopKernel& kernel, std::int64_t max_batch) {
-  const Body& body = kernel.body;
-  if (!kernel.reductions.empty() || body.values.size() != 1 || body.stores.size() != 1) return std::nullopt;
-  const Value& value = body.values.front();
-  const Store& store = body.stores.front();
-  const bool plain = value.kind == Value::Kind::load && value.access.row == kNoValue && store.access.row == kNoValue;
-  if (!plain || store.accumulate || store.guarded || value.dtype == DType::boolean) return std::nullopt;
-  constexpr double kWorthIt = 4096;
-  double count = 1;
-  for (const Extent& extent : kernel.axes) count *= static_cast<double>(largest(extent, max_batch));
-  if (count < kWorthIt) return std::nullopt;
-  for (std::size_t i = 0; i < kernel.axes.size(); ++i) {
-    for (std::size_t j = 0; j < kernel.axes.size(); ++j) {
-      if (i == j || value.access.at.strides[i] != 1 || store.access.at.strides[j] != 1) continue;
-      if (kernel.axes[i].constant >= kTransposeBlock && kernel.axes[j].constant >= kTransposeBlock)
-        return CopyAxes{i, j};
-    }
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -116,9 +91,11 @@ llvm::Function* transpose_function(const Emission& emission, std::size_t element
   return function;
 }
 
-bool emit_transposing_copy(KernelFunction& function, const LoopKernel& kernel) {
-  const std::optional<CopyAxes> axes = axes_of_copy(kernel, function.emission.plan.max_batch);
-  if (!axes) return false;
+void emit_transposing_copy(KernelFunction& function, const LoopKernel& kernel) {
+  static_assert(kSquareOfCopy == kTransposeBlock);
+  const std::optional<CopyAxes> axes = axes_of_transposing_copy(function.emission.plan, kernel);
+  TARN_CHECK(axes.has_value() && !function.tactics.split && !kernel.body.stores.front().guarded,
+             "squares of what is no copy between two axes");
   const Access &load = kernel.body.values.front().access, &store = kernel.body.stores.front().access;
   const auto size = static_cast<std::int64_t>(size_of(kernel.body.values.front().dtype));
   llvm::IRBuilder<>& b = function.builder;
@@ -145,7 +122,6 @@ bool emit_transposing_copy(KernelFunction& function, const LoopKernel& kernel) {
         });
       };
   over_axes(0, function.address(load, size), function.address(store, size));
-  return true;
 }
 
 }  // namespace tarn

@@ -17,8 +17,7 @@ llvm::Function* transpose_function(const Emission& emission, std::size_t element
 // first `needed` rows of the result are made.
 void transpose_registers(llvm::IRBuilderBase& builder, std::vector<llvm::Value*>& rows, std::size_t needed);
 
-// Whether the kernel only copies elements between two axes that are contiguous on one side each, enough of them to be
-// worth the function; then emits it.
-bool emit_transposing_copy(KernelFunction& function, const LoopKernel& kernel);
+// The whole body of a kernel that copies by squares (passes/plan/possible_tactics.h).
+void emit_transposing_copy(KernelFunction& function, const LoopKernel& kernel);
 
 }  // namespace tarn

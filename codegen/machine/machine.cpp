@@ -229,7 +229,6 @@ Result<Machine> make_machine(const CodegenOptions& options) {
     machine.target.vector_bytes = 64;
     machine.target.vector_registers = 32;
   }
-  machine.cheap_masks = machine.target.vector_bytes == 64;
   machine.single_rest = machine.target.vector_bytes < 32;
   machine.fast_math = options.fast_math;
   machine.count_ticks = options.count_ticks;

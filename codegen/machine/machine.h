@@ -12,8 +12,6 @@ namespace tarn {
 struct Machine {
   std::unique_ptr<llvm::TargetMachine> llvm;
   Target target;
-  // Masked loads and stores cost no more than plain ones (AVX-512): loops then need no separate remainder.
-  bool cheap_masks = false;
   // What is left of a vector loop over samples is computed one by one instead of in a group with a mask: where the
   // machine has no masked loads and stores, or where size counts more than that time. The bits are the same.
   bool single_rest = false;

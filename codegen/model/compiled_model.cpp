@@ -126,7 +126,7 @@ Result<Version> make_version(const Program& program, const CpuVersion& given, co
                              bool packs) {
   Version version;
   TARN_TRY(version.machine, make_machine(given.codegen));
-  version.machine.single_rest = !version.machine.cheap_masks;
+  version.machine.single_rest = !version.machine.target.has_masks();
   version.plan = *given.plan;
   if (!packs && !request.bake_weights) {
     version.plan.plans.erase("predict_packed");

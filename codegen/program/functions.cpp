@@ -18,6 +18,7 @@
 #include "llvm/IR/Constants.h"
 #include "passes/plan/access.h"
 #include "passes/plan/guarded_stores.h"
+#include "passes/tactics/cost_model.h"
 
 namespace tarn {
 
@@ -30,29 +31,36 @@ constexpr std::int64_t kFirstSample = offsetof(Control, first_sample);
 constexpr std::int64_t kKernelTicks = offsetof(Control, kernel_ticks);
 constexpr std::int64_t kSeed = offsetof(StateHeader, seed);
 
-// What a function that runs once has to do before it is worth optimizing: at a few nanoseconds a point, as long as the
-// optimizer takes.
-constexpr double kManyPoints = 1e6;
-// What a function that runs once may do without vectors, in some hundred microseconds, where size counts.
-constexpr double kFewPoints = 1e4;
-
 // Points of all kernels at the largest batch.
 double points(const KernelPlan& plan) {
   double sum = 0;
-  for (const Kernel& kernel : plan.kernels) {
-    double product = 1;
+  for (const auto& [kernel, runs] : numbered_kernels(plan)) {
+    double product = runs;
     const auto times = [&](const Extent& extent) { product *= static_cast<double>(largest(extent, plan.max_batch)); };
-    if (const auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
-      for (const Extent& extent : loop->axes) times(extent);
-    } else if (const auto* contraction = std::get_if<ContractionKernel>(&kernel.body)) {
-      for (const Extent& extent : contraction->batch) times(extent);
-      times(contraction->rows);
-      times(contraction->columns);
-      times(contraction->inner);
-    }
+    by_kind(
+        kernel->body,
+        [&](const LoopKernel& loop) {
+          for (const Extent& extent : loop.axes) times(extent);
+        },
+        [&](const ContractionKernel& contraction) {
+          for (const Extent& extent : contraction.batch) times(extent);
+          times(contraction.rows);
+          times(contraction.columns);
+          times(contraction.inner);
+        },
+        [](const FiniteGuard&) {}, [](const Repeat&) {});
     sum += product;
   }
   return sum;
+}
+
+// The most repeats in one another.
+std::size_t depth(const std::vector<Kernel>& kernels) {
+  std::size_t most = 0;
+  for (const Kernel& kernel : kernels) {
+    if (const auto* const steps = steps_of(kernel)) most = std::max(most, 1 + depth(*steps));
+  }
+  return most;
 }
 
 class ProgramFunctionEmitter {
@@ -67,9 +75,11 @@ class ProgramFunctionEmitter {
         module_(module),
         emission_{plan.plans.at(name), machine, module, nullptr, static_cast<std::uint32_t>(program.inputs.size())},
         b_(module.getContext()) {
+    emission_.repeat_slots = static_cast<std::uint32_t>(kFramePointers + program.inputs.size() +
+                                                        std::max<std::size_t>(program.outputs.size(), 1));
     const bool runs_once = row_.has(kRunsOnce);
-    emission_.optimize = !runs_once || points(emission_.plan) > kManyPoints;
-    emission_.small = runs_once && machine.single_rest && points(emission_.plan) <= kFewPoints;
+    emission_.optimize = !runs_once || points(emission_.plan) > kCosts.optimized_points;
+    emission_.small = runs_once && machine.single_rest && points(emission_.plan) <= kCosts.scalar_points;
     emission_.splits = !runs_once && machine.most_threads > 1;
     emission_.other_scratch = layout_.bytes;
     emission_.scratch_bytes = layout_.scratch;
@@ -94,13 +104,25 @@ class ProgramFunctionEmitter {
   void emit_batch(llvm::Value* position, llvm::Value* control);
   void emit_inputs(llvm::Value* position, llvm::Value* count, llvm::Value* control);
   void emit_outputs(llvm::Value* position);
-  // Runs the kernels; at a guard that fails, returns from the function.
-  void emit_calls(llvm::Value* count, llvm::Value* control);
-  void emit_call(std::size_t kernel, llvm::Value* count, llvm::Value* parameters, llvm::Value* control);
-  // The calls of a run, with their parameters from `parameters` on; where the next ones stand.
-  llvm::Value* emit_round(const CallRun& run, llvm::Value* count, llvm::Value* parameters, llvm::Value* control);
+  // What all calls of a batch have in common.
+  struct Batch {
+    llvm::Value *count, *control;
+  };
+  // A kernel and its number.
+  struct Numbered {
+    const Kernel* kernel;
+    std::size_t number;
+  };
+  // Runs the kernels, the first of which has this number, with their parameters from `parameters` on; at a guard that
+  // fails, returns from the function. Gives where the next parameters stand.
+  llvm::Value* emit_kernel_calls(const std::vector<Kernel>& kernels, std::size_t number, llvm::Value* parameters,
+                                 const Batch& batch);
+  llvm::Value* emit_round(const std::vector<Numbered>& kernels, const CallRun& run, llvm::Value* parameters,
+                          const Batch& batch);
+  llvm::Value* emit_repeat(const Repeat& repeat, std::size_t first, llvm::Value* parameters, const Batch& batch);
+  llvm::Value* emit_call(const Numbered& kernel, llvm::Value* parameters, const Batch& batch);
   std::optional<Split> split_here(const Kernel& kernel) const {
-    return emission_.splits ? split_of(kernel) : std::nullopt;
+    return emission_.splits ? kernel.tactics.split : std::nullopt;
   }
   // The counter of time after kernel number `kernel`, which began at `before`.
   llvm::Value* emit_ticks(std::size_t kernel, llvm::Value* before);
@@ -122,8 +144,9 @@ class ProgramFunctionEmitter {
   llvm::IRBuilder<> b_;
   llvm::Function* function_ = nullptr;
   std::vector<std::string> argument_names_;  // LLVM keeps none where nobody reads them
-  std::vector<KernelShape> shapes_;          // of the plan's kernels
-  std::vector<llvm::Function*> kernels_;     // nullptr for guards
+  std::vector<KernelShape> shapes_;          // of the plan's kernels, by number
+  std::vector<llvm::Function*> kernels_;     // nullptr for guards and repeats
+  std::uint32_t repeats_ = 0;                // around what is emitted
   llvm::GlobalVariable* parameters_ = nullptr;
   llvm::Value *frame_ = nullptr, *state_ = nullptr, *workspace_ = nullptr, *arena_ = nullptr, *key_ = nullptr;
 };
@@ -139,25 +162,32 @@ void ProgramFunctionEmitter::emit_constants() {
 }
 
 llvm::Function* ProgramFunctionEmitter::kernel_function(const Kernel& kernel, const KernelShape& shape) {
-  if (std::holds_alternative<FiniteGuard>(kernel.body)) return nullptr;
-  llvm::Function*& known = shared_.function(shape);
-  if (known != nullptr) return known;
-  KernelFunction function(emission_, name_ + "." + kernel.name, shared_.is_shared(shape) ? &shape : nullptr,
-                          split_here(kernel).has_value());
-  if (const auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
-    loop->copies_samples ? emit_sample_copy(function, *loop) : emit_loop_kernel(function, *loop);
-  } else {
-    emit_contraction_kernel(function, std::get<ContractionKernel>(kernel.body));
-  }
-  function.finish();
-  known = function.function;
-  return known;
+  const auto made = [&](const auto& emit_body) {
+    llvm::Function*& known = shared_.function(shape);
+    if (known != nullptr) return known;
+    KernelFunction function(emission_, name_ + "." + kernel.name, shared_.is_shared(shape) ? &shape : nullptr,
+                            split_here(kernel).has_value(), kernel.tactics);
+    emit_body(function);
+    function.finish();
+    known = function.function;
+    return known;
+  };
+  const auto none = static_cast<llvm::Function*>(nullptr);
+  const bool of_samples = kernel.tactics.copy == CpuTactics::Copy::of_samples;
+  return by_kind(
+      kernel.body,
+      [&](const LoopKernel& loop) {
+        return made([&](KernelFunction& f) { of_samples ? emit_sample_copy(f, loop) : emit_loop_kernel(f, loop); });
+      },
+      [&](const ContractionKernel& product) {
+        return made([&](KernelFunction& f) { emit_contraction_kernel(f, product); });
+      },
+      [&](const FiniteGuard&) { return none; }, [&](const Repeat&) { return none; });
 }
 
 void ProgramFunctionEmitter::emit_kernels() {
-  for (std::size_t i = 0; i < shapes_.size(); ++i) {
-    kernels_.push_back(kernel_function(emission_.plan.kernels[i], shapes_[i]));
-  }
+  for_each_kernel(emission_.plan.kernels,
+                  [&](const Kernel& kernel) { kernels_.push_back(kernel_function(kernel, shapes_[kernels_.size()])); });
 }
 
 // The table of the parameters of shared kernels, in the order of their calls.
@@ -187,7 +217,7 @@ void ProgramFunctionEmitter::begin_function(llvm::Type* result,
     argument_names_.emplace_back(arguments[value.getArgNo()].second);
   }
   b_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function_));
-  const std::size_t slots = kFramePointers + program_.inputs.size() + std::max<std::size_t>(program_.outputs.size(), 1);
+  const std::size_t slots = emission_.repeat_slots + depth(emission_.plan.kernels);
   llvm::AllocaInst* const frame = b_.CreateAlloca(llvm::ArrayType::get(b_.getInt64Ty(), slots), nullptr, "frame");
   frame->setAlignment(llvm::Align(8));
   frame_ = frame;
@@ -266,54 +296,87 @@ llvm::Value* ProgramFunctionEmitter::emit_ticks(std::size_t kernel, llvm::Value*
   return b_.CreateIntrinsic(llvm::Intrinsic::readcyclecounter, {}, {});
 }
 
-void ProgramFunctionEmitter::emit_call(std::size_t kernel, llvm::Value* count, llvm::Value* parameters,
-                                       llvm::Value* control) {
-  const bool has_parameters = shared_.is_shared(shapes_[kernel]);
-  if (const std::optional<Split> split = split_here(emission_.plan.kernels[kernel])) {
+llvm::Value* ProgramFunctionEmitter::emit_call(const Numbered& kernel, llvm::Value* parameters, const Batch& batch) {
+  const KernelShape& shape = shapes_[kernel.number];
+  llvm::Function* const function = kernels_[kernel.number];
+  const bool has_parameters = shared_.is_shared(shape);
+  if (const std::optional<Split> split = split_here(*kernel.kernel)) {
     llvm::Value* const given = has_parameters ? parameters : llvm::PoisonValue::get(emission_.pointer());
-    emit_call_in_parts(emission_, b_, kernels_[kernel], {state_, workspace_, arena_, frame_, given}, count,
-                       split->from_batch, control);
-    return;
+    emit_call_in_parts(emission_, b_, function, {state_, workspace_, arena_, frame_, given}, batch.count,
+                       split->from_batch, batch.control);
+  } else {
+    std::vector<llvm::Value*> arguments = {state_, workspace_, arena_, frame_, batch.count};
+    if (has_parameters) arguments.push_back(parameters);
+    b_.CreateCall(function, arguments);
   }
-  std::vector<llvm::Value*> arguments = {state_, workspace_, arena_, frame_, count};
-  if (has_parameters) arguments.push_back(parameters);
-  b_.CreateCall(kernels_[kernel], arguments);
+  if (!has_parameters) return parameters;
+  return byte_address(b_, parameters, static_cast<std::int64_t>(8 * shape.parameters.size()));
 }
 
-llvm::Value* ProgramFunctionEmitter::emit_round(const CallRun& run, llvm::Value* count, llvm::Value* parameters,
-                                                llvm::Value* control) {
+llvm::Value* ProgramFunctionEmitter::emit_repeat(const Repeat& repeat, std::size_t first, llvm::Value* parameters,
+                                                 const Batch& batch) {
+  const std::uint32_t slot = emission_.repeat_slots + repeats_++;
+  llvm::Value* behind = parameters;
+  emit_loop(b_, {b_.getInt64(0), b_.getInt64(static_cast<std::uint64_t>(repeat.count))}, 1, {},
+            [&](llvm::Value* round, const Carried&) {
+              set_frame(slot, round);
+              behind = emit_kernel_calls(repeat.steps, first, parameters, batch);
+              return Carried{};
+            });
+  --repeats_;
+  return behind;
+}
+
+llvm::Value* ProgramFunctionEmitter::emit_round(const std::vector<Numbered>& kernels, const CallRun& run,
+                                                llvm::Value* parameters, const Batch& batch) {
   const bool ticks = counts_ticks();
-  llvm::Value* before = ticks ? b_.CreateIntrinsic(llvm::Intrinsic::readcyclecounter, {}, {}) : nullptr;
+  const auto now = [&] { return b_.CreateIntrinsic(llvm::Intrinsic::readcyclecounter, {}, {}); };
+  llvm::Value* before = ticks ? now() : nullptr;
   for (std::size_t i = run.first; i < run.first + run.period; ++i) {
-    if (kernels_[i] == nullptr) {
-      emit_guard(std::get<FiniteGuard>(emission_.plan.kernels[i].body));
-    } else {
-      emit_call(i, count, parameters, control);
-      if (shared_.is_shared(shapes_[i])) {
-        parameters = byte_address(b_, parameters, static_cast<std::int64_t>(8 * shapes_[i].parameters.size()));
-      }
-    }
-    if (ticks) before = emit_ticks(i, before);
+    const auto call = [&] {
+      parameters = emit_call(kernels[i], parameters, batch);
+      return true;
+    };
+    const bool is_counted = by_kind(
+        kernels[i].kernel->body, [&](const LoopKernel&) { return call(); },
+        [&](const ContractionKernel&) { return call(); },
+        [&](const FiniteGuard& guard) {
+          emit_guard(guard);
+          return true;
+        },
+        [&](const Repeat& repeat) {
+          parameters = emit_repeat(repeat, kernels[i].number + 1, parameters, batch);
+          return false;  // its steps are
+        });
+    if (ticks) before = is_counted ? emit_ticks(kernels[i].number, before) : now();
   }
   return parameters;
 }
 
-void ProgramFunctionEmitter::emit_calls(llvm::Value* count, llvm::Value* control) {
+llvm::Value* ProgramFunctionEmitter::emit_kernel_calls(const std::vector<Kernel>& steps, std::size_t number,
+                                                       llvm::Value* parameters, const Batch& batch) {
+  std::vector<Numbered> kernels;
+  std::vector<llvm::Function*> functions;
+  for (const Kernel& kernel : steps) {
+    kernels.push_back({&kernel, number});
+    functions.push_back(kernels_[number]);
+    number += count_kernels(kernel);
+  }
   // Time is counted for each kernel.
   const std::vector<CallRun> runs =
-      counts_ticks() ? std::vector<CallRun>{{0, kernels_.size(), 1}} : find_runs(kernels_);
-  llvm::Value* parameters = parameters_;
+      counts_ticks() ? std::vector<CallRun>{{0, functions.size(), 1}} : find_runs(functions);
   for (const CallRun& run : runs) {
     const auto repeats = static_cast<std::int64_t>(run.repeats);
     const Range range = {b_.getInt64(0), b_.getInt64(run.repeats), repeats};
     if (run.repeats == 1) {
-      parameters = emit_round(run, count, parameters, control);
+      parameters = emit_round(kernels, run, parameters, batch);
     } else {
       parameters = emit_loop(b_, range, 1, {parameters}, [&](llvm::Value*, const Carried& row) {
-        return Carried{emit_round(run, count, row[0], control)};
+        return Carried{emit_round(kernels, run, row[0], batch)};
       })[0];
     }
   }
+  return parameters;
 }
 
 // Functions without samples: init, and report, whose only output is the array of values.
@@ -330,7 +393,7 @@ void ProgramFunctionEmitter::emit_once(bool is_report) {
     key_ = emit_mix_bits(b_, seed);
     set_key_and_step(b_.getInt64(0));
   }
-  emit_calls(b_.getInt64(1), nullptr);
+  emit_kernel_calls(emission_.plan.kernels, 0, parameters_, {b_.getInt64(1), nullptr});
   b_.CreateRetVoid();
 }
 
@@ -382,7 +445,7 @@ void ProgramFunctionEmitter::emit_batch(llvm::Value* position, llvm::Value* cont
   if (predicts()) emit_outputs(position);
   const bool is_guarded = has_guarded_stores(emission_.plan);
   if (is_guarded) set_frame(kFrameNotFinite, b_.getInt64(0));
-  emit_calls(count, control);
+  emit_kernel_calls(emission_.plan.kernels, 0, parameters_, {count, control});
   if (is_guarded) {
     llvm::Value* const flag = byte_address(b_, frame_, 8 * std::int64_t{kFrameNotFinite});
     llvm::Value* const raised = b_.CreateAlignedLoad(b_.getInt32Ty(), flag, llvm::Align(8));
@@ -404,11 +467,10 @@ std::vector<bool> ProgramFunctionEmitter::used(Space space, std::size_t count) c
 // Inputs whose samples a kernel copies from where they are.
 std::vector<bool> ProgramFunctionEmitter::copied_inputs() const {
   std::vector<bool> copied(program_.inputs.size());
-  for (const Kernel& kernel : emission_.plan.kernels) {
-    const auto* const loop = std::get_if<LoopKernel>(&kernel.body);
-    if (loop == nullptr || !loop->copies_samples) continue;
-    copied[emission_.plan.buffers[loop->body.values.front().access.buffer].index] = true;
-  }
+  for_each_loop(emission_.plan.kernels, [&](const LoopKernel& loop, const CpuTactics& tactics) {
+    if (tactics.copy != CpuTactics::Copy::of_samples) return;
+    copied[emission_.plan.buffers[loop.body.values.front().access.buffer].index] = true;
+  });
   return copied;
 }
 

@@ -4,7 +4,7 @@
 #include "codegen/contraction/schedule.h"
 #include "codegen/kernels/loops.h"
 #include "codegen/program/calls_in_parts.h"
-#include "passes/plan/target.h"
+#include "passes/tactics/cost_model.h"
 
 namespace tarn {
 
@@ -41,8 +41,7 @@ llvm::Function* gather_function(const Emission& emission, bool words) {
     return b.CreateGEP(element, source, b.CreateMul(number_in(b, function->getArg(2), row), length));
   };
   // Rows come from anywhere in memory: they are asked for while some thousand bytes before them are copied.
-  constexpr std::uint64_t kElementsAhead = 2048;
-  llvm::Value* const rows_ahead = b.CreateAdd(b.CreateUDiv(b.getInt64(kElementsAhead), length), b.getInt64(1));
+  llvm::Value* const rows_ahead = b.CreateAdd(b.CreateUDiv(b.getInt64(kCosts.gathered_ahead), length), b.getInt64(1));
   llvm::Value* const last = b.CreateSub(function->getArg(3), b.getInt64(1));
   emit_loop(
       b, {b.getInt64(0), function->getArg(3)}, 1, {function->getArg(0)}, [&](llvm::Value* row, const Carried& at) {
@@ -147,8 +146,7 @@ void emit_sample_copy(KernelFunction& function, const LoopKernel& kernel) {
       llvm::Value* const value = b.CreateAlignedLoad(element, move(from, unit, load.at.strides[1]), align);
       b.CreateAlignedStore(value, move(to, unit, store.at.strides[1]), align);
     };
-    constexpr std::int64_t kStraightUnits = 8;
-    if (units.count > 0 && units.count <= kStraightUnits) {
+    if (units.count > 0 && units.count <= kCosts.straight_units) {
       for (std::int64_t unit = 0; unit < units.count; ++unit) copy(function.integer(unit));
     } else {
       emit_loop(b, units, 1, {}, [&](llvm::Value* unit, const Carried&) {

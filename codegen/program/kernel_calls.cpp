@@ -12,6 +12,13 @@ bool uses_constants(const KernelPlan& plan, const KernelShape& shape) {
                      [&](BufferId buffer) { return plan.buffers[buffer].space == Space::constants; });
 }
 
+// Guards and repeats are code of the function that calls the others.
+bool is_function(const Kernel& kernel) {
+  return by_kind(
+      kernel.body, [](const LoopKernel&) { return true; }, [](const ContractionKernel&) { return true; },
+      [](const FiniteGuard&) { return false; }, [](const Repeat&) { return false; });
+}
+
 // The calls of one block of layers, forward and backward, are fewer.
 constexpr std::size_t kLongestPeriod = 256;
 
@@ -20,14 +27,15 @@ constexpr std::size_t kLongestPeriod = 256;
 std::vector<KernelShape> SharedKernels::announce(const std::string& name, const KernelPlan& plan,
                                                  const std::string& kind) {
   std::vector<KernelShape> shapes;
-  shapes.reserve(plan.kernels.size());
-  for (const Kernel& kernel : plan.kernels) {
-    KernelShape& shape = shapes.emplace_back(shape_of(plan, kernel));
+  for_each_kernel(plan.kernels, [&](const Kernel& kernel) {
+    KernelShape& shape = shapes.emplace_back();
+    if (!is_function(kernel)) return;
+    shape = shape_of(plan, kernel);
     shape.key += kind;
     // Each plan has constants of its own.
     if (uses_constants(plan, shape)) shape.key += name;
     ++uses_[shape.key].count;
-  }
+  });
   return shapes;
 }
 

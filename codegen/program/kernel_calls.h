@@ -16,7 +16,8 @@ namespace tarn {
 // The kernels of all plans of a module, to be announced before any is emitted.
 class SharedKernels {
  public:
-  // Shapes of the kernels of the plan of that name; `kind` is what emission knows of them beside the plan.
+  // Shapes of the kernels of the plan of that name, by number; of guards and repeats, which are no functions, empty
+  // ones. `kind` is what emission knows of them beside the plan.
   std::vector<KernelShape> announce(const std::string& name, const KernelPlan& plan, const std::string& kind);
   bool is_shared(const KernelShape& shape) const { return uses_.at(shape.key).count > 1; }
   // The function that was made for the shape, to be set by who makes it.

@@ -10,7 +10,7 @@
 namespace tarn {
 
 // By input, the bytes that a function with this plan wants for the rows of a batch: gathered ones, or a table of where
-// they are (passes/planner/rows_in_place.h).
+// they are (passes/tactics/rows_in_place.h).
 std::vector<std::uint64_t> room_for_rows(const Program& program, const std::string& function, const KernelPlan& plan);
 
 // The layout of a workspace: the accumulators, the rows of each input, then arena and scratch memory. For more than one

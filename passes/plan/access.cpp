@@ -1,6 +1,8 @@
 // See access.h.
 #include "passes/plan/access.h"
 
+#include <algorithm>
+
 namespace tarn {
 
 Linear constant_linear(std::size_t axes, std::int64_t value) { return {std::vector<std::int64_t>(axes, 0), value}; }
@@ -15,12 +17,17 @@ Linear sum(const Linear& a, const Linear& b) {
   Linear result = a;
   for (std::size_t i = 0; i < result.strides.size(); ++i) result.strides[i] += b.strides[i];
   result.offset += b.offset;
+  result.repeat_strides.resize(std::max(a.repeat_strides.size(), b.repeat_strides.size()));
+  for (std::size_t d = 0; d < b.repeat_strides.size(); ++d) result.repeat_strides[d] += b.repeat_strides[d];
+  drop_trailing_zeros(result.repeat_strides);
   return result;
 }
 
 Linear scaled(const Linear& a, std::int64_t factor) {
   Linear result = a;
   for (std::int64_t& stride : result.strides) stride *= factor;
+  for (std::int64_t& stride : result.repeat_strides) stride *= factor;
+  drop_trailing_zeros(result.repeat_strides);
   result.offset *= factor;
   return result;
 }
@@ -30,6 +37,10 @@ bool is_constant(const Linear& a) {
     if (stride != 0) return false;
   }
   return true;
+}
+
+void drop_trailing_zeros(std::vector<std::int64_t>& strides) {
+  while (!strides.empty() && strides.back() == 0) strides.pop_back();
 }
 
 Linear dot(std::span<const std::int64_t> strides, const Coordinates& coordinates, std::int64_t offset,

@@ -29,6 +29,8 @@ Linear axis_linear(std::size_t axes, std::size_t axis, std::int64_t stride = 1);
 Linear sum(const Linear& a, const Linear& b);
 Linear scaled(const Linear& a, std::int64_t factor);
 bool is_constant(const Linear& a);
+// As they stand in Linear::repeat_strides.
+void drop_trailing_zeros(std::vector<std::int64_t>& strides);
 
 // sum of strides[i] * coordinates[i], + offset.
 Linear dot(std::span<const std::int64_t> strides, const Coordinates& coordinates, std::int64_t offset,

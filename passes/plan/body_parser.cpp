@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "passes/plan/access.h"
 #include "passes/plan/words.h"
 
 namespace tarn {
@@ -114,13 +115,15 @@ Status BodyParser::reduction(std::uint32_t number) {
   }
   TARN_RETURN_IF_ERROR(scan_.expect('='));
   TARN_TRY(const std::string_view name, scan_.word("a reduction"));
-  const std::optional<Op> op = op_named(name);
+  const bool multiply_add = name == plan_words::kMultiplyAdd;
+  const std::optional<Op> op = multiply_add ? Op::reduce_sum : op_named(name);
   if (!op || !reduces(*op)) return scan_.fail(fmt::format("'{}' is no reduction", name));
   for (const std::string& word : place_.over) TARN_RETURN_IF_ERROR(scan_.expect_keyword(word));
   TARN_RETURN_IF_ERROR(scan_.expect_keyword("of"));
   TARN_TRY(const ValueId value, expression());
   const bool is_place = *op == Op::argmax || *op == Op::argmin;
-  parsed_.reductions.push_back({*op, value, dtype.value_or(is_place ? DType::i32 : parsed_.body.values[value].dtype)});
+  parsed_.reductions.push_back(
+      {*op, value, dtype.value_or(is_place ? DType::i32 : parsed_.body.values[value].dtype), multiply_add});
   return Done{};
 }
 
@@ -398,6 +401,11 @@ Status BodyParser::by_axes(Access& access, const Buffer& buffer) {
     for (std::size_t i = 0; i < index.strides.size(); ++i) {
       fits = fits && add_product(access.at.strides[i], index.strides[i], stride);
     }
+    access.at.repeat_strides.resize(place_.repeats.size());
+    for (std::size_t i = 0; i < index.repeat_strides.size(); ++i) {
+      fits = fits && add_product(access.at.repeat_strides[i], index.repeat_strides[i], stride);
+    }
+    drop_trailing_zeros(access.at.repeat_strides);
     if (!fits) return scan_.fail("this index is out of range");
   } while (scan_.accept(','));
   if (count != buffer.shape.size() || !scan_.peek(']')) {
@@ -409,6 +417,7 @@ Status BodyParser::by_axes(Access& access, const Buffer& buffer) {
 Result<Linear> BodyParser::linear() {
   Linear result;
   result.strides.resize(place_.axes.size());
+  result.repeat_strides.resize(place_.repeats.size());
   bool negative = scan_.accept('-');
   while (true) {
     TARN_RETURN_IF_ERROR(linear_term(result, negative));
@@ -417,6 +426,7 @@ Result<Linear> BodyParser::linear() {
     } else if (scan_.accept('-')) {
       negative = true;
     } else {
+      drop_trailing_zeros(result.repeat_strides);
       return result;
     }
   }
@@ -432,9 +442,13 @@ Status BodyParser::linear_term(Linear& linear, bool negative) {
   }
   if (!has_number || scan_.accept('*')) {
     TARN_TRY(const std::string_view name, scan_.word("an axis or a number"));
-    const auto axis = std::find(place_.axes.begin(), place_.axes.end(), name);
-    if (axis == place_.axes.end()) return scan_.fail(fmt::format("there is no axis '{}' here", name));
-    to = &linear.strides[static_cast<std::size_t>(axis - place_.axes.begin())];
+    const auto stride_along = [&](const std::vector<std::string>& names, std::vector<std::int64_t>& strides) {
+      const auto found = std::find(names.begin(), names.end(), name);
+      return found == names.end() ? nullptr : &strides[static_cast<std::size_t>(found - names.begin())];
+    };
+    to = stride_along(place_.axes, linear.strides);
+    if (to == nullptr) to = stride_along(place_.repeats, linear.repeat_strides);
+    if (to == nullptr) return scan_.fail(fmt::format("there is no axis '{}' here", name));
   }
   if (!add_product(*to, factor, negative ? -1 : 1)) return scan_.fail("this number is out of range");
   return Done{};

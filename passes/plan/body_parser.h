@@ -31,6 +31,7 @@ class BufferNames {
 // What a body stands in.
 struct BodyPlace {
   std::vector<std::string> axes;
+  std::vector<std::string> repeats;  // indices of the repeats around it
   bool has_product = false;
   DType product = DType::f32;
   // Reductions are made: `over` is what stands behind their operation, "over m".

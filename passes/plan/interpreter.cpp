@@ -17,12 +17,14 @@ namespace {
 
 using Point = std::vector<std::int64_t>;
 
-// A space of memory. Byte i belongs to the element that begins at owner[i] and is width[i] bytes wide (0: not written).
+// A space of memory. Byte i belongs to the element that begins at owner[i] and is width[i] bytes wide (0: not written),
+// and was written at time[i].
 struct Memory {
   struct Cell {
     double value = 0;
     std::uint64_t owner = 0;
     std::uint8_t width = 0;
+    std::uint32_t time = 0;
   };
   std::vector<Cell> cells;
 
@@ -33,10 +35,10 @@ struct Memory {
     }
     return cells[at].value;
   }
-  bool write(std::int64_t at, std::size_t width, double value) {
+  bool write(std::int64_t at, std::size_t width, double value, std::uint32_t time = 0) {
     if (at < 0 || at + width > cells.size()) return false;
     for (std::size_t i = at; i < at + width; ++i) {
-      cells[i] = {value, static_cast<std::uint64_t>(at), static_cast<std::uint8_t>(width)};
+      cells[i] = {value, static_cast<std::uint64_t>(at), static_cast<std::uint8_t>(width), time};
     }
     return true;
   }
@@ -69,6 +71,14 @@ double convert_value(double value, DType from, DType to) {
                             std::numeric_limits<std::int32_t>::max());
 }
 
+// A repeat under way. Every round is a time of its own.
+struct RunningRepeat {
+  const Kernel* kernel = nullptr;
+  const std::vector<BufferId>* carried = nullptr;
+  std::int64_t round = 0;
+  std::uint32_t began = 0, round_began = 0;
+};
+
 // A reduction under way.
 struct Running {
   double best = 0;
@@ -88,9 +98,15 @@ class Interpreter {
   Status fill_tensors();
   Status fill_inputs();
   void make_outputs();
+  // The number of the first.
+  Status run_kernels(const std::vector<Kernel>& kernels, std::size_t number);
   Status run_kernel(const LoopKernel& kernel);
   Status run_kernel(const ContractionKernel& kernel);
   Status run_kernel(const FiniteGuard& guard);
+  Status run_kernel(const Repeat& repeat);
+  std::int64_t at(const Linear& linear, const Point& point) const;
+  // An element that was written at this time is read: what an earlier round has left is to be carried.
+  void check_carried(BufferId buffer, std::int64_t element, std::uint32_t time);
   Status run_body(const Body& body, const Point& point, const std::vector<double>& given);
   double value_of(const Value& value, const Point& point, const std::vector<double>& given);
   double random_value(const Value& value, const Point& point);
@@ -104,7 +120,7 @@ class Interpreter {
   }
   Result<HostTensor> read_buffer(BufferId id);
   void fail(std::string message) {
-    if (failure_.empty()) failure_ = fmt::format("kernel {}: {}", kernel_, message);
+    if (failure_.empty()) failure_ = fmt::format("kernel {}: {}", number_, message);
   }
   Status status() const { return failure_.empty() ? Status(Done{}) : Status(error(failure_)); }
 
@@ -115,13 +131,19 @@ class Interpreter {
   std::map<std::pair<Space, std::uint32_t>, Memory> rows_;
   std::vector<double> values_;
   std::string failure_;
-  std::size_t kernel_ = 0;
+  std::size_t number_ = 0;              // of the kernel that runs
+  const Kernel* kernel_ = nullptr;      // that one
+  std::vector<RunningRepeat> repeats_;  // around it, the outermost first
+  std::uint32_t time_ = 0;
   bool stopped_ = false, kept_old_ = false;
 };
 
-std::int64_t at(const Linear& linear, const Point& point) {
+std::int64_t Interpreter::at(const Linear& linear, const Point& point) const {
   std::int64_t sum = linear.offset;
   for (std::size_t i = 0; i < linear.strides.size(); ++i) sum += linear.strides[i] * point[i];
+  for (std::size_t d = 0; d < linear.repeat_strides.size(); ++d) {
+    sum += linear.repeat_strides[d] * repeats_[d].round;
+  }
   return sum;
 }
 
@@ -196,16 +218,29 @@ double Interpreter::load(BufferId id, std::int64_t element) {
     fail(fmt::format("element {} of '{}' lies outside of the constants", element, buffer.name));
     return 0;
   }
-  if (const auto value = memory(buffer).read(byte, width)) return *value;
+  if (const auto value = memory(buffer).read(byte, width)) {
+    check_carried(id, element, memory(buffer).cells[static_cast<std::size_t>(byte)].time);
+    return *value;
+  }
   fail(fmt::format("element {} of '{}' is read, but not written", element, buffer.name));
   return 0;
+}
+
+void Interpreter::check_carried(BufferId id, std::int64_t element, std::uint32_t time) {
+  for (const RunningRepeat& running : repeats_) {
+    if (time < running.began || time >= running.round_began) continue;
+    if (std::find(running.carried->begin(), running.carried->end(), id) != running.carried->end()) continue;
+    fail(fmt::format("element {} of '{}' was written by an earlier round of '{}', which does not carry it", element,
+                     plan_.buffers[id].name, running.kernel->name));
+  }
 }
 
 void Interpreter::store(BufferId id, std::int64_t element, double value) {
   const Buffer& buffer = plan_.buffers[id];
   const std::int64_t width = static_cast<std::int64_t>(size_of(buffer.dtype));
   const bool writable = buffer.space != Space::constants && buffer.space != Space::input;
-  if (!writable || !memory(buffer).write(static_cast<std::int64_t>(buffer.offset) + element * width, width, value)) {
+  const std::int64_t byte = static_cast<std::int64_t>(buffer.offset) + element * width;
+  if (!writable || !memory(buffer).write(byte, width, value, time_)) {
     fail(fmt::format("element {} of '{}' cannot be written", element, buffer.name));
   }
 }
@@ -366,6 +401,29 @@ Status Interpreter::run_kernel(const FiniteGuard& guard) {
   return status();
 }
 
+Status Interpreter::run_kernel(const Repeat& repeat) {
+  const std::size_t first = number_ + 1;
+  repeats_.push_back({kernel_, &repeat.carried, 0, time_ + 1, 0});
+  for (std::int64_t round = 0; round < repeat.count && !stopped_; ++round) {
+    repeats_.back().round = round;
+    repeats_.back().round_began = ++time_;
+    TARN_RETURN_IF_ERROR(run_kernels(repeat.steps, first));
+  }
+  repeats_.pop_back();
+  return status();
+}
+
+Status Interpreter::run_kernels(const std::vector<Kernel>& kernels, std::size_t number) {
+  for (const Kernel& kernel : kernels) {
+    if (stopped_) break;
+    number_ = number;
+    kernel_ = &kernel;
+    number += count_kernels(kernel);
+    TARN_RETURN_IF_ERROR(std::visit([&](const auto& body) { return run_kernel(body); }, kernel.body));
+  }
+  return status();
+}
+
 Result<HostTensor> Interpreter::read_buffer(BufferId id) {
   const Buffer& buffer = plan_.buffers[id];
   HostTensor tensor{with_batch(buffer.shape, context_.batch), {}};
@@ -380,9 +438,7 @@ Result<PlanOutcome> Interpreter::run() {
   TARN_RETURN_IF_ERROR(fill_inputs());
   make_outputs();
   rows_[{Space::arena, 0}].cells.resize(plan_.arena_bytes);
-  for (kernel_ = 0; kernel_ < plan_.kernels.size() && !stopped_; ++kernel_) {
-    TARN_RETURN_IF_ERROR(std::visit([&](const auto& body) { return run_kernel(body); }, plan_.kernels[kernel_].body));
-  }
+  TARN_RETURN_IF_ERROR(run_kernels(plan_.kernels, 0));
   PlanOutcome outcome;
   outcome.stopped = stopped_;
   outcome.kept_old = kept_old_;

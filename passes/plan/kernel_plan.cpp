@@ -70,10 +70,9 @@ std::int64_t span_of(const Buffer& buffer, std::int64_t max_batch) {
 
 std::vector<bool> inputs_in_place(const KernelPlan& plan, std::size_t inputs) {
   std::vector<bool> result(inputs);
-  for (const Kernel& kernel : plan.kernels) {
-    const auto* const product = std::get_if<ContractionKernel>(&kernel.body);
-    if (product != nullptr && product->rows_in_place) result[plan.buffers[product->a.buffer].index] = true;
-  }
+  for_each_product(plan.kernels, [&](const ContractionKernel& product, const CpuTactics& tactics) {
+    if (tactics.rows_in_place) result[plan.buffers[product.a.buffer].index] = true;
+  });
   return result;
 }
 
@@ -92,10 +91,28 @@ void copy_packed(const PackedWeights& packed, std::span<const std::byte> state, 
   }
 }
 
-std::optional<Split> split_of(const Kernel& kernel) {
-  if (const auto* const loop = std::get_if<LoopKernel>(&kernel.body)) return loop->split;
-  if (const auto* const product = std::get_if<ContractionKernel>(&kernel.body)) return product->split;
-  return std::nullopt;
+bool is_product_of_floats(const Value& value) {
+  return value.kind == Value::Kind::operation && value.op == Op::mul && is_floating(value.dtype);
+}
+
+std::vector<KernelRuns> numbered_kernels(const KernelPlan& plan) {
+  std::vector<KernelRuns> kernels;
+  const auto add = [&](const auto& self, const std::vector<Kernel>& steps, double runs) -> void {
+    for (const Kernel& kernel : steps) {
+      kernels.push_back({&kernel, runs});
+      by_kind(
+          kernel.body, [](const LoopKernel&) {}, [](const ContractionKernel&) {}, [](const FiniteGuard&) {},
+          [&](const Repeat& repeat) { self(self, repeat.steps, runs * static_cast<double>(repeat.count)); });
+    }
+  };
+  add(add, plan.kernels, 1);
+  return kernels;
+}
+
+std::size_t count_kernels(const Kernel& kernel) {
+  std::size_t count = 1;
+  if (const auto* const steps = steps_of(kernel)) for_each_kernel(*steps, [&](const Kernel&) { ++count; });
+  return count;
 }
 
 bool stores_nothing(const KernelPlan& plan) {
@@ -104,32 +121,55 @@ bool stores_nothing(const KernelPlan& plan) {
 }
 
 bool is_shared(const KernelPlan& plan) {
-  return std::any_of(plan.kernels.begin(), plan.kernels.end(),
-                     [](const Kernel& kernel) { return split_of(kernel).has_value(); });
+  bool found = false;
+  for_each_kernel(plan.kernels, [&](const Kernel& kernel) { found = found || kernel.tactics.split.has_value(); });
+  return found;
 }
 
 bool is_shared(const ProgramPlan& plan) {
   return std::any_of(plan.plans.begin(), plan.plans.end(), [](const auto& named) { return is_shared(named.second); });
 }
 
-KernelCost cost_of(const KernelPlan& plan, const Kernel& kernel) {
+namespace {
+
+KernelCost cost_of(const KernelPlan& plan, const LoopKernel& loop) {
   KernelCost cost;
-  if (const auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
-    const double all = points(loop->axes, {}, plan.max_batch);
-    add_body(plan, loop->body, loop->axes, all, cost);
-    add_body(plan, loop->tail, loop->axes, points(loop->axes, loop->reduced, plan.max_batch), cost);
-    cost.flops += all * static_cast<double>(loop->reductions.size());
-  } else if (const auto* product = std::get_if<ContractionKernel>(&kernel.body)) {
-    const Extents axes = axes_with(*product, product->rows, product->columns);
-    const double all = points(axes, {}, plan.max_batch);
-    cost.flops += 2 * all * static_cast<double>(largest(product->inner, plan.max_batch));
-    cost.bytes += bytes_of(plan, product->a, axes_with(*product, product->rows, product->inner));
-    cost.bytes += bytes_of(plan, product->b, axes_with(*product, product->inner, product->columns));
-    add_body(plan, product->epilogue, axes, all, cost);
-    add_body(plan, product->tail, axes, points(axes, summed_axes(*product), plan.max_batch), cost);
-    cost.flops += all * static_cast<double>(product->sums.size());
+  const double all = points(loop.axes, {}, plan.max_batch);
+  add_body(plan, loop.body, loop.axes, all, cost);
+  add_body(plan, loop.tail, loop.axes, points(loop.axes, loop.reduced, plan.max_batch), cost);
+  cost.flops += all * static_cast<double>(loop.reductions.size());
+  return cost;
+}
+
+KernelCost cost_of(const KernelPlan& plan, const ContractionKernel& product) {
+  KernelCost cost;
+  const Extents axes = axes_with(product, product.rows, product.columns);
+  const double all = points(axes, {}, plan.max_batch);
+  cost.flops += 2 * all * static_cast<double>(largest(product.inner, plan.max_batch));
+  cost.bytes += bytes_of(plan, product.a, axes_with(product, product.rows, product.inner));
+  cost.bytes += bytes_of(plan, product.b, axes_with(product, product.inner, product.columns));
+  add_body(plan, product.epilogue, axes, all, cost);
+  add_body(plan, product.tail, axes, points(axes, summed_axes(product), plan.max_batch), cost);
+  cost.flops += all * static_cast<double>(product.sums.size());
+  return cost;
+}
+
+KernelCost cost_of(const KernelPlan& /*plan*/, const FiniteGuard& /*guard*/) { return {}; }
+
+KernelCost cost_of(const KernelPlan& plan, const Repeat& repeat) {
+  KernelCost cost;
+  for (const Kernel& step : repeat.steps) {
+    const KernelCost once = tarn::cost_of(plan, step);
+    cost.flops += once.flops * static_cast<double>(repeat.count);
+    cost.bytes += once.bytes * static_cast<double>(repeat.count);
   }
   return cost;
+}
+
+}  // namespace
+
+KernelCost cost_of(const KernelPlan& plan, const Kernel& kernel) {
+  return std::visit([&](const auto& kind) { return cost_of(plan, kind); }, kernel.body);
 }
 
 }  // namespace tarn

@@ -1,15 +1,18 @@
-// The kernel plan: what fusion makes of an optimized graph, and all that code generation gets to see.
+// The kernel plan: what fusion makes of an optimized graph, and all that code generation gets to see. It says what is
+// computed; how, is for the tactics of each kernel to say (passes/plan/cpu_tactics.h).
 //
-// A plan is a list of kernels that run one after the other on buffers. A kernel is an iteration space with a body: a
-// list of scalar values computed at every point, stores, and reductions. All addresses are affine in the loop indices.
+// A plan is a tree: a list of kernels that run one after the other on buffers, where one may be a repeat of further
+// kernels. A kernel is an iteration space with a body: a list of scalar values computed at every point, stores, and
+// reductions. All addresses are affine in the loop indices and in the rounds of the repeats around them.
 // Invariants (verify(KernelPlan)): a value's operands come before it in its body; strides stand for every axis of their
 // kernel; a buffer in the arena is written before it is read; points of different parts of a split store apart; no
 // kernel writes an element that another point of the same kernel reads, except the element at its own point, after
-// reading it.
+// reading it; a round reads what earlier ones of its repeat have written only where the repeat carries the buffer.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <span>
@@ -20,6 +23,7 @@
 
 #include "ir/op.h"
 #include "ir/program.h"
+#include "passes/plan/cpu_tactics.h"
 #include "passes/plan/target.h"
 
 namespace tarn {
@@ -53,10 +57,13 @@ struct Extent {
   friend bool operator==(const Extent&, const Extent&) = default;
 };
 
-// offset + sum of strides[i] * index of axis i: of elements in a buffer, or a number in its own right.
+// offset + sum of strides[i] * index of axis i + sum of repeat_strides[d] * round of repeat d: of elements in a
+// buffer, or a number in its own right. Repeats around a kernel count from the outermost; strides that are left out at
+// the end are 0, and the last that is there is not.
 struct Linear {
   std::vector<std::int64_t> strides;
   std::int64_t offset = 0;
+  std::vector<std::int64_t> repeat_strides = {};
   friend bool operator==(const Linear&, const Linear&) = default;
 };
 
@@ -118,16 +125,12 @@ struct Reduction {
   Op op = Op::reduce_sum;    // reduce_sum, reduce_prod, reduce_max, reduce_min, argmax, argmin
   ValueId value = 0;         // of the body
   DType dtype = DType::f32;  // of the result; argmax, argmin: i32
+  // Of loops, a sum of products in floats: `value` is a `mul`, which is not rounded before it is added where the
+  // machine has fused multiply-adds, as in a contraction.
+  bool multiply_add = false;
 };
-
-// How threads share a kernel: each has a part of one axis (of a contraction's batch…, rows, columns), from a number of
-// samples on that makes it worth while. Parts of a loop's vector axis begin at multiples of kSplitVectors.
-struct Split {
-  std::uint32_t axis = 0;
-  std::int64_t from_batch = 1;
-};
-// As many elements as the longest vector has bytes: whole vectors of any type, and whole cache lines.
-inline constexpr std::int64_t kSplitVectors = 64;
+// Whether a sum of this value can be one of products.
+bool is_product_of_floats(const Value& value);
 
 // for every point of `axes`: body. Where `reduced` marks axes, the reductions run over them, and the tail runs once for
 // every point of the other axes. Sums are taken in the order that docs/architecture.md says, which depends on the shape
@@ -135,16 +138,9 @@ inline constexpr std::int64_t kSplitVectors = 64;
 struct LoopKernel {
   std::vector<Extent> axes;   // outermost first
   std::vector<bool> reduced;  // one an axis
-  // The axis whose points go side by side into a vector: the one along which most accesses are contiguous. Meaningless
-  // without axes.
-  std::uint32_t vector_axis = 0;
   Body body;
   std::vector<Reduction> reductions;
   Body tail;  // strides stand for all axes; those of reduced axes are 0
-  // Copies an input of which no other kernel reads anything, axes samples and units: the samples may be taken from
-  // wherever they are.
-  bool copies_samples = false;
-  std::optional<Split> split;
 };
 
 // product[b…, m, n] = sum over k of a[b…, m, k] * b[b…, k, n]; then the epilogue at every [b…, m, n]. Where there are
@@ -154,21 +150,11 @@ struct ContractionKernel {
   std::vector<Extent> batch;
   Extent rows, columns, inner;
   DType dtype = DType::f32;
-  Access a;  // strides over batch…, rows, inner
-  Access b;  // strides over batch…, inner, columns
-  // Which axis goes into the vector lanes. columns: b (or, with stride 0 or other, by gathering) and the stores run
-  // along it; inner: a dot product per element.
-  enum class Form : std::uint8_t { columns, inner } form = Form::columns;
-  // Rows are samples, and calls with very few are as likely as others: prediction.
-  bool often_few_rows = false;
-  // `a` is an input whose samples may be anywhere: rows_in_place.h.
-  bool rows_in_place = false;
-  // Cache lines of `b` are asked for as if they were to be written: threading.h.
-  bool b_for_writing = false;
+  Access a;       // strides over batch…, rows, inner
+  Access b;       // strides over batch…, inner, columns
   Body epilogue;  // axes: batch…, rows, columns
   std::vector<Reduction> sums;
   Body tail;  // strides stand for the same axes; those of the rows are 0
-  std::optional<Split> split;
 
   bool one_column() const { return !columns.times_batch && columns.constant == 1; }
 };
@@ -179,12 +165,26 @@ struct FiniteGuard {
   BufferId buffer = 0;
 };
 
-using KernelBody = std::variant<LoopKernel, ContractionKernel, FiniteGuard>;
+struct Kernel;
+
+// `count` times, at least once: the steps, one after the other. Round t is index t of this repeat in their Linears.
+// `carried`: every buffer of which a round reads what an earlier one has written. What else a round reads has
+// been written before the repeat or in the same round.
+struct Repeat {
+  std::int64_t count = 1;
+  std::vector<Kernel> steps;
+  std::vector<BufferId> carried;
+};
+// No kernel has more repeats around it than this.
+inline constexpr std::size_t kMostRepeats = 8;
+
+using KernelBody = std::variant<LoopKernel, ContractionKernel, FiniteGuard, Repeat>;
 
 struct Kernel {
   std::string name;  // "dense_1.kernel update": for print-outs, profiles and symbols
   KernelBody body;
   LocationId location = 0;
+  CpuTactics tactics = {};
 };
 
 // Where a result of the graph lies when the plan has run: a store in the state or the accumulators, an output in the
@@ -232,20 +232,96 @@ struct ProgramPlan {
   std::uint64_t accumulator_bytes = 0;  // 64-byte aligned
 };
 
-// Calls visit(Body&) for each body of a kernel, in the order in which they run.
-template <class AnyKernel, class Visit>
-void for_each_body(AnyKernel& kernel, const Visit& visit) {
-  if (auto* const loop = std::get_if<LoopKernel>(&kernel)) {
-    visit(loop->body);
-    visit(loop->tail);
-  } else if (auto* const product = std::get_if<ContractionKernel>(&kernel)) {
-    visit(product->epilogue);
-    visit(product->tail);
+// The type of a part of something that may be const.
+template <class Whole, class Part>
+using PartOf = std::conditional_t<std::is_const_v<Whole>, const Part, Part>;
+
+// Calls that one of the functions which takes this kind of kernel. There is one for each kind, so that whoever goes
+// over kernels says what is to become of every kind, or does not compile.
+template <class AnyBody, class... Functions>
+decltype(auto) by_kind(AnyBody& body, Functions... functions) {
+  struct Cases : Functions... {
+    using Functions::operator()...;
+  };
+  return std::visit(Cases{functions...}, body);
+}
+
+// The kernels in a kernel; nullptr where it is one by itself.
+template <class AnyKernel>
+auto* steps_of(AnyKernel& kernel) {
+  using Steps = PartOf<AnyKernel, std::vector<Kernel>>;
+  constexpr Steps* kNoSteps = nullptr;
+  return by_kind(
+      kernel.body, [](const LoopKernel&) { return kNoSteps; }, [](const ContractionKernel&) { return kNoSteps; },
+      [](const FiniteGuard&) { return kNoSteps; },
+      [](PartOf<AnyKernel, Repeat>& repeat) -> Steps* { return &repeat.steps; });
+}
+
+// Calls visit(Kernel&) for each kernel, a repeat before those in it. That is the order in which kernels are numbered.
+template <class Kernels, class Visit>
+void for_each_kernel(Kernels& kernels, const Visit& visit) {
+  for (auto& kernel : kernels) {
+    visit(kernel);
+    if (auto* const steps = steps_of(kernel)) for_each_kernel(*steps, visit);
   }
 }
 
+// Calls visit(ContractionKernel&, CpuTactics&) for each product, visit(LoopKernel&, CpuTactics&) for each loop, those
+// in repeats too.
+template <class Kernels, class Visit>
+void for_each_product(Kernels& kernels, const Visit& visit) {
+  for_each_kernel(kernels, [&](auto& kernel) {
+    by_kind(
+        kernel.body, [](const LoopKernel&) {},
+        [&](PartOf<Kernels, ContractionKernel>& product) { visit(product, kernel.tactics); }, [](const FiniteGuard&) {},
+        [](const Repeat&) {});
+  });
+}
+template <class Kernels, class Visit>
+void for_each_loop(Kernels& kernels, const Visit& visit) {
+  for_each_kernel(kernels, [&](auto& kernel) {
+    by_kind(
+        kernel.body, [&](PartOf<Kernels, LoopKernel>& loop) { visit(loop, kernel.tactics); },
+        [](const ContractionKernel&) {}, [](const FiniteGuard&) {}, [](const Repeat&) {});
+  });
+}
+
+// Puts what replacement(Kernel&, LoopKernel&) gives in the place of each loop, those in repeats too; nothing: it stays.
+template <class Replacement>
+void replace_loops(std::vector<Kernel>& kernels, const Replacement& replacement) {
+  std::vector<Kernel> result;
+  for (Kernel& kernel : kernels) {
+    std::vector<Kernel> parts;
+    by_kind(
+        kernel.body, [&](LoopKernel& loop) { parts = replacement(kernel, loop); }, [](ContractionKernel&) {},
+        [](FiniteGuard&) {}, [&](Repeat& repeat) { replace_loops(repeat.steps, replacement); });
+    if (parts.empty()) parts.push_back(std::move(kernel));
+    std::move(parts.begin(), parts.end(), std::back_inserter(result));
+  }
+  kernels = std::move(result);
+}
+
+// Calls visit(Body&) for each body of a kernel, in the order in which they run; in a repeat of one round.
+template <class AnyKernel, class Visit>
+void for_each_body(AnyKernel& kernel, const Visit& visit) {
+  by_kind(
+      kernel,
+      [&](PartOf<AnyKernel, LoopKernel>& loop) {
+        visit(loop.body);
+        visit(loop.tail);
+      },
+      [&](PartOf<AnyKernel, ContractionKernel>& product) {
+        visit(product.epilogue);
+        visit(product.tail);
+      },
+      [](const FiniteGuard&) {},
+      [&](PartOf<AnyKernel, Repeat>& repeat) {
+        for (auto& step : repeat.steps) for_each_body(step.body, visit);
+      });
+}
+
 // Calls visit(BufferId&) for every access: in a body those of its loads, then those of its stores; in a KernelBody
-// those of the operands of a product, then those of its bodies.
+// those of the operands of a product, then those of its bodies; in a repeat those of its steps, then what it carries.
 template <class Part, class Visit>
 void for_each_buffer(Part& part, const Visit& visit) {
   if constexpr (std::is_same_v<std::remove_const_t<Part>, Body>) {
@@ -254,12 +330,19 @@ void for_each_buffer(Part& part, const Visit& visit) {
     }
     for (auto& store : part.stores) visit(store.access.buffer);
   } else {
-    if (auto* const product = std::get_if<ContractionKernel>(&part)) {
-      visit(product->a.buffer);
-      visit(product->b.buffer);
-    }
-    if (auto* const guard = std::get_if<FiniteGuard>(&part)) visit(guard->buffer);
-    for_each_body(part, [&](auto& body) { for_each_buffer(body, visit); });
+    const auto visit_body = [&](auto& body) { for_each_buffer(body, visit); };
+    by_kind(
+        part, [&](PartOf<Part, LoopKernel>&) { for_each_body(part, visit_body); },
+        [&](PartOf<Part, ContractionKernel>& product) {
+          visit(product.a.buffer);
+          visit(product.b.buffer);
+          for_each_body(part, visit_body);
+        },
+        [&](PartOf<Part, FiniteGuard>& guard) { visit(guard.buffer); },
+        [&](PartOf<Part, Repeat>& repeat) {
+          for (auto& step : repeat.steps) for_each_buffer(step.body, visit);
+          for (auto& buffer : repeat.carried) visit(buffer);
+        });
   }
 }
 
@@ -289,6 +372,15 @@ void for_each_linear(BodyType& body, Visit visit) {
   for (auto& store : body.stores) visit(store.access.at);
 }
 
+// A kernel and how often it runs in one run of its plan, by number.
+struct KernelRuns {
+  const Kernel* kernel = nullptr;
+  double runs = 1;
+};
+std::vector<KernelRuns> numbered_kernels(const KernelPlan& plan);
+// How many numbers a kernel takes, with those in it.
+std::size_t count_kernels(const Kernel& kernel);
+
 // One past the last element of a buffer, at the largest batch.
 std::int64_t span_of(const Buffer& buffer, std::int64_t max_batch);
 
@@ -301,20 +393,20 @@ bool stores_nothing(const KernelPlan& plan);
 // Copies from a state into memory of packed.bytes.
 void copy_packed(const PackedWeights& packed, std::span<const std::byte> state, std::span<std::byte> to);
 
-// How threads share a kernel, whatever it is.
-std::optional<Split> split_of(const Kernel& kernel);
 // Whether threads share any kernel.
 bool is_shared(const KernelPlan& plan);
 bool is_shared(const ProgramPlan& plan);
 
 Status verify(const KernelPlan& plan);
-// FLOPs (a transcendental counts as one) and bytes moved by a kernel at the largest batch.
+// FLOPs (a transcendental counts as one) and bytes moved by a kernel at the largest batch; by a repeat, in all of its
+// rounds.
 struct KernelCost {
   double flops = 0, bytes = 0;
 };
 KernelCost cost_of(const KernelPlan& plan, const Kernel& kernel);
-// The text behind `show --stage fused`: kernels as loops over equations, with bytes and FLOPs.
-std::string print(const KernelPlan& plan);
+// The text behind `show --stage fused`: kernels as loops over equations, with bytes and FLOPs, and with the locations
+// of the graph that was planned also with the line and the layer that each comes from.
+std::string print(const KernelPlan& plan, const Locations* locations = nullptr, const Sources& sources = Sources());
 // The text behind `show --stage memory`: buffers with offset, size and lifetime.
 std::string print_memory(const KernelPlan& plan);
 

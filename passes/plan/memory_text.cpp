@@ -10,9 +10,13 @@ namespace tarn {
 
 std::string print_memory(const KernelPlan& plan) {
   std::vector<std::pair<std::size_t, std::size_t>> lives(plan.buffers.size(), {SIZE_MAX, 0});
-  for (std::size_t k = 0; k < plan.kernels.size(); ++k) {
-    for_each_buffer(plan.kernels[k].body, [&](BufferId id) { lives[id] = {std::min(lives[id].first, k), k}; });
-  }
+  std::size_t k = 0;
+  for_each_kernel(plan.kernels, [&](const Kernel& kernel) {
+    // What a repeat uses, its steps do.
+    const auto use = [&](BufferId id) { lives[id] = {std::min(lives[id].first, k), k}; };
+    if (steps_of(kernel) == nullptr) for_each_buffer(kernel.body, use);
+    ++k;
+  });
   std::string out = fmt::format("arena {}, constants {}, batch {}\n",
                                 plan_words::quantity(static_cast<double>(plan.arena_bytes), "B"),
                                 plan_words::quantity(static_cast<double>(plan.constants.size()), "B"), plan.max_batch);

@@ -3,7 +3,6 @@
 // The order of every sum may depend on these facts and on shapes only: never on detected cache sizes or thread counts.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
 namespace tarn {
@@ -14,19 +13,15 @@ struct Target {
   // Number of vector registers: 32 or 16.
   std::int64_t vector_registers = 16;
   bool has_fma = false;
+  // Bytes of a cache line, of a page, and of the second-level cache of a core: those of any processor that is worth
+  // tuning for, whichever one is there.
+  std::int64_t line_bytes = 64, page_bytes = 4096, second_cache_bytes = 1024 * 1024;
+
+  // Masked loads and stores cost no more than plain ones, elements that lie apart are gathered and scattered by one
+  // instruction, and rows are transposed in registers under masks: AVX-512.
+  bool has_masks() const { return vector_bytes == 64; }
 
   bool operator==(const Target&) const = default;
 };
-
-// Nanoseconds of work from which on a second thread pays: some hand-overs to a thread that is awake, with its answer.
-// One takes between 0.2 and 1 microsecond on two cores of one socket (measured with runtime/session/thread_pool.h).
-inline constexpr double kSharedNanoseconds = 3'000;
-
-// Bytes that one core moves in a nanosecond where they come from memory that is shared with others.
-inline constexpr double kBytesPerNanosecond = 20;
-// From how many samples on threads share a copy that moves so many bytes for each.
-inline std::int64_t samples_worth_sharing(double bytes) {
-  return static_cast<std::int64_t>(std::ceil(kSharedNanoseconds * kBytesPerNanosecond / bytes));
-}
 
 }  // namespace tarn

@@ -9,24 +9,28 @@
 //     result store "dense.bias" = dense.bias
 //
 //   kernel 0 "dense.bias update" loop @ "iris.tarn":4:18+5   # 192 FLOP, 1.25 kB
-//     for j < 6   threads share j from N = 12 on
-//       over i (vector) < N
+//     for j < 6
+//       over i < N
 //         t1 = exp(x[i, 0])
-//         r0 = reduce_sum of (t1 * t1)
+//         r0 = multiply_add of (t1 * t1)
 //       then
 //       dense.bias[j] = (dense.bias[j] - (0.5 * r0))   if finite
 //       order 1 0 2-4
 //   remark "…"
 //   }
+//   tactics train { … }   # where there are any: passes/tactics/text.h
 //
-// Kernels are loops, products and guards. Axes are named by their place: i, j, k, … in a loop; b0, b1, …, m, n and k
-// in a product. `for` has those that stay, `over` those that are reduced; `(vector)` stands at the one that vectors go
-// along. Behind them stand notes, "copies samples", "often few rows", "reads x in place", "prefetches b for writing".
+// Kernels are loops, products, guards and repeats. Axes are named by their place: i, j, k, … in a loop; b0, b1, …, m, n
+// and k in a product. `for` has those that stay, `over` those that are reduced.
+//
+// A repeat has the kernels in it, "kernel 3 "scan" repeat  12 times   carries h, c { kernel 4 … }": all are numbered in
+// the order in which they stand. The rounds of the repeats around a kernel are s0, s1, …, the outermost first, and
+// stand in an access like its axes: "h[i, s0 + 1]".
 //
 // A body is equations. `tN = …` names value N; what is not named stands where it is used. Loads, numbers and the like
-// that are equal are one value, unless they are named. `rN = reduce_sum of …` are reductions; behind `then` comes the
-// body that takes them up. Values get their numbers in the order in which they are read; where they have others,
-// `order` lists these.
+// that are equal are one value, unless they are named. `rN = reduce_sum of …` are reductions (multiply_add: a sum of
+// products that are not rounded); behind `then` comes the body that takes them up. Values get their numbers in the
+// order in which they are read; where they have others, `order` lists these.
 //
 // An access says where by the axes of its buffer, "w[2*i, j + 1]"; where that cannot be said, by the number of the
 // element, "w[element 6*i + j]"; of a row that is a value, "w[element j, row t3 * 6 < 100]": t3 is clamped to [0, 100).

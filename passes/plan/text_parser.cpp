@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "passes/plan/body_parser.h"
+#include "passes/plan/tactics_text.h"
 #include "passes/plan/text.h"
 #include "passes/plan/words.h"
 
@@ -30,14 +31,15 @@ class Parser {
     if (scan_.accept_keyword("constants")) TARN_RETURN_IF_ERROR(constants());
     while (scan_.accept_keyword("buffer")) TARN_RETURN_IF_ERROR(buffer());
     while (scan_.accept_keyword("result")) TARN_RETURN_IF_ERROR(result());
-    while (scan_.accept_keyword("kernel")) TARN_RETURN_IF_ERROR(kernel());
+    TARN_RETURN_IF_ERROR(kernels(plan_.kernels));
     while (scan_.accept_keyword("remark")) {
       TARN_TRY(std::string remark, scan_.string("a remark in quotation marks"));
       plan_.remarks.push_back(std::move(remark));
     }
     if (!scan_.accept('}'))
       return scan_.fail_expected(plan_.kernels.empty() ? "a kernel or '}'" : "an equation, a kernel or '}'");
-    if (!scan_.at_end()) return scan_.fail("nothing is expected behind the plan");
+    if (scan_.accept_keyword("tactics")) TARN_RETURN_IF_ERROR(read_tactics(scan_, plan_));
+    if (!scan_.at_end()) return scan_.fail("nothing is expected behind the plan but its tactics");
     return NamedPlan{std::move(name), std::move(plan_), std::move(locations_)};
   }
 
@@ -116,12 +118,21 @@ class Parser {
     return Done{};
   }
 
-  Status kernel() {
+  Status kernels(std::vector<Kernel>& kernels) {
+    while (scan_.accept_keyword("kernel")) {
+      TARN_TRY(Kernel next, kernel());
+      kernels.push_back(std::move(next));
+    }
+    return Done{};
+  }
+
+  Result<Kernel> kernel() {
     TARN_TRY(const std::size_t number, scan_.number<std::size_t>("the number of the kernel"));
-    if (number != plan_.kernels.size()) return scan_.fail(fmt::format("this is kernel {}", plan_.kernels.size()));
+    if (number != kernels_) return scan_.fail(fmt::format("this is kernel {}", kernels_));
+    ++kernels_;
     Kernel kernel;
     TARN_TRY(kernel.name, scan_.string("the name of the kernel"));
-    TARN_TRY(const std::string_view kind, scan_.word("loop, product or guard"));
+    TARN_TRY(const std::string_view kind, scan_.word("loop, product, guard or repeat"));
     const Scanner at_kind = scan_;
     TARN_TRY(kernel.location, location_reader_.read(scan_, *locations_));
     if (kind == "loop") {
@@ -130,11 +141,41 @@ class Parser {
       TARN_TRY(kernel.body, product());
     } else if (kind == "guard") {
       TARN_TRY(kernel.body, guard());
+    } else if (kind == "repeat") {
+      TARN_TRY(kernel.body, repeat());
     } else {
-      return at_kind.fail(fmt::format("'{}' is no kind of kernel: loop, product or guard", kind));
+      return at_kind.fail(fmt::format("'{}' is no kind of kernel: loop, product, guard or repeat", kind));
     }
-    plan_.kernels.push_back(std::move(kernel));
-    return Done{};
+    return kernel;
+  }
+
+  // "12 times   carries h, c { kernel … }"
+  Result<KernelBody> repeat() {
+    if (repeats_ == kMostRepeats) return scan_.fail(fmt::format("more than {} repeats in one another", kMostRepeats));
+    Repeat repeat;
+    TARN_TRY(repeat.count, read_size(scan_, "how many times"));
+    if (repeat.count < 1 || repeat.count > kMaxExtent) {
+      return scan_.fail(fmt::format("a repeat has 1 to {} rounds", kMaxExtent));
+    }
+    TARN_RETURN_IF_ERROR(scan_.expect_keyword("times"));
+    if (scan_.accept_keyword("carries")) {
+      do {
+        TARN_TRY(const BufferId buffer, names_.read(scan_));
+        repeat.carried.push_back(buffer);
+      } while (scan_.accept(','));
+    }
+    TARN_RETURN_IF_ERROR(scan_.expect('{'));
+    ++repeats_;
+    TARN_RETURN_IF_ERROR(kernels(repeat.steps));
+    --repeats_;
+    if (!scan_.accept('}')) return scan_.fail_expected("an equation, a kernel or '}'");
+    return KernelBody(std::move(repeat));
+  }
+  BodyPlace place_along(std::vector<std::string> axes) const {
+    BodyPlace place;
+    place.axes = std::move(axes);
+    place.repeats = plan_words::repeat_indices(repeats_);
+    return place;
   }
 
   Result<KernelBody> guard() {
@@ -148,22 +189,16 @@ class Parser {
 
   struct Axis {
     std::string name;
-    bool vector = false;
     Extent extent;
   };
-  // "i (vector) < N", if one stands here.
+  // "i < N", if one stands here.
   Result<std::optional<Axis>> axis() {
     const Scanner before = scan_;
     Axis axis;
     axis.name = std::string(scan_.accept_word());
-    if (axis.name.empty() || !(scan_.peek('(') || scan_.peek('<'))) {
+    if (axis.name.empty() || !scan_.peek('<')) {
       scan_ = before;
       return std::optional<Axis>();
-    }
-    if (scan_.accept('(')) {
-      TARN_RETURN_IF_ERROR(scan_.expect_keyword("vector"));
-      TARN_RETURN_IF_ERROR(scan_.expect(')'));
-      axis.vector = true;
     }
     TARN_RETURN_IF_ERROR(scan_.expect('<'));
     TARN_TRY(axis.extent, read_extent(scan_));
@@ -179,71 +214,17 @@ class Parser {
     }
   }
 
-  // What stands behind the axes. That of a loop may be "copies samples" only; the axis of a split is a name.
-  struct Notes {
-    std::string split_axis;
-    Split split;
-    bool copies_samples = false, often_few_rows = false, b_for_writing = false;
-    std::optional<BufferId> in_place;
-  };
-  Result<Notes> notes(bool of_loop) {
-    Notes notes;
-    const auto words = [&](std::initializer_list<const char*> expected) -> Status {
-      for (const char* word : expected) TARN_RETURN_IF_ERROR(scan_.expect_keyword(word));
-      return Done{};
-    };
-    while (true) {
-      if (scan_.accept_keyword("threads")) {
-        TARN_RETURN_IF_ERROR(words({"share"}));
-        TARN_TRY(const std::string_view axis, scan_.word("an axis"));
-        notes.split_axis = std::string(axis);
-        if (scan_.accept_keyword("from")) {
-          TARN_RETURN_IF_ERROR(words({"N"}));
-          TARN_RETURN_IF_ERROR(scan_.expect('='));
-          TARN_TRY(notes.split.from_batch, read_size(scan_, "a number of samples"));
-          TARN_RETURN_IF_ERROR(words({"on"}));
-        }
-      } else if (of_loop && scan_.accept_keyword("copies")) {
-        TARN_RETURN_IF_ERROR(words({"samples"}));
-        notes.copies_samples = true;
-      } else if (!of_loop && scan_.accept_keyword("often")) {
-        TARN_RETURN_IF_ERROR(words({"few", "rows"}));
-        notes.often_few_rows = true;
-      } else if (!of_loop && scan_.accept_keyword("prefetches")) {
-        TARN_RETURN_IF_ERROR(words({"b", "for", "writing"}));
-        notes.b_for_writing = true;
-      } else if (!of_loop && scan_.accept_keyword("reads")) {
-        TARN_TRY(notes.in_place, names_.read(scan_));
-        TARN_RETURN_IF_ERROR(words({"in", "place"}));
-      } else {
-        return notes;
-      }
-    }
-  }
-  Result<std::optional<Split>> split_of(const Notes& notes, const std::vector<std::string>& names) const {
-    if (notes.split_axis.empty()) return std::optional<Split>();
-    const auto axis = std::find(names.begin(), names.end(), notes.split_axis);
-    if (axis == names.end()) return scan_.fail(fmt::format("there is no axis '{}' to share", notes.split_axis));
-    return std::optional(Split{static_cast<std::uint32_t>(axis - names.begin()), notes.split.from_batch});
-  }
-
   Result<KernelBody> loop() {
     LoopKernel kernel;
     std::vector<Axis> kept, over;
-    Notes notes;
     if (scan_.accept_keyword("for")) {
       TARN_TRY(kept, axes());
-      TARN_TRY(notes, this->notes(true));
     }
     if (scan_.accept_keyword("over")) {
       TARN_TRY(over, axes());
     }
     TARN_RETURN_IF_ERROR(set_axes(kernel, kept, over));
-    kernel.copies_samples = notes.copies_samples;
-    const std::vector<std::string> names = plan_words::loop_axes(kernel.axes.size());
-    TARN_TRY(kernel.split, split_of(notes, names));
-    BodyPlace place;
-    place.axes = names;
+    BodyPlace place = place_along(plan_words::loop_axes(kernel.axes.size()));
     TARN_RETURN_IF_ERROR(bodies(place, kernel.body, kernel.reductions, kernel.tail));
     return KernelBody(std::move(kernel));
   }
@@ -255,7 +236,6 @@ class Parser {
     kernel.axes.resize(names.size());
     kernel.reduced.resize(names.size());
     std::vector<bool> given(names.size(), false);
-    std::size_t vectors = 0;
     for (const std::vector<Axis>* part : {&kept, &over}) {
       for (const Axis& axis : *part) {
         const auto found = std::find(names.begin(), names.end(), axis.name);
@@ -266,12 +246,9 @@ class Parser {
         given[i] = true;
         kernel.axes[i] = axis.extent;
         kernel.reduced[i] = part == &over;
-        if (axis.vector) kernel.vector_axis = static_cast<std::uint32_t>(i);
-        vectors += axis.vector ? 1 : 0;
       }
     }
-    if (vectors == (names.empty() ? 0 : 1)) return Done{};
-    return scan_.fail("one of the axes is that of vectors");
+    return Done{};
   }
 
   // A body with its reductions, and its tail.
@@ -292,10 +269,8 @@ class Parser {
     ContractionKernel kernel;
     TARN_RETURN_IF_ERROR(scan_.expect_keyword("for"));
     TARN_TRY(const std::vector<Axis> axes, this->axes());
-    TARN_TRY(const Notes notes, this->notes(false));
     const std::size_t batch = std::max<std::size_t>(axes.size(), 2) - 2;
-    BodyPlace place;
-    place.axes = plan_words::product_axes(batch, "m", "n");
+    BodyPlace place = place_along(plan_words::product_axes(batch, "m", "n"));
     const auto same_name = [](const Axis& axis, const std::string& name) { return axis.name == name; };
     if (!std::equal(axes.begin(), axes.end(), place.axes.begin(), place.axes.end(), same_name)) {
       return scan_.fail("the axes of a product are called b0, b1, …, m and n");
@@ -303,15 +278,7 @@ class Parser {
     for (std::size_t i = 0; i < batch; ++i) kernel.batch.push_back(axes[i].extent);
     kernel.rows = axes[batch].extent;
     kernel.columns = axes[batch + 1].extent;
-    for (std::size_t i = 0; i <= batch; ++i) {
-      if (axes[i].vector) return scan_.fail("vectors of a product go along n or k");
-    }
-    TARN_TRY(kernel.split, split_of(notes, place.axes));
-    TARN_RETURN_IF_ERROR(sum(kernel, axes[batch + 1].vector));
-    if (notes.in_place && *notes.in_place != kernel.a.buffer) return scan_.fail("only a can be read in place");
-    kernel.rows_in_place = notes.in_place.has_value();
-    kernel.often_few_rows = notes.often_few_rows;
-    kernel.b_for_writing = notes.b_for_writing;
+    TARN_RETURN_IF_ERROR(sum(kernel));
     place.has_product = true;
     place.product = kernel.dtype;
     place.over = {"over", "m"};
@@ -320,7 +287,7 @@ class Parser {
   }
 
   // "product = sum over k < 4 of x[m, k] * w[k, n]"
-  Status sum(ContractionKernel& kernel, bool along_columns) {
+  Status sum(ContractionKernel& kernel) {
     TARN_RETURN_IF_ERROR(scan_.expect_keyword("product"));
     std::optional<DType> dtype;
     if (scan_.accept(':')) {
@@ -331,9 +298,7 @@ class Parser {
     TARN_RETURN_IF_ERROR(scan_.expect_keyword("over"));
     TARN_TRY(const std::optional<Axis> inner, axis());
     if (!inner || inner->name != "k") return scan_.fail("the sum of a product goes over k");
-    if (inner->vector == along_columns) return scan_.fail("vectors of a product go along n or k");
     kernel.inner = inner->extent;
-    kernel.form = along_columns ? ContractionKernel::Form::columns : ContractionKernel::Form::inner;
     TARN_RETURN_IF_ERROR(scan_.expect_keyword("of"));
     TARN_TRY(kernel.a, operand(kernel, "m", "k"));
     TARN_RETURN_IF_ERROR(scan_.expect('*'));
@@ -342,8 +307,7 @@ class Parser {
     return Done{};
   }
   Result<Access> operand(const ContractionKernel& kernel, std::string_view first, std::string_view second) {
-    BodyPlace place;
-    place.axes = plan_words::product_axes(kernel.batch.size(), first, second);
+    BodyPlace place = place_along(plan_words::product_axes(kernel.batch.size(), first, second));
     return BodyParser(scan_, plan_, names_, std::move(place)).operand();
   }
 
@@ -351,6 +315,7 @@ class Parser {
   LocationReader location_reader_;
   KernelPlan plan_;
   BufferNames names_;
+  std::size_t kernels_ = 0, repeats_ = 0;  // read so far; around what is being read
   std::shared_ptr<Locations> locations_ = std::make_shared<Locations>();
 };
 

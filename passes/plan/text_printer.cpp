@@ -7,9 +7,11 @@
 #include <map>
 #include <numeric>
 #include <set>
+#include <utility>
 
 #include "ir/text_parts.h"
 #include "passes/plan/access.h"
+#include "passes/plan/tactics_text.h"
 #include "passes/plan/text.h"
 #include "passes/plan/words.h"
 
@@ -24,19 +26,21 @@ std::string text_of(const Extent& extent) {
   return constant == 1 ? "N" : fmt::format("{}N", constant);
 }
 
-// "2*i + j + 3"
+// "2*i + j + 3", with the names of the axes and behind these those of the repeats.
 std::string text_of(const Linear& linear, const Names& names) {
-  const auto& [strides, offset] = linear;
+  const auto& [strides, offset, repeat_strides] = linear;
   std::string text;
   const auto add = [&](const std::string& part, bool negative) {
     text += text.empty() ? (negative ? "-" : "") : negative ? " - " : " + ";
     text += part;
   };
-  for (std::size_t i = 0; i < strides.size(); ++i) {
-    if (strides[i] == 0) continue;
-    const std::int64_t size = strides[i] < 0 ? -strides[i] : strides[i];
-    add(size == 1 ? names[i] : fmt::format("{}*{}", size, names[i]), strides[i] < 0);
-  }
+  const auto add_index = [&](std::int64_t stride, const std::string& name) {
+    if (stride == 0) return;
+    const std::int64_t size = stride < 0 ? -stride : stride;
+    add(size == 1 ? name : fmt::format("{}*{}", size, name), stride < 0);
+  };
+  for (std::size_t i = 0; i < strides.size(); ++i) add_index(strides[i], names[i]);
+  for (std::size_t d = 0; d < repeat_strides.size(); ++d) add_index(repeat_strides[d], names[strides.size() + d]);
   if (offset != 0 || text.empty()) add(fmt::format("{}", offset < 0 ? -offset : offset), offset < 0);
   return text;
 }
@@ -60,8 +64,8 @@ Names labels_of(const std::vector<Buffer>& buffers, bool whole) {
 
 // What a body stands in.
 struct Surroundings {
-  std::vector<Extent> axes;
-  Names names;                        // of the axes
+  std::vector<Extent> axes;           // those of the kernel, then repeats around it
+  Names names;                        // of these
   DType product = DType::f32;         // of a product's epilogue
   std::vector<Reduction> reductions;  // those that a tail takes up
 };
@@ -139,11 +143,11 @@ class BodyPrinter {
                      values_[value], guarded ? "   if finite" : "");
     }
     for (std::size_t i = 0; i < reductions.size(); ++i) {
-      const auto& [op, value, dtype] = reductions[i];
+      const auto& [op, value, dtype, multiply_add] = reductions[i];
       order.use(value);
       fmt::format_to(std::back_inserter(out), "{}r{}{} = {}{} of {}\n", indent, i,
                      whole_ && dtype != dtype_of_reduction(op, value) ? fmt::format(": {}", name_of(dtype)) : "",
-                     name_of(op), over, values_[value]);
+                     multiply_add ? plan_words::kMultiplyAdd : name_of(op), over, values_[value]);
     }
     if (whole_ && !order.is_natural()) out += fmt::format("{}order{}\n", indent, order.text());
   }
@@ -272,7 +276,9 @@ class BodyPrinter {
       return std::pair(-buffer.strides[a], a) < std::pair(-buffer.strides[b], b);
     });
     const std::vector<Extent>& axes = around_.axes;
-    Linear rest = access.at;
+    Linear rest{access.at.strides, access.at.offset};
+    rest.strides.insert(rest.strides.end(), access.at.repeat_strides.begin(), access.at.repeat_strides.end());
+    rest.strides.resize(axes.size());
     Names parts(order.size());
     for (const std::size_t dimension : order) {
       const std::int64_t stride = buffer.strides[dimension];
@@ -308,16 +314,10 @@ class Printer {
  public:
   Printer(const KernelPlan& plan, bool whole) : plan_(plan), whole_(whole), labels_(labels_of(plan.buffers, whole)) {}
 
-  std::string print() {
-    for (std::size_t i = 0; i < plan_.kernels.size(); ++i) {
-      const Kernel& kernel = plan_.kernels[i];
-      if (const auto* guard = std::get_if<FiniteGuard>(&kernel.body)) {
-        append("kernel {}: {}\n", i, text_of(*guard));
-        continue;
-      }
-      append("kernel {} \"{}\"   {}\n", i, kernel.name, cost_text(kernel));
-      print_kernel(kernel);
-    }
+  std::string print(const Locations* locations, const Sources& sources) {
+    locations_ = locations;
+    sources_ = &sources;
+    print_kernels(plan_.kernels);
     for (const std::string& remark : plan_.remarks) out_ += "remark: " + remark + "\n";
     return std::move(out_);
   }
@@ -331,16 +331,12 @@ class Printer {
       const auto& [kind, result_name, buffer] = result;
       append("  result {} {} = {}\n", name_of(kind), quoted(result_name), labels_[buffer]);
     }
-    for (std::size_t i = 0; i < kernels.size(); ++i) {
-      const auto& [kernel_name, body, location] = kernels[i];
-      append("\nkernel {} {} {}", i, quoted(kernel_name), std::visit([](const auto& k) { return kind_of(k); }, body));
-      if (locations != nullptr) print_location(out_, *locations, location, sources);
-      append("   # {}\n", cost_text(kernels[i]));
-      print_kernel(kernels[i]);
-    }
+    locations_ = locations;
+    sources_ = &sources;
+    print_whole_kernels(kernels);
     if (!remarks.empty()) out_ += '\n';
     for (const std::string& remark : remarks) append("remark {}\n", quoted(remark));
-    return std::move(out_) + "}\n";
+    return std::move(out_) + "}\n" + print_tactics(plan_, name);
   }
 
  private:
@@ -352,6 +348,32 @@ class Printer {
   static std::string_view kind_of(const LoopKernel&) { return "loop"; }
   static std::string_view kind_of(const ContractionKernel&) { return "product"; }
   static std::string_view kind_of(const FiniteGuard&) { return "guard"; }
+  static std::string_view kind_of(const Repeat&) { return "repeat"; }
+
+  void print_kernels(const std::vector<Kernel>& kernels) {
+    for (const Kernel& kernel : kernels) {
+      const std::size_t number = next_number_++;
+      if (const auto* guard = std::get_if<FiniteGuard>(&kernel.body)) {
+        append("kernel {}: {}\n", number, text_of(*guard));
+        continue;
+      }
+      const std::string origin = locations_ == nullptr ? "" : origin_of(kernel.location, *locations_, *sources_);
+      append("kernel {} \"{}\"   {}{}{}\n", number, kernel.name, cost_text(kernel), origin.empty() ? "" : "   ",
+             origin);
+      print_kernel(kernel);
+    }
+  }
+
+  void print_whole_kernels(const std::vector<Kernel>& kernels) {
+    for (const Kernel& kernel : kernels) {
+      const auto& [name, body, location, tactics] = kernel;
+      append("\nkernel {} {} {}", next_number_++, quoted(name),
+             std::visit([](const auto& k) { return kind_of(k); }, body));
+      if (locations_ != nullptr) print_location(out_, *locations_, location, *sources_);
+      append("   # {}\n", cost_text(kernel));
+      print_kernel(kernel);
+    }
+  }
 
   std::string cost_text(const Kernel& kernel) const {
     const auto& [flops, bytes] = cost_of(plan_, kernel);
@@ -385,25 +407,47 @@ class Printer {
   }
   void print_body(const FiniteGuard& guard) { append("  {}\n", text_of(guard)); }
 
-  static std::string split_text(const std::optional<Split>& split, const Names& names) {
-    if (!split) return {};
-    const auto& [axis, from_batch] = *split;
-    const std::string from = from_batch != 1 ? fmt::format(" from N = {} on", from_batch) : "";
-    return fmt::format("   threads share {}{}", names[axis], from);
+  // The steps stand further to the right.
+  void print_body(const Repeat& repeat) {
+    const auto& [count, steps, carried] = repeat;
+    Names names;
+    for (const BufferId buffer : carried) names.push_back(labels_[buffer]);
+    append("  {} times{}{} {{\n", count, names.empty() ? "" : "   carries ", fmt::join(names, ", "));
+    std::string before = std::exchange(out_, {});
+    repeats_.push_back({count, false});
+    if (whole_) {
+      print_whole_kernels(steps);
+    } else {
+      print_kernels(steps);
+    }
+    repeats_.pop_back();
+    for (std::size_t at = 0; at < out_.size();) {
+      const std::size_t end = out_.find('\n', at) + 1;
+      if (end - at > 1) before += "  ";
+      before.append(out_, at, end - at);
+      at = end;
+    }
+    out_ = std::move(before) + "  }\n";
+  }
+
+  // What kernels with these axes stand in.
+  Surroundings around(std::vector<Extent> axes, Names names) const {
+    const Names indices = plan_words::repeat_indices(repeats_.size());
+    axes.insert(axes.end(), repeats_.begin(), repeats_.end());
+    names.insert(names.end(), indices.begin(), indices.end());
+    return {std::move(axes), std::move(names), {}, {}};
   }
 
   void print_body(const LoopKernel& kernel) {
-    const auto& [axes, reduced, vector_axis, body, reductions, tail, copies_samples, split] = kernel;
+    const auto& [axes, reduced, body, reductions, tail] = kernel;
     const Names names = plan_words::loop_axes(axes.size());
-    std::string kept, over, notes = split_text(split, names);
-    if (whole_ && copies_samples) notes += "   copies samples";
+    std::string kept, over;
     for (std::size_t i = 0; i < axes.size(); ++i) {
-      (reduced[i] ? over : kept) +=
-          fmt::format(" {}{} < {}", names[i], vector_axis == i ? " (vector)" : "", tarn::text_of(axes[i]));
+      (reduced[i] ? over : kept) += fmt::format(" {} < {}", names[i], tarn::text_of(axes[i]));
     }
-    if (!kept.empty() || (whole_ && !notes.empty())) append("  for{}{}\n", kept, notes);
+    if (!kept.empty()) append("  for{}\n", kept);
     if (!over.empty()) append("    over{}\n", over);
-    print_bodies(body, reductions, tail, {axes, names, {}, {}}, over.empty() ? "    " : "      ", "");
+    print_bodies(body, reductions, tail, around(axes, names), over.empty() ? "    " : "      ", "");
   }
 
   // A body and its reductions, `over` some axes; then the tail.
@@ -416,42 +460,42 @@ class Printer {
   }
 
   void print_body(const ContractionKernel& kernel) {
-    const auto& [batch, rows, columns, inner, dtype, a, b, form, often_few_rows, rows_in_place, b_for_writing, epilogue,
-                 sums, tail, split] = kernel;
-    const auto around = [&](const Extent& first, const Extent& second, const char* first_name,
-                            const char* second_name) -> Surroundings {
+    const auto& [batch, rows, columns, inner, dtype, a, b, epilogue, sums, tail] = kernel;
+    const auto along = [&](const Extent& first, const Extent& second, const char* first_name, const char* second_name) {
       std::vector<Extent> extents = kernel.batch;
       extents.insert(extents.end(), {first, second});
-      return {extents, plan_words::product_axes(extents.size() - 2, first_name, second_name), kernel.dtype, {}};
+      Surroundings place = around(extents, plan_words::product_axes(kernel.batch.size(), first_name, second_name));
+      place.product = kernel.dtype;
+      return place;
     };
     const auto operand = [&](const Access& access, Surroundings axes) {
       return BodyPrinter(plan_, labels_, whole_, {}, std::move(axes)).access_text(access);
     };
-    const Surroundings points = around(rows, columns, "m", "n");
+    const Surroundings points = along(rows, columns, "m", "n");
     std::string space;
     for (std::size_t i = 0; i < batch.size(); ++i) space += fmt::format(" b{} < {}", i, tarn::text_of(batch[i]));
-    std::string notes = split_text(split, points.names);
-    if (rows_in_place) notes += fmt::format("   reads {} in place", labels_[a.buffer]);
-    if (whole_ && often_few_rows) notes += "   often few rows";
-    if (whole_ && b_for_writing) notes += "   prefetches b for writing";
-    const bool along_columns = form == ContractionKernel::Form::columns;
-    append("  for{} m < {} n{} < {}{}\n    product{} = sum over k{} < {} of {} * {}\n", space, tarn::text_of(rows),
-           along_columns ? " (vector)" : "", tarn::text_of(columns), notes,
+    append("  for{} m < {} n < {}\n    product{} = sum over k < {} of {} * {}\n", space, tarn::text_of(rows),
+           tarn::text_of(columns),
            whole_ && dtype != plan_.buffers[a.buffer].dtype ? fmt::format(": {}", name_of(dtype)) : "",
-           along_columns ? "" : " (vector)", tarn::text_of(inner), operand(a, around(rows, inner, "m", "k")),
-           operand(b, around(inner, columns, "k", "n")));
+           tarn::text_of(inner), operand(a, along(rows, inner, "m", "k")), operand(b, along(inner, columns, "k", "n")));
     print_bodies(epilogue, sums, tail, points, "    ", " over m");
   }
 
   const KernelPlan& plan_;
   bool whole_;
   Names labels_;
+  const Locations* locations_ = nullptr;  // none: places in the source are left out
+  const Sources* sources_ = nullptr;
   std::string out_;
+  std::size_t next_number_ = 0;
+  std::vector<Extent> repeats_;  // around what is printed
 };
 
 }  // namespace
 
-std::string print(const KernelPlan& plan) { return Printer(plan, false).print(); }
+std::string print(const KernelPlan& plan, const Locations* locations, const Sources& sources) {
+  return Printer(plan, false).print(locations, sources);
+}
 
 std::string print_whole(const KernelPlan& plan, const std::string& name, const Locations* locations,
                         const Sources& sources) {

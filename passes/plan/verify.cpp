@@ -2,10 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "passes/plan/access.h"
 #include "passes/plan/element_meetings.h"
 #include "passes/plan/kernel_plan.h"
+#include "passes/plan/possible_tactics.h"
+#include "passes/plan/repeat_accesses.h"
 
 namespace tarn {
 namespace {
@@ -21,14 +24,17 @@ Wide wide_largest(const Extent& extent, std::int64_t max_batch) {
   return Wide{extent.constant} * (extent.times_batch ? max_batch : 1);
 }
 
-// Elements of a buffer that an access touches, first and last, at the largest batch.
+// Elements of a buffer that an access touches, first and last, at the largest batch and in all rounds.
 struct Range {
   Wide first = 0, last = 0;
 };
-Range range_of(const Access& access, const Extents& axes, std::int64_t max_batch) {
+Range range_of(const Access& access, const Extents& axes, const std::vector<std::int64_t>& repeats,
+               std::int64_t max_batch) {
   Range range{access.at.offset, access.at.offset};
   const auto reach = [&](Wide by) { (by < 0 ? range.first : range.last) += by; };
   for (std::size_t i = 0; i < axes.size(); ++i) reach(access.at.strides[i] * (wide_largest(axes[i], max_batch) - 1));
+  const std::vector<std::int64_t>& along = access.at.repeat_strides;
+  for (std::size_t d = 0; d < along.size(); ++d) reach(Wide{along[d]} * (repeats[d] - 1));
   if (access.row != kNoValue) reach(Wide{access.row_stride} * (access.row_limit - 1));
   return range;
 }
@@ -44,9 +50,8 @@ class Verifier {
   Status run() {
     require(plan_.max_batch >= 1 && plan_.max_batch < kMost, "the largest batch has no sample, or too many");
     for (const Buffer& buffer : plan_.buffers) check_buffer(buffer);
-    for (kernel_ = 0; kernel_ < plan_.kernels.size() && errors_.empty(); ++kernel_) {
-      std::visit([&](const auto& body) { check(body); }, plan_.kernels[kernel_].body);
-    }
+    check_steps(plan_.kernels, 0);
+    kernel_ = nullptr;
     if (errors_.empty()) check_results();
     if (errors_.empty()) return Done{};
     return std::move(errors_);
@@ -55,11 +60,12 @@ class Verifier {
  private:
   void require(bool condition, std::string_view what) {
     if (condition || errors_.size() >= 20) return;
-    const bool in_kernel = kernel_ < plan_.kernels.size();
-    errors_.push_back(
-        error(fmt::format("kernel {} '{}': {}", kernel_, in_kernel ? plan_.kernels[kernel_].name : "", what)));
+    errors_.push_back(error(kernel_ == nullptr ? fmt::format("the plan: {}", what)
+                                               : fmt::format("kernel {} '{}': {}", number_, kernel_->name, what)));
   }
   bool is_good() const { return errors_.empty(); }
+  // Of the kernel at hand.
+  const CpuTactics& tactics() const { return kernel_->tactics; }
 
   std::int64_t bytes_of(const Buffer& buffer) const {
     return span_of(buffer, plan_.max_batch) * static_cast<std::int64_t>(size_of(buffer.dtype));
@@ -94,7 +100,16 @@ class Verifier {
     }
   }
 
-  // Of what is affine in the indices.
+  void check_steps(const std::vector<Kernel>& steps, std::size_t number) {
+    for (const Kernel& step : steps) {
+      if (!is_good()) return;
+      kernel_ = &step;
+      number_ = number;
+      number += count_kernels(step);
+      std::visit([&](const auto& body) { check(body); }, step.body);
+    }
+  }
+
   void check_axes(const Extents& axes) {
     for (const Extent& axis : axes) {
       require(axis.constant >= 0, "an axis has a negative extent");
@@ -102,13 +117,20 @@ class Verifier {
     }
   }
 
+  void check_repeat_strides(const Linear& linear) {
+    const std::vector<std::int64_t>& along = linear.repeat_strides;
+    require(along.size() <= repeats_.size(), "there is a stride along a repeat that is not there");
+    require(along.empty() || along.back() != 0, "the last stride along a repeat is 0");
+  }
+
   void check_access(const Access& access, const Extents& axes) {
     require(access.buffer < plan_.buffers.size(), "an access names no buffer");
     require(access.at.strides.size() == axes.size(), "an access has not one stride an axis");
+    check_repeat_strides(access.at);
     require(access.row == kNoValue || access.row_limit >= 1, "an access has no row to choose from");
     if (!is_good() || is_empty(axes)) return;
     const Buffer& buffer = plan_.buffers[access.buffer];
-    const Range range = range_of(access, axes, plan_.max_batch);
+    const Range range = range_of(access, axes, repeats_, plan_.max_batch);
     require(range.first >= 0 && range.last < span_of(buffer, plan_.max_batch),
             fmt::format("an access to '{}' leaves it", buffer.name));
   }
@@ -143,10 +165,13 @@ class Verifier {
           break;
         case Value::Kind::index:
           require(value.linear.strides.size() == axes.size(), "an index lacks strides");
+          check_repeat_strides(value.linear);
           break;
         case Value::Kind::draw:
           require(value.linear.strides.size() == axes.size() && value.sample.strides.size() == axes.size(),
                   "a draw lacks strides");
+          check_repeat_strides(value.linear);
+          check_repeat_strides(value.sample);
           break;
         case Value::Kind::product:
           require(has_product, "there is no product here");
@@ -232,9 +257,12 @@ class Verifier {
     const Buffer& y = plan_.buffers[b.buffer];
     if (x.space != y.space || x.index != y.index || is_empty(axes)) return false;
     const bool by_row = a.row != kNoValue || b.row != kNoValue;
-    if (a.buffer == b.buffer && !by_row) return may_meet(a.at, b.at, points_along(axes));
+    if (a.buffer == b.buffer && !by_row) {
+      const SameRound both(a.at, b.at, points_along(axes), repeats_);
+      return may_meet(both.a, both.b, both.extents);
+    }
     const auto bytes = [&](const Buffer& buffer, const Access& access) {
-      const Range range = range_of(access, axes, plan_.max_batch);
+      const Range range = range_of(access, axes, repeats_, plan_.max_batch);
       const auto width = static_cast<Wide>(size_of(buffer.dtype));
       return Range{buffer.offset + range.first * width, buffer.offset + (range.last + 1) * width};
     };
@@ -277,8 +305,8 @@ class Verifier {
   }
 
   // Points that are different threads' do not touch one element, in sums either.
-  void check_split(const std::optional<Split>& split, const std::vector<PlacedStore>& stores, const Extents& axes,
-                   const std::vector<bool>& reduced) {
+  void check_split(const std::vector<PlacedStore>& stores, const Extents& axes, const std::vector<bool>& reduced) {
+    const std::optional<Split>& split = tactics().split;
     if (!split) return;
     require(split->axis < axes.size() && !reduced[split->axis], "threads share an axis that they cannot share");
     if (!is_good() || is_empty(axes)) return;
@@ -288,7 +316,8 @@ class Verifier {
       for (std::size_t k = 0; k <= i; ++k) {
         const Access& b = stores[k].store->access;
         if (a.buffer != b.buffer) continue;
-        require(a.row == kNoValue && b.row == kNoValue && !may_meet_across(a.at, b.at, points, split->axis),
+        const SameRound both(a.at, b.at, points, repeats_);
+        require(a.row == kNoValue && b.row == kNoValue && !may_meet_across(both.a, both.b, both.extents, split->axis),
                 "threads that share the kernel store to the same element");
       }
     }
@@ -302,6 +331,8 @@ class Verifier {
       if (!is_good()) return;
       const bool is_place = r.op == Op::argmax || r.op == Op::argmin;
       require(r.dtype == (is_place ? DType::i32 : body.values[r.value].dtype), "a reduction has another type");
+      require(!r.multiply_add || (r.op == Op::reduce_sum && is_product_of_floats(body.values[r.value])),
+              "a sum of products has none");
     }
     check_values(tail, axes, reductions.size(), false);
   }
@@ -315,8 +346,7 @@ class Verifier {
   }
 
   // What the two bodies of a kernel store, and what they read meanwhile.
-  void check_memory(const Body& body, const Body& tail, const Extents& axes, const std::vector<bool>& reduced,
-                    const std::optional<Split>& split) {
+  void check_memory(const Body& body, const Body& tail, const Extents& axes, const std::vector<bool>& reduced) {
     check_stores(body, axes);
     check_stores(tail, axes);
     if (!is_good()) return;
@@ -324,7 +354,7 @@ class Verifier {
     if (!is_good()) return;
     const std::vector<PlacedStore> stores = stores_of(body, tail);
     check_stores_apart(stores, axes, reduced);
-    check_split(split, stores, axes, reduced);
+    check_split(stores, axes, reduced);
     check_overlaps(body, body, true, axes);
     check_overlaps(tail, tail, true, axes);
     check_overlaps(body, tail, false, axes);
@@ -335,12 +365,20 @@ class Verifier {
 
   void check(const LoopKernel& kernel) {
     require(kernel.reduced.size() == kernel.axes.size(), "reduced has not one mark an axis");
-    require(kernel.axes.empty() || kernel.vector_axis < kernel.axes.size(), "the vector axis is none of the axes");
+    require(kernel.axes.empty() || tactics().vector_axis < kernel.axes.size(), "the vector axis is none of the axes");
     check_axes(kernel.axes);
     if (!is_good()) return;
     check_values(kernel.body, kernel.axes, 0, false);
     check_reductions(kernel.body, kernel.reductions, kernel.tail, kernel.axes);
-    if (is_good()) check_memory(kernel.body, kernel.tail, kernel.axes, kernel.reduced, kernel.split);
+    if (is_good()) check_memory(kernel.body, kernel.tail, kernel.axes, kernel.reduced);
+    if (!is_good()) return;
+    require(kernel.axes.empty() || keeps_order(kernel, tactics().vector_axis),
+            "lanes meet the points of an argmax in another order than that of their indices");
+    require(tactics().copy != CpuTactics::Copy::of_samples || may_copy_samples(plan_, kernel),
+            "a copy of samples of what is no input, or is read elsewhere");
+    require(
+        tactics().copy != CpuTactics::Copy::by_squares || (axes_of_transposing_copy(plan_, kernel) && !tactics().split),
+        "a copy by squares of what is no copy between two axes");
   }
 
   void check(const ContractionKernel& kernel) {
@@ -354,18 +392,32 @@ class Verifier {
     check_axes({kernel.inner});
     if (!is_good()) return;
     require(kernel.a.row == kNoValue && kernel.b.row == kNoValue, "an operand of a product has a row");
+    require(!tactics().rows_in_place || kernel.a.at.repeat_strides.empty(), "rows in place move along a repeat");
     check_read(kernel.a, with(kernel.rows, kernel.inner));
     check_read(kernel.b, with(kernel.inner, kernel.columns));
     std::vector<bool> reduced(axes.size());
     reduced[kernel.batch.size()] = !kernel.sums.empty();
     check_values(kernel.epilogue, axes, 0, true);
     check_reductions(kernel.epilogue, kernel.sums, kernel.tail, axes);
-    for (const Reduction& sum : kernel.sums) require(sum.op == Op::reduce_sum, "a product adds up, or nothing");
+    for (const Reduction& sum : kernel.sums) {
+      require(sum.op == Op::reduce_sum && !sum.multiply_add, "a product adds up, or nothing");
+    }
     require(kernel.sums.empty() ||
-                (kernel.batch.empty() && kernel.form == ContractionKernel::Form::columns && !kernel.one_column()),
+                (kernel.batch.empty() && tactics().form == CpuTactics::Form::columns && !kernel.one_column()),
             "sums of a product that has no rows side by side");
-    if (is_good()) check_memory(kernel.epilogue, kernel.tail, axes, reduced, kernel.split);
+    if (is_good()) check_memory(kernel.epilogue, kernel.tail, axes, reduced);
     if (is_good()) check_operands(kernel);
+    if (is_good()) check_tactics(kernel);
+  }
+
+  void check_tactics(const ContractionKernel& kernel) {
+    const std::size_t batch = kernel.batch.size();
+    const bool along_columns = tactics().form == CpuTactics::Form::columns;
+    require(along_columns || may_dot(kernel), "dot products of what is not contiguous along k");
+    require(!tactics().weights_in_groups || (along_columns && has_groups(kernel)), "there are no groups of columns");
+    const Space space = plan_.buffers[kernel.a.buffer].space;
+    require(!tactics().rows_in_place || (along_columns && batch == 0 && space == Space::input),
+            "rows in place of what is no input");
   }
 
   // A product reads all of its operands while it stores.
@@ -382,6 +434,7 @@ class Verifier {
 
   void check(const FiniteGuard& guard) {
     require(guard.buffer < plan_.buffers.size(), "the guard has no buffer");
+    require(repeats_.empty(), "a guard stands in a repeat");
     if (!is_good()) return;
     const Buffer& buffer = plan_.buffers[guard.buffer];
     require(buffer.space != Space::arena || written_[guard.buffer], "the guard comes before the loss");
@@ -392,9 +445,53 @@ class Verifier {
     }
   }
 
+  void check(const Repeat& repeat) {
+    const Kernel* const kernel = kernel_;
+    const std::size_t number = number_;
+    require(repeat.count >= 1 && repeat.count < kMost, "a repeat has no round, or too many");
+    require(!repeat.steps.empty(), "a repeat has no steps");
+    require(repeats_.size() < kMostRepeats, fmt::format("there are more than {} repeats around it", kMostRepeats));
+    for (const BufferId buffer : repeat.carried) require(buffer < plan_.buffers.size(), "a repeat carries no buffer");
+    if (!is_good()) return;
+    repeats_.push_back(repeat.count);
+    const std::vector<bool> before = written_;
+    check_steps(repeat.steps, number + 1);
+    // Where a round takes places that it has found in use, the next one finds less.
+    const auto is_lost = [](bool was, bool is) { return was && !is; };
+    if (is_good() && !std::equal(before.begin(), before.end(), written_.begin(), std::not_fn(is_lost))) {
+      check_steps(repeat.steps, number + 1);
+    }
+    kernel_ = kernel;
+    number_ = number;
+    if (is_good()) check_rounds(repeat);
+    repeats_.pop_back();
+  }
+
+  // What rounds of the innermost of `repeats_` leave for each other.
+  void check_rounds(const Repeat& repeat) {
+    const RepeatAccesses accesses(plan_, repeat, repeats_);
+    const auto name = [&](BufferId buffer) { return plan_.buffers[buffer].name; };
+    const std::set<BufferId> found = accesses.read_of_earlier_rounds();
+    const std::set<BufferId> carried(repeat.carried.begin(), repeat.carried.end());
+    require(carried.size() == repeat.carried.size(), "a repeat carries a buffer twice");
+    for (const BufferId buffer : found) {
+      require(carried.contains(buffer),
+              fmt::format("a round reads of '{}' what an earlier one has written: it is not carried", name(buffer)));
+    }
+    for (const BufferId buffer : carried) {
+      require(found.contains(buffer),
+              fmt::format("'{}' is carried: no round reads of it what an earlier one has written", name(buffer)));
+    }
+    for (const auto& [part, taker] : accesses.parts_in_use_elsewhere()) {
+      require(false, fmt::format("'{}' lies where rounds have left their parts of '{}'", name(taker), name(part)));
+    }
+  }
+
   const KernelPlan& plan_;
-  std::vector<bool> written_;  // by buffer: holds what was stored there
-  std::size_t kernel_ = 0;
+  std::vector<bool> written_;          // by buffer: holds what was stored there
+  std::vector<std::int64_t> repeats_;  // how often those around the kernel run, the outermost first
+  const Kernel* kernel_ = nullptr;     // that is being checked, and its number
+  std::size_t number_ = 0;
   Diagnostics errors_;
 };
 

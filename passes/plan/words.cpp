@@ -58,6 +58,12 @@ std::vector<std::string> product_axes(std::size_t batch, std::string_view first,
   return names;
 }
 
+std::vector<std::string> repeat_indices(std::size_t count) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) names.push_back(fmt::format("s{}", i));
+  return names;
+}
+
 std::optional<DType> dtype_of_operation(Op op, const std::vector<DType>& operands) {
   std::vector<Type> types;
   for (const DType dtype : operands) types.push_back({dtype, false, {}});
@@ -82,7 +88,8 @@ std::string leaf_key(const Value& value) {
                                 std::bit_cast<std::uint64_t>(number), buffer, row, row_stride, row_limit, stream,
                                 static_cast<int>(distribution), reduction);
   for (const Linear* part : {&at, &linear, &sample}) {
-    key += fmt::format("; {} {}", part->offset, fmt::join(part->strides, " "));
+    key +=
+        fmt::format("; {} {}, {}", part->offset, fmt::join(part->strides, " "), fmt::join(part->repeat_strides, " "));
   }
   return key;
 }

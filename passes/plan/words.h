@@ -30,10 +30,12 @@ struct Infix {
 };
 const std::vector<Infix>& infix_operations();
 
+// A reduce_sum of products.
+inline constexpr std::string_view kMultiplyAdd = "multiply_add";
+
 // Words that are something else than the name of a buffer, where one may stand.
-inline constexpr std::array<std::string_view, 18> kReserved = {
-    "N",    "product", "index",  "uniform", "normal",  "inf",    "nan",   "for",   "over",
-    "then", "order",   "kernel", "remark",  "threads", "copies", "reads", "often", "prefetches"};
+inline constexpr std::array<std::string_view, 13> kReserved = {
+    "N", "product", "index", "uniform", "normal", "inf", "nan", "for", "over", "then", "order", "kernel", "remark"};
 bool is_reserved(std::string_view word);
 // N of "tN" or "rN" with this letter.
 std::optional<std::uint32_t> numbered(std::string_view word, char letter);
@@ -42,6 +44,9 @@ std::optional<std::uint32_t> numbered(std::string_view word, char letter);
 std::vector<std::string> loop_axes(std::size_t count);
 // b0, b1, … of a product, and two of m, n and k.
 std::vector<std::string> product_axes(std::size_t batch, std::string_view first, std::string_view second);
+
+// s0, s1, … of the rounds of so many repeats, the outermost first.
+std::vector<std::string> repeat_indices(std::size_t count);
 
 // The type that an operation gives from those of its operands; none where they do not fit it.
 std::optional<DType> dtype_of_operation(Op op, const std::vector<DType>& operands);

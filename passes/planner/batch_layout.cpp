@@ -7,12 +7,10 @@
 
 #include "ir/type_rules.h"
 #include "passes/planner/planner.h"
+#include "passes/tactics/cost_model.h"
 
 namespace tarn {
 namespace {
-
-// Products with more weights than this fill their vectors with units.
-constexpr std::int64_t kFewWeights = 1024;
 
 class BatchLayout {
  public:
@@ -79,16 +77,15 @@ SmallLayers::SmallLayers(const Graph& graph, const Program& program, const PlanO
 bool SmallLayers::is_narrow(const Type& type) const {
   if (!has_any_ || type.shape.size() != 2 || type.shape[0] != kBatch) return false;
   const std::int64_t lanes = vector_bytes_ / static_cast<std::int64_t>(size_of(type.dtype)), units = type.shape[1];
-  // Four lanes are filled, or nearly, by most layers.
-  constexpr std::int64_t kManyLanes = 8;
-  return lanes >= kManyLanes && units > 1 && units % lanes != 0 && units < 3 * lanes && max_batch_ >= lanes;
+  return lanes >= kCosts.many_lanes && units > 1 && units % lanes != 0 && units < kCosts.narrow_vectors * lanes &&
+         max_batch_ >= lanes;
 }
 
 bool SmallLayers::is_small(const Graph& graph, const Node& contraction) const {
   bool narrow = false;
   for (const Type* type : {&contraction.type, &graph[contraction.inputs[0]].type, &graph[contraction.inputs[1]].type}) {
     const bool is_weights = type->shape.empty() || type->shape[0] != kBatch;
-    if (is_weights && element_count(type->shape) > kFewWeights) return false;
+    if (is_weights && element_count(type->shape) > kCosts.few_weights) return false;
     narrow = narrow || is_narrow(*type);
   }
   return narrow;

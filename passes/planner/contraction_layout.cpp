@@ -5,6 +5,7 @@
 
 #include "ir/type_rules.h"
 #include "passes/planner/planner.h"
+#include "passes/tactics/product_form.h"
 
 namespace tarn {
 namespace {
@@ -24,9 +25,6 @@ struct Merged {
   Extent extent;
   std::int64_t a = 0, b = 0, result = 0;
 };
-
-// Starting one more kernel, in vector operations.
-constexpr double kKernelCost = 40;
 
 // Letters, outermost first, merged where both operands and the result allow.
 std::vector<Merged> merge(const std::vector<Letter>& letters) {
@@ -55,7 +53,7 @@ struct Candidate {
   std::vector<Merged> batch;
   Merged rows, columns, inner;
   bool swap = false, copied = false;  // copied: b is put in order first
-  ContractionKernel::Form form = ContractionKernel::Form::columns;
+  CpuTactics::Form form = CpuTactics::Form::columns;
   // Time in vector operations, roughly.
   double cost = 0;
 };
@@ -73,11 +71,6 @@ Merged take_axis(std::vector<Merged> axes, std::vector<Merged>& batch, std::int6
   axes.erase(chosen);
   batch.insert(batch.end(), axes.begin(), axes.end());
   return result;
-}
-
-double vectors(std::int64_t extent, std::int64_t lanes) {
-  const std::int64_t count = (extent + lanes - 1) / lanes;
-  return static_cast<double>(count);
 }
 
 class Layouter {
@@ -196,37 +189,26 @@ class Layouter {
   }
 
   void weigh(Candidate& c) const {
-    const double rows = static_cast<double>(largest(c.rows.extent, p_.max_batch));
-    const std::int64_t columns = largest(c.columns.extent, p_.max_batch);
-    const std::int64_t inner = largest(c.inner.extent, p_.max_batch);
-    // Scattered lanes go one by one; the epilogue often loads and stores as much again as the product.
-    const double gather = 2 * static_cast<double>(lanes_);
-    constexpr double kEpilogueAccesses = 4;
-    const double store = kEpilogueAccesses * (c.columns.result == 1 || columns == 1 ? 1 : gather);
-    // A vector of b serves a tile of rows.
-    const double by_tiles =
-        rows * vectors(columns, lanes_) * (static_cast<double>(inner) * (1 + 1 / std::min(rows, 6.0)) + store);
-    // Where its lanes are scattered, b is put in order on the way, by squares in registers or one by one.
-    constexpr std::int64_t kSquare = 8;
-    const bool in_order = c.columns.b == 1 || columns == 1 || c.copied;
-    const bool squares = c.inner.b == 1 && columns >= kSquare && inner >= kSquare && !c.columns.extent.times_batch;
-    const double elements = static_cast<double>(inner * columns);
-    const double by_columns = by_tiles + (in_order ? 0 : elements * (squares ? 0.4 : 1.5));
-    const bool can_dot = (c.inner.a == 1 && c.inner.b == 1) || inner == 1;
-    const double by_inner =
-        rows * (static_cast<double>(columns) * (1.5 * vectors(inner, lanes_) + 3) + vectors(columns, lanes_) * store);
-    c.form = can_dot && by_inner < by_columns ? ContractionKernel::Form::inner : ContractionKernel::Form::columns;
-    c.cost = std::min(by_columns, can_dot ? by_inner : by_columns);
-    if (c.copied) c.cost = by_columns;
-    double copied = elements;
+    ProductShape shape;
+    shape.rows = largest(c.rows.extent, p_.max_batch);
+    shape.columns = largest(c.columns.extent, p_.max_batch);
+    shape.inner = largest(c.inner.extent, p_.max_batch);
+    shape.columns_times_batch = c.columns.extent.times_batch;
+    shape.a_inner = c.inner.a;
+    shape.b_inner = c.inner.b;
+    shape.b_columns = c.columns.b;
+    shape.stores = c.columns.result;
+    shape.b_is_copied = c.copied;
+    const ProductTimes times = times_of_product(shape, lanes_);
+    c.form = c.copied ? CpuTactics::Form::columns : times.form();
+    c.cost = c.copied || !times.can_dot ? times.by_columns : std::min(times.by_columns, times.by_inner);
+    auto copied = static_cast<double>(shape.inner * shape.columns);
     for (const Merged& axis : c.batch) {
       const auto extent = static_cast<double>(largest(axis.extent, p_.max_batch));
       c.cost *= extent;
       copied *= axis.b == 0 ? 1 : extent;
     }
-    if (!c.copied) return;
-    c.form = ContractionKernel::Form::columns;
-    c.cost += copied + kKernelCost;
+    if (c.copied) c.cost += copied + kCosts.started_kernel;
   }
 
   // The operand in row-major order of the letters given, in the arena.
@@ -312,7 +294,7 @@ class Layouter {
       copy_operand(operands_[swap ? 0 : 1], names, batch + inner_letters(map) + kept_letters(map, names, false));
       collect(map, p_.units[id]);
       best = candidate(swap, false);
-      best.form = ContractionKernel::Form::columns;
+      best.form = CpuTactics::Form::columns;
     }
     set_layout(p_.units[id], best);
   }

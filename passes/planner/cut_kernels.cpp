@@ -6,23 +6,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "passes/tactics/vector_axis.h"
+
 namespace tarn {
 namespace {
 
 // Of a kernel: reads and writes, counting lanes that are done one by one, and machine instructions, roughly.
-constexpr std::int64_t kMostAccesses = 640;
-constexpr std::int64_t kMostInstructions = 2000;
-constexpr std::int64_t kInstructionsOfDraw = 100;
-// Pieces compute again what several of them need. They may do so much more, in per cent, than the whole.
-constexpr std::int64_t kMostWork = 150;
-
 struct Weight {
   std::int64_t accesses = 0, instructions = 0;
   void add(const Weight& other) {
     accesses += other.accesses;
     instructions += other.instructions;
   }
-  bool is_much() const { return accesses > kMostAccesses || instructions > kMostInstructions; }
+  bool is_much() const { return accesses > kCosts.cut_accesses || instructions > kCosts.cut_instructions; }
 };
 
 // A value of the body or of the tail.
@@ -34,7 +30,10 @@ struct Part {
 class Cutter {
  public:
   Cutter(const KernelPlan& plan, const LoopKernel& whole, const Target& target)
-      : plan_(plan), whole_(whole), target_(target) {}
+      : plan_(plan),
+        whole_(whole),
+        target_(target),
+        vector_axis_(best_vector_axis(whole, target, plan.max_batch).axis) {}
 
   // The pieces, in the order in which they run; none where the kernel stays whole.
   std::vector<LoopKernel> cut() {
@@ -46,8 +45,8 @@ class Cutter {
     for (const Store& store : whole_.body.stores) deliver(store, false);
     for (const Store& store : whole_.tail.stores) deliver(store, true);
     finish();
-    const bool repeats_little =
-        work_.instructions * 100 <= all.instructions * kMostWork && work_.accesses * 100 <= all.accesses * kMostWork;
+    const bool repeats_little = work_.instructions * 100 <= all.instructions * kCosts.cut_work &&
+                                work_.accesses * 100 <= all.accesses * kCosts.cut_work;
     return pieces_.size() > 1 && repeats_little ? std::move(pieces_) : std::vector<LoopKernel>{};
   }
 
@@ -55,13 +54,11 @@ class Cutter {
   const Body& body_of(bool in_tail) const { return in_tail ? whole_.tail : whole_.body; }
 
   Weight weight_of(const Access& access) const {
-    const std::int64_t stride = whole_.axes.empty() ? 0 : access.at.strides[whole_.vector_axis];
+    const std::int64_t stride = whole_.axes.empty() ? 0 : access.at.strides[vector_axis_];
     const bool apart = access.row != kNoValue || (stride != 0 && stride != 1);
     if (!apart) return {1, 2};
-    // AVX-512 has instructions for it.
-    constexpr std::int64_t kWidest = 64;
     const std::int64_t lanes = target_.vector_bytes / 4;
-    return target_.vector_bytes == kWidest ? Weight{1, 4} : Weight{lanes, 2 * lanes};
+    return target_.has_masks() ? Weight{1, 4} : Weight{lanes, 2 * lanes};
   }
 
   Weight weight_of(const Value& value) const {
@@ -71,7 +68,7 @@ class Cutter {
       case Value::Kind::load:
         return weight_of(value.access);
       case Value::Kind::draw:
-        return {0, kInstructionsOfDraw};
+        return {0, kCosts.draw_instructions};
       case Value::Kind::index:
       case Value::Kind::reduced:
         return {0, 2};
@@ -106,7 +103,7 @@ class Cutter {
       return !store.accumulate && store.access.row == kNoValue && !read[store.access.buffer] && space != Space::state &&
              space != Space::accumulators;
     };
-    return !whole_.copies_samples && std::ranges::all_of(whole_.body.stores, may_be_apart) &&
+    return std::ranges::all_of(whole_.body.stores, may_be_apart) &&
            std::ranges::all_of(whole_.tail.stores, may_be_apart) &&
            std::ranges::all_of(whole_.tail.stores, [&](const Store& store) { return needs_sum(store.value); });
   }
@@ -208,7 +205,7 @@ class Cutter {
   }
 
   // The sums that the tail of the piece needs, by new numbers there.
-  std::vector<Reduction> sums_of_piece(Body& tail, const std::vector<ValueId>& renamed) const {
+  std::vector<Reduction> sums_of_piece(const Body& body, Body& tail, const std::vector<ValueId>& renamed) const {
     std::vector<Reduction> sums;
     std::vector<std::uint32_t> number(whole_.reductions.size(), kNoValue);
     for (Value& value : tail.values) {
@@ -218,6 +215,8 @@ class Cutter {
         known = static_cast<std::uint32_t>(sums.size());
         sums.push_back(whole_.reductions[value.reduction]);
         sums.back().value = renamed[sums.back().value];
+        // A product that an earlier piece has stored is loaded.
+        sums.back().multiply_add = sums.back().multiply_add && is_product_of_floats(body.values[sums.back().value]);
       }
       value.reduction = known;
     }
@@ -228,11 +227,10 @@ class Cutter {
     LoopKernel& piece = pieces_.emplace_back();
     piece.axes = whole_.axes;
     piece.reduced = whole_.reduced;
-    piece.vector_axis = whole_.vector_axis;
     std::vector<ValueId> renamed, renamed_tail;
     piece.body = body_of_piece(false, renamed);
     piece.tail = body_of_piece(true, renamed_tail);
-    piece.reductions = sums_of_piece(piece.tail, renamed);
+    piece.reductions = sums_of_piece(piece.body, piece.tail, renamed);
     if (piece.reductions.empty()) piece.reduced.assign(piece.axes.size(), false);
     work_.add(weight_);
     weight_ = {};
@@ -248,6 +246,7 @@ class Cutter {
   const KernelPlan& plan_;
   const LoopKernel& whole_;
   const Target& target_;
+  const std::size_t vector_axis_;  // of the whole
   std::vector<LoopKernel> pieces_;
   // The piece at hand, by its number from 1 on.
   std::uint32_t piece_ = 1;
@@ -262,24 +261,18 @@ class Cutter {
 }  // namespace
 
 void cut_kernels(KernelPlan& plan, const Target& target) {
-  std::vector<Kernel> kernels;
-  kernels.reserve(plan.kernels.size());
-  for (Kernel& kernel : plan.kernels) {
-    const auto* const loop = std::get_if<LoopKernel>(&kernel.body);
-    std::vector<LoopKernel> pieces;
-    if (loop != nullptr) pieces = Cutter(plan, *loop, target).cut();
-    if (pieces.empty()) {
-      kernels.push_back(std::move(kernel));
-      continue;
-    }
+  replace_loops(plan.kernels, [&](const Kernel& kernel, const LoopKernel& loop) {
+    std::vector<Kernel> kernels;
+    std::vector<LoopKernel> pieces = Cutter(plan, loop, target).cut();
+    if (pieces.empty()) return kernels;
     plan.remarks.push_back(
         fmt::format("'{}' is cut into {} kernels: the code of one would be very long", kernel.name, pieces.size()));
     for (std::size_t i = 0; i < pieces.size(); ++i) {
       kernels.push_back(
           {fmt::format("{}, {} of {}", kernel.name, i + 1, pieces.size()), std::move(pieces[i]), kernel.location});
     }
-  }
-  plan.kernels = std::move(kernels);
+    return kernels;
+  });
 }
 
 }  // namespace tarn

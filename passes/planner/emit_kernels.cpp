@@ -161,9 +161,7 @@ class Emitter {
     kernel.reduced = g.reduced;
     if (g.main.size() == 1 && p_.units[g.main[0]].copy_of != kNone) {
       kernel.body = copy_body(p_.units[g.main[0]]);
-      const Place& from = p_.places[p_.units[g.main[0]].copy_of];
-      kernel.copies_samples = p_.plan.buffers[from.buffer].space == Space::input;
-      finish_loop(kernel, p_.options.target, p_.max_batch);
+      merge_axes(kernel);
       return kernel;
     }
     Expression main(p_.leaves, p_.space(g.axes));
@@ -174,8 +172,12 @@ class Emitter {
     main.resolve();
     kernel.body = body_of(main, deliveries, g.axes.size());
     kernel.reductions = reductions_of(main, summands, g);
+    for (Reduction& reduction : kernel.reductions) {
+      reduction.multiply_add =
+          reduction.op == Op::reduce_sum && is_product_of_floats(kernel.body.values[reduction.value]);
+    }
     if (!g.reductions.empty()) kernel.tail = tail_of(g);
-    finish_loop(kernel, p_.options.target, p_.max_batch);
+    merge_axes(kernel);
     return kernel;
   }
 
@@ -246,8 +248,6 @@ class Emitter {
     kernel.dtype = p_.graph[unit.node].type.dtype;
     kernel.a = {p_.places[layout.a].buffer, layout.a_at};
     kernel.b = {p_.places[layout.b].buffer, layout.b_at};
-    kernel.form = layout.form;
-    kernel.often_few_rows = kernel.rows.times_batch && stores_nothing(p_.plan);
     Expression epilogue(p_.leaves, p_.space(unit.axes));
     Value product;
     product.kind = Value::Kind::product;

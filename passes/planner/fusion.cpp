@@ -6,20 +6,10 @@
 #include <tuple>
 
 #include "passes/planner/planner.h"
-#include "passes/planner/threading.h"
+#include "passes/tactics/cost_model.h"
 
 namespace tarn {
 namespace {
-
-// A kernel of more values than this costs more to compile, and spills more registers, than it saves.
-constexpr std::size_t kMaxGroupTerms = 600;
-// Up to so many points, starting a kernel costs more than running it.
-constexpr std::int64_t kFewPoints = 256;
-// Kernels that have nothing in common share one up to so many values: in a model of many equal layers, more of them are
-// better compiled once and called again.
-constexpr std::size_t kMaxUnrelatedTerms = 64;
-// Kernels of the same axes, counted from the last, that are looked at for a place to join.
-constexpr std::size_t kCandidates = 8;
 
 enum class Section : std::uint8_t { none, main, tail, reduction };
 
@@ -77,7 +67,7 @@ class Grouper {
     const std::uint32_t first = std::max(has_needs ? latest + 1 : 0, guarded ? guard_ + 1 : 0);
     if (p_.options.fuse) {
       const std::vector<std::uint32_t>& alike = alike_[key(p_.units[set.front()].axes)];
-      for (std::size_t i = alike.size(); i > 0 && i + kCandidates > alike.size(); --i) {
+      for (std::size_t i = alike.size(); i > 0 && i + kCosts.join_candidates > alike.size(); --i) {
         if (alike[i - 1] < first) break;
         std::string_view why;
         if (!worth_joining(set, alike[i - 1])) continue;
@@ -120,12 +110,12 @@ class Grouper {
     for (const Extent& e : g.axes) points *= largest(e, p_.max_batch);
     std::size_t terms = g.terms;
     // What draws random numbers takes long at every point.
-    bool is_short = points <= kFewPoints;
+    bool is_short = points <= kCosts.few_points;
     for (const UnitId id : set) {
       terms += p_.units[id].terms;
       is_short = is_short && !p_.units[id].draws;
     }
-    if (is_short && terms <= kMaxUnrelatedTerms) return true;
+    if (is_short && terms <= kCosts.most_unrelated_terms) return true;
     for (const UnitId id : set) {
       for (const Read& read : p_.units[id].reads) {
         if (is_single(read.place)) continue;
@@ -167,7 +157,7 @@ class Grouper {
       why = "a product delivers elements, not rows";
       return Section::none;
     }
-    if (terms > kMaxGroupTerms) {
+    if (terms > kCosts.most_group_terms) {
       why = "the kernel would get too large";
       return Section::none;
     }
@@ -249,12 +239,12 @@ class Grouper {
   bool adds_up(const Unit& sum, UnitId contraction) const {
     const Unit& product = p_.units[contraction];
     const ContractionLayout& layout = *product.layout;
-    const bool plain = layout.form == ContractionKernel::Form::columns && layout.axes.size() == 2 &&
+    const bool plain = layout.form == CpuTactics::Form::columns && layout.axes.size() == 2 &&
                        layout.axes[0].size() == 1 && layout.axes[1].size() == 1;
     if (!plain || sum.axes != product.axes || p_.graph[sum.node].op != Op::reduce_sum) return false;
     const std::size_t rows = layout.axes[0].front(), columns = layout.axes[1].front();
     return sum.reduced[rows] && !sum.reduced[columns] && layout.extents[0].times_batch &&
-           !layout.extents[1].times_batch && layout.extents[1].constant >= SharingLimits{}.columns &&
+           !layout.extents[1].times_batch && layout.extents[1].constant >= kCosts.shared_columns &&
            p_.graph[sum.node].type.dtype == p_.graph[product.node].type.dtype;
   }
 

@@ -3,13 +3,10 @@
 
 #include <algorithm>
 
+#include "passes/tactics/cost_model.h"
+
 namespace tarn {
 namespace {
-
-// A kernel with more values than this is cut: compile time of a kernel grows faster than its size.
-constexpr std::size_t kMaxTerms = 400;
-// Additions that a load from the cache costs, roughly.
-constexpr int kLoadCost = 8;
 
 constexpr NodeId kMany = kNoNode - 1;
 
@@ -106,7 +103,7 @@ class Chooser {
     if (!options_.fuse) return !free;
     if (owner_[id] != kMany) return false;
     return op_class == OpClass::draw ||
-           (op_class == OpClass::elementwise && (cost_[id] >= kLoadCost || continues_[id]));
+           (op_class == OpClass::elementwise && (cost_[id] >= kCosts.load_from_cache || continues_[id]));
   }
 
   void need(NodeId id) { leaves_.materialized[id] = true; }
@@ -135,7 +132,7 @@ class Chooser {
     const Shape& shape = graph_[id].type.shape;
     Expression expression(leaves_, {axes_of(shape), max_batch_});
     if (defines) expression.define(id);
-    expression.limit_terms(kMaxTerms);
+    expression.limit_terms(kCosts.most_terms);
     static_cast<void>(expression.demand({id, false, own_point(shape)}));
     expression.resolve();
     for (const NodeId missing : expression.missing()) need(missing);

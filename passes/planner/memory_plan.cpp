@@ -10,7 +10,7 @@ namespace tarn {
 namespace {
 
 struct Life {
-  std::size_t first = SIZE_MAX, last = 0;  // kernels
+  std::size_t first = SIZE_MAX, last = 0;  // numbers of kernels
   std::uint64_t bytes = 0;
   BufferId shares_with = kNone;  // lives at the offset of this one
   std::uint64_t offset = 0;
@@ -22,11 +22,18 @@ class MemoryPlanner {
   MemoryPlanner(KernelPlan& plan, bool in_place) : plan_(plan), in_place_(in_place), lives_(plan.buffers.size()) {}
 
   void run() {
-    for (std::size_t k = 0; k < plan_.kernels.size(); ++k) {
-      for_each_buffer(plan_.kernels[k].body, [&](BufferId buffer) {
-        lives_[buffer].first = std::min(lives_[buffer].first, k);
-        lives_[buffer].last = k;
-      });
+    const std::vector<KernelRuns> kernels = numbered_kernels(plan_);
+    for (std::size_t k = 0; k < kernels.size(); ++k) {
+      const auto use = [&](BufferId buffer) { lengthen(buffer, k, k); };
+      // What a repeat uses, its steps do.
+      if (steps_of(*kernels[k].kernel) == nullptr) for_each_buffer(kernels[k].kernel->body, use);
+    }
+    // The inner ones first.
+    for (std::size_t k = kernels.size(); k-- > 0;) {
+      const Kernel& kernel = *kernels[k].kernel;
+      by_kind(
+          kernel.body, [](const LoopKernel&) {}, [](const ContractionKernel&) {}, [](const FiniteGuard&) {},
+          [&](const Repeat& repeat) { live_through(repeat, k, k + count_kernels(kernel) - 1); });
     }
     for (const PlanResult& result : plan_.results) lives_[result.buffer].last = SIZE_MAX;
     for (BufferId id = 0; id < lives_.size(); ++id) {
@@ -36,7 +43,7 @@ class MemoryPlanner {
       }
     }
     if (in_place_) {
-      for (std::size_t k = 0; k < plan_.kernels.size(); ++k) share_in_kernel(k);
+      for (std::size_t k = 0; k < kernels.size(); ++k) share_in_kernel(k, kernels[k].kernel->body);
     }
     place();
   }
@@ -46,16 +53,41 @@ class MemoryPlanner {
     return plan_.buffers[id].space == Space::arena && lives_[id].first != SIZE_MAX;
   }
 
-  void share_in_kernel(std::size_t k) {
-    const Kernel& kernel = plan_.kernels[k];
-    if (const auto* loop = std::get_if<LoopKernel>(&kernel.body)) {
-      share_in_body(k, loop->body, buffers_of(loop->tail));
-      share_in_body(k, loop->tail, buffers_of(loop->body));
-    } else if (const auto* product = std::get_if<ContractionKernel>(&kernel.body)) {
-      std::set<BufferId> others = buffers_of(product->tail);
-      others.insert({product->a.buffer, product->b.buffer});
-      share_in_body(k, product->epilogue, others);
+  void lengthen(BufferId buffer, std::size_t first, std::size_t last) {
+    lives_[buffer].first = std::min(lives_[buffer].first, first);
+    lives_[buffer].last = std::max(lives_[buffer].last, last);
+  }
+
+  // What lives in a repeat, kernels `first` to `last`, and before or behind it too, lives in all rounds; so does
+  // what it carries, and what gets a part from each round. All else lives anew in every round.
+  void live_through(const Repeat& repeat, std::size_t first, std::size_t last) {
+    std::set<BufferId> whole(repeat.carried.begin(), repeat.carried.end());
+    for (const Kernel& step : repeat.steps) {
+      for_each_buffer(step.body, [&](BufferId buffer) {
+        if (lives_[buffer].first < first || lives_[buffer].last > last) whole.insert(buffer);
+      });
+      for_each_body(step.body, [&](const Body& body) {
+        for (const Store& store : body.stores) {
+          if (!store.access.at.repeat_strides.empty()) whole.insert(store.access.buffer);
+        }
+      });
     }
+    for (const BufferId buffer : whole) lengthen(buffer, first, last);
+  }
+
+  void share_in_kernel(std::size_t k, const KernelBody& body) {
+    by_kind(
+        body,
+        [&](const LoopKernel& loop) {
+          share_in_body(k, loop.body, buffers_of(loop.tail));
+          share_in_body(k, loop.tail, buffers_of(loop.body));
+        },
+        [&](const ContractionKernel& product) {
+          std::set<BufferId> others = buffers_of(product.tail);
+          others.insert({product.a.buffer, product.b.buffer});
+          share_in_body(k, product.epilogue, others);
+        },
+        [](const FiniteGuard&) {}, [](const Repeat&) {});
   }
   static std::set<BufferId> buffers_of(const Body& body) {
     std::set<BufferId> result;

@@ -6,22 +6,18 @@
 #include <utility>
 
 #include "passes/plan/access.h"
+#include "passes/tactics/choose.h"
 
 namespace tarn {
 namespace {
 
-// Smaller matrices stay in the first caches however they lie.
-constexpr std::int64_t kLargeBytes = std::int64_t{64} * 1024;
-// Four vectors of 64 bytes. Narrower matrices are one group as they are.
-constexpr std::int64_t kWidestGroup = 256, kNarrowestGroup = 128;
-
 // Columns of a group: a divisor of all columns that leaves the fewest lanes of whole cache lines idle; 0: there is
 // none.
 std::int64_t group_width(std::int64_t columns, std::int64_t size) {
-  constexpr std::int64_t kLine = 64;
-  const auto lines = [&](std::int64_t width) { return (width * size + kLine - 1) / kLine; };
+  const std::int64_t line = Target{}.line_bytes;
+  const auto lines = [&](std::int64_t width) { return (width * size + line - 1) / line; };
   std::int64_t best = 0;
-  for (std::int64_t width = kWidestGroup / size; width * size >= kNarrowestGroup; --width) {
+  for (std::int64_t width = kCosts.widest_group / size; width * size >= kCosts.narrowest_group; --width) {
     // width / lines(width) is larger than for the best one.
     if (columns % width == 0 && (best == 0 || width * lines(best) > best * lines(width))) best = width;
   }
@@ -29,13 +25,14 @@ std::int64_t group_width(std::int64_t columns, std::int64_t size) {
 }
 
 bool is_large(const Buffer& matrix) {
-  return element_count(matrix.shape) * static_cast<std::int64_t>(size_of(matrix.dtype)) >= kLargeBytes;
+  return element_count(matrix.shape) * static_cast<std::int64_t>(size_of(matrix.dtype)) >= kCosts.packed_matrix;
 }
 
 // The products that read a buffer as their right operand, as long as nothing else reads it.
 struct Readers {
   std::vector<ContractionKernel*> products;
   bool others = false;
+  bool along_columns = true;  // all products
 };
 
 class WeightPacker {
@@ -61,15 +58,18 @@ class WeightPacker {
   void find_readers() {
     readers_.resize(plan_.buffers.size());
     const auto note = [&](BufferId buffer) { readers_[buffer].others = true; };
-    for (Kernel& kernel : plan_.kernels) {
-      if (auto* const product = std::get_if<ContractionKernel>(&kernel.body)) {
-        note(product->a.buffer);
-        readers_[product->b.buffer].products.push_back(product);
-        for_each_buffer(product->epilogue, note);
-      } else {
-        for_each_buffer(kernel.body, note);
-      }
-    }
+    for_each_kernel(plan_.kernels, [&](Kernel& kernel) {
+      by_kind(
+          kernel.body, [&](LoopKernel&) { for_each_buffer(kernel.body, note); },
+          [&](ContractionKernel& product) {
+            note(product.a.buffer);
+            Readers& readers = readers_[product.b.buffer];
+            readers.products.push_back(&product);
+            readers.along_columns = readers.along_columns && kernel.tactics.form == CpuTactics::Form::columns;
+            for_each_buffer(product.epilogue, note);
+          },
+          [&](FiniteGuard& guard) { note(guard.buffer); }, [](Repeat&) {});
+    });
   }
 
   void add(const TensorInfo& tensor) {
@@ -101,17 +101,16 @@ class WeightPacker {
   // Whole rows of one matrix, in order, are what all of its readers multiply with.
   bool can_be_packed(BufferId id) const {
     const Readers& readers = readers_[id];
-    if (readers.others || readers.products.empty()) return false;
+    if (readers.others || readers.products.empty() || !readers.along_columns) return false;
     const Buffer& buffer = plan_.buffers[id];
     const auto size = static_cast<std::int64_t>(size_of(buffer.dtype));
     const ContractionKernel& first = *readers.products.front();
     const std::int64_t columns = first.columns.constant, elements = first.inner.constant * columns;
-    return elements == element_count(buffer.shape) && is_large(buffer) && columns * size > kWidestGroup &&
+    return elements == element_count(buffer.shape) && is_large(buffer) && columns * size > kCosts.widest_group &&
            group_width(columns, size) > 0 &&
            std::all_of(readers.products.begin(), readers.products.end(), [&](const ContractionKernel* product) {
-             return product->form == ContractionKernel::Form::columns && product->batch.empty() &&
-                    !product->columns.times_batch && !product->inner.times_batch && product->columns == first.columns &&
-                    product->inner == first.inner && product->b.row == kNoValue &&
+             return product->batch.empty() && !product->columns.times_batch && !product->inner.times_batch &&
+                    product->columns == first.columns && product->inner == first.inner && product->b.row == kNoValue &&
                     product->b.at == Linear{{columns, 1}, 0};
            });
   }
@@ -130,9 +129,6 @@ class WeightPacker {
       for_each_linear(product->epilogue, [&](Linear& linear) {
         linear.strides.insert(linear.strides.begin(), linear.strides[1] * width);
       });
-      // Threads share groups, unless these are too few to give them equal work.
-      constexpr std::int64_t kManyGroups = 4;
-      if (product->split) product->split->axis = groups >= kManyGroups ? 0 : 1;
     }
   }
 
@@ -146,14 +142,18 @@ class WeightPacker {
 }  // namespace
 
 bool may_be_packed(const KernelPlan& plan) {
-  return std::any_of(plan.kernels.begin(), plan.kernels.end(), [&](const Kernel& kernel) {
-    const auto* const product = std::get_if<ContractionKernel>(&kernel.body);
-    if (product == nullptr) return false;
-    const Buffer& matrix = plan.buffers[product->b.buffer];
-    return matrix.space == Space::state && is_large(matrix);
+  bool found = false;
+  for_each_product(plan.kernels, [&](const ContractionKernel& product, const CpuTactics&) {
+    const Buffer& matrix = plan.buffers[product.b.buffer];
+    found = found || (matrix.space == Space::state && is_large(matrix));
   });
+  return found;
 }
 
-PackedWeights pack_weights(const Program& program, KernelPlan& plan) { return WeightPacker(program, plan).run(); }
+PackedWeights pack_weights(const Program& program, KernelPlan& plan, const Target& target) {
+  PackedWeights packed = WeightPacker(program, plan).run();
+  choose_cpu_tactics(plan, target);
+  return packed;
+}
 
 }  // namespace tarn

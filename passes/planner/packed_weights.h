@@ -17,7 +17,8 @@ namespace tarn {
 bool may_be_packed(const KernelPlan& plan);
 
 // Makes the plan of `predict` (or another that stores nothing that stays) read packed weights instead of a state, and
-// says where they come from. Packed is what products of this plan alone read as a large right operand.
-PackedWeights pack_weights(const Program& program, KernelPlan& plan);
+// says where they come from. Packed is what products of this plan alone read as a large right operand, along whose
+// columns their vectors lie. Kernels get tactics for what they read now.
+PackedWeights pack_weights(const Program& program, KernelPlan& plan, const Target& target);
 
 }  // namespace tarn

@@ -11,10 +11,9 @@
 #include "ir/type_rules.h"
 #include "passes/planner/cut_kernels.h"
 #include "passes/planner/planner.h"
-#include "passes/planner/rows_in_place.h"
 #include "passes/planner/steps.h"
-#include "passes/planner/threading.h"
 #include "passes/rebuild.h"
+#include "passes/tactics/choose.h"
 
 namespace tarn {
 namespace {
@@ -79,7 +78,6 @@ class ContractionRewriter {
 
   // Whether one operand has every axis that is longer than 1: then no element is used twice, and a product kernel has
   // nothing to gain. The same for an outer product, and for small layers with few inputs.
-  static constexpr std::int64_t kLongSum = 9;
   bool is_loop(const Graph& graph, const Node& node, const ContractionMap& map) const {
     const Shape& a = graph[node.inputs[0]].type.shape;
     const Shape& b = graph[node.inputs[1]].type.shape;
@@ -88,13 +86,13 @@ class ContractionRewriter {
     for (std::size_t i = 0; i < a.size(); ++i) {
       in_b = in_b && (a[i] == 1 || has(map.b, map.a[i]));
       sums = sums || (a[i] != 1 && !has(map.result, map.a[i]));
-      if (!has(map.result, map.a[i])) summed = a[i] == kBatch ? kLongSum : summed * a[i];
+      if (!has(map.result, map.a[i])) summed = a[i] == kBatch ? kCosts.long_sum : summed * a[i];
     }
     for (std::size_t i = 0; i < b.size(); ++i) {
       in_a = in_a && (b[i] == 1 || has(map.a, map.b[i]));
       sums = sums || (b[i] != 1 && !has(map.result, map.b[i]));
     }
-    return in_a || in_b || !sums || (summed < kLongSum && small_.is_small(graph, node));
+    return in_a || in_b || !sums || (summed < kCosts.long_sum && small_.is_small(graph, node));
   }
 
   // sum over j, k of a[m, j, k] b[k, n] = sum over k of (sum over j of a[m, j, k]) b[k, n]: afterwards every letter
@@ -225,19 +223,14 @@ void lay_out_memory(KernelPlan& plan, const PlanOptions& options) {
   plan.constants.resize(aligned(plan.constants.size()));
   plan_memory(plan, options.in_place);
 }
-void share_among_threads(KernelPlan& plan, const PlanOptions&) { split_among_threads(plan); }
-void read_inputs_in_place(KernelPlan& plan, const PlanOptions& options) {
-  // Where products and sums are two instructions, tiles have no register left for what they would need besides.
-  if (!stores_nothing(plan) && options.target.has_fma) read_rows_in_place(plan);
-}
+void choose_tactics(KernelPlan& plan, const PlanOptions& options) { choose_cpu_tactics(plan, options.target); }
 
 constexpr std::array kPlanSteps = {
     PlanStep{"fusion", "the graph becomes kernels", nullptr},
     PlanStep{"split_tails", "long tails of short sums become kernels of their own", split_long_tails},
     PlanStep{"cut_kernels", "kernels whose code would be very long become several", cut_large_kernels},
     PlanStep{"memory", "temporaries get their places in the arena", lay_out_memory},
-    PlanStep{"threads", "kernels are shared among threads", share_among_threads},
-    PlanStep{"rows_in_place", "products read long rows of inputs where they are", read_inputs_in_place},
+    PlanStep{"tactics", "each kernel gets vectors, threads and ways to read, as a CPU runs it", choose_tactics},
 };
 
 KernelPlan fuse(const Graph& unprepared, const SmallLayers& small, const Program& program, const PlanOptions& options) {

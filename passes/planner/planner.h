@@ -59,8 +59,8 @@ struct ContractionLayout {
   std::vector<Extent> extents;
   Extent inner;
   PlaceId a = 0, b = 0;
-  Linear a_at, b_at;  // over batch…, rows, inner and batch…, inner, columns
-  ContractionKernel::Form form = ContractionKernel::Form::columns;
+  Linear a_at, b_at;                                  // over batch…, rows, inner and batch…, inner, columns
+  CpuTactics::Form form = CpuTactics::Form::columns;  // what the tactics of the kernel will be
 };
 
 struct Unit {

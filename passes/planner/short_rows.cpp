@@ -50,9 +50,8 @@ std::uint32_t ShortRows::rows_of_reduction(NodeId id) {
 ShortRows::ShortRows(const Graph& graph, const PlanOptions& options)
     : graph_(&graph), rows_of_(graph.size(), kNoRows), member_(graph.size(), false) {
   // Elements of a row lie apart in vectors that run across rows. Such vectors are cheap to load and to store where rows
-  // can be loaded under masks and transposed in registers: with AVX-512 (codegen/kernels/row_groups.h).
-  constexpr std::int64_t kTransposedBytes = 64;
-  if (!options.fuse || options.target.vector_bytes != kTransposedBytes) return;
+  // can be loaded under masks and transposed in registers (codegen/kernels/row_groups.h).
+  if (!options.fuse || !options.target.has_masks()) return;
   // By node: the last product, and the last reduction of rows, that it depends on through elements of its row. What
   // combines a product with older sums belongs into the product's epilogue.
   std::vector<NodeId> product(graph.size(), 0), sum(graph.size(), 0);

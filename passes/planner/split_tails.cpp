@@ -10,16 +10,13 @@
 #include "passes/plan/access.h"
 #include "passes/planner/loop_axes.h"
 #include "passes/planner/planner.h"
+#include "passes/tactics/vector_axis.h"
 
 namespace tarn {
 namespace {
 
-constexpr std::int64_t kFewPoints = 1024;  // in a sum
-constexpr std::int64_t kFewTails = 4;
-constexpr std::ptrdiff_t kShortTail = 8;  // operations
-
-bool is_worth_splitting(const LoopKernel& kernel, std::int64_t max_batch) {
-  if (kernel.reductions.empty() || !kernel.reduced[kernel.vector_axis]) return false;
+bool is_worth_splitting(const LoopKernel& kernel, const Target& target, std::int64_t max_batch) {
+  if (kernel.reductions.empty() || !kernel.reduced[best_vector_axis(kernel, target, max_batch).axis]) return false;
   std::int64_t points = 1, tails = 1;
   for (std::size_t axis = 0; axis < kernel.axes.size(); ++axis) {
     if (!kernel.reduced[axis] && kernel.axes[axis].times_batch) return false;
@@ -27,12 +24,11 @@ bool is_worth_splitting(const LoopKernel& kernel, std::int64_t max_batch) {
   }
   const auto operations = std::count_if(kernel.tail.values.begin(), kernel.tail.values.end(),
                                         [](const Value& value) { return value.kind == Value::Kind::operation; });
-  return points <= kFewPoints && tails >= kFewTails && operations >= kShortTail;
+  return points <= kCosts.split_points && tails >= kCosts.split_tails && operations >= kCosts.split_operations;
 }
 
 // A buffer for each sum, and the kernel that makes them and the one that takes them up.
-std::pair<Kernel, Kernel> split(KernelPlan& plan, const Kernel& whole, const Target& target) {
-  const auto& kernel = std::get<LoopKernel>(whole.body);
+std::pair<Kernel, Kernel> split(KernelPlan& plan, const Kernel& whole, const LoopKernel& kernel) {
   LoopKernel sums = kernel, rest;
   Shape shape;
   for (std::size_t axis = 0; axis < kernel.axes.size(); ++axis) {
@@ -72,28 +68,23 @@ std::pair<Kernel, Kernel> split(KernelPlan& plan, const Kernel& whole, const Tar
       value.access = {buffer, {strides, 0}};
     }
   }
-  finish_loop(rest, target, plan.max_batch);
+  merge_axes(rest);
   return {{"sums of " + whole.name, std::move(sums), whole.location}, {whole.name, std::move(rest), whole.location}};
 }
 
 }  // namespace
 
 void split_tails(KernelPlan& plan, const Target& target) {
-  std::vector<Kernel> kernels;
-  kernels.reserve(plan.kernels.size());
-  for (Kernel& kernel : plan.kernels) {
-    const auto* const loop = std::get_if<LoopKernel>(&kernel.body);
-    if (loop == nullptr || !is_worth_splitting(*loop, plan.max_batch)) {
-      kernels.push_back(std::move(kernel));
-      continue;
-    }
-    auto [sums, rest] = split(plan, kernel, target);
+  replace_loops(plan.kernels, [&](const Kernel& kernel, const LoopKernel& loop) {
+    std::vector<Kernel> parts;
+    if (!is_worth_splitting(loop, target, plan.max_batch)) return parts;
+    auto [sums, rest] = split(plan, kernel, loop);
     plan.remarks.push_back(
         fmt::format("'{}' is not fused with '{}': vectors there lie along the sums", rest.name, sums.name));
-    kernels.push_back(std::move(sums));
-    kernels.push_back(std::move(rest));
-  }
-  plan.kernels = std::move(kernels);
+    parts.push_back(std::move(sums));
+    parts.push_back(std::move(rest));
+    return parts;
+  });
 }
 
 }  // namespace tarn

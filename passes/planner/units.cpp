@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "passes/planner/planner.h"
+#include "passes/tactics/cost_model.h"
 
 namespace tarn {
 namespace {
@@ -105,9 +106,8 @@ class UnitMaker {
     unit.by_rows = true;
     unit.axes = axes_across(p_.shape(whole), p_.rows.along(unit.node));
     unit.reduced.assign(unit.axes.size(), false);
-    constexpr std::size_t kMostTerms = 400;
     const Expression expression = expression_of(unit);
-    if (!expression.missing().empty() || expression.terms().size() > kMostTerms) return false;
+    if (!expression.missing().empty() || expression.terms().size() > kCosts.most_terms) return false;
     add(std::move(unit));
     return true;
   }

@@ -124,7 +124,7 @@ Diagnostics fill_numbers(const Table& table, std::span<const std::size_t> column
       }
       const std::optional<double> number = parse_number(text);
       if (!number && !is_missing(text)) {
-        has_words = has_words || begins_with_letter(text);
+        has_words = has_words || (row > 0 && begins_with_letter(text));  // the first may be a header
         errors.add({row, column}, [&] { return fmt::format("'{}' is not a number", excerpt(text)); });
       }
       if (!number || std::isnan(*number)) result.missing.push_back({row, column});

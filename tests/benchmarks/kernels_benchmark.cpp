@@ -33,7 +33,6 @@ void product(benchmark::State& state) {
   kernel.b = load_from(1, layout >= kRightTransposed ? std::vector<std::int64_t>{1, inner}
                                                      : std::vector<std::int64_t>{columns, 1})
                  .access;
-  if (layout == kDots) kernel.form = ContractionKernel::Form::inner;
   Value value;
   value.kind = Value::Kind::product;
   kernel.epilogue.values = {value};

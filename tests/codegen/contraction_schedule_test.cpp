@@ -23,7 +23,7 @@ ContractionSchedule schedule(const Product& p, const Target& target) {
   kernel.inner = {p.inner, false};
   kernel.a.at.strides = p.a_transposed ? std::vector<std::int64_t>{1, p.rows} : std::vector{p.inner, std::int64_t{1}};
   kernel.b.at.strides = {p.columns, 1};
-  return schedule_of(kernel, 1, target);
+  return schedule_of(kernel, {}, 1, target);
 }
 
 // A panel and what else tiles touch are in the second-level cache together: 512 KiB on many CPUs whose vectors have 32

@@ -23,7 +23,7 @@ constexpr std::array<const char*, 4> kSamplesNames = {"", " of N rows", " of N c
 struct ProductShape {
   std::int64_t rows = 1, columns = 1, inner = 1;
   bool a_transposed = false, b_transposed = false, often_few_rows = false;
-  ContractionKernel::Form form = ContractionKernel::Form::columns;
+  CpuTactics::Form form = CpuTactics::Form::columns;
   DType dtype = DType::f32;
   Samples samples = Samples::none;
   std::int64_t work() const { return rows * columns * inner; }
@@ -31,7 +31,7 @@ struct ProductShape {
 
 std::string describe(const ProductShape& p) {
   return fmt::format("{} x {} x {}{}{}{}{} {}{}", p.rows, p.columns, p.inner, p.a_transposed ? " a'" : "",
-                     p.b_transposed ? " b'" : "", p.form == ContractionKernel::Form::inner ? " dots" : "",
+                     p.b_transposed ? " b'" : "", p.form == CpuTactics::Form::inner ? " dots" : "",
                      kSamplesNames[static_cast<std::size_t>(p.samples)], name_of(p.dtype),
                      p.often_few_rows ? ", often few rows" : "");
 }
@@ -46,12 +46,16 @@ ContractionKernel kernel_of(const ProductShape& p, std::int64_t max_batch) {
   kernel.columns = extent(p.columns, Samples::columns);
   kernel.inner = extent(p.inner, Samples::inner);
   kernel.dtype = p.dtype;
-  kernel.form = p.form;
-  kernel.often_few_rows = p.often_few_rows;
   kernel.a.at.strides = p.a_transposed ? std::vector<std::int64_t>{1, p.rows} : std::vector{p.inner, std::int64_t{1}};
   kernel.b.at.strides =
       p.b_transposed ? std::vector<std::int64_t>{1, p.inner} : std::vector{p.columns, std::int64_t{1}};
   return kernel;
+}
+
+CpuTactics tactics_of(const ProductShape& p) {
+  CpuTactics tactics = in_form(p.inner > 1 ? p.form : CpuTactics::Form::columns);
+  tactics.often_few_rows = p.often_few_rows;
+  return tactics;
 }
 
 // An extent beside what it is cut into: less than one piece, one, several; and what is left, next to nothing or to all.
@@ -141,9 +145,9 @@ ProductShape draw_shape(Draw& draw, Samples samples, DType dtype) {
   p.columns = draw.one_in(2)   ? draw.between(1, 70)
               : draw.one_in(2) ? draw.between(70, 700)
                                : 16 * draw.between(1, 20) + draw.between(-1, 1);
-  p.form = draw.one_in(4) ? ContractionKernel::Form::inner : ContractionKernel::Form::columns;
-  p.a_transposed = p.form == ContractionKernel::Form::columns && draw.one_in(2);
-  p.b_transposed = p.form == ContractionKernel::Form::inner || draw.one_in(2);
+  p.form = draw.one_in(4) ? CpuTactics::Form::inner : CpuTactics::Form::columns;
+  p.a_transposed = p.form == CpuTactics::Form::columns && draw.one_in(2);
+  p.b_transposed = p.form == CpuTactics::Form::inner || draw.one_in(2);
   // Samples lie behind each other in an input; a sample is one row, column or k, or a few.
   const auto of_samples = [&](std::int64_t& extent, std::vector<std::int64_t> numbers) {
     extent = kMaxBatch * (draw.one_in(2) ? 1 : numbers[static_cast<std::size_t>(draw.between(1, 4)) - 1]);
@@ -156,7 +160,7 @@ ProductShape draw_shape(Draw& draw, Samples samples, DType dtype) {
     p.b_transposed = true;
   } else if (samples == Samples::inner) {
     of_samples(p.inner, {2, kTransposeBlock, 13, kLongestInner / kMaxBatch + 1});
-    p.form = ContractionKernel::Form::columns;
+    p.form = CpuTactics::Form::columns;
     p.a_transposed = true;
     p.b_transposed = false;
   }
@@ -177,7 +181,7 @@ std::vector<ProductShape> shapes_for(const Target& target, Samples samples, Trai
   std::ranges::stable_sort(drawn, {}, &ProductShape::work);
   for (const ProductShape& p : drawn) {
     const std::size_t before = shown.size();
-    shown.merge(features_of(p, schedule_of(kernel_of(p, kMaxBatch), kMaxBatch, target)));
+    shown.merge(features_of(p, schedule_of(kernel_of(p, kMaxBatch), tactics_of(p), kMaxBatch, target)));
     if (shown.size() > before) shapes.push_back(p);
   }
   return shapes;
@@ -231,7 +235,7 @@ Product add_product(HandPlan& hand, const ProductShape& p, Epilogue epilogue, st
     kernel.tail.values = {simple(Value::Kind::reduced, p.dtype)};
     kernel.tail.stores = {{0, at(sums, {0, 1}), false}};
   }
-  hand.add(kernel);
+  hand.add(kernel, tactics_of(p));
   return product;
 }
 
@@ -286,7 +290,7 @@ std::size_t expect_product(const Product& product, const HostTensor* results, st
 }
 
 Epilogue epilogue_for(const ProductShape& p, std::size_t number) {
-  const bool has_sums = p.samples == Samples::rows && p.form == ContractionKernel::Form::columns && p.columns > 1;
+  const bool has_sums = p.samples == Samples::rows && p.form == CpuTactics::Form::columns && p.columns > 1;
   if (p.samples == Samples::columns || number % 3 == 0) return Epilogue::none;
   return number % 3 == 1 && has_sums && !p.often_few_rows ? Epilogue::sums : Epilogue::relu;
 }

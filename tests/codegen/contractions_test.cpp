@@ -18,14 +18,20 @@ namespace {
 struct Case {
   std::int64_t rows, columns, inner;
   bool a_transposed, b_transposed;
-  ContractionKernel::Form form;
+  CpuTactics::Form form;
   DType dtype;
 };
 
 std::string describe(const Case& c) {
   return std::to_string(c.rows) + "x" + std::to_string(c.columns) + "x" + std::to_string(c.inner) +
          (c.a_transposed ? " a'" : "") + (c.b_transposed ? " b'" : "") +
-         (c.form == ContractionKernel::Form::inner ? " inner " : " columns ") + std::string(name_of(c.dtype));
+         (c.form == CpuTactics::Form::inner ? " inner " : " columns ") + std::string(name_of(c.dtype));
+}
+
+// Dot products are of operands that are contiguous along k, and longer than one element.
+CpuTactics::Form form_here(const Case& c) {
+  const bool contiguous = (!c.a_transposed || c.rows == 1) && (c.b_transposed || c.columns == 1);
+  return contiguous && c.inner > 1 ? c.form : CpuTactics::Form::columns;
 }
 
 struct Product {
@@ -46,7 +52,6 @@ Product make_product(HandPlan& hand, const Case& c, std::uint64_t seed) {
   p.kernel.columns = {c.columns, false};
   p.kernel.inner = {c.inner, false};
   p.kernel.dtype = c.dtype;
-  p.kernel.form = c.form;
   p.kernel.a = c.a_transposed ? at(a, {1, c.rows}) : at(a, {c.inner, 1});
   p.kernel.b = c.b_transposed ? at(b, {1, c.inner}) : at(b, {c.columns, 1});
   p.kernel.epilogue.values = {simple(Value::Kind::product, c.dtype)};
@@ -82,7 +87,7 @@ void check_all(const std::vector<Case>& cases, bool every_cpu = true) {
     const std::size_t last = std::min(first + kTogether, cases.size());
     for (std::size_t i = first; i < last; ++i) {
       products.push_back(make_product(hand, cases[i], 17 * i + 1));
-      hand.add(products.back().kernel);
+      hand.add(products.back().kernel, in_form(form_here(cases[i])));
     }
     for (std::size_t c = 0; c < cpus().size(); ++c) {
       if (!every_cpu && c != first / kTogether % cpus().size()) continue;
@@ -108,7 +113,7 @@ TEST(CodegenContractions, EveryShape) {
         const unsigned t = turn++ % 11;
         const bool dots = t >= 8;
         cases.push_back({rows, columns, inner, !dots && (t & 1U) != 0, dots || (t & 2U) != 0,
-                         dots ? ContractionKernel::Form::inner : ContractionKernel::Form::columns,
+                         dots ? CpuTactics::Form::inner : CpuTactics::Form::columns,
                          t % 3 == 0 ? DType::f64 : DType::f32});
       }
     }
@@ -125,7 +130,7 @@ TEST(CodegenContractions, EveryLayoutOfAFewShapes) {
   for (const auto& shape : shapes) {
     for (const DType dtype : {DType::f32, DType::f64}) {
       for (unsigned layout = 0; layout < 4; ++layout) {
-        for (const auto form : {ContractionKernel::Form::columns, ContractionKernel::Form::inner}) {
+        for (const auto form : {CpuTactics::Form::columns, CpuTactics::Form::inner}) {
           cases.push_back({shape[0], shape[1], shape[2], (layout & 1U) != 0, (layout & 2U) != 0, form, dtype});
         }
       }
@@ -136,21 +141,21 @@ TEST(CodegenContractions, EveryLayoutOfAFewShapes) {
 
 // Long enough for several blocks of k, panels and blocks of rows, with packing.
 TEST(CodegenContractions, LargeProducts) {
-  check_all({{70, 150, 2500, false, false, ContractionKernel::Form::columns, DType::f32},
-             {40, 70, 2501, false, true, ContractionKernel::Form::columns, DType::f32},
-             {40, 1000, 300, false, false, ContractionKernel::Form::columns, DType::f32},
-             {35, 333, 500, true, true, ContractionKernel::Form::columns, DType::f64},
-             {131, 77, 900, true, true, ContractionKernel::Form::columns, DType::f64},
-             {300, 128, 784, false, false, ContractionKernel::Form::columns, DType::f32},
+  check_all({{70, 150, 2500, false, false, CpuTactics::Form::columns, DType::f32},
+             {40, 70, 2501, false, true, CpuTactics::Form::columns, DType::f32},
+             {40, 1000, 300, false, false, CpuTactics::Form::columns, DType::f32},
+             {35, 333, 500, true, true, CpuTactics::Form::columns, DType::f64},
+             {131, 77, 900, true, true, CpuTactics::Form::columns, DType::f64},
+             {300, 128, 784, false, false, CpuTactics::Form::columns, DType::f32},
              // Rows of a transposed left operand a multiple of 4 KiB apart, which are copied first.
-             {1024, 300, 40, true, false, ContractionKernel::Form::columns, DType::f32},
-             {512, 150, 33, true, true, ContractionKernel::Form::columns, DType::f64},
-             {200, 130, 300, false, true, ContractionKernel::Form::inner, DType::f32}});
+             {1024, 300, 40, true, false, CpuTactics::Form::columns, DType::f32},
+             {512, 150, 33, true, true, CpuTactics::Form::columns, DType::f64},
+             {200, 130, 300, false, true, CpuTactics::Form::inner, DType::f32}});
 }
 
 TEST(CodegenContractions, NothingToSumIsZero) {
-  check_all({{3, 5, 0, false, false, ContractionKernel::Form::columns, DType::f32},
-             {3, 1, 0, false, true, ContractionKernel::Form::inner, DType::f64}});
+  check_all({{3, 5, 0, false, false, CpuTactics::Form::columns, DType::f32},
+             {3, 1, 0, false, true, CpuTactics::Form::inner, DType::f64}});
 }
 
 // x[N, 12] w[12, 20] + bias, relu, and the sign as a mask; several batch sizes up to the largest, which meets every
@@ -196,13 +201,14 @@ TEST(CodegenContractions, StreamedRows) {
     kernel.rows = {1, true};
     kernel.columns = {columns, false};
     kernel.inner = {kInner, false};
-    kernel.often_few_rows = true;
     kernel.a = at(x, {kInner, 1});
     kernel.b = at(w, {columns, 1});
     kernel.epilogue.values = {simple(Value::Kind::product, DType::f32), load(bias, {0, 1}, DType::f32),
                               operation(Op::add, DType::f32, {0, 1})};
     kernel.epilogue.stores = {{2, at(y, {columns, 1}), false}};
-    hand.add(kernel);
+    CpuTactics tactics;
+    tactics.often_few_rows = true;
+    hand.add(kernel, tactics);
     for (const std::string& cpu : cpus()) {
       const HostTensor many = run_native(hand, options_for(cpu), 40).results.back();
       for (const std::int64_t batch : {1, 2, 3, 4, 20}) {
@@ -326,10 +332,9 @@ TEST(CodegenContractions, BatchAxes) {
     turned.epilogue.values = {simple(Value::Kind::product, DType::f64)};
     turned.epilogue.stores = {{0, at(z, {1, 5}), false}};
     hand.add(turned);
-    turned.form = ContractionKernel::Form::inner;
     const BufferId again = hand.result(DType::f64, {kBatch, 5});
     turned.epilogue.stores = {{0, at(again, {1, 5}), false}};
-    hand.add(turned);
+    hand.add(turned, in_form(CpuTactics::Form::inner));
     expect_as_interpreted(hand, batch, 1e-13, "batch axes");
     if (HasFatalFailure()) return;
   }

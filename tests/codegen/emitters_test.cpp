@@ -95,7 +95,6 @@ void check_row(const Row& row, const std::string& cpu, bool in_vectors) {
   LoopKernel kernel;
   kernel.axes = {{length, false}, {1, false}};
   kernel.reduced = {false, false};
-  kernel.vector_axis = in_vectors ? 0 : 1;
   std::vector<ValueId> operands;
   for (std::size_t k = 0; k < columns.size(); ++k) {
     const BufferId x = hand.tensor("x" + std::to_string(k), row.operands[k], {length}, columns[k]);
@@ -105,7 +104,7 @@ void check_row(const Row& row, const std::string& cpu, bool in_vectors) {
   kernel.body.values.push_back(operation(row.op, row.result, operands));
   const BufferId y = hand.result(row.result, {length});
   kernel.body.stores = {{static_cast<ValueId>(columns.size()), at(y, {1, 0}), false}};
-  hand.add(kernel);
+  hand.add(kernel, along(in_vectors ? 0 : 1));
   const NativeRun run = run_native(hand, options_for(cpu), 1);
   columns.resize(3, std::vector<double>(count, 0));
   for (std::size_t i = 0; i < count; ++i) {

@@ -75,13 +75,14 @@ KernelPlan copying_plan(const Program& program) {
   copy.reduced = {false, false};
   copy.body.values = {load(0, {2, 1}, DType::f32)};
   copy.body.stores = {{0, at(5, {1, 4}), false}};
-  copy.copies_samples = true;
   auto& loss = std::get<LoopKernel>(plan.kernels[0].body);
   loss.axes = copy.axes;
   loss.reduced = {true, true};
   loss.body.values = {load(5, {1, 4}, DType::f32)};
   loss.tail.stores = {{0, at(2, {0, 0}), false}};
-  plan.kernels.insert(plan.kernels.begin(), {"samples of x", copy});
+  CpuTactics tactics;
+  tactics.copy = CpuTactics::Copy::of_samples;
+  plan.kernels.insert(plan.kernels.begin(), {"samples of x", copy, 0, tactics});
   return plan;
 }
 

@@ -13,7 +13,6 @@ LoopKernel step(BufferId x, BufferId y, Op op, std::uint64_t stream) {
   LoopKernel kernel;
   kernel.axes = {{1, true}, {7, false}};
   kernel.reduced = {false, false};
-  kernel.vector_axis = 1;
   Value draw = simple(Value::Kind::draw, DType::f32);
   draw.stream = stream;
   draw.linear = {{0, 1}, 0};
@@ -51,7 +50,7 @@ HandPlan chain(const std::string& kinds) {
           hand.tensor("w" + std::to_string(number), DType::f32, {7, 7}, random_numbers(number, 7 * 7, DType::f32, 0.2));
       hand.add(product(x, w, y));
     } else {
-      hand.add(step(x, y, kind == 'n' ? Op::neg : Op::mul, 1000 + number));
+      hand.add(step(x, y, kind == 'n' ? Op::neg : Op::mul, 1000 + number), along(1));
     }
     x = y;
   }

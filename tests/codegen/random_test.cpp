@@ -27,7 +27,6 @@ void check_draws(const Case& c, DType dtype, bool normal, const std::string& cpu
   LoopKernel kernel;
   kernel.axes = {{1, true}, {21, false}};
   kernel.reduced = {false, false};
-  kernel.vector_axis = vector_axis;
   Value each = simple(Value::Kind::draw, dtype);
   each.distribution = normal ? Distribution::normal : Distribution::uniform;
   each.stream = kStream;
@@ -38,7 +37,7 @@ void check_draws(const Case& c, DType dtype, bool normal, const std::string& cpu
   kernel.body.values = {each, shared};
   const BufferId y = hand.result(dtype, {kBatch, 21}), z = hand.result(dtype, {kBatch, 21});
   kernel.body.stores = {{0, at(y, {21, 1}), false}, {1, at(z, {21, 1}), false}};
-  hand.add(kernel);
+  hand.add(kernel, along(vector_axis));
   const std::int64_t batch = 9;
   const NativeRun run = run_native(hand, options_for(cpu), batch, c.function);
   const double tolerance = !normal ? 0 : dtype == DType::f32 ? 4e-6 : 1e-14;

@@ -37,7 +37,7 @@ train {
 }
 )";
 
-// Rows that products read where they are (passes/planner/rows_in_place.h).
+// Rows that products read where they are (passes/tactics/rows_in_place.h).
 inline constexpr const char* kWideModel = R"(model wide {
   input  x[300]
   output y = x |> dense(40, tanh) |> dense(3)

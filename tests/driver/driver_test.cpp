@@ -241,7 +241,8 @@ TEST_F(Driver, EveryCommandExplainsItself) {
 }
 
 TEST_F(Driver, EveryStageOfThePipelineShows) {
-  for (const char* stage : {"ast", "graph", "gradients", "optimized", "fused", "plan", "memory", "llvm", "asm"}) {
+  for (const char* stage :
+       {"ast", "graph", "gradients", "optimized", "fused", "plan", "tactics", "memory", "llvm", "asm"}) {
     const Outcome shown = tarn(fmt::format("show iris.tarn --stage {}", stage));
     EXPECT_EQ(shown.status, 0) << stage << shown.err;
     EXPECT_GT(shown.out.size(), 200U) << stage;

@@ -6,7 +6,7 @@
 
 #include "codegen/native.h"
 #include "passes/plan/kernel_plan.h"
-#include "passes/planner/threading.h"
+#include "passes/tactics/threads.h"
 #include "tests/models/arrays.h"
 #include "tests/models/trajectory.h"
 #include "tests/support/compiler/codegen_test_support.h"
@@ -133,7 +133,10 @@ Result<Trajectory> native(const Subject& subject, const NativeOptions& options) 
   passes.options.disabled = options.disabled;
   TARN_TRY(ProgramPlan plan, plan_program(subject.program, planning, passes));
   if (options.parts > 1) {
-    for (auto& [name, kernels] : plan.plans) split_among_threads(kernels, {0, 1, 1, 1});
+    CostModel costs;
+    costs.shared_time = 0;
+    costs.shared_points = costs.shared_rows = costs.shared_columns = costs.shared_groups = 1;
+    for (auto& [name, kernels] : plan.plans) split_among_threads(kernels, planning.target, costs);
   }
   std::vector<std::string> functions;
   for (const auto& [name, kernels] : plan.plans) {

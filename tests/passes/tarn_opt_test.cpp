@@ -46,12 +46,12 @@ constexpr const char* kPlan = R"(plan count {
   result value "sum" = sum
   result output "y" = y
   kernel 0 "sum" loop
-    over i (vector) < 10
+    over i < 10
       r0 = reduce_sum of index(i):f64
     then
     sum = r0
   kernel 1 "y" loop
-    for i (vector) < N
+    for i < N
     y[i] = (sum * N:f64)
 }
 )";
@@ -75,9 +75,9 @@ TEST_F(TarnOpt, StopsAfterEveryStep) {
 
 // Steps from a plan's text do what they do behind fusion.
 TEST_F(TarnOpt, GoesOnFromAPlan) {
-  const std::string all = opt("--stop-after=threads", kGraph).output;
+  const std::string all = opt("--stop-after=tactics", kGraph).output;
   const std::string fused = opt("--stop-after=fusion", kGraph).output;
-  EXPECT_EQ(opt("--passes=split_tails,memory,threads", fused).output, all);
+  EXPECT_EQ(opt("--passes=split_tails,memory,tactics", fused).output, all);
   EXPECT_EQ(opt("", all).output, all);
   const Finished unplanned = opt("--from=plan", fused);
   EXPECT_EQ(unplanned.status, 1);

@@ -11,6 +11,7 @@
 #include "passes/pipeline.h"
 #include "passes/plan/guarded_stores.h"
 #include "passes/plan/interpreter.h"
+#include "passes/plan/tactics_text.h"
 #include "passes/planner/packed_weights.h"
 #include "tests/support/compiler/golden_text.h"
 #include "tests/support/compiler/hand_plan.h"
@@ -84,8 +85,9 @@ TEST_P(GoldenPlans, GiveWhatTheirGraphsGiveAndReadAsExpected) {
   ASSERT_TRUE(plan.has_value());
   if (golden.graph.name == "train" || golden.graph.name == "adapt") guard_stores(*plan, program);
   PackedWeights packed;
-  if (golden.settings.contains("packed")) packed = pack_weights(program, *plan);
-  const std::string text = print(*plan) + (golden.settings.contains("memory") ? print_memory(*plan) : "");
+  if (golden.settings.contains("packed")) packed = pack_weights(program, *plan, options.target);
+  const std::string text = print(*plan) + (golden.settings.contains("memory") ? print_memory(*plan) : "") +
+                           print_tactics(*plan, golden.graph.name);
   testing::expect_reads_back(*plan);
   const Status verified = verify(*plan);
   ASSERT_TRUE(verified.has_value()) << verified.error().front().message << "\n" << text;

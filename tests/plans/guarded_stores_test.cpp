@@ -167,18 +167,17 @@ ContractionKernel product_of(HandPlan& hand, const Extents& e, double bad) {
 // The update of the weights whose gradient a product is.
 TEST(GuardedStores, EpiloguesOfProducts) {
   for (const Extents& e : kProducts) {
-    for (const auto form : {ContractionKernel::Form::columns, ContractionKernel::Form::inner}) {
+    for (const auto form : {CpuTactics::Form::columns, CpuTactics::Form::inner}) {
       for (const double bad : {0.0, kBad[0], kBad[2]}) {
         HandPlan hand;
         ContractionKernel product = product_of(hand, e, bad);
-        product.form = form;
-        if (form == ContractionKernel::Form::inner) product.b.at.strides = {1, e.inner};
+        if (form == CpuTactics::Form::inner) product.b.at.strides = {1, e.inner};
         const auto count = static_cast<std::size_t>(e.rows * e.columns);
         const BufferId w = hand.tensor("w", DType::f32, {e.rows, e.columns}, random_numbers(3, count, DType::f32));
         product.epilogue.values.push_back(load(w, {e.columns, 1}, DType::f32));
         product.epilogue.values.push_back(operation(Op::sub, DType::f32, {1, 0}));
         product.epilogue.stores = {{2, at(w, {e.columns, 1}), false}};
-        hand.add(product);
+        hand.add(product, in_form(form));
         EXPECT_EQ(check(hand, 1, 1e-4, e.text()), bad != 0) << e.text();
         if (HasFatalFailure()) return;
       }
@@ -225,7 +224,7 @@ TEST(GuardedStores, ShortRowsAndTransposedCopies) {
       rows.body.stores.push_back({static_cast<ValueId>(i), at(w, {kColumns}, i), false});
     }
     hand.add(rows);
-    // Long enough to be copied by blocks.
+    // What goes to the state is looked at point by point, however long.
     constexpr std::int64_t kSide = 72;
     std::vector<double> square = random_numbers(3, kSide * kSide, DType::f32);
     if (bad) square[kSide * 5 + 60] = -kInfinity;
@@ -234,10 +233,9 @@ TEST(GuardedStores, ShortRowsAndTransposedCopies) {
     LoopKernel copy;
     copy.axes = {{kSide, false}, {kSide, false}};
     copy.reduced = {false, false};
-    copy.vector_axis = 1;
     copy.body.values = {load(from, {1, kSide}, DType::f32)};
     copy.body.stores = {{0, at(to, {kSide, 1}), false}};
-    hand.add(copy);
+    hand.add(copy, along(1));
     EXPECT_EQ(check(hand, 1, 1e-6, "rows and copies"), bad);
   }
 }

@@ -229,10 +229,7 @@ TEST(PlanKernels, SmallLayersLieWithTheBatchInnermost) {
   // The samples of x, h, y.
   EXPECT_EQ(strides_of_temporaries(trained).size(), 3U) << print(trained);
   EXPECT_EQ(std::count_if(trained.kernels.begin(), trained.kernels.end(),
-                          [](const Kernel& kernel) {
-                            const auto* const loop = std::get_if<LoopKernel>(&kernel.body);
-                            return loop != nullptr && loop->copies_samples;
-                          }),
+                          [](const Kernel& kernel) { return kernel.tactics.copy == CpuTactics::Copy::of_samples; }),
             1);
   // One sample would be one lane, and 8 units fill a vector of 8 doubles as they are.
   EXPECT_THAT(strides_of_temporaries(plan_of_small_layers(false)), Each(Strides{6, 1}));
@@ -377,7 +374,7 @@ TEST(PlanKernels, TheVectorAxisIsTheContiguousOne) {
   options.target.vector_bytes = 64;
   const KernelPlan plan = c.plan(options);
   ASSERT_EQ(plan.kernels.size(), 2U);
-  for (const Kernel& kernel : plan.kernels) EXPECT_EQ(std::get<LoopKernel>(kernel.body).vector_axis, 1U) << print(plan);
+  for (const Kernel& kernel : plan.kernels) EXPECT_EQ(kernel.tactics.vector_axis, 1U) << print(plan);
 }
 
 TEST(PlanKernels, AxesAreMergedWhereAccessesAllow) {
@@ -455,7 +452,7 @@ TEST(PlanKernels, VerifyFindsBrokenPlans) {
       {"no rows side by side",
        [&](KernelPlan& p) {
          product_of(p).sums = {{Op::reduce_sum, 0, DType::f64}};
-         product_of(p).form = ContractionKernel::Form::inner;
+         p.kernels[0].tactics.form = CpuTactics::Form::inner;
        }},
       {"cannot be written",
        [&](KernelPlan& p) { p.buffers[product_of(p).epilogue.stores[0].access.buffer].space = Space::input; }},

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "passes/planner/threading.h"
+#include "passes/tactics/threads.h"
 #include "tests/support/compiler/hand_graph.h"
 
 namespace tarn::testing {
@@ -49,14 +49,17 @@ TEST(PlanProducts, ThreadsAskForSmallWeightsThatChangeAsIfToWriteThem) {
     HandGraph c(32, 5);
     add_training_step(c, 5, hidden, 3);
     KernelPlan plan = c.plan();
-    split_among_threads(plan, {0, 1, 1, 1});
+    CostModel costs;
+    costs.shared_time = 0;
+    costs.shared_points = costs.shared_rows = costs.shared_columns = 1;
+    split_among_threads(plan, Target{}, costs);
     std::size_t found = 0;
     for (const Kernel& kernel : plan.kernels) {
       const auto* const product = std::get_if<ContractionKernel>(&kernel.body);
       if (product == nullptr) continue;
       // Gradients are products with what lies in the arena.
       const bool expected = hidden == 128 && plan.buffers[product->b.buffer].space == Space::state;
-      EXPECT_EQ(product->b_for_writing, expected) << kernel.name;
+      EXPECT_EQ(kernel.tactics.b_for_writing, expected) << kernel.name;
       found += expected;
     }
     EXPECT_EQ(found, hidden == 128 ? 2 : 0) << print(plan);

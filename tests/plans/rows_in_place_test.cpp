@@ -1,6 +1,6 @@
 // Inputs that products read where the caller has them: which are, and that training and evaluating on rows in an order
 // gives the bits that the same rows give where they lie in that order, which are read without one.
-#include "passes/planner/rows_in_place.h"
+#include "passes/tactics/rows_in_place.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

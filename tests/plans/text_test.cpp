@@ -14,7 +14,7 @@
 #include "frontend/frontend.h"
 #include "passes/pipeline.h"
 #include "passes/plan/interpreter.h"
-#include "passes/planner/threading.h"
+#include "passes/tactics/threads.h"
 #include "tests/support/compiler/codegen_test_support.h"
 #include "tests/support/compiler/hand_graph.h"
 #include "tests/support/compiler/plan_graphs.h"
@@ -50,13 +50,13 @@ constexpr const char* kText = R"(plan adapt {
   result output "total" = total
 
 kernel 0 "means" loop @ "m.tarn":3:5+2   # 160 FLOP, 144 B
-  for j (vector) < 4   threads share j from N = 3 on
+  for j < 4
     over i < N
-      r0 = reduce_sum of (input0[i, j] * constant[j])
+      r0 = multiply_add of (input0[i, j] * constant[j])
     then
     "mean of x"[j] = (r0 / N)
 kernel 1 "total" loop   # 36 FLOP, 24 B
-    over i (vector) < 4
+    over i < 4
       t3 = exp(-"mean of x"[i])
       r0 = reduce_sum of f64((t3 + (t3 * 0.5)))
       order 0 2-3 1 4-6
@@ -65,7 +65,7 @@ kernel 1 "total" loop   # 36 FLOP, 24 B
 kernel 2 "finite loss?" guard   # 0 FLOP, 0 B
   the step ends here unless total is finite
 kernel 3 "w update" product   # 240 FLOP, 260 B
-  for m < 4 n (vector) < 3   reads input0 in place   prefetches b for writing
+  for m < 4 n < 3
     product = sum over k < N of input0[k, m] * input0[k, n]
     w[m, n] = (w[m, n] - (product * 0.125))   if finite
     r0 = reduce_sum over m of product
@@ -73,6 +73,17 @@ kernel 3 "w update" product   # 240 FLOP, 260 B
     b[n] = r0   if finite
 
 remark "'total' is not fused with 'means': it needs all of its points"
+}
+tactics adapt {
+kernel 0 "means"
+  vectors along j
+  threads share j from N = 3 on
+kernel 1 "total"
+  vectors along i
+kernel 3 "w update"
+  vectors along n
+  reads a in place
+  prefetches b for writing
 }
 )";
 
@@ -93,12 +104,17 @@ TEST(PlanText, LooksAsDocumented) {
   EXPECT_EQ(read->name, "adapt");
   // Empty lines between kernels are the printer's.
   std::string expected = without_comments(kText);
-  for (std::size_t at = 0; (at = expected.find("\nkernel", at)) != std::string::npos; at += 2) {
+  for (std::size_t at = 0; (at = expected.find("\nkernel", at)) < expected.find("\ntactics"); at += 2) {
     if (expected[at - 1] != '\n') expected.insert(at, "\n");
   }
   EXPECT_EQ(without_comments(print_whole(read->plan, read->name, read->locations.get(), sources)), expected);
   const auto& product = std::get<ContractionKernel>(read->plan.kernels[3].body);
-  EXPECT_TRUE(product.rows_in_place && product.b_for_writing && product.epilogue.stores[0].guarded);
+  EXPECT_TRUE(product.epilogue.stores[0].guarded);
+  const CpuTactics& tactics = read->plan.kernels[3].tactics;
+  EXPECT_TRUE(tactics.rows_in_place && tactics.b_for_writing && !tactics.split);
+  EXPECT_EQ(read->plan.kernels[0].tactics.split, (Split{1, 3}));
+  EXPECT_TRUE(read->plan.kernels[0].body.index() == 0 &&
+              std::get<LoopKernel>(read->plan.kernels[0].body).reductions[0].multiply_add);
   EXPECT_EQ((*read->locations)[read->plan.kernels[0].location].span.column, 5U);
   // Loads and numbers that are equal are one value.
   EXPECT_EQ(product.epilogue.values.size(), 5U);
@@ -113,7 +129,7 @@ TEST(PlanText, PlansWrittenByHandRun) {
   hand.tensor("b", DType::f32, {3}, {1, 2, 3});
   hand.plan = parsed(kText);
   // Threads share what the plan says; b is read where nothing is written to it.
-  std::get<ContractionKernel>(hand.plan.kernels[3].body).rows_in_place = false;
+  hand.plan.kernels[3].tactics.rows_in_place = false;
   const Status verified = verify(hand.plan);
   ASSERT_TRUE(verified.has_value()) << verified.error().front().message;
   hand.context.batch = 8;
@@ -151,6 +167,21 @@ struct FieldCase {
 
 LoopKernel& loop_of(KernelPlan& plan) { return std::get<LoopKernel>(plan.kernels[0].body); }
 ContractionKernel& product_of(KernelPlan& plan) { return std::get<ContractionKernel>(plan.kernels[3].body); }
+CpuTactics& tactics_of_loop(KernelPlan& plan) { return plan.kernels[0].tactics; }
+CpuTactics& tactics_of_product(KernelPlan& plan) { return plan.kernels[3].tactics; }
+
+// The first three kernels, twice in a repeat in one of another.
+Repeat& repeated(KernelPlan& plan) {
+  Repeat inner;
+  const auto behind = plan.kernels.begin() + 3;
+  inner.steps.assign(plan.kernels.begin(), behind);
+  inner.count = 2;
+  plan.kernels.erase(plan.kernels.begin(), behind);
+  Repeat outer;
+  outer.steps.push_back({"inner", std::move(inner), 0});
+  plan.kernels.insert(plan.kernels.begin(), {"outer", std::move(outer), 0});
+  return std::get<Repeat>(std::get<Repeat>(plan.kernels[0].body).steps[0].body);
+}
 
 const std::vector<FieldCase>& field_cases() {
   static const std::vector<FieldCase> cases = {
@@ -169,8 +200,8 @@ const std::vector<FieldCase>& field_cases() {
       {"strides", [](KernelPlan& p) { p.buffers[1].strides = {1, -4}; }},
       {"extent", [](KernelPlan& p) { loop_of(p).axes[1] = {7, true}; }},
       {"constant extent", [](KernelPlan& p) { loop_of(p).axes[0] = {1, false}; }},
-      {"reduced", [](KernelPlan& p) { loop_of(p).reduced = {true, true}, loop_of(p).split.reset(); }},
-      {"vector axis", [](KernelPlan& p) { loop_of(p).vector_axis = 0; }},
+      {"reduced", [](KernelPlan& p) { loop_of(p).reduced = {true, true}, tactics_of_loop(p).split.reset(); }},
+      {"vector axis", [](KernelPlan& p) { tactics_of_loop(p).vector_axis = 0; }},
       {"access", [](KernelPlan& p) { loop_of(p).body.values[0].access.at.strides = {-8, 3}; }},
       {"access offset", [](KernelPlan& p) { loop_of(p).body.values[0].access.at.offset = -5; }},
       {"access of one element", [](KernelPlan& p) { loop_of(p).tail.stores[0].access.at = {{0, 0}, 2}; }},
@@ -201,7 +232,7 @@ const std::vector<FieldCase>& field_cases() {
       {"type of a load", [](KernelPlan& p) { loop_of(p).body.values[0].dtype = DType::boolean; }},
       {"type of the product", [](KernelPlan& p) { product_of(p).dtype = DType::f64; }},
       {"type of a reduction", [](KernelPlan& p) { loop_of(p).reductions[0].dtype = DType::f64; }},
-      {"reduction", [](KernelPlan& p) { loop_of(p).reductions[0].op = Op::argmax; }},
+      {"reduction", [](KernelPlan& p) { loop_of(p).reductions[0] = {Op::argmax, 2, DType::f32}; }},
       {"value that nobody uses", [](KernelPlan& p) { loop_of(p).body.values.push_back(loop_of(p).body.values[1]); }},
       {"value that stands twice",
        [](KernelPlan& p) {
@@ -228,15 +259,20 @@ const std::vector<FieldCase>& field_cases() {
          std::swap(loop_of(p).body.values[0], loop_of(p).body.values[1]);
          std::swap(loop_of(p).body.values[2].operands[0], loop_of(p).body.values[2].operands[1]);
        }},
-      {"split", [](KernelPlan& p) { loop_of(p).split.reset(); }},
-      {"split from", [](KernelPlan& p) { loop_of(p).split->from_batch = 1; }},
-      {"split axis", [](KernelPlan& p) { product_of(p).split = Split{1, 7}; }},
-      {"copies samples", [](KernelPlan& p) { loop_of(p).copies_samples = true; }},
+      {"sum of products", [](KernelPlan& p) { loop_of(p).reductions[0].multiply_add = false; }},
+      {"split", [](KernelPlan& p) { tactics_of_loop(p).split.reset(); }},
+      {"split from", [](KernelPlan& p) { tactics_of_loop(p).split->from_batch = 1; }},
+      {"split axis", [](KernelPlan& p) { tactics_of_product(p).split = Split{1, 7}; }},
+      {"copies samples", [](KernelPlan& p) { tactics_of_loop(p).copy = CpuTactics::Copy::of_samples; }},
+      {"copies by squares", [](KernelPlan& p) { tactics_of_loop(p).copy = CpuTactics::Copy::by_squares; }},
+      {"no tactics",
+       [](KernelPlan& p) {
+         for (Kernel& kernel : p.kernels) kernel.tactics = {};
+       }},
       {"no axes",
        [](KernelPlan& p) {
-         LoopKernel loop;
-         loop.copies_samples = true;
-         p.kernels[0].body = loop;
+         p.kernels[0].body = LoopKernel();
+         p.kernels[0].tactics = {};
        }},
       {"batch",
        [](KernelPlan& p) {
@@ -252,12 +288,24 @@ const std::vector<FieldCase>& field_cases() {
       {"inner", [](KernelPlan& p) { product_of(p).inner = {9, false}; }},
       {"a", [](KernelPlan& p) { product_of(p).a.at.strides = {2, 2}; }},
       {"b", [](KernelPlan& p) { product_of(p).b.buffer = 1; }},
-      {"form", [](KernelPlan& p) { product_of(p).form = ContractionKernel::Form::inner; }},
-      {"often few rows", [](KernelPlan& p) { product_of(p).often_few_rows = true; }},
-      {"rows in place", [](KernelPlan& p) { product_of(p).rows_in_place = false; }},
-      {"b for writing", [](KernelPlan& p) { product_of(p).b_for_writing = false; }},
+      {"form", [](KernelPlan& p) { tactics_of_product(p).form = CpuTactics::Form::inner; }},
+      {"often few rows", [](KernelPlan& p) { tactics_of_product(p).often_few_rows = true; }},
+      {"weights in groups", [](KernelPlan& p) { tactics_of_product(p).weights_in_groups = true; }},
+      {"rows in place", [](KernelPlan& p) { tactics_of_product(p).rows_in_place = false; }},
+      {"b for writing", [](KernelPlan& p) { tactics_of_product(p).b_for_writing = false; }},
       {"sums", [](KernelPlan& p) { product_of(p).tail = {}, product_of(p).sums.clear(); }},
       {"guard", [](KernelPlan& p) { std::get<FiniteGuard>(p.kernels[2].body).buffer = 0; }},
+      {"repeat", [](KernelPlan& p) { repeated(p); }},
+      {"count of a repeat", [](KernelPlan& p) { repeated(p).count = 3; }},
+      {"carried by a repeat", [](KernelPlan& p) { repeated(p).carried = {3, 1}; }},
+      {"stride along a repeat",
+       [](KernelPlan& p) {
+         repeated(p);
+         auto& inner = std::get<Repeat>(std::get<Repeat>(p.kernels[0].body).steps[0].body);
+         auto& loop = std::get<LoopKernel>(inner.steps[0].body);
+         loop.body.values[0].access.at.repeat_strides = {0, -3};
+         loop.tail.stores[0].access.at.repeat_strides = {2};
+       }},
       {"kernel name", [](KernelPlan& p) { p.kernels[2].name = "\\"; }},
       {"max_batch", [](KernelPlan& p) { p.max_batch = 1; }},
       {"arena", [](KernelPlan& p) { p.arena_bytes = 1; }},
@@ -413,18 +461,27 @@ const WrongCase kWrong[] = {
     {"result output \"total\"", "result sum \"total\"", "'sum' is no kind of result", "sum \"total\""},
     {"\"total\" = total", "\"total\" = totals", "there is no buffer 'totals'; did you mean 'total'?", "totals"},
     {"kernel 1", "kernel 2", "this is kernel 1", "2 \"total\""},
-    {"\"total\" loop", "\"total\" lop", "'lop' is no kind of kernel: loop, product or guard", "lop"},
+    {"\"total\" loop", "\"total\" lop", "'lop' is no kind of kernel: loop, product, guard or repeat", "lop"},
     {"@ \"m.tarn\"", "@ m.tarn", "the name of a file is expected here", "m.tarn"},
-    {"for j (vector) < 4", "for j < 4", "one of the axes is that of vectors", ""},
-    {"for j (vector) < 4", "for j (vector < 4", "')' is expected here", "< 4"},
-    {"for j (vector) < 4", "for k (vector) < 4", "'k': the axes of a loop are called i, j, k, …, each once", ""},
-    {"for j (vector) < 4", "for j (vector) < -4", "an extent cannot be negative", "-4"},
-    {"for j (vector) < 4", "for j (vector) < 99999999999", "an extent cannot be more than 2147483648", "99999999999"},
-    {"threads share j", "threads share x", "there is no axis 'x' to share", ""},
-    {"for m < 4 n (vector) < 3", "for m < 4 i (vector) < 3", "the axes of a product are called b0, b1, …, m and n", ""},
-    {"for m < 4 n (vector) < 3", "for m < 4 n < 3", "vectors of a product go along n or k", ""},
-    {"reads input0 in place", "reads w in place", "only a can be read in place", ""},
+    {"for j < 4", "for k < 4", "'k': the axes of a loop are called i, j, k, …, each once", ""},
+    {"for j < 4", "for j < -4", "an extent cannot be negative", "-4"},
+    {"for j < 4", "for j < 99999999999", "an extent cannot be more than 2147483648", "99999999999"},
+    {"for m < 4 n < 3", "for m < 4 i < 3", "the axes of a product are called b0, b1, …, m and n", ""},
+    {"kernel 0 \"means\"\n", "kernel 4 \"means\"\n", "the plan has no such kernel", "4 \"means"},
+    {"kernel 0 \"means\"\n", "kernel 0 \"mean\"\n", "kernel 0 of the plan is 'means'", "\"mean\"\n"},
+    {"threads share j", "threads share x", "the kernel has no axis 'x'", "x from"},
+    {"threads share j", "threads j", "'share' is expected here", "j from"},
+    {"N = 3 on", "N = -3 on", "a number of samples cannot be negative", "-3 on"},
+    {"vectors along n", "vectors along m", "vectors of a product go along n or k", "m\n  reads"},
+    {"vectors along j", "vectors along m", "the kernel has no axis 'm'", "m\n  threads"},
+    {"reads a in place", "reads b in place", "'a' is expected here", "b in place"},
+    {"reads a in place", "copies samples", "a choice, a kernel or '}' is expected here", "copies samples"},
     {"sum over k < N", "sum over j < N", "the sum of a product goes over k", ""},
+    {"\"total\" loop", "\"total\" repeat 0 times { loop", "a repeat has 1 to 2147483648 rounds", ""},
+    {"\"total\" loop", "\"total\" repeat 2 rounds { loop", "'times' is expected here", "rounds"},
+    {"\"total\" loop", "\"total\" repeat 2 times { loop", "a kernel or '}' is expected here", "loop   # 36"},
+    {"\"total\" loop", "\"total\" repeat 2 times carries x { loop", "there is no buffer 'x'", "x { loop"},
+    {"b[n] = r0   if finite", "b[n + s0] = r0   if finite", "there is no axis 's0' here", "s0]"},
     {"the step ends here", "the step ends there", "'here' is expected here", "there"},
     {"exp(-", "foo(-", "'foo' is no operation on elements", "foo(-"},
     {"exp(-", "contract(-", "'contract' is no operation on elements", "contract(-"},
@@ -458,7 +515,8 @@ const WrongCase kWrong[] = {
     {"input0[k, m]", "input0[element k, row 1:i32 * 4 < 3]", "an operand of a product is read without a row", ""},
     {"remark \"'total'", "remark 'total'", "a remark in quotation marks is expected here", "'total'"},
     {"remark \"'total'", "what \"'total'", "there is no buffer 'what'", "what"},
-    {"points\"\n}", "points\"\n} more", "nothing is expected behind the plan", "more"},
+    {"points\"\n}\ntactics adapt", "points\"\n} more", "nothing is expected behind the plan but its tactics", "more"},
+    {"writing\n}", "writing\n} more", "nothing is expected behind the plan but its tactics", "more"},
 };
 
 TEST(PlanText, SaysWhatIsWrongAndWhere) {
@@ -497,9 +555,12 @@ TEST(PlanText, DeepAndLongTextsAreBounded) {
   std::string rows;
   for (int i = 0; i < 100'000; ++i) rows += "input0[element 0, row ";
   EXPECT_THAT(with("(r0 / N)", rows), HasSubstr("more than 200 expressions"));
+  std::string repeats;
+  for (int i = 2; i < 100'000; ++i) repeats += fmt::format("repeat 2 times {{ kernel {} \"r\" ", i);
+  EXPECT_THAT(with("loop   # 36", repeats), HasSubstr("more than 8 repeats in one another"));
   std::string axes;
   for (int i = 0; i < 100'000; ++i) axes += fmt::format(" i{} < 2", i);
-  EXPECT_THAT(with("for j (vector) < 4", "for" + axes), HasSubstr("more than 64 axes"));
+  EXPECT_THAT(with("for j < 4", "for" + axes), HasSubstr("more than 64 axes"));
   EXPECT_THAT(with("order 0 2-3 1 4-6", "order 0-4294967295"), HasSubstr("the body has values 0 to 6"));
 }
 

@@ -34,7 +34,7 @@ std::string messages(const std::string& text) {
 }
 
 struct LoopCase {
-  const char* notes;
+  const char* tactics;
   const char* body;
   const char* message;  // "" where the plan is good
 };
@@ -72,7 +72,8 @@ TEST(VerifyPlan, KnowsWhichPointsTouchOneElement) {
   for (const LoopCase& row : kLoops) {
     SCOPED_TRACE(row.body);
     const std::string text =
-        fmt::format("{}kernel 0 \"k\" loop\n  for i < 8 j (vector) < 8 {}\n  {}\n}}\n", kBuffers, row.notes, row.body);
+        fmt::format("{}kernel 0 \"k\" loop\n  for i < 8 j < 8\n  {}\n}}\ntactics p {{\nkernel 0 \"k\"\n  {}\n}}\n",
+                    kBuffers, row.body, row.tactics);
     const std::string found = messages(text);
     EXPECT_THAT(found, HasSubstr(row.message));
     EXPECT_EQ(found.empty(), *row.message == 0) << found;
@@ -85,8 +86,7 @@ TEST(VerifyPlan, KnowsWhosePlaceHasBeenTaken) {
     std::string text = kBuffers;
     int kernel = 0;
     for (const auto& [to, from] : pairs) {
-      text += fmt::format("kernel {} \"{}\" loop\n  for i < 8 j (vector) < 8\n  {}[i, j] = {}[i, j]\n", kernel++, to,
-                          to, from);
+      text += fmt::format("kernel {} \"{}\" loop\n  for i < 8 j < 8\n  {}[i, j] = {}[i, j]\n", kernel++, to, to, from);
     }
     return messages(text + "}\n");
   };
@@ -98,10 +98,10 @@ TEST(VerifyPlan, KnowsWhosePlaceHasBeenTaken) {
 }
 
 TEST(VerifyPlan, NumbersOfAnySizeAreSafe) {
-  const std::string axes = "for i < 2147483648N j (vector) < 2147483648N";
+  const std::string axes = "for i < 2147483648N j < 2147483648N";
   EXPECT_THAT(messages(fmt::format("{}kernel 0 \"k\" loop\n  {}\n  y[i, j] = 1\n}}\n", kBuffers, axes)),
               HasSubstr("an access to 'y' leaves it"));
-  EXPECT_THAT(messages(fmt::format("{}kernel 0 \"k\" loop\n  for i (vector) < 8\n  y[element "
+  EXPECT_THAT(messages(fmt::format("{}kernel 0 \"k\" loop\n  for i < 8\n  y[element "
                                    "4611686018427387904*i - 4611686018427387904] = 1\n}}\n",
                                    kBuffers)),
               HasSubstr("an access to 'y' leaves it"));

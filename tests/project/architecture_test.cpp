@@ -258,6 +258,18 @@ TEST(Architecture, NamesOfFunctionsAndFormatsAreNotCompared) {
   EXPECT_EQ(lines_that_match("[!=]= \"(" + names + ")\""), allowed);
 }
 
+// Whoever goes over kernels of a plan uses by_kind(), which has a function for each kind, and does not skip what it
+// does not know.
+TEST(Architecture, KindsOfKernelsAreMatched) {
+  const std::map<std::string, std::size_t> allowed = {
+      {"passes/plan/text_printer.cpp", 1},  // a guard is one line
+      {"tools/commands/bench.cpp", 1},      // a guard has no name
+  };
+  EXPECT_EQ(
+      lines_that_match(R"rx(\b(get|get_if|holds_alternative)<(LoopKernel|ContractionKernel|FiniteGuard|Repeat)>)rx"),
+      allowed);
+}
+
 // A switch without a default does not compile until a new kind of operation, value, buffer or kernel has its case.
 // These are over characters, tokens, numbers from outside, or a few of many.
 TEST(Architecture, DefaultsAreForWhatComesFromOutside) {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ir/random.h"
+#include "ir/text_parts.h"
 #include "runtime/session/weights.h"
 #include "tools/driver/command.h"
 #include "tools/measure/machine_limits.h"
@@ -89,12 +90,17 @@ void measure(const BenchOptions& options, double batches, const std::function<vo
   }
 }
 
-// What each kernel of a plan costs on so many rows, as far as its work goes by the rows.
+// What each kernel of a plan costs on so many rows, by number, as far as its work goes by the rows. That of a repeat is
+// what its steps do.
 std::vector<KernelCost> costs_at(KernelPlan plan, std::uint64_t rows) {
   plan.max_batch = static_cast<std::int64_t>(rows);
   std::vector<KernelCost> costs;
-  costs.reserve(plan.kernels.size());
-  for (const Kernel& kernel : plan.kernels) costs.push_back(cost_of(plan, kernel));
+  for (const auto& [kernel, runs] : numbered_kernels(plan)) {
+    KernelCost& cost = costs.emplace_back();
+    if (steps_of(*kernel) != nullptr) continue;
+    const KernelCost once = cost_of(plan, *kernel);
+    cost = {once.flops * runs, once.bytes * runs};
+  }
   return costs;
 }
 
@@ -122,7 +128,7 @@ Measured measure_training(const BenchOptions& options, Session& session) {
   result.rows = static_cast<std::uint64_t>(plan.max_batch);
   result.cost = total_cost(plan, result.rows);
   const MadeUpData data(session.program(), kBatches * result.rows);
-  std::vector<std::uint64_t> ticks(plan.kernels.size());
+  std::vector<std::uint64_t> ticks(numbered_kernels(plan).size());
   session.count_ticks(ticks.data());
   const std::uint64_t repeats = repeats_of(result.cost);
   const Bytes start = session.state();
@@ -151,7 +157,7 @@ Measured measure_prediction(const BenchOptions& options, Session& session, std::
     outputs.emplace_back(sample_bytes(output.type) * samples, std::byte{0});
   }
   for (Bytes& output : outputs) pointers.push_back(output.data());
-  std::vector<std::uint64_t> ticks(plan.kernels.size());
+  std::vector<std::uint64_t> ticks(numbered_kernels(plan).size());
   Control control;
   control.kernel_ticks = ticks.data();
   const PredictFunction predict = session.model().native().predict();
@@ -184,17 +190,6 @@ std::string time_text(double seconds) {
   return seconds < 1 ? fmt::format("{:.2f} ms", seconds * 1e3) : fmt::format("{:.2f} s", seconds);
 }
 
-// "iris.tarn:4, layer 'dense'": the line of the model that a kernel comes from, and what is called there; "" where it
-// is of no line.
-std::string origin_of(const Kernel& kernel, const Locations& locations, const Sources& sources) {
-  const Span span = locations.outermost(kernel.location);
-  if (!span) return "";
-  LocationId called = kernel.location;
-  for (LocationId id = called; locations[id].caller != 0; id = locations[id].caller) called = id;
-  const std::string& context = locations[called].context;
-  return fmt::format("{}:{}{}{}", sources.name(span.file), span.line, context.empty() ? "" : ", ", context);
-}
-
 void print_kernels(const Console& console, const Measured& measured, const KernelPlan& plan, const Locations& locations,
                    const MachineLimits& limits) {
   if (!console.json()) {
@@ -204,14 +199,16 @@ void print_kernels(const Console& console, const Measured& measured, const Kerne
   const auto batch_rows = std::min(measured.rows, static_cast<std::uint64_t>(plan.max_batch));
   const double batches = static_cast<double>((measured.rows + batch_rows - 1) / batch_rows);
   const std::vector<KernelCost> costs = costs_at(plan, batch_rows);
-  for (std::size_t i = 0; i < plan.kernels.size(); ++i) {
+  const std::vector<KernelRuns> kernels = numbered_kernels(plan);
+  for (std::size_t i = 0; i < kernels.size(); ++i) {
+    const Kernel& kernel = *kernels[i].kernel;
+    if (steps_of(kernel) != nullptr) continue;
     const KernelCost& cost = costs[i];
     const double seconds = measured.kernels[i], work = cost.flops * batches, bytes = cost.bytes * batches;
     const double share = measured.seconds > 0 ? seconds / measured.seconds : 0;
     const double roofline = seconds > 0 ? batches * limits.least_seconds(cost.flops, cost.bytes) / seconds : 0;
-    const std::string name =
-        std::holds_alternative<FiniteGuard>(plan.kernels[i].body) ? "(guard)" : plan.kernels[i].name;
-    const std::string origin = origin_of(plan.kernels[i], locations, console.sources);
+    const std::string name = std::holds_alternative<FiniteGuard>(kernel.body) ? "(guard)" : kernel.name;
+    const std::string origin = origin_of(kernel.location, locations, console.sources);
     if (console.json()) {
       console.event({{"event", "kernel"},
                      {"function", measured.name},

@@ -250,7 +250,9 @@ Status write_all(const CompileOptions& options, Console& console) {
   compile.source = fmt::format("tarn {} from {}", TARN_VERSION, fs::path(options.file).filename().string());
   std::vector<ProgramPlan> plans;
   for (const auto& [version, model] : inputs.models) {
-    plans.push_back(compile.interface.bake_weights ? with_baked_weights(program, model->plan()) : model->plan());
+    TARN_TRY(const Target target, target_of(version.codegen));
+    plans.push_back(compile.interface.bake_weights ? with_baked_weights(program, model->plan(), target)
+                                                   : model->plan());
   }
   std::vector<CpuVersion> versions;
   for (std::size_t i = 0; i < plans.size(); ++i) versions.push_back({inputs.models[i].first.codegen, &plans[i]});

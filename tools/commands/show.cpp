@@ -6,7 +6,9 @@
 
 #include "frontend/syntax/parser.h"
 #include "ir/text.h"
+#include "passes/plan/tactics_text.h"
 #include "passes/plan/text.h"
+#include "passes/tactics/choose.h"
 #include "runtime/files/file.h"
 #include "tools/driver/command.h"
 #include "tools/driver/graph_formats.h"
@@ -41,6 +43,14 @@ Result<std::string> formatted(const Graph& graph, const ShowOptions& options, co
   return print(graph, name, sources);
 }
 
+// They are chosen once more: compiling a model has no use for reasons.
+std::string tactics_with_reasons(KernelPlan plan, const std::string& name, const Target& target,
+                                 const Locations& locations, const Sources& sources) {
+  std::vector<TacticsReasons> reasons;
+  choose_cpu_tactics(plan, target, kCosts, &reasons);
+  return print_tactics(plan, name, reasons, &locations, sources);
+}
+
 Result<std::string> text_of_stage(const ShowOptions& options, Console& console) {
   if (options.stage == "ast") return syntax_tree(options, console.sources);
   TARN_TRY(const ModelOptions chosen, model_options(options));
@@ -66,10 +76,12 @@ Result<std::string> text_of_stage(const ShowOptions& options, Console& console) 
   if (options.format != "text") return error(fmt::format("stage '{}' is shown as text only", options.stage));
   TARN_TRY(const ProgramPlan plan, plan_program(program, chosen, console.sources, warnings));
   if (!plan.plans.contains(name)) return error("the model predicts from packed weights as from a state");
-  if (options.stage == "fused") return print(plan.plans.at(name));
-  if (options.stage == "plan") {
-    const Graph& planned = packed ? program.graphs.at("predict") : graph->second;
-    return print_whole(plan.plans.at(name), name, planned.locations().get(), console.sources);
+  const Locations* const locations = (packed ? program.graphs.at("predict") : graph->second).locations().get();
+  if (options.stage == "fused") return print(plan.plans.at(name), locations, console.sources);
+  if (options.stage == "plan") return print_whole(plan.plans.at(name), name, locations, console.sources);
+  if (options.stage == "tactics") {
+    TARN_TRY(const Target target, target_of(chosen.codegen));
+    return tactics_with_reasons(plan.plans.at(name), name, target, *locations, console.sources);
   }
   if (options.stage == "memory") return print_memory(plan.plans.at(name));
   return options.stage == "llvm" ? print_llvm(program, plan, name, chosen.codegen)
@@ -90,7 +102,7 @@ void add_show(CommandLine& line) {
   Command command = line.command("show", "the program at a stage of the pipeline");
   add_model_options(command, *options);
   command.option("--stage", &options->stage, "which stage")
-      .one_of({"ast", "graph", "gradients", "optimized", "fused", "plan", "memory", "llvm", "asm"});
+      .one_of({"ast", "graph", "gradients", "optimized", "fused", "plan", "tactics", "memory", "llvm", "asm"});
   command.option("--format", &options->format, "graphs can be drawn; svg needs Graphviz")
       .one_of({"text", "dot", "svg", "json"});
   command.option("--graph", &options->graph,

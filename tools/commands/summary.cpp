@@ -28,7 +28,7 @@ struct Totals {
 std::uint64_t peak_of_training(const Program& program, const ProgramPlan& plan, const WorkspaceLayout& layout) {
   constexpr std::uint64_t kProcess = 48ULL << 20, kKernel = 96ULL << 10;
   const auto threads = static_cast<std::uint64_t>(useful_threads(plan, 0));
-  std::uint64_t peak = kProcess + kKernel * plan.plans.at("train").kernels.size();
+  std::uint64_t peak = kProcess + kKernel * numbered_kernels(plan.plans.at("train")).size();
   peak += state_bytes(program) + layout.bytes + (threads - 1) * layout.scratch;
   const std::optional<EarlyStopping>& stopping = program.settings.early_stopping;
   for (const TensorInfo& tensor : program.tensors) {

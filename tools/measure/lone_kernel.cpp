@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "passes/tactics/choose.h"
+
 namespace tarn {
 
 Value load_from(BufferId tensor, std::vector<std::int64_t> strides) {
@@ -40,6 +42,8 @@ Result<LoneKernel> LoneKernel::compile(KernelBody body, const std::vector<std::i
   for (const TensorInfo& tensor : program.tensors)
     plan.buffers.push_back({tensor.name, Space::state, 0, tensor.offset, DType::f32, tensor.type.shape, {1}});
   plan.kernels.push_back({"lone", std::move(body), 0});
+  TARN_TRY(const Target target, target_of(options));
+  choose_cpu_tactics(plan, target);
   LoneKernel kernel;
   TARN_TRY(kernel.native_, compile_native(program, plans, options, {"adapt"}));
   kernel.state_.resize(state_bytes(program));

@@ -48,7 +48,6 @@ Result<double> measure_bandwidth(std::int64_t bytes, const CodegenOptions& optio
   LoopKernel kernel;
   kernel.axes = {{repeats, false}, {count, false}};
   kernel.reduced = {false, true};
-  kernel.vector_axis = 1;
   kernel.body.values = {load_from(0, {0, 1})};
   Reduction sum;
   kernel.reductions = {sum};

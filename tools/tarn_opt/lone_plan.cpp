@@ -87,6 +87,8 @@ Status check_size(const KernelPlan& plan) {
   constexpr double kMostWork = 1e9;
   double work = 0;
   for (const Kernel& kernel : plan.kernels) work += cost_of(plan, kernel).flops + cost_of(plan, kernel).bytes;
+  // To begin a kernel takes as long as a hundred numbers.
+  for (const KernelRuns& kernel : numbered_kernels(plan)) work += 100 * kernel.runs;
   if (work > kMostWork) return error("a run one point after the other would take too long");
   return Done{};
 }

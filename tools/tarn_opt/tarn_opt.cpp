@@ -16,6 +16,7 @@
 #include "passes/pipeline.h"
 #include "passes/plan/text.h"
 #include "passes/planner/steps.h"
+#include "passes/tactics/cost_model.h"
 #include "tools/tarn_opt/lone_plan.h"
 
 namespace tarn {
@@ -28,7 +29,7 @@ struct Options {
   PlanOptions planner;
   std::int64_t batch = 32;
   std::uint64_t seed = 0;
-  bool locations = false, seconds = false, rule_hits = false, run = false;
+  bool locations = false, seconds = false, rule_hits = false, run = false, costs = false;
 };
 
 // The text of the file, or of standard input for "-".
@@ -166,6 +167,10 @@ int from_graph(const std::string& text, const Options& options) {
 
 // What the text begins with, unless somebody says so.
 int run_text(const Options& options) {
+  if (options.costs) {
+    fmt::print("{}", print(kCosts));
+    return 0;
+  }
   const std::optional<std::string> text = read(options.path);
   if (!text) {
     fmt::print(stderr, "error: cannot read '{}'\n", options.path);
@@ -214,6 +219,7 @@ int main_of_tool(int argc, char** argv) {
       ->check(CLI::IsMember({16, 32, 64}));
   app.add_flag("--fma", options.planner.target.has_fma, "that machine multiplies and adds in one instruction");
   app.add_flag("--fuse,!--no-fuse", options.planner.fuse, "one kernel an operation without");
+  app.add_flag("--costs", options.costs, "print the constants by which steps of planning choose, and nothing else");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -91,8 +91,20 @@ BufferId HandPlan::result(DType dtype, const Shape& shape) {
   return id;
 }
 
-void HandPlan::add(KernelBody kernel, std::string name) {
-  plan.kernels.push_back({std::move(name), std::move(kernel)});
+void HandPlan::add(KernelBody kernel, std::string name, const CpuTactics& tactics) {
+  plan.kernels.push_back({std::move(name), std::move(kernel), 0, tactics});
+}
+
+CpuTactics along(std::uint32_t vector_axis) {
+  CpuTactics tactics;
+  tactics.vector_axis = vector_axis;
+  return tactics;
+}
+
+CpuTactics in_form(CpuTactics::Form form) {
+  CpuTactics tactics;
+  tactics.form = form;
+  return tactics;
 }
 
 Linear row_major(const Shape& shape) { return {row_major_strides(shape), 0}; }

@@ -21,12 +21,17 @@ class HandPlan {
   BufferId constant(DType dtype, const Shape& shape, const std::vector<double>& values);
   // A result in the arena, compared after the run. `initial`: not compared by the interpreter.
   BufferId result(DType dtype, const Shape& shape);
-  void add(KernelBody kernel, std::string name = "kernel");
+  void add(KernelBody kernel, std::string name = "kernel", const CpuTactics& tactics = {});
+  void add(KernelBody kernel, const CpuTactics& tactics) { add(std::move(kernel), "kernel", tactics); }
 
   KernelPlan plan;
   Program program;
   EvaluationContext context;  // values of inputs and tensors
 };
+
+// Tactics of a loop whose vectors lie along the axis, and of a product of the form.
+CpuTactics along(std::uint32_t vector_axis);
+CpuTactics in_form(CpuTactics::Form form);
 
 // Row-major strides of the axes, 0 where the axis is left out: linear({4, 5}) is {5, 1}.
 Linear row_major(const Shape& shape);

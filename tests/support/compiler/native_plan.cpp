@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "codegen/program/workspace.h"
-#include "passes/planner/rows_in_place.h"
-#include "passes/planner/threading.h"
+#include "passes/tactics/rows_in_place.h"
+#include "passes/tactics/threads.h"
 #include "tests/support/compiler/guarded_arrays.h"
 #include "tests/support/compiler/plan_text_support.h"
 
@@ -139,8 +139,13 @@ class RunMemory {
 NativePlan::NativePlan(const HandPlan& hand, const CodegenOptions& options, std::string function, Memory memory)
     : hand_(hand), function_(std::move(function)) {
   if (memory == Memory::apart) {
-    split_among_threads(hand_.plan, {0, 2, 64, 2});
-    read_rows_in_place(hand_.plan, 1);
+    CostModel costs;
+    costs.shared_time = 0;
+    costs.shared_points = costs.shared_columns = 2;
+    costs.shared_rows = 64;
+    costs.long_sample = 1;
+    split_among_threads(hand_.plan, Target{}, costs);
+    read_rows_in_place(hand_.plan, Target{}, costs);
     const Status valid = verify(hand_.plan);
     EXPECT_TRUE(valid.has_value()) << valid.error().front().message;
     // `init` is given no arrays.

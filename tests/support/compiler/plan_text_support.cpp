@@ -26,12 +26,14 @@ std::string difference_of_plans(const KernelPlan& a, const KernelPlan& b) {
   if (constants != b.constants) return "constants";
   if (remarks != b.remarks) return "remarks";
   if (buffers.size() != b.buffers.size()) return "the number of buffers";
-  if (kernels.size() != b.kernels.size()) return "the number of kernels";
+  const std::vector<KernelRuns> own = numbered_kernels(a), others = numbered_kernels(b);
+  if (kernels.size() != b.kernels.size() || own.size() != others.size()) return "the number of kernels";
   if (results.size() != b.results.size()) return "the number of results";
   for (std::size_t i = 0; i < buffers.size(); ++i) {
     if (buffers[i].name != b.buffers[i].name) return fmt::format("the name of buffer {}", i);
   }
-  if (kernel_key(FiniteGuard{0}, buffers, max_batch) != kernel_key(FiniteGuard{0}, b.buffers, max_batch)) {
+  const Kernel guard{"guard", FiniteGuard{0}};
+  if (kernel_key(guard, buffers, max_batch) != kernel_key(guard, b.buffers, max_batch)) {
     return "a buffer";
   }
   for (std::size_t i = 0; i < results.size(); ++i) {
@@ -39,10 +41,10 @@ std::string difference_of_plans(const KernelPlan& a, const KernelPlan& b) {
     const PlanResult& other = b.results[i];
     if (kind != other.kind || name != other.name || buffer != other.buffer) return fmt::format("result {}", i);
   }
-  for (std::size_t i = 0; i < kernels.size(); ++i) {
-    const auto& [name, body, location] = kernels[i];
-    if (name != b.kernels[i].name) return fmt::format("the name of kernel {}", i);
-    if (kernel_key(body, {}, max_batch) != kernel_key(b.kernels[i].body, {}, max_batch)) {
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    const Kernel &kernel = *own[i].kernel, &other = *others[i].kernel;
+    if (kernel.name != other.name) return fmt::format("the name of kernel {}", i);
+    if (kernel_key(kernel, {}, max_batch) != kernel_key(other, {}, max_batch)) {
       return fmt::format("kernel {}", i);
     }
   }

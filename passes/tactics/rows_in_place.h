@@ -6,13 +6,12 @@
 #pragma once
 
 #include "passes/plan/kernel_plan.h"
+#include "passes/tactics/cost_model.h"
 
 namespace tarn {
 
-// Bytes of a sample from which on: of shorter ones so many lie on one page that walking over them one by one pays.
-inline constexpr std::int64_t kLongRow = 512;
-
-// Sets ContractionKernel::rows_in_place where all reads of an input can do so. Nothing else changes, no bit either.
-void read_rows_in_place(KernelPlan& plan, std::int64_t least_bytes = kLongRow);
+// Sets `rows_in_place` of products, by their other tactics, where all reads of an input can do so. Nothing else
+// changes, no bit either.
+void read_rows_in_place(KernelPlan& plan, const Target& target, const CostModel& costs = kCosts);
 
 }  // namespace tarn

@@ -1,0 +1,218 @@
+// See tactics_text.h. Structures are taken apart by structured bindings, so that a field added to one of them is a
+// compile error here until it is printed as well.
+#include "passes/plan/tactics_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <type_traits>
+
+#include "passes/plan/body_parser.h"
+#include "passes/plan/words.h"
+
+namespace tarn {
+namespace {
+
+using Names = std::vector<std::string>;
+
+// Axes that threads may share, by their numbers.
+Names axes_of(const LoopKernel& kernel) { return plan_words::loop_axes(kernel.axes.size()); }
+Names axes_of(const ContractionKernel& kernel) { return plan_words::product_axes(kernel.batch.size(), "m", "n"); }
+Names axes_of(const FiniteGuard&) { return {}; }
+Names axes_of(const Repeat&) { return {}; }
+
+class Printer {
+ public:
+  Printer(const Kernel& kernel, const TacticsReasons* reasons)
+      : kernel_(kernel), reasons_(reasons == nullptr ? TacticsReasons{} : *reasons), explains_(reasons != nullptr) {}
+
+  std::string print() {
+    const auto& [split, vector_axis, copy, form, often_few_rows, weights_in_groups, rows_in_place, b_for_writing] =
+        kernel_.tactics;
+    const Names axes = std::visit([](const auto& body) { return axes_of(body); }, kernel_.body);
+    by_kind(
+        kernel_.body,
+        [&](const LoopKernel& loop) {
+          if (!loop.axes.empty()) line(fmt::format("vectors along {}", axes[vector_axis]), reasons_.vectors);
+        },
+        [&](const ContractionKernel&) {
+          line(fmt::format("vectors along {}", form == CpuTactics::Form::columns ? "n" : "k"), reasons_.vectors);
+        },
+        [](const FiniteGuard&) {}, [](const Repeat&) {});
+    if (copy == CpuTactics::Copy::of_samples) line("copies samples", reasons_.copy);
+    if (copy == CpuTactics::Copy::by_squares) line("copies by squares", reasons_.copy);
+    if (often_few_rows) line("expects few rows", reasons_.rows);
+    if (weights_in_groups) line("reads weights in groups", "");
+    if (rows_in_place) line("reads a in place", reasons_.rows);
+    if (b_for_writing) line("prefetches b for writing", reasons_.b);
+    if (split) {
+      const std::string from = split->from_batch != 1 ? fmt::format(" from N = {} on", split->from_batch) : "";
+      line(fmt::format("threads share {}{}", axes[split->axis], from), reasons_.threads);
+    } else if (explains_) {
+      line("one thread", reasons_.threads);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  void line(const std::string& choice, const std::string& reason) {
+    const std::string comment = explains_ && !reason.empty() ? "   # " + reason : "";
+    fmt::format_to(std::back_inserter(out_), "  {}{}\n", choice, comment);
+  }
+
+  const Kernel& kernel_;
+  const TacticsReasons reasons_;
+  const bool explains_;
+  std::string out_;
+};
+
+class Reader {
+ public:
+  Reader(Scanner& scan, KernelPlan& plan) : scan_(scan), plan_(plan) {}
+
+  Status read() {
+    TARN_RETURN_IF_ERROR(scan_.name());
+    TARN_RETURN_IF_ERROR(scan_.expect('{'));
+    while (scan_.accept_keyword("kernel")) TARN_RETURN_IF_ERROR(kernel());
+    if (!scan_.accept('}')) return scan_.fail_expected("a choice, a kernel or '}'");
+    return Done{};
+  }
+
+ private:
+  Status words(std::initializer_list<const char*> expected) {
+    for (const char* word : expected) TARN_RETURN_IF_ERROR(scan_.expect_keyword(word));
+    return Done{};
+  }
+
+  Status kernel() {
+    TARN_TRY(const std::size_t number, scan_.number<std::size_t>("the number of a kernel"));
+    Kernel* const numbered = kernel_numbered(number);
+    if (numbered == nullptr) return scan_.fail("the plan has no such kernel");
+    Kernel& kernel = *numbered;
+    TARN_TRY(const std::string name, scan_.string("the name of the kernel"));
+    if (name != kernel.name) return scan_.fail(fmt::format("kernel {} of the plan is '{}'", number, kernel.name));
+    CpuTactics tactics;
+    while (true) {
+      TARN_TRY(const bool read, choice(kernel, tactics));
+      if (read) continue;
+      TARN_TRY(const bool shared, threads(kernel, tactics));
+      if (!shared) break;
+    }
+    kernel.tactics = tactics;
+    return Done{};
+  }
+
+  // A choice that its kind of kernel has, if one stands here.
+  Result<bool> choice(const Kernel& kernel, CpuTactics& tactics) {
+    return by_kind(
+        kernel.body, [&](const LoopKernel&) { return loop(kernel, tactics); },
+        [&](const ContractionKernel&) { return product(tactics); },
+        [](const FiniteGuard&) { return Result<bool>(false); }, [](const Repeat&) { return Result<bool>(false); });
+  }
+
+  Kernel* kernel_numbered(std::size_t number) {
+    Kernel* found = nullptr;
+    std::size_t next = 0;
+    for_each_kernel(plan_.kernels, [&](Kernel& kernel) {
+      if (next++ == number) found = &kernel;
+    });
+    return found;
+  }
+
+  Result<std::size_t> axis(const Kernel& kernel) {
+    const Names names = std::visit([](const auto& body) { return axes_of(body); }, kernel.body);
+    TARN_TRY(const std::string_view name, scan_.word("an axis"));
+    const auto found = std::find(names.begin(), names.end(), name);
+    if (found == names.end()) return scan_.fail(fmt::format("the kernel has no axis '{}'", name));
+    return static_cast<std::size_t>(found - names.begin());
+  }
+
+  Result<bool> threads(const Kernel& kernel, CpuTactics& tactics) {
+    if (scan_.accept_keyword("one")) {
+      TARN_RETURN_IF_ERROR(words({"thread"}));
+      tactics.split.reset();
+      return true;
+    }
+    if (!scan_.accept_keyword("threads")) return false;
+    TARN_RETURN_IF_ERROR(words({"share"}));
+    TARN_TRY(const std::size_t shared, axis(kernel));
+    tactics.split = Split{static_cast<std::uint32_t>(shared), 1};
+    if (!scan_.accept_keyword("from")) return true;
+    TARN_RETURN_IF_ERROR(words({"N"}));
+    TARN_RETURN_IF_ERROR(scan_.expect('='));
+    TARN_TRY(tactics.split->from_batch, read_size(scan_, "a number of samples"));
+    TARN_RETURN_IF_ERROR(words({"on"}));
+    return true;
+  }
+
+  // A choice that only loops have, if one stands here.
+  Result<bool> loop(const Kernel& kernel, CpuTactics& tactics) {
+    if (scan_.accept_keyword("vectors")) {
+      TARN_RETURN_IF_ERROR(words({"along"}));
+      TARN_TRY(const std::size_t along, axis(kernel));
+      tactics.vector_axis = static_cast<std::uint32_t>(along);
+      return true;
+    }
+    if (!scan_.accept_keyword("copies")) return false;
+    if (scan_.accept_keyword("samples")) {
+      tactics.copy = CpuTactics::Copy::of_samples;
+      return true;
+    }
+    TARN_RETURN_IF_ERROR(words({"by", "squares"}));
+    tactics.copy = CpuTactics::Copy::by_squares;
+    return true;
+  }
+
+  // The same of products.
+  Result<bool> product(CpuTactics& tactics) {
+    if (scan_.accept_keyword("vectors")) {
+      TARN_RETURN_IF_ERROR(words({"along"}));
+      TARN_TRY(const std::string_view name, scan_.word("n or k"));
+      if (name != "n" && name != "k") return scan_.fail("vectors of a product go along n or k");
+      tactics.form = name == "n" ? CpuTactics::Form::columns : CpuTactics::Form::inner;
+    } else if (scan_.accept_keyword("expects")) {
+      TARN_RETURN_IF_ERROR(words({"few", "rows"}));
+      tactics.often_few_rows = true;
+    } else if (scan_.accept_keyword("prefetches")) {
+      TARN_RETURN_IF_ERROR(words({"b", "for", "writing"}));
+      tactics.b_for_writing = true;
+    } else if (scan_.accept_keyword("reads")) {
+      const bool weights = scan_.accept_keyword("weights");
+      TARN_RETURN_IF_ERROR(weights ? words({"in", "groups"}) : words({"a", "in", "place"}));
+      (weights ? tactics.weights_in_groups : tactics.rows_in_place) = true;
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  Scanner& scan_;
+  KernelPlan& plan_;
+};
+
+}  // namespace
+
+std::string print_tactics(const KernelPlan& plan, const std::string& name, std::span<const TacticsReasons> reasons,
+                          const Locations* locations, const Sources& sources) {
+  const std::vector<KernelRuns> numbered = numbered_kernels(plan);
+  const auto is_default = [](const KernelRuns& runs) { return runs.kernel->tactics == CpuTactics{}; };
+  if (reasons.empty() && std::all_of(numbered.begin(), numbered.end(), is_default)) return "";
+  std::string kernels;
+  for (std::size_t i = 0; i < numbered.size(); ++i) {
+    const Kernel& kernel = *numbered[i].kernel;
+    const bool has_tactics = by_kind(
+        kernel.body, [](const LoopKernel&) { return true; }, [](const ContractionKernel&) { return true; },
+        [](const FiniteGuard&) { return false; }, [](const Repeat&) { return false; });
+    if (!has_tactics) continue;
+    const std::string origin = locations == nullptr ? "" : origin_of(kernel.location, *locations, sources);
+    fmt::format_to(std::back_inserter(kernels), "kernel {} {}{}{}\n", i, quoted(kernel.name),
+                   origin.empty() ? "" : "   # ", origin);
+    kernels += Printer(kernel, reasons.empty() ? nullptr : &reasons[i]).print();
+  }
+  return fmt::format("tactics {} {{\n{}}}\n", name_text(name), kernels);
+}
+
+Status read_tactics(Scanner& scan, KernelPlan& plan) { return Reader(scan, plan).read(); }
+
+}  // namespace tarn

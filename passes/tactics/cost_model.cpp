@@ -1,0 +1,24 @@
+// See cost_model.h.
+#include "passes/tactics/cost_model.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <iterator>
+
+namespace tarn {
+
+std::int64_t samples_worth_sharing(double bytes, const CostModel& costs) {
+  return static_cast<std::int64_t>(std::ceil(costs.shared_time * costs.bytes_per_nanosecond / bytes));
+}
+
+std::string print(const CostModel& costs) {
+  std::string text;
+#define CONSTANT(type, name, value, unit, reason) \
+  fmt::format_to(std::back_inserter(text), "{:<24}{:>8} {:<18}{}\n", #name, costs.name, unit, reason);
+#include "passes/tactics/cost_model.def"
+#undef CONSTANT
+  return text;
+}
+
+}  // namespace tarn
