@@ -12,9 +12,7 @@ bool only_copies(const LoopKernel& kernel) {
   if (!kernel.reductions.empty() || body.values.size() != 1 || body.stores.size() != 1) return false;
   const Value& value = body.values.front();
   const Store& store = body.stores.front();
-  const auto is_plain = [](const Access& access) {
-    return access.row == kNoValue && access.at.repeat_strides.empty();
-  };
+  const auto is_plain = [](const Access& access) { return access.row == kNoValue && access.at.repeat_strides.empty(); };
   return value.kind == Value::Kind::load && is_plain(value.access) && is_plain(store.access) && !store.accumulate &&
          !store.guarded;
 }
