@@ -125,7 +125,9 @@ NodeId Elaborator::ones_in_batch(DType dtype) { return builder().source(Op::batc
 NodeId Elaborator::batch_mean(NodeId node) {
   if (!builder().type(node).per_sample) return node;
   const DType dtype = builder().type(node).dtype;
-  return builder().div(builder().make(Op::batch_sum, {node}), ones_in_batch(dtype));
+  // One behind the other, so that compilers, which evaluate arguments in an order of their own, number nodes alike.
+  const NodeId count = ones_in_batch(dtype);
+  return builder().div(builder().make(Op::batch_sum, {node}), count);
 }
 
 NodeId Elaborator::mean_of_all(NodeId node) {

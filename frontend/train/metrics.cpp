@@ -177,10 +177,13 @@ void TrainBlock::measure(const ast::Term& term) {
   add_metric(name, shape, called == "accuracy" ? e.tail_function() : name, e.direction_of(value));
   const auto mean = [&] { return b.div(batch_sum, e.ones_in_batch(b.type(*node).dtype)); };
   if ((!per_sample || has_factors) && accumulate_sums(name, per_sample ? mean() : *node)) return;
-  accumulate(name,
-             per_sample ? e.convert(b.make(Op::batch_sum, {*node}), DType::f64)
-                        : b.mul(e.convert(*node, DType::f64), e.ones_in_batch(DType::f64)),
-             shape);
+  if (per_sample) {
+    accumulate(name, e.convert(b.make(Op::batch_sum, {*node}), DType::f64), shape);
+    return;
+  }
+  // One behind the other, as in Elaborator::batch_mean.
+  const NodeId count = e.ones_in_batch(DType::f64);
+  accumulate(name, b.mul(e.convert(*node, DType::f64), count), shape);
 }
 
 void TrainBlock::elaborate_stateful(const ast::Term& term, const std::string& name, const Value& callee,

@@ -108,14 +108,17 @@ void TrainBlock::sum_objective() {
   elaborator_.locate(losses_.front().term->value->span);
   objective_ = objective_of(std::vector<bool>(losses_.size(), true));
   add_metric("loss", {}, "loss", Better::smaller);
-  const auto samples = [&] { return elaborator_.ones_in_batch(DType::f64); };
-  Builder& b = elaborator_.builder();
-  accumulate("loss", b.mul(elaborator_.convert(objective_, DType::f64), samples()), {});
+  // One behind the other, as in Elaborator::batch_mean.
+  const auto times_samples = [&](NodeId mean) {
+    const NodeId count = elaborator_.ones_in_batch(DType::f64);
+    return elaborator_.builder().mul(elaborator_.convert(mean, DType::f64), count);
+  };
+  accumulate("loss", times_samples(objective_), {});
   for (Loss& loss : losses_) {
     if (losses_.size() < 2 && !loss.term->name) continue;
     loss.name = metric_name(*loss.term);
     add_metric(loss.name, {}, loss.name, Better::smaller);
-    accumulate(loss.name, b.mul(elaborator_.convert(loss.mean, DType::f64), samples()), {});
+    accumulate(loss.name, times_samples(loss.mean), {});
   }
 }
 
