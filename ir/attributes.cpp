@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "ir/diagnostics.h"
+#include "ir/hash.h"
 #include "ir/type.h"
 
 namespace tarn {
@@ -42,18 +43,14 @@ bool same_bits(const AttributeValue& a, const AttributeValue& b) {
   return a == b;
 }
 
-std::size_t combine(std::size_t seed, std::uint64_t value) {
-  return seed ^ (static_cast<std::size_t>(value) + 0x9E3779B97F4A7C15ULL + (seed << 6U) + (seed >> 2U));
-}
-
 struct HashValue {
   std::size_t seed;
-  std::size_t operator()(std::int64_t v) const { return combine(seed, static_cast<std::uint64_t>(v)); }
-  std::size_t operator()(double v) const { return combine(seed, bits(v)); }
-  std::size_t operator()(const std::string& v) const { return combine(seed, std::hash<std::string>{}(v)); }
+  std::size_t operator()(std::int64_t v) const { return hash_with(seed, static_cast<std::uint64_t>(v)); }
+  std::size_t operator()(double v) const { return hash_with(seed, bits(v)); }
+  std::size_t operator()(const std::string& v) const { return hash_with(seed, std::hash<std::string>{}(v)); }
   template <class T>
   std::size_t operator()(const std::vector<T>& v) const {
-    std::size_t hash = combine(seed, v.size());
+    std::size_t hash = hash_with(seed, v.size());
     for (const T& element : v) hash = HashValue{hash}(element);
     return hash;
   }
@@ -130,7 +127,7 @@ bool operator==(const Attributes& a, const Attributes& b) {
 std::size_t Attributes::hash() const {
   std::size_t hash = entries_.size();
   for (const auto& [key, value] : entries_) {
-    hash = std::visit(HashValue{combine(hash, static_cast<std::uint64_t>(key))}, value);
+    hash = std::visit(HashValue{hash_with(hash, static_cast<std::uint64_t>(key))}, value);
   }
   return hash;
 }

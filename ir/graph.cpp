@@ -3,20 +3,18 @@
 
 #include <array>
 
+#include "ir/hash.h"
+
 namespace tarn {
 
 namespace {
 
-std::size_t combine(std::size_t seed, std::size_t value) {
-  return seed ^ (value + 0x9E3779B97F4A7C15ULL + (seed << 6U) + (seed >> 2U));
-}
-
 std::size_t hash_of(const Node& node) {
-  std::size_t hash = combine(static_cast<std::size_t>(node.op), static_cast<std::size_t>(node.type.dtype));
-  hash = combine(hash, node.type.per_sample ? 1 : 0);
-  for (const std::int64_t extent : node.type.shape) hash = combine(hash, static_cast<std::size_t>(extent));
-  for (const NodeId input : node.inputs) hash = combine(hash, input);
-  return combine(hash, node.attributes.hash());
+  std::size_t hash = hash_with(static_cast<std::size_t>(node.op), static_cast<std::size_t>(node.type.dtype));
+  hash = hash_with(hash, node.type.per_sample ? 1 : 0);
+  for (const std::int64_t extent : node.type.shape) hash = hash_with(hash, static_cast<std::size_t>(extent));
+  for (const NodeId input : node.inputs) hash = hash_with(hash, input);
+  return hash_with(hash, node.attributes.hash());
 }
 
 bool equal_but_for_location(const Node& a, const Node& b) {
@@ -31,7 +29,7 @@ LocationId Locations::add(Location location) {
   std::size_t hash = std::hash<std::string>{}(location.context);
   for (const std::uint32_t part :
        {location.span.file, location.span.line, location.span.column, location.span.length, location.caller}) {
-    hash = combine(hash, part);
+    hash = hash_with(hash, part);
   }
   std::vector<LocationId>& same_hash = by_hash_[hash];
   for (const LocationId id : same_hash) {

@@ -12,10 +12,6 @@ namespace tarn {
 
 namespace {
 
-llvm::Value* offset(llvm::IRBuilderBase& b, llvm::Value* base, llvm::Value* bytes) {
-  return b.CreateGEP(b.getInt8Ty(), base, bytes);
-}
-
 // k ahead of which lines of a are asked for: it is read across, one piece from every row of memory, so that nothing
 // else brings it in time; and a processor looks ahead no further than two or three k.
 constexpr std::uint64_t kFetchDistance = 16;
@@ -61,14 +57,14 @@ class LeftCopy {
       llvm::Value* const values = part + 1 < kCopiedTiles
                                       ? static_cast<llvm::Value*>(b_.CreateAlignedLoad(vector_, address, align_))
                                       : load(address, llvm::ConstantVector::get(mask));
-      b_.CreateAlignedStore(values, offset(b_, to, b_.CreateMul(part_bytes_, b_.getInt64(part))), align_);
+      b_.CreateAlignedStore(values, moved_by(b_, to, b_.CreateMul(part_bytes_, b_.getInt64(part))), align_);
     }
   }
   void copy_some(llvm::Value* from, llvm::Value* to) {
     emit_loop(b_, {b_.getInt64(0), rows_}, height_, {to}, [&](llvm::Value* row, const Carried& part) {
-      llvm::Value* const address = offset(b_, from, multiply_add(b_, row, size_, nullptr));
+      llvm::Value* const address = moved_by(b_, from, multiply_add(b_, row, size_, nullptr));
       b_.CreateAlignedStore(load(address, emit_mask(b_, row, rows_, lanes_)), part[0], align_);
-      return Carried{offset(b_, part[0], part_bytes_)};
+      return Carried{moved_by(b_, part[0], part_bytes_)};
     });
   }
   llvm::Value* load(llvm::Value* address, llvm::Value* mask) {
@@ -79,10 +75,10 @@ class LeftCopy {
     const std::int64_t lines = std::int64_t{height_} * kCopiedTiles * size_ / kLineBytes + 1;
     llvm::Value* const distance = b_.CreateMul(stride_, b_.getInt64(kFetchDistance));
     emit_loop(b_, {b_.getInt64(0), count_}, 1, {a_, copy_}, [&](llvm::Value*, const Carried& at) {
-      llvm::Value* const ahead = row_at(offset(b_, at[0], distance));
+      llvm::Value* const ahead = row_at(moved_by(b_, at[0], distance));
       for (std::int64_t line = 0; line < lines; ++line) emit_prefetch(b_, byte_address(b_, ahead, line * kLineBytes));
       copy(row_at(at[0]), at[1]);
-      return Carried{offset(b_, at[0], stride_), byte_address(b_, at[1], height_ * size_)};
+      return Carried{moved_by(b_, at[0], stride_), byte_address(b_, at[1], height_ * size_)};
     });
     return {};
   }
@@ -90,7 +86,7 @@ class LeftCopy {
     if (left_ == LeftOperand::table_of_inner) {
       place = b_.CreateAlignedLoad(e_.pointer(), place, e_.module.getDataLayout().getPointerABIAlignment(0));
     }
-    return offset(b_, place, inside_);
+    return moved_by(b_, place, inside_);
   }
 
   const Emission& e_;
@@ -123,7 +119,7 @@ llvm::Function* pack_function(const Emission& emission, DType dtype, unsigned la
                                                         : b.CreateMul(llvm::ConstantVector::get(numbers),
                                                                       b.CreateVectorSplat(lanes, column_stride));
   const auto load = [&](llvm::Value* row, llvm::Value* column) -> llvm::Value* {
-    llvm::Value* const first = offset(b, row, b.CreateMul(column, column_stride));
+    llvm::Value* const first = moved_by(b, row, b.CreateMul(column, column_stride));
     // A single lane is only asked for where it exists: the width is that of the columns then.
     if (lanes == 1) return b.CreateAlignedLoad(element, first, align);
     llvm::Value* const mask =
@@ -139,7 +135,7 @@ llvm::Function* pack_function(const Emission& emission, DType dtype, unsigned la
       b.CreateAlignedStore(load(at[0], column), b.CreateGEP(element, at[1], column), align);
       return Carried{};
     });
-    return Carried{offset(b, at[0], function->getArg(1)),
+    return Carried{moved_by(b, at[0], function->getArg(1)),
                    byte_address(b, at[1], static_cast<std::int64_t>(width * size_of(dtype)))};
   });
   b.CreateRetVoid();

@@ -94,16 +94,20 @@ ContractionFetches::Lines ContractionFetches::ahead(const Panel& panel, const Co
           b_.CreateSelect(next.active, next.lines.stride, rest.stride)};
 }
 
+llvm::Value* ContractionFetches::tiles_before(llvm::Value* row) {
+  llvm::Value* const rows = b_.CreateSub(row, whole_.rows.begin);
+  return b_.CreateMul(b_.CreateUDiv(rows, function_.integer(schedule_.tile_rows)),
+                      function_.integer(schedule_.tiles()));
+}
+
 // There are as many columns (or, where b is contiguous along k, blocks) of k lines as the panel has lines; each has a
 // part for every step of a tile's loop, and the last tiles of this panel take one part each.
 ContractionFetches::LinesOfSome ContractionFetches::next_panel(const Panel& panel, const ColumnTile& tile,
                                                                llvm::Value* row) {
-  llvm::Value *const height = function_.integer(schedule_.tile_rows), *const all = function_.integer(schedule_.tiles());
-  const auto tiles_in = [&](llvm::Value* rows) { return b_.CreateMul(b_.CreateUDiv(rows, height), all); };
   const std::int64_t parts = schedule_.inner_steps;
   const std::int64_t blocks = std::max<std::int64_t>(schedule_.panel * whole_.size / kLineBytes, 1);
-  llvm::Value* const done = b_.CreateAdd(tiles_in(b_.CreateSub(row, whole_.rows.begin)), tile.number);
-  llvm::Value* const total = tiles_in(b_.CreateSub(whole_.rows.end, whole_.rows.begin));
+  llvm::Value* const done = b_.CreateAdd(tiles_before(row), tile.number);
+  llvm::Value* const total = tiles_before(whole_.rows.end);
   llvm::Value* const number = b_.CreateSub(b_.CreateAdd(done, function_.integer(blocks * parts)), total);
   llvm::Value* const next = b_.CreateAdd(panel.begin, function_.integer(schedule_.panel));
   llvm::Value* const active =
@@ -113,9 +117,7 @@ ContractionFetches::LinesOfSome ContractionFetches::next_panel(const Panel& pane
   llvm::Value* const step =
       along_k ? multiply_add(b_, whole_.inner, kLineBytes, nullptr) : function_.integer(kLineBytes);
   llvm::Value* const start = whole_.move(whole_.b, next, whole_.column_stride());
-  const auto column = [&](llvm::Value* block) {
-    return b_.CreateGEP(b_.getInt8Ty(), start, b_.CreateMul(block, step));
-  };
+  const auto column = [&](llvm::Value* block) { return moved_by(b_, start, b_.CreateMul(block, step)); };
   if (parts == 1) return {{column(number), function_.integer(stride)}, active};
   llvm::Value* const jumps = b_.CreateUDiv(whole_.inner, function_.integer(parts));
   llvm::Value* const part = b_.CreateMul(b_.CreateURem(number, function_.integer(parts)), jumps);
@@ -127,15 +129,13 @@ ContractionFetches::LinesOfSome ContractionFetches::next_panel(const Panel& pane
 // could ask for all of it, or all where there are less.
 ContractionFetches::LinesOfSome ContractionFetches::next_group(const ColumnTile& tile, llvm::Value* row) {
   constexpr std::int64_t kSpread = 4;
-  llvm::Value *const height = function_.integer(schedule_.tile_rows), *const all = function_.integer(schedule_.tiles());
-  const auto tiles_in = [&](llvm::Value* rows) { return b_.CreateMul(b_.CreateUDiv(rows, height), all); };
   const std::int64_t jumps = std::max<std::int64_t>(kernel_.inner.constant / schedule_.inner_steps, 1);
   const std::int64_t bytes = kernel_.inner.constant * whole_.b_inner_stride();
   const std::int64_t wanted = kSpread * (bytes / (kLineBytes * jumps) + 1);
   // One more than there are whole ones: never 0.
-  llvm::Value* const total = b_.CreateAdd(tiles_in(b_.CreateSub(whole_.rows.end, whole_.rows.begin)), all);
+  llvm::Value* const total = b_.CreateAdd(tiles_before(whole_.rows.end), function_.integer(schedule_.tiles()));
   llvm::Value* const taking = whole_.minimum(total, function_.integer(wanted));
-  llvm::Value* const done = b_.CreateAdd(tiles_in(b_.CreateSub(row, whole_.rows.begin)), tile.number);
+  llvm::Value* const done = b_.CreateAdd(tiles_before(row), tile.number);
   llvm::Value* const number = b_.CreateAdd(b_.CreateSub(done, total), taking);
   llvm::Value* const active = b_.CreateICmpSGE(number, function_.integer(0));
   // Bytes from jump to jump; less than a line where a few jumps may ask for each.
@@ -144,7 +144,7 @@ ContractionFetches::LinesOfSome ContractionFetches::next_group(const ColumnTile&
   llvm::Value* const stride = whole_.minimum(share, function_.integer(kLineBytes));
   llvm::Value* const distance = b_.CreateMul(multiply_add(b_, number, jumps, nullptr), stride);
   llvm::Value* const next = byte_address(b_, whole_.b, whole_.b_stride(0));
-  return {{b_.CreateGEP(b_.getInt8Ty(), next, distance), stride}, active};
+  return {{moved_by(b_, next, distance), stride}, active};
 }
 
 // The rows are one run of bytes, of which every tile of this row of tiles takes the same part.

@@ -42,6 +42,8 @@ class ContractionFetches {
     Lines lines;
     llvm::Value* active;  // an i1: this tile has a share of them
   };
+  // In whole rows of tiles, from the first row of this call on.
+  llvm::Value* tiles_before(llvm::Value* row);
   LinesOfSome next_panel(const Panel& panel, const ColumnTile& tile, llvm::Value* row);
   LinesOfSome next_group(const ColumnTile& tile, llvm::Value* row);
   Lines next_rows(const ColumnTile& tile, llvm::Value* row);

@@ -34,7 +34,7 @@ ContractionOperands::Source ContractionOperands::emit_pack(const Panel& panel, l
   const bool contiguous = whole_.column_stride() == whole_.size || kernel_.one_column();
   whole_.emit_column_tiles(panel, [&](const ColumnTile& tile) {
     llvm::Value* const from = whole_.move(source, tile.begin, whole_.column_stride());
-    llvm::Value* const to = b_.CreateGEP(b_.getInt8Ty(), whole_.packed, b_.CreateMul(tile.number, tile_stride));
+    llvm::Value* const to = moved_by(b_, whole_.packed, b_.CreateMul(tile.number, tile_stride));
     if (packs_by_transposing()) {
       b_.CreateCall(transpose_function(function_.emission, static_cast<std::size_t>(whole_.size)),
                     {from, function_.integer(whole_.column_stride()), function_.integer(width), count, to,
@@ -83,7 +83,7 @@ llvm::Value* ContractionOperands::address_of(const Source& source, const ColumnT
   if (tile.moved_back != nullptr) {
     distance = b_.CreateSub(distance, b_.CreateMul(tile.moved_back, source.moved_back));
   }
-  return b_.CreateGEP(b_.getInt8Ty(), source.address, distance);
+  return moved_by(b_, source.address, distance);
 }
 
 llvm::Value* ContractionOperands::left_row(llvm::Value* row) {
@@ -117,7 +117,7 @@ ContractionOperands::Left ContractionOperands::copied_left(llvm::Value* row) {
   llvm::Value* const number = left_row(row);
   llvm::Value* const part_bytes = left_copy_part_bytes(b_, kernel_.dtype, schedule_.tile_rows, whole_.inner);
   llvm::Value* const distance = b_.CreateMul(b_.CreateUDiv(number, function_.integer(height)), part_bytes);
-  llvm::Value* const part = b_.CreateGEP(b_.getInt8Ty(), whole_.left, distance);
+  llvm::Value* const part = moved_by(b_, whole_.left, distance);
   return {whole_.move(part, b_.CreateURem(number, function_.integer(height)), whole_.size),
           function_.integer(whole_.size), function_.integer(height * whole_.size)};
 }

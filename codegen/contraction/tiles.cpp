@@ -14,10 +14,6 @@ namespace tarn {
 
 namespace {
 
-llvm::Value* offset(llvm::IRBuilderBase& b, llvm::Value* base, llvm::Value* bytes) {
-  return b.CreateGEP(b.getInt8Ty(), base, bytes);
-}
-
 const char* name_of(LeftOperand left) {
   switch (left) {
     case LeftOperand::strided:
@@ -60,8 +56,8 @@ Carried loop_over_inner(llvm::IRBuilder<>& b, const Range& range, Operand a, Ope
     sums.pop_back();
     for (unsigned i = 0; i < steps; ++i) {
       sums = step(i == 0 ? k : b.CreateAdd(k, b.getInt64(i * width)), i, a_at, b_at, sums);
-      a_at = offset(b, a_at, a.step);
-      b_at = offset(b, b_at, second.step);
+      a_at = moved_by(b, a_at, a.step);
+      b_at = moved_by(b, b_at, second.step);
     }
     sums.push_back(a_at);
     sums.push_back(b_at);
@@ -106,7 +102,7 @@ class LeftRows {
     llvm::Value* address = nullptr;
     switch (shape_.left) {
       case LeftOperand::strided:
-        address = row == 0 ? at_ : offset(b_, at_, offsets_[row]);
+        address = row == 0 ? at_ : moved_by(b_, at_, offsets_[row]);
         break;
       case LeftOperand::table_of_rows:
         address = b_.CreateGEP(element_, rows_[row], k_);
@@ -130,7 +126,7 @@ class LeftRows {
   llvm::Value* row_of(llvm::Value* table, llvm::Value* number) const {
     llvm::Value* const place = b_.CreateGEP(e_.pointer(), table, number);
     const llvm::Align align = e_.module.getDataLayout().getPointerABIAlignment(0);
-    return offset(b_, b_.CreateAlignedLoad(e_.pointer(), place, align), stride_);
+    return moved_by(b_, b_.CreateAlignedLoad(e_.pointer(), place, align), stride_);
   }
 
   const Emission& e_;
@@ -202,12 +198,12 @@ class Tile {
   }
   void pack(llvm::Value* k, llvm::Value* b_at, const std::vector<llvm::Value*>& b_vectors) {
     // Rows of b lie far apart, and are read for the first time: they are asked for some steps ahead.
-    llvm::Value* const ahead = offset(b_, b_at, distance_);
+    llvm::Value* const ahead = moved_by(b_, b_at, distance_);
     for (unsigned j = 0; j < shape_.vectors; ++j) {
       emit_prefetch(b_, byte_address(b_, ahead, j * vector_bytes_), /*soon=*/true, shape_.for_writing);
     }
     const std::int64_t row_bytes = shape_.vectors * vector_bytes_;
-    llvm::Value* const row = offset(b_, function_->getArg(8), multiply_add(b_, k, row_bytes, nullptr));
+    llvm::Value* const row = moved_by(b_, function_->getArg(8), multiply_add(b_, k, row_bytes, nullptr));
     for (unsigned j = 0; j < shape_.vectors; ++j) {
       b_.CreateAlignedStore(b_vectors[j], byte_address(b_, row, j * vector_bytes_), align_);
     }
@@ -215,7 +211,7 @@ class Tile {
   void fetch(llvm::Value* k) {
     llvm::Value* const jump = shape_.inner_steps == 1 ? k : b_.CreateUDiv(k, b_.getInt64(shape_.inner_steps));
     if (shape_.ahead) {
-      emit_prefetch(b_, offset(b_, function_->getArg(10), b_.CreateMul(jump, function_->getArg(11))), /*soon=*/false);
+      emit_prefetch(b_, moved_by(b_, function_->getArg(10), b_.CreateMul(jump, function_->getArg(11))), /*soon=*/false);
     }
     for (unsigned i = 0; i < shape_.fetches; ++i) {
       llvm::Value* const number = b_.CreateAdd(b_.CreateMul(jump, b_.getInt64(shape_.fetches)), b_.getInt64(i));
@@ -237,7 +233,7 @@ class Tile {
   llvm::Value* place(unsigned i) {
     llvm::Value *const c = function_->getArg(6), *const stride = function_->getArg(7);
     llvm::Value* const row =
-        i < shape_.vectors ? c : offset(b_, c, b_.CreateMul(stride, b_.getInt64(i / shape_.vectors)));
+        i < shape_.vectors ? c : moved_by(b_, c, b_.CreateMul(stride, b_.getInt64(i / shape_.vectors)));
     return byte_address(b_, row, i % shape_.vectors * vector_bytes_);
   }
 
@@ -283,7 +279,7 @@ void emit_stream(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* functi
     std::vector<llvm::Value*> factors, rows;
     for (unsigned i = 0; i < size; ++i) {
       const auto nth = [&](llvm::Value* base, llvm::Value* stride) {
-        return offset(b, base, b.CreateMul(stride, b.getInt64(i)));
+        return moved_by(b, base, b.CreateMul(stride, b.getInt64(i)));
       };
       factors.push_back(widen(b, b.CreateAlignedLoad(element, nth(at[0], a_stride), align), lanes));
       rows.push_back(nth(at[1], b_stride));
@@ -296,7 +292,7 @@ void emit_stream(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* functi
       return sum;
     });
     llvm::Value* const steps = b.getInt64(size);
-    return Carried{offset(b, at[0], b.CreateMul(a_stride, steps)), offset(b, at[1], b.CreateMul(b_stride, steps))};
+    return Carried{moved_by(b, at[0], b.CreateMul(a_stride, steps)), moved_by(b, at[1], b.CreateMul(b_stride, steps))};
   };
   const auto groups = [&](llvm::Value* begin, llvm::Value* end, unsigned size, const Carried& at) {
     return emit_if(b, b.CreateICmpNE(begin, end), at, [&](const Carried& values) {
@@ -321,7 +317,7 @@ void emit_dot(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function,
     llvm::Value* const mask =
         shape.whole_vectors || shape.lanes == 1 ? nullptr : emit_mask(b, index, count, shape.lanes);
     const auto load = [&](llvm::Value* base, const std::vector<llvm::Value*>& offsets, unsigned i) -> llvm::Value* {
-      llvm::Value* const address = i == 0 ? base : offset(b, base, offsets[i]);
+      llvm::Value* const address = i == 0 ? base : moved_by(b, base, offsets[i]);
       if (mask == nullptr) return b.CreateAlignedLoad(vector, address, align);
       return b.CreateMaskedLoad(vector, address, align, mask, llvm::Constant::getNullValue(vector));
     };
@@ -353,7 +349,7 @@ void emit_dot(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function,
       next = std::min(end, (row + 1) * shape.columns);
       std::vector<int> own(next - i);
       std::iota(own.begin(), own.end(), static_cast<int>(i - first));
-      llvm::Value* const c_row = offset(b, function->getArg(5), b.CreateMul(function->getArg(6), b.getInt64(row)));
+      llvm::Value* const c_row = moved_by(b, function->getArg(5), b.CreateMul(function->getArg(6), b.getInt64(row)));
       b.CreateAlignedStore(b.CreateShuffleVector(wholes, own),
                            byte_address(b, c_row, static_cast<std::int64_t>(column * size_of(shape.dtype))), align);
     }

@@ -148,7 +148,7 @@ llvm::BasicBlock::iterator KernelFunction::behind(llvm::Value* value) {
 
 llvm::Value* KernelFunction::shift_by_parameter(llvm::Value* base, std::size_t number) {
   llvm::IRBuilder<> entry(entry_, behind(base));
-  return entry.CreateGEP(entry.getInt8Ty(), base, load_parameter(entry, number));
+  return moved_by(entry, base, load_parameter(entry, number));
 }
 
 llvm::Value* KernelFunction::base(const Access& access, std::int64_t element_bytes) {
@@ -166,7 +166,7 @@ llvm::Value* KernelFunction::base(const Access& access, std::int64_t element_byt
         entry.CreateAlignedLoad(emission.i64(), byte_address(entry, frame, slot), llvm::Align(8));
     distance = multiply_add(entry, round, strides[repeat], distance);
   }
-  moved = entry.CreateGEP(entry.getInt8Ty(), fixed, distance);
+  moved = moved_by(entry, fixed, distance);
   return moved;
 }
 
@@ -243,8 +243,11 @@ llvm::Value* element_address(llvm::IRBuilderBase& builder, llvm::Type* type, llv
 }
 
 llvm::Value* byte_address(llvm::IRBuilderBase& builder, llvm::Value* base, std::int64_t bytes) {
-  return bytes == 0 ? base
-                    : builder.CreateGEP(builder.getInt8Ty(), base, builder.getInt64(static_cast<std::uint64_t>(bytes)));
+  return bytes == 0 ? base : moved_by(builder, base, builder.getInt64(static_cast<std::uint64_t>(bytes)));
+}
+
+llvm::Value* moved_by(llvm::IRBuilderBase& builder, llvm::Value* base, llvm::Value* bytes) {
+  return builder.CreateGEP(builder.getInt8Ty(), base, bytes);
 }
 
 llvm::Value* multiply_add(llvm::IRBuilderBase& builder, llvm::Value* index, std::int64_t stride, llvm::Value* sum) {

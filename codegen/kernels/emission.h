@@ -140,6 +140,8 @@ class KernelFunction {
 llvm::Value* element_address(llvm::IRBuilderBase& builder, llvm::Type* type, llvm::Value* base, llvm::Value* index);
 // base + bytes.
 llvm::Value* byte_address(llvm::IRBuilderBase& builder, llvm::Value* base, std::int64_t bytes);
+// base + a number of bytes that the running code computes.
+llvm::Value* moved_by(llvm::IRBuilderBase& builder, llvm::Value* base, llvm::Value* bytes);
 // index * stride + sum, leaving out what is 0 or 1; `sum` may be nullptr for 0.
 llvm::Value* multiply_add(llvm::IRBuilderBase& builder, llvm::Value* index, std::int64_t stride, llvm::Value* sum);
 // A scalar in every lane; a vector as it is.

@@ -233,8 +233,6 @@ Json table_of(const std::vector<InterfaceArray>& arrays) {
   return rows;
 }
 
-std::string quoted(const std::string& text) { return Json(text).dump(); }
-
 // A name of a file, without what could end a comment.
 std::string in_comment(std::string text) {
   for (char& c : text) {
@@ -317,7 +315,7 @@ std::string JsWriter::members(const std::vector<const std::vector<InterfaceArray
   std::string text;
   for (const auto* group : groups) {
     for (const InterfaceArray& array : *group) {
-      text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", quoted(array.name),
+      text += fmt::format("{}{}: {}", text.empty() ? "" : "; ", js_string(array.name),
                           results ? view_of(array.type.dtype) : "Numbers");
     }
   }
@@ -372,7 +370,7 @@ export declare function load(options?: LoadOptions): Promise<Model>;
     text += fmt::format("export type Samples = {};\n", members({&api_.inputs, &api_.targets}, false));
     std::string metrics;
     for (const MetricInfo& metric : api_.metrics) {
-      metrics += fmt::format("{}{}: {}", metrics.empty() ? "" : "; ", quoted(metric.name),
+      metrics += fmt::format("{}{}: {}", metrics.empty() ? "" : "; ", js_string(metric.name),
                              metric.shape.empty() ? "number" : view_of(api_.real));
     }
     text += fmt::format("export type Results = {{ loss: number; metrics: {{ {} }} }};\n", metrics);
@@ -404,6 +402,8 @@ export declare function load(options?: LoadOptions): Promise<Model>;
 }
 
 }  // namespace
+
+std::string js_string(const std::string& text) { return Json(text).dump(); }
 
 JsModule js_module(const ModelInterface& interface, const std::string& wasm, const std::string& source) {
   const JsWriter writer(interface, wasm, source);

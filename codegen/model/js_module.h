@@ -17,6 +17,9 @@ struct JsModule {
 // `wasm` is the name of the module's file, which lies beside it; `source` as in CompiledModelOptions.
 JsModule js_module(const ModelInterface& interface, const std::string& wasm, const std::string& source);
 
+// The text as it stands in JavaScript, with its quotes.
+std::string js_string(const std::string& text);
+
 // The C functions that the code calls.
 std::vector<std::string> js_functions(const ModelInterface& interface);
 

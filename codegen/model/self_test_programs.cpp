@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <set>
+
+#include "codegen/model/js_module.h"
 
 namespace tarn {
 
@@ -184,8 +185,6 @@ int main(void) {{
   return text;
 }
 
-std::string quoted(const std::string& text) { return nlohmann::json(text).dump(); }
-
 std::string js_number(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
@@ -204,9 +203,9 @@ std::string js_program_of(const SelfTest& test, const ModelInterface& interface,
       "of\n"
       "// tarn gave in double precision. Exit status 0: all results agree.\n"
       "import {{ load }} from {};\n\nconst samples = {{\n",
-      interface.model, quoted("./" + module));
+      interface.model, js_string("./" + module));
   for (const InterfaceArray* array : arrays_of(interface)) {
-    text += fmt::format("  {}: [{}],\n", quoted(array->name), list_of(test.arrays.at(array->name)));
+    text += fmt::format("  {}: [{}],\n", js_string(array->name), list_of(test.arrays.at(array->name)));
   }
   text += fmt::format("  count: {},\n}};\n\nconst calls = [\n", test.samples);
   for (const SelfTest::Call& call : test.calls) {
@@ -219,7 +218,7 @@ std::string js_program_of(const SelfTest& test, const ModelInterface& interface,
     text += fmt::format("  {{ function: \"predict\", when: \"{}\", outputs: {{\n", call.when);
     for (std::size_t i = 0; i < call.outputs.size(); ++i) {
       if (call.outputs[i].empty()) continue;
-      text += fmt::format("    {}: {{ tolerance: {}, values: [{}] }},\n", quoted(interface.outputs[i].name),
+      text += fmt::format("    {}: {{ tolerance: {}, values: [{}] }},\n", js_string(interface.outputs[i].name),
                           tolerance_text(call.precisions[i]), list_of(call.outputs[i]));
     }
     text += "  } },\n";

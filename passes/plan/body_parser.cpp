@@ -121,9 +121,8 @@ Status BodyParser::reduction(std::uint32_t number) {
   for (const std::string& word : place_.over) TARN_RETURN_IF_ERROR(scan_.expect_keyword(word));
   TARN_RETURN_IF_ERROR(scan_.expect_keyword("of"));
   TARN_TRY(const ValueId value, expression());
-  const bool is_place = *op == Op::argmax || *op == Op::argmin;
   parsed_.reductions.push_back(
-      {*op, value, dtype.value_or(is_place ? DType::i32 : parsed_.body.values[value].dtype), multiply_add});
+      {*op, value, dtype.value_or(gives_index(*op) ? DType::i32 : parsed_.body.values[value].dtype), multiply_add});
   return Done{};
 }
 

@@ -13,14 +13,6 @@ namespace {
 
 using Extents = std::vector<Extent>;
 
-// The axes of the parts of a contraction: batch… and two more.
-Extents axes_with(const ContractionKernel& kernel, const Extent& first, const Extent& second) {
-  Extents axes = kernel.batch;
-  axes.push_back(first);
-  axes.push_back(second);
-  return axes;
-}
-
 // By axis of the epilogue: whether sums go along it.
 std::vector<bool> summed_axes(const ContractionKernel& kernel) {
   std::vector<bool> reduced(kernel.batch.size() + 2);
@@ -66,6 +58,22 @@ std::int64_t span_of(const Buffer& buffer, std::int64_t max_batch) {
     last += (extent - 1) * buffer.strides[i];
   }
   return last + 1;
+}
+
+std::uint64_t bytes_of(const Buffer& buffer, std::int64_t max_batch) {
+  return static_cast<std::uint64_t>(span_of(buffer, max_batch)) * size_of(buffer.dtype);
+}
+
+bool share_bytes(const Buffer& a, const Buffer& b, std::int64_t max_batch) {
+  const bool by_number = a.space == Space::input || a.space == Space::output;
+  return a.space == b.space && (!by_number || a.index == b.index) && a.offset < b.offset + bytes_of(b, max_batch) &&
+         b.offset < a.offset + bytes_of(a, max_batch);
+}
+
+std::vector<Extent> axes_with(const ContractionKernel& kernel, const Extent& first, const Extent& second) {
+  std::vector<Extent> axes = kernel.batch;
+  axes.insert(axes.end(), {first, second});
+  return axes;
 }
 
 std::vector<bool> inputs_in_place(const KernelPlan& plan, std::size_t inputs) {

@@ -381,10 +381,16 @@ std::vector<KernelRuns> numbered_kernels(const KernelPlan& plan);
 // How many numbers a kernel takes, with those in it.
 std::size_t count_kernels(const Kernel& kernel);
 
-// One past the last element of a buffer, at the largest batch.
+// One past the last element of a buffer, at the largest batch; as many elements in bytes.
 std::int64_t span_of(const Buffer& buffer, std::int64_t max_batch);
+std::uint64_t bytes_of(const Buffer& buffer, std::int64_t max_batch);
+// Whether two buffers lie in the same memory, and in the same bytes of it.
+bool share_bytes(const Buffer& a, const Buffer& b, std::int64_t max_batch);
 
-// By input, whether products read it where the caller has it (ContractionKernel::rows_in_place).
+// The axes of a part of a product: those of its batch, and two more.
+std::vector<Extent> axes_with(const ContractionKernel& kernel, const Extent& first, const Extent& second);
+
+// By input, whether products read it where the caller has it (CpuTactics::rows_in_place).
 std::vector<bool> inputs_in_place(const KernelPlan& plan, std::size_t inputs);
 
 // Whether the plan stores nothing that stays: then calls with one sample are as likely as others.

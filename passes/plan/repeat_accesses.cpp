@@ -42,15 +42,10 @@ void RepeatAccesses::add_kernels(const std::vector<Kernel>& kernels) {
           add_body(loop.tail, loop.axes);
         },
         [&](const ContractionKernel& product) {
-          const auto with = [&](const Extent& first, const Extent& second) {
-            std::vector<Extent> axes = product.batch;
-            axes.insert(axes.end(), {first, second});
-            return axes;
-          };
-          add(product.a, with(product.rows, product.inner), false, false);
-          add(product.b, with(product.inner, product.columns), false, false);
-          add_body(product.epilogue, with(product.rows, product.columns));
-          add_body(product.tail, with(product.rows, product.columns));
+          add(product.a, axes_with(product, product.rows, product.inner), false, false);
+          add(product.b, axes_with(product, product.inner, product.columns), false, false);
+          add_body(product.epilogue, axes_with(product, product.rows, product.columns));
+          add_body(product.tail, axes_with(product, product.rows, product.columns));
         },
         [](const FiniteGuard&) {},
         [&](const Repeat& repeat) {
@@ -96,14 +91,6 @@ void RepeatAccesses::add(const Access& access, const std::vector<Extent>& axes, 
   for (std::size_t d = 0; d < own; ++d) touch.outer.push_back(stride_along(access.at, d));
   touch.stride = stride_along(access.at, own);
   touches_.push_back(std::move(touch));
-}
-
-bool RepeatAccesses::share_bytes(BufferId a, BufferId b) const {
-  const Buffer &x = plan_.buffers[a], &y = plan_.buffers[b];
-  const auto end = [&](const Buffer& buffer) {
-    return buffer.offset + static_cast<std::uint64_t>(span_of(buffer, plan_.max_batch)) * size_of(buffer.dtype);
-  };
-  return x.space == y.space && x.index == y.index && x.offset < end(y) && y.offset < end(x);
 }
 
 // store = a(x), load = b(y), for may_meet().
@@ -152,7 +139,10 @@ RepeatAccesses::Meeting RepeatAccesses::meeting(const Touch& load, const Touch& 
 bool RepeatAccesses::may_read_of_earlier(const Touch& load, const Touch& store) const {
   const BufferId read = load.access->buffer, written = store.access->buffer;
   // Places in the arena are taken from other buffers: that is for those who look at places to see.
-  if (read != written) return plan_.buffers[read].space != Space::arena && share_bytes(read, written);
+  if (read != written) {
+    const Buffer& place = plan_.buffers[read];
+    return place.space != Space::arena && share_bytes(place, plan_.buffers[written], plan_.max_batch);
+  }
   const std::int64_t later = repeats_.back() - 1;
   if (later == 0) return false;
   if (store.stride == 0 && store.replaces && is_done_before(store, load)) return false;
@@ -237,7 +227,8 @@ std::vector<std::pair<BufferId, BufferId>> RepeatAccesses::parts_in_use_elsewher
   std::vector<std::pair<BufferId, BufferId>> found;
   for (const BufferId part : in_parts) {
     for (const BufferId other : stored) {
-      if (other != part && share_bytes(part, other)) found.emplace_back(part, other);
+      const bool shares = share_bytes(plan_.buffers[part], plan_.buffers[other], plan_.max_batch);
+      if (other != part && shares) found.emplace_back(part, other);
     }
   }
   return found;

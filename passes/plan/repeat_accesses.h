@@ -49,7 +49,6 @@ class RepeatAccesses {
   void add_body(const Body& body, const std::vector<Extent>& axes);
   void add(const Access& access, const std::vector<Extent>& axes, bool is_store, bool replaces);
   bool may_read_of_earlier(const Touch& load, const Touch& store) const;
-  bool share_bytes(BufferId a, BufferId b) const;
   // Whether a round of this repeat that stores the same elements as any other has stored, before it comes to the load,
   // what that finds there.
   bool is_done_before(const Touch& store, const Touch& load) const;

@@ -22,9 +22,9 @@ Names axes_of(const ContractionKernel& kernel) { return plan_words::product_axes
 Names axes_of(const FiniteGuard&) { return {}; }
 Names axes_of(const Repeat&) { return {}; }
 
-class Printer {
+class TacticsPrinter {
  public:
-  Printer(const Kernel& kernel, const TacticsReasons* reasons)
+  TacticsPrinter(const Kernel& kernel, const TacticsReasons* reasons)
       : kernel_(kernel), reasons_(reasons == nullptr ? TacticsReasons{} : *reasons), explains_(reasons != nullptr) {}
 
   std::string print() {
@@ -208,7 +208,7 @@ std::string print_tactics(const KernelPlan& plan, const std::string& name, std::
     const std::string origin = locations == nullptr ? "" : origin_of(kernel.location, *locations, sources);
     fmt::format_to(std::back_inserter(kernels), "kernel {} {}{}{}\n", i, quoted(kernel.name),
                    origin.empty() ? "" : "   # ", origin);
-    kernels += Printer(kernel, reasons.empty() ? nullptr : &reasons[i]).print();
+    kernels += TacticsPrinter(kernel, reasons.empty() ? nullptr : &reasons[i]).print();
   }
   return fmt::format("tactics {} {{\n{}}}\n", name_text(name), kernels);
 }

@@ -198,7 +198,7 @@ class BodyPrinter {
   }
 
   DType dtype_of_reduction(Op op, ValueId value) const {
-    return op == Op::argmax || op == Op::argmin ? DType::i32 : body_.values[value].dtype;
+    return gives_index(op) ? DType::i32 : body_.values[value].dtype;
   }
 
   // The type that somebody who reads the value would give it.
@@ -462,9 +462,8 @@ class Printer {
   void print_body(const ContractionKernel& kernel) {
     const auto& [batch, rows, columns, inner, dtype, a, b, epilogue, sums, tail] = kernel;
     const auto along = [&](const Extent& first, const Extent& second, const char* first_name, const char* second_name) {
-      std::vector<Extent> extents = kernel.batch;
-      extents.insert(extents.end(), {first, second});
-      Surroundings place = around(extents, plan_words::product_axes(kernel.batch.size(), first_name, second_name));
+      Surroundings place = around(axes_with(kernel, first, second),
+                                  plan_words::product_axes(kernel.batch.size(), first_name, second_name));
       place.product = kernel.dtype;
       return place;
     };

@@ -67,10 +67,6 @@ class Verifier {
   // Of the kernel at hand.
   const CpuTactics& tactics() const { return kernel_->tactics; }
 
-  std::int64_t bytes_of(const Buffer& buffer) const {
-    return span_of(buffer, plan_.max_batch) * static_cast<std::int64_t>(size_of(buffer.dtype));
-  }
-
   void check_buffer(const Buffer& buffer) {
     require(buffer.strides.size() == buffer.shape.size(), fmt::format("'{}' has not one stride an axis", buffer.name));
     if (!is_good()) return;
@@ -83,7 +79,7 @@ class Verifier {
     require(span < kMost && buffer.offset < static_cast<std::uint64_t>(kMost),
             fmt::format("'{}' is too large", buffer.name));
     if (!is_good()) return;
-    const std::uint64_t end = buffer.offset + static_cast<std::uint64_t>(bytes_of(buffer));
+    const std::uint64_t end = buffer.offset + bytes_of(buffer, plan_.max_batch);
     require(buffer.space != Space::arena || end <= plan_.arena_bytes,
             fmt::format("'{}' lies outside of the arena", buffer.name));
     require(buffer.space != Space::constants || end <= plan_.constants.size(),
@@ -209,17 +205,12 @@ class Verifier {
       if (buffer.space == Space::arena) {
         for (BufferId id = 0; id < plan_.buffers.size(); ++id) {
           const Buffer& other = plan_.buffers[id];
-          if (written_[id] && id != store.access.buffer && other.space == Space::arena && share_bytes(buffer, other)) {
-            written_[id] = false;
-          }
+          const bool is_other = id != store.access.buffer;
+          if (written_[id] && is_other && share_bytes(buffer, other, plan_.max_batch)) written_[id] = false;
         }
       }
     }
     for (const Store& store : body.stores) written_[store.access.buffer] = true;
-  }
-  bool share_bytes(const Buffer& a, const Buffer& b) const {
-    return a.offset < b.offset + static_cast<std::uint64_t>(bytes_of(b)) &&
-           b.offset < a.offset + static_cast<std::uint64_t>(bytes_of(a));
   }
 
   // ---- Points that touch one element.
@@ -329,8 +320,7 @@ class Verifier {
       require(r.value < body.values.size(), "a reduction has no value");
       require(info(r.op).op_class == OpClass::reduction && r.op != Op::batch_sum, "a reduction reduces nothing");
       if (!is_good()) return;
-      const bool is_place = r.op == Op::argmax || r.op == Op::argmin;
-      require(r.dtype == (is_place ? DType::i32 : body.values[r.value].dtype), "a reduction has another type");
+      require(r.dtype == (gives_index(r.op) ? DType::i32 : body.values[r.value].dtype), "a reduction has another type");
       require(!r.multiply_add || (r.op == Op::reduce_sum && is_product_of_floats(body.values[r.value])),
               "a sum of products has none");
     }
@@ -382,19 +372,14 @@ class Verifier {
   }
 
   void check(const ContractionKernel& kernel) {
-    const auto with = [&](const Extent& first, const Extent& second) {
-      Extents axes = kernel.batch;
-      axes.insert(axes.end(), {first, second});
-      return axes;
-    };
-    const Extents axes = with(kernel.rows, kernel.columns);
+    const Extents axes = axes_with(kernel, kernel.rows, kernel.columns);
     check_axes(axes);
     check_axes({kernel.inner});
     if (!is_good()) return;
     require(kernel.a.row == kNoValue && kernel.b.row == kNoValue, "an operand of a product has a row");
     require(!tactics().rows_in_place || kernel.a.at.repeat_strides.empty(), "rows in place move along a repeat");
-    check_read(kernel.a, with(kernel.rows, kernel.inner));
-    check_read(kernel.b, with(kernel.inner, kernel.columns));
+    check_read(kernel.a, axes_with(kernel, kernel.rows, kernel.inner));
+    check_read(kernel.b, axes_with(kernel, kernel.inner, kernel.columns));
     std::vector<bool> reduced(axes.size());
     reduced[kernel.batch.size()] = !kernel.sums.empty();
     check_values(kernel.epilogue, axes, 0, true);
@@ -426,7 +411,7 @@ class Verifier {
       for (const Access* operand : {&kernel.a, &kernel.b}) {
         const Buffer& x = plan_.buffers[placed.store->access.buffer];
         const Buffer& y = plan_.buffers[operand->buffer];
-        require(x.space != y.space || x.index != y.index || !share_bytes(x, y),
+        require(!share_bytes(x, y, plan_.max_batch),
                 fmt::format("'{}' is written while the product reads '{}'", x.name, y.name));
       }
     }

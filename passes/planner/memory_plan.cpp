@@ -37,10 +37,7 @@ class MemoryPlanner {
     }
     for (const PlanResult& result : plan_.results) lives_[result.buffer].last = SIZE_MAX;
     for (BufferId id = 0; id < lives_.size(); ++id) {
-      const Buffer& buffer = plan_.buffers[id];
-      if (is_in_arena(id)) {
-        lives_[id].bytes = static_cast<std::uint64_t>(span_of(buffer, plan_.max_batch)) * size_of(buffer.dtype);
-      }
+      if (is_in_arena(id)) lives_[id].bytes = bytes_of(plan_.buffers[id], plan_.max_batch);
     }
     if (in_place_) {
       for (std::size_t k = 0; k < kernels.size(); ++k) share_in_kernel(k, kernels[k].kernel->body);

@@ -13,8 +13,6 @@ namespace {
 
 using Integers = std::vector<std::int64_t>;
 
-NodeId operand(Builder& b, NodeId id, std::size_t i = 0) { return b.node(id).inputs[i]; }
-
 // The map of a contraction with the letters of operand 0, operand 1 and the result.
 std::array<std::string, 3> letters_of(Builder& b, NodeId id) {
   const ContractionMap map = parse_contraction_map(b.node(id).attributes.text(Key::map)).value();

@@ -14,7 +14,6 @@ namespace {
 using Integers = std::vector<std::int64_t>;
 
 const Integers& integers(Builder& b, NodeId id, Key key) { return b.node(id).attributes.integers(key); }
-NodeId operand(Builder& b, NodeId id) { return b.node(id).inputs.front(); }
 bool is(Builder& b, NodeId id, Op op) { return b.node(id).op == op; }
 bool all_are(const Integers& list, std::int64_t value) {
   return std::all_of(list.begin(), list.end(), [&](std::int64_t entry) { return entry == value; });

@@ -10,7 +10,6 @@ namespace {
 
 using Integers = std::vector<std::int64_t>;
 
-NodeId operand(Builder& b, NodeId id) { return b.node(id).inputs.front(); }
 Integers axes_of(Builder& b, NodeId id) { return b.node(id).attributes.integers(Key::axes); }
 bool contains(const Integers& list, std::int64_t value) {
   return std::find(list.begin(), list.end(), value) != list.end();

@@ -59,6 +59,9 @@ class ExampleMaker {
   int variables_ = 0;
 };
 
+// Operand number i of a node of the graph that is being rewritten.
+inline NodeId operand(Builder& builder, NodeId id, std::size_t i = 0) { return builder.node(id).inputs[i]; }
+
 struct Rule {
   std::string name;
   std::string equation;

@@ -58,7 +58,8 @@ class Finder {
     const auto samples = [](const Extent& extent) { return extent.times_batch && extent.constant == 1; };
     const bool along_rows = samples(kernel.rows) && !kernel.inner.times_batch &&
                             kernel.a.at.strides == std::vector{sample, std::int64_t{1}};
-    // Rows of whole pages fall on few places in a cache: there, parts of them are copied (contraction_schedule.h).
+    // Rows of whole pages fall on few places in a cache: there, parts of them are copied
+    // (codegen/contraction/schedule.h).
     const bool along_inner = samples(kernel.inner) && !kernel.rows.times_batch && bytes % target_.page_bytes != 0 &&
                              kernel.a.at.strides == std::vector{std::int64_t{1}, sample};
     return bytes >= costs_.long_sample && (along_rows || along_inner);

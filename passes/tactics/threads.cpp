@@ -99,8 +99,7 @@ class Splitter {
   // Threads that share columns pack parts of b of their own; those that share rows each pack all of it.
   void split(const ContractionKernel& kernel, CpuTactics& tactics) const {
     const std::size_t rows = kernel.batch.size(), columns = rows + 1;
-    std::vector<Extent> axes = kernel.batch;
-    axes.insert(axes.end(), {kernel.rows, kernel.columns});
+    const std::vector<Extent> axes = axes_with(kernel, kernel.rows, kernel.columns);
     // Groups are columns of one matrix.
     const std::int64_t groups = tactics.weights_in_groups ? points(axes[0]) : 1;
     const auto fits = [&](std::size_t axis, std::int64_t fewest) {
@@ -127,8 +126,7 @@ class Splitter {
 
   // What has left half of the second-level cache until it is stored would have to be written to memory for nothing.
   bool stays_in_cache(const Buffer& buffer) const {
-    const std::int64_t bytes = span_of(buffer, plan_.max_batch) * static_cast<std::int64_t>(size_of(buffer.dtype));
-    return bytes <= target_.second_cache_bytes / 2;
+    return static_cast<std::int64_t>(bytes_of(buffer, plan_.max_batch)) <= target_.second_cache_bytes / 2;
   }
 
   KernelPlan& plan_;

@@ -144,11 +144,11 @@ Result<Inputs> read_inputs(const CompileOptions& options, Console& console) {
     inputs.models.emplace_back(std::move(version), std::move(model));
   }
   console.report(inputs.models.front().second->warnings());
-  TARN_TRY(std::unique_ptr<Session> session, initial_session(inputs, options, console));
   if (weights) {
-    TARN_RETURN_IF_ERROR(apply_weights(*session, *weights));
-    inputs.session = std::move(session);
+    TARN_TRY(inputs.session, initial_session(inputs, options, console));
+    TARN_RETURN_IF_ERROR(apply_weights(*inputs.session, *weights));
   } else if (options.functions.empty() || std::ranges::find(options.functions, "init") != options.functions.end()) {
+    TARN_TRY(const std::unique_ptr<Session> session, initial_session(inputs, options, console));
     TARN_RETURN_IF_ERROR(check_initial_values(*session));
   }
   TARN_RETURN_IF_ERROR(read_class_names(inputs, options, console));
@@ -248,14 +248,15 @@ Status write_all(const CompileOptions& options, Console& console) {
   compile.interface.threads = std::max(options.threads, 1);
   if (inputs.session != nullptr) compile.weights = inputs.session->state();
   compile.source = fmt::format("tarn {} from {}", TARN_VERSION, fs::path(options.file).filename().string());
-  std::vector<ProgramPlan> plans;
-  for (const auto& [version, model] : inputs.models) {
-    TARN_TRY(const Target target, target_of(version.codegen));
-    plans.push_back(compile.interface.bake_weights ? with_baked_weights(program, model->plan(), target)
-                                                   : model->plan());
-  }
   std::vector<CpuVersion> versions;
-  for (std::size_t i = 0; i < plans.size(); ++i) versions.push_back({inputs.models[i].first.codegen, &plans[i]});
+  std::vector<ProgramPlan> baked;
+  baked.reserve(inputs.models.size());  // versions point to them
+  for (const auto& [version, model] : inputs.models) {
+    versions.push_back({version.codegen, &model->plan()});
+    if (!compile.interface.bake_weights) continue;
+    TARN_TRY(const Target target, target_of(version.codegen));
+    versions.back().plan = &baked.emplace_back(with_baked_weights(program, model->plan(), target));
+  }
   TARN_TRY(const CompiledModel compiled, compile_model(program, versions, compile, format));
   TARN_TRY(const std::vector<TextFile> texts, texts_of(options, inputs, compiled, compile.source));
 

@@ -81,7 +81,7 @@ Status check_size(const KernelPlan& plan) {
     constexpr std::uint32_t kMostArrays = 1000;
     if (buffer.index >= kMostArrays) return error(fmt::format("a run has at most {} arrays", kMostArrays));
     if (buffer.space == Space::arena) continue;
-    bytes += buffer.offset + static_cast<std::uint64_t>(span_of(buffer, plan.max_batch)) * size_of(buffer.dtype);
+    bytes += buffer.offset + bytes_of(buffer, plan.max_batch);
   }
   if (bytes > kMostBytes) return error(fmt::format("a run would take more than {} MiB", kMostBytes >> 20U));
   constexpr double kMostWork = 1e9;

@@ -12,8 +12,7 @@ bool is_spread(Space space) { return space != Space::input && space != Space::ou
 
 // Tensors whole, whatever part of them a buffer is.
 SpreadRegion region_of(const Program& program, const KernelPlan& plan, const Buffer& buffer) {
-  const std::uint64_t end =
-      buffer.offset + static_cast<std::uint64_t>(span_of(buffer, plan.max_batch)) * size_of(buffer.dtype);
+  const std::uint64_t end = buffer.offset + bytes_of(buffer, plan.max_batch);
   SpreadRegion region{buffer.space, buffer.offset, end, 0};
   for (const TensorInfo& tensor : program.tensors) {
     const Space space = tensor.kind == TensorKind::metric ? Space::accumulators : Space::state;
