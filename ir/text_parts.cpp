@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include "ir/text.h"
 #include "ir/type_rules.h"
@@ -58,8 +57,8 @@ void print_location(std::string& out, const Locations& locations, LocationId id,
   for (; id != 0; id = locations[id].caller) {
     const auto& [span, context, caller] = locations[id];
     if (span) {
-      fmt::format_to(std::back_inserter(out), " @ {}:{}:{}", quoted(sources.name(span.file)), span.line, span.column);
-      if (span.length != 0) fmt::format_to(std::back_inserter(out), "+{}", span.length);
+      out += fmt::format(" @ {}:{}:{}", quoted(sources.name(span.file)), span.line, span.column);
+      if (span.length != 0) out += fmt::format("+{}", span.length);
     } else {
       out += " @ -";
     }

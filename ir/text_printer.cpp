@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <unordered_set>
 
 #include "ir/text.h"
@@ -16,7 +15,7 @@ struct PrintValue {
   std::string& out;
   template <class T>
   void operator()(const T& scalar) const {
-    fmt::format_to(std::back_inserter(out), "{}", scalar);
+    out += fmt::format("{}", scalar);
   }
   void operator()(const std::string& text) const { out += quoted(text); }
   template <class T>
@@ -71,9 +70,9 @@ std::string print(const Graph& graph, const std::string& name, const Sources& so
   std::string out = fmt::format("graph {} {{\n", name_text(name));
   for (NodeId id = 0; id < graph.size(); ++id) {
     const Node& node = graph[id];
-    fmt::format_to(std::back_inserter(out), "  %{}: {} = {}(", labels[id], to_string(node.type), name_of(node.op));
+    out += fmt::format("  %{}: {} = {}(", labels[id], to_string(node.type), name_of(node.op));
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      fmt::format_to(std::back_inserter(out), "{}%{}", i > 0 ? ", " : "", labels[node.inputs[i]]);
+      out += fmt::format("{}%{}", i > 0 ? ", " : "", labels[node.inputs[i]]);
     }
     out += ')';
     print_attributes(out, node.attributes);
@@ -81,8 +80,7 @@ std::string print(const Graph& graph, const std::string& name, const Sources& so
     out += '\n';
   }
   for (const GraphResult& result : graph.results()) {
-    fmt::format_to(std::back_inserter(out), "  result {} {} = %{}\n", name_of(result.kind), quoted(result.name),
-                   labels[result.node]);
+    out += fmt::format("  result {} {} = %{}\n", name_of(result.kind), quoted(result.name), labels[result.node]);
   }
   return out + "}\n";
 }

@@ -2,7 +2,6 @@
 #include "codegen/machine/machine.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <sched.h>
 
@@ -12,6 +11,7 @@
 #include <mutex>
 
 #include "codegen/machine/other_machines.h"
+#include "ir/joined.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/MC/MCSubtargetInfo.h"
@@ -117,7 +117,7 @@ std::string find_host_features(const llvm::Target& backend, const std::string& t
       entries.push_back((has ? "+" : "-") + std::string(feature.Key));
   }
   std::sort(entries.begin(), entries.end());
-  return fmt::format("{}", fmt::join(entries, ","));
+  return joined(entries, ",");
 }
 
 const std::string& host_feature_string(const llvm::Target& backend, const std::string& triple) {
@@ -261,7 +261,8 @@ Result<CodegenOptions> options_for_this_machine(const CodegenOptions& options) {
   }
   if (missing.empty()) return CodegenOptions(options);
   CodegenOptions here = options;
-  here.features += fmt::format("{}{}", here.features.empty() ? "" : ",", fmt::join(missing, ","));
+  if (!here.features.empty()) here.features += ',';
+  here.features += joined(missing, ",");
   TARN_TRY(const Target target, target_of(here));
   if (target == named.target) return here;
   return error(fmt::format("code for the CPU '{}' does not run on this machine, whose vectors have {} bytes{}",

@@ -2,17 +2,17 @@
 #include "codegen/model/c_header.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <iterator>
+
+#include "ir/joined.h"
 
 namespace tarn {
 
 namespace {
 
 // Text that may hold what the user wrote, made fit for a comment.
-std::string in_comment(std::string text) {
+std::string in_c_comment(std::string text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const bool ends_comment = i > 0 && (text.substr(i - 1, 2) == "*/" || text.substr(i - 1, 2) == "/*");
     if (ends_comment || static_cast<unsigned char>(text[i]) < ' ' || text[i] == '\\') text[i] = ' ';
@@ -41,7 +41,7 @@ class HeaderWriter {
  private:
   template <class... Arguments>
   void put(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-    fmt::format_to(std::back_inserter(text_), format, std::forward<Arguments>(arguments)...);
+    text_ += fmt::format(format, std::forward<Arguments>(arguments)...);
   }
   const std::string& name() const { return api_.prefix; }
   const std::string& macro() const { return api_.macro_prefix; }
@@ -64,11 +64,11 @@ class HeaderWriter {
 };
 
 void HeaderWriter::opening() {
-  put("/* Model '{}', compiled by {}\n", api_.model, in_comment(origin_.source));
+  put("/* Model '{}', compiled by {}\n", api_.model, in_c_comment(origin_.source));
   put(" * for {}, CPU {}: do not run it on a machine that lacks features of that CPU.\n *\n",
-      in_comment(origin_.triple), in_comment(origin_.cpu));
+      in_c_comment(origin_.triple), in_c_comment(origin_.cpu));
   if (!origin_.levels.empty()) {
-    put(" * Which of the code for {} runs is chosen when it is loaded.\n *\n", fmt::join(origin_.levels, ", "));
+    put(" * Which of the code for {} runs is chosen when it is loaded.\n *\n", joined(origin_.levels, ", "));
   }
   put(" * Memory is the caller's. {} of {}_ALIGNMENT; arrays of samples\n"
       " * need the alignment of their elements only. Nothing is allocated, and no pointer is kept after a call.\n",
@@ -156,7 +156,7 @@ void HeaderWriter::size_macros() {
   if (!api_.has_train && !api_.has_evaluate) return;
   put("\n/* Numbers that `metrics` has room for:");
   for (const MetricInfo& metric : api_.metrics) {
-    put(" {}{}{}", in_comment(metric.name), metric.shape.empty() ? "" : " ",
+    put(" {}{}{}", in_c_comment(metric.name), metric.shape.empty() ? "" : " ",
         metric.shape.empty() ? "" : to_string(metric.shape));
   }
   put("{}. */\n#define {}_METRICS {}\n", api_.metrics.empty() ? " none" : "", macro(), api_.metric_count);
@@ -319,8 +319,8 @@ void HeaderWriter::table_functions() {
       api_.listed_classes().empty() ? "" : "\n * They are those of the first target that has any.", name());
   for (const ClassNames& list : api_.listed_classes()) {
     put("/* Those of '{}'{}. */\nconst char* const* {}_class_names_{}(size_t* count);\n", list.array,
-        list.outputs.empty() ? "" : fmt::format(", which '{}' is compared with", fmt::join(list.outputs, "', '")),
-        name(), list.array);
+        list.outputs.empty() ? "" : fmt::format(", which '{}' is compared with", joined(list.outputs, "', '")), name(),
+        list.array);
   }
 }
 

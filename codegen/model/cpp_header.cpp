@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
 #include <vector>
 
 namespace tarn {
@@ -79,7 +78,7 @@ class CppHeaderWriter {
   using Groups = std::vector<const std::vector<InterfaceArray>*>;
   template <class... Arguments>
   void put(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
-    fmt::format_to(std::back_inserter(text_), format, std::forward<Arguments>(arguments)...);
+    text_ += fmt::format(format, std::forward<Arguments>(arguments)...);
   }
   void packed_class();
   void model_class();

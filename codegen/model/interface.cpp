@@ -8,6 +8,8 @@
 #include <iterator>
 #include <set>
 
+#include "ir/joined.h"
+
 namespace tarn {
 
 namespace {
@@ -104,7 +106,7 @@ class InterfaceMaker {
       bool* const flag = flag_of(function);
       if (flag == nullptr) {
         return error(fmt::format("--functions: there is no function '{}'; there are {}", function,
-                                 fmt::join(interface_functions(), ", ")));
+                                 joined(interface_functions(), ", ")));
       }
       if (!exists(function)) {
         return error(fmt::format("--functions: model '{}' has nothing for '{}'{}", program_.name, function,

@@ -234,7 +234,7 @@ Json table_of(const std::vector<InterfaceArray>& arrays) {
 }
 
 // A name of a file, without what could end a comment.
-std::string in_comment(std::string text) {
+std::string in_js_comment(std::string text) {
   for (char& c : text) {
     if (c < ' ' || c > '~') c = '?';
   }
@@ -251,7 +251,7 @@ class JsWriter {
 
  private:
   std::string opening() const {
-    return fmt::format(kOpening, api_.model, in_comment(source_), in_comment(wasm_.substr(0, wasm_.rfind('.'))));
+    return fmt::format(kOpening, api_.model, in_js_comment(source_), in_js_comment(wasm_.substr(0, wasm_.rfind('.'))));
   }
   std::string members(const std::vector<const std::vector<InterfaceArray>*>& groups, bool results) const;
 

@@ -9,7 +9,7 @@ namespace tarn::elaboration {
 
 namespace {
 
-std::vector<std::int64_t> counted(std::size_t count) {
+std::vector<std::int64_t> axes_to(std::size_t count) {
   std::vector<std::int64_t> numbers(count);
   std::iota(numbers.begin(), numbers.end(), 0);
   return numbers;
@@ -18,12 +18,12 @@ std::vector<std::int64_t> counted(std::size_t count) {
 // Indices that depend on the sample pick from the first axis: [before, rows, after] is turned around, and so is the
 // result.
 NodeId gather_first(Builder& b, NodeId table, NodeId index, std::size_t axis) {
-  std::vector<std::int64_t> axes = counted(b.shape(table).size());
+  std::vector<std::int64_t> axes = axes_to(b.shape(table).size());
   std::rotate(axes.begin(), axes.begin() + static_cast<std::ptrdiff_t>(axis),
               axes.begin() + static_cast<std::ptrdiff_t>(axis) + 1);
   const NodeId found = b.gather(b.transpose(table, axes), index, 0);
   const std::size_t index_rank = b.shape(index).size();
-  std::vector<std::int64_t> back = counted(b.shape(found).size());
+  std::vector<std::int64_t> back = axes_to(b.shape(found).size());
   const auto first = back.begin() + static_cast<std::ptrdiff_t>(index_rank);
   std::rotate(back.begin(), first, first + static_cast<std::ptrdiff_t>(axis));
   return b.transpose(found, back);

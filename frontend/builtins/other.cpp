@@ -123,7 +123,7 @@ Value run_parts(BuiltinCall& call) {
   return make_list({value, integer(1)}, true);
 }
 
-constexpr Builtin kTable[] = {
+constexpr Builtin kOtherBuiltins[] = {
     {"einsum", "einsum(letters, a, b = none)", run_einsum, "sum of products by letters: \"mk,kn->mn\""},
     {"one_hot", "one_hot(i, n)", run_one_hot, "1 at index i of n, else 0; out of range, all 0"},
     {"gather", "gather(table, i, axis = 0)", run_gather, "the rows of a table by index, clamped into range"},
@@ -153,6 +153,6 @@ constexpr Builtin kTable[] = {
 
 }  // namespace
 
-std::span<const Builtin> other_builtins() { return kTable; }
+std::span<const Builtin> other_builtins() { return kOtherBuiltins; }
 
 }  // namespace tarn::elaboration

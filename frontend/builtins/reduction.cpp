@@ -205,7 +205,7 @@ Value run_batch_var(BuiltinCall& call) {
   return e.tensor(e.batch_mean(b.mul(difference, difference)));
 }
 
-constexpr Builtin kTable[] = {
+constexpr Builtin kReductionBuiltins[] = {
     {"sum", "sum(x, *, axis = none, keepdims = false)", run_reduction<Reduction::sum>, "sum over axes"},
     {"mean", "mean(x, *, axis = none, keepdims = false)", run_reduction<Reduction::mean>, "mean over axes"},
     {"prod", "prod(x, *, axis = none, keepdims = false)", run_reduction<Reduction::prod>, "product over axes"},
@@ -226,6 +226,6 @@ constexpr Builtin kTable[] = {
 
 }  // namespace
 
-std::span<const Builtin> reduction_builtins() { return kTable; }
+std::span<const Builtin> reduction_builtins() { return kReductionBuiltins; }
 
 }  // namespace tarn::elaboration

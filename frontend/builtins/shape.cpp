@@ -283,7 +283,7 @@ Value run_flip(BuiltinCall& call) {
   return result_of(e, e.make(Op::reverse, {*node}, {{Key::axes, *axes}}, nullptr, call.span, "flip"));
 }
 
-constexpr Builtin kTable[] = {
+constexpr Builtin kShapeBuiltins[] = {
     {"shape", "shape(x)", run_shape, "the extents of x, a list"},
     {"rank", "rank(x)", run_rank, "the number of axes of x"},
     {"dim", "dim(x, axis)", run_dim, "the extent of an axis"},
@@ -305,6 +305,6 @@ constexpr Builtin kTable[] = {
 
 }  // namespace
 
-std::span<const Builtin> shape_builtins() { return kTable; }
+std::span<const Builtin> shape_builtins() { return kShapeBuiltins; }
 
 }  // namespace tarn::elaboration

@@ -1,10 +1,10 @@
 // What callbacks follow from epoch to epoch: that it is there, and which of its values are the better ones.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "frontend/train/train_block.h"
+#include "ir/joined.h"
 #include "ir/metric_values.h"
 
 namespace tarn::elaboration {
@@ -58,7 +58,7 @@ void TrainBlock::check_monitor(const Monitor& monitor) {
   const auto longer = std::find_if(names.begin(), names.end(), begins);
   std::string meant = longer == names.end() ? Elaborator::did_you_mean(monitor.name, names)
                                             : fmt::format("; did you mean '{}'?", *longer);
-  if (meant.empty()) meant = fmt::format("; there are {}", fmt::join(names, ", "));
+  if (meant.empty()) meant = fmt::format("; there are {}", joined(names, ", "));
   elaborator_.fail(monitor.span, fmt::format("nothing is reported as '{}'{}", monitor.name, meant));
 }
 

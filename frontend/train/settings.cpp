@@ -1,6 +1,5 @@
 // The settings of a train block: counts, rates and callbacks.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <cmath>
 #include <limits>

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <iterator>
 
 namespace tarn {
 
@@ -15,7 +14,7 @@ std::int64_t samples_worth_sharing(double bytes, const CostModel& costs) {
 std::string print(const CostModel& costs) {
   std::string text;
 #define CONSTANT(type, name, value, unit, reason) \
-  fmt::format_to(std::back_inserter(text), "{:<24}{:>8} {:<18}{}\n", #name, costs.name, unit, reason);
+  text += fmt::format("{:<24}{:>8} {:<18}{}\n", #name, costs.name, unit, reason);
 #include "passes/tactics/cost_model.def"
 #undef CONSTANT
   return text;

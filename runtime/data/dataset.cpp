@@ -2,13 +2,13 @@
 #include "runtime/data/dataset.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "ir/counted.h"
 #include "ir/data_formats.h"
+#include "ir/joined.h"
 #include "ir/random.h"
 #include "runtime/data/dataset_parts.h"
 
@@ -87,7 +87,7 @@ Diagnostic rows_left_out(std::uint64_t count, std::uint64_t all, const std::stri
                          const std::vector<std::string>& columns) {
   Diagnostic note{Severity::note, {}, {}, {}, {}};
   note.message = fmt::format("{} of {} rows of '{}' left out: {} a value in {}", count, all, file,
-                             agreeing(count, "it misses", "they miss"), fmt::join(columns, ", "));
+                             agreeing(count, "it misses", "they miss"), joined(columns, ", "));
   return note;
 }
 

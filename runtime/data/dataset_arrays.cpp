@@ -1,6 +1,5 @@
 // Data of npy, npz and idx files. See dataset.h.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -9,6 +8,7 @@
 
 #include "ir/counted.h"
 #include "ir/data_formats.h"
+#include "ir/joined.h"
 #include "runtime/data/dataset_parts.h"
 #include "runtime/data/labels.h"
 #include "runtime/files/array_values.h"
@@ -48,7 +48,7 @@ Result<ReadArray> read_member(const Reading& reading, const DataColumn& column, 
     names.push_back(member.name);
   }
   return error_at(column.binding.span,
-                  fmt::format("'{}' has no array '{}'; it has {}", path, wanted, fmt::join(names, ", ")));
+                  fmt::format("'{}' has no array '{}'; it has {}", path, wanted, joined(names, ", ")));
 }
 
 // One reader a format of arrays.

@@ -1,6 +1,5 @@
 // Data of CSV files. See dataset.h.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <numeric>

@@ -2,15 +2,16 @@
 #include "runtime/data/labels.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "ir/counted.h"
+#include "ir/joined.h"
 #include "runtime/files/file.h"
 #include "runtime/files/number_text.h"
 #include "runtime/files/value_check.h"
@@ -19,7 +20,7 @@ namespace tarn {
 
 namespace {
 
-constexpr std::size_t kMostNames = 20;
+constexpr std::size_t kMostLabelsListed = 20;
 
 bool has_blanks_around(std::string_view text) { return without_blanks(text).size() != text.size(); }
 
@@ -55,10 +56,9 @@ class Names {
   std::vector<std::string> take() { return std::move(names_); }
   // "cat, dog", of many the first.
   std::string listed() const {
-    const std::size_t shown = std::min(names_.size(), kMostNames);
-    const std::vector<std::string> first(names_.begin(), names_.begin() + static_cast<std::ptrdiff_t>(shown));
-    return fmt::format("{}{}", fmt::join(first, ", "),
-                       shown < names_.size() ? fmt::format(" and {} more", names_.size() - shown) : "");
+    const std::size_t shown = std::min(names_.size(), kMostLabelsListed);
+    return joined(std::span(names_).first(shown), ", ") +
+           (shown < names_.size() ? fmt::format(" and {} more", names_.size() - shown) : "");
   }
 
  private:

@@ -2,13 +2,13 @@
 #include "runtime/data/row_selection.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
 
 #include "ir/data_formats.h"
+#include "ir/joined.h"
 
 namespace tarn {
 
@@ -49,12 +49,12 @@ Status check_name(const GivenFile& file, const Program& program, const DataReque
   const std::string text = text_of(file, request.option);
   if (program.find_input(file.name) != nullptr) {
     return error(fmt::format("{}: '{}' is not read here; {} {}", text, file.name, policy_of(request.purpose).verb,
-                             fmt::join(wanted, ", ")));
+                             joined(wanted, ", ")));
   }
   const auto near = nearest_name(file.name, wanted);
   return error(fmt::format("{}: the model has no input or target '{}'; {}", text, file.name,
                            near ? fmt::format("did you mean '{}'?", *near)
-                                : fmt::format("{} {}", policy_of(request.purpose).verb, fmt::join(wanted, ", "))));
+                                : fmt::format("{} {}", policy_of(request.purpose).verb, joined(wanted, ", "))));
 }
 
 // One file for the whole source, or for the only array that is read.
@@ -66,7 +66,7 @@ Status use_file(DataSource& source, const GivenFile& file, const Program& progra
     const std::vector<std::string> wanted = names_of(wanted_inputs(program, request.purpose));
     if (wanted.size() != 1) {
       return error(fmt::format("{}: one array cannot be {} at once; write {} {}={} and so on",
-                               text_of(file, request.option), fmt::join(wanted, " and "), request.option,
+                               text_of(file, request.option), joined(wanted, " and "), request.option,
                                wanted.empty() ? "NAME" : wanted.front(), file.path));
     }
     name = wanted.front();

@@ -2,20 +2,20 @@
 #include "runtime/data/validation_split.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "ir/counted.h"
+#include "ir/joined.h"
 #include "runtime/files/array.h"
 
 namespace tarn {
 
 namespace {
 
-constexpr std::size_t kMostNames = 5;
+constexpr std::size_t kMostMissingListed = 5;
 
 // Whether the values of a target are classes: labels of the data block, or whole numbers.
 bool has_classes(const Program& program, const InputInfo& input) {
@@ -64,9 +64,9 @@ std::string missing(const std::set<std::int64_t>& all, const std::set<std::int64
     const bool named = c >= 0 && c < static_cast<std::int64_t>(names.size());
     texts.push_back(named ? fmt::format("'{}'", names[static_cast<std::size_t>(c)]) : fmt::format("{}", c));
   }
-  const std::size_t more = texts.size() > kMostNames ? texts.size() - kMostNames : 0;
+  const std::size_t more = texts.size() > kMostMissingListed ? texts.size() - kMostMissingListed : 0;
   texts.resize(texts.size() - more);
-  return fmt::format("{}{}", fmt::join(texts, ", "), more > 0 ? fmt::format(" and {} more", more) : "");
+  return joined(texts, ", ") + (more > 0 ? fmt::format(" and {} more", more) : "");
 }
 
 // "the last 5 rows, which validation_split keeps for validation, have"

@@ -2,15 +2,16 @@
 #include "runtime/files/csv.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <limits>
+#include <span>
 #include <utility>
 
 #include "ir/counted.h"
+#include "ir/joined.h"
 #include "runtime/files/csv_header.h"
 #include "runtime/files/file.h"
 #include "runtime/files/gzip.h"
@@ -18,9 +19,6 @@
 #include "runtime/files/utf8.h"
 
 namespace tarn {
-
-// Diagnostics of one kind are printed so often, then counted.
-constexpr std::size_t kErrorsShown = 5;
 
 class CsvParser {
  public:
@@ -306,10 +304,9 @@ Result<std::size_t> Table::find_column(std::string_view column_name) const {
   const auto first = std::find(column_names_.begin(), column_names_.end(), column_name);
   if (first == column_names_.end()) {
     const auto nearest = nearest_name(column_name, column_names_);
-    constexpr std::ptrdiff_t kMostListed = 12;
-    const bool all = std::ssize(column_names_) <= kMostListed;
-    const auto end = all ? column_names_.end() : column_names_.begin() + kMostListed;
-    const std::string listed = fmt::format("{}{}", fmt::join(column_names_.begin(), end, ", "), all ? "" : ", …");
+    constexpr std::size_t kMostListed = 12;
+    const auto first_names = std::span(column_names_).first(std::min(column_names_.size(), kMostListed));
+    const std::string listed = joined(first_names, ", ") + (first_names.size() == column_names_.size() ? "" : ", …");
     return error_in_file(name_, fmt::format("has no column '{}'{}", column_name,
                                             nearest ? fmt::format("; did you mean '{}'?", *nearest)
                                                     : fmt::format("; it has {}", listed)));

@@ -20,6 +20,9 @@
 
 namespace tarn {
 
+// Diagnostics of one kind are printed so often, then counted.
+inline constexpr std::size_t kErrorsShown = 5;
+
 struct CsvOptions {
   // ',', ';' or '\t'; by default the most frequent of them in the first line, outside quotes.
   std::optional<char> separator;

@@ -14,9 +14,6 @@
 
 namespace tarn {
 
-// Diagnostics of one kind are printed so often, then counted.
-constexpr std::size_t kErrorsShown = 5;
-
 bool is_missing(std::string_view text) {
   // Most cells are numbers, which a digit at the begin says: all but 1.#QNAN and its like.
   const std::size_t first = text.starts_with('-') ? 1 : 0;

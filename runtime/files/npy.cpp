@@ -18,10 +18,10 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 // NumPy's own bounds: max_header_size of numpy.lib.format, NPY_MAXDIMS.
-constexpr std::size_t kLargestHeader = 10000;
+constexpr std::size_t kLargestNpyHeader = 10000;
 constexpr std::size_t kMostDimensions = 64;
 
-struct Header {
+struct NpyHeader {
   std::string description;
   bool fortran_order = false;
   std::vector<std::int64_t> shape;
@@ -33,7 +33,7 @@ class HeaderParser {
  public:
   explicit HeaderParser(std::string_view text) : text_(text) {}
 
-  bool parse(Header& header) {
+  bool parse(NpyHeader& header) {
     if (!expect('{')) return false;
     while (!accept('}')) {
       std::string key;
@@ -85,7 +85,7 @@ class HeaderParser {
     return true;
   }
 
-  bool value(const std::string& key, Header& header) {
+  bool value(const std::string& key, NpyHeader& header) {
     if (key == "descr") return once(key, has_description_) && description(header.description);
     if (key == "fortran_order") return once(key, has_order_) && boolean(header.fortran_order);
     if (key == "shape") return once(key, has_shape_) && shape(header.shape);
@@ -139,22 +139,22 @@ class HeaderParser {
   std::string problem_;
 };
 
-struct TypeCode {
+struct NpyType {
   std::string_view code;
   ArrayType type;
 };
-constexpr std::array<TypeCode, 12> kTypeCodes = {{{"f2", ArrayType::f16},
-                                                  {"f4", ArrayType::f32},
-                                                  {"f8", ArrayType::f64},
-                                                  {"i1", ArrayType::i8},
-                                                  {"i2", ArrayType::i16},
-                                                  {"i4", ArrayType::i32},
-                                                  {"i8", ArrayType::i64},
-                                                  {"u1", ArrayType::u8},
-                                                  {"u2", ArrayType::u16},
-                                                  {"u4", ArrayType::u32},
-                                                  {"u8", ArrayType::u64},
-                                                  {"b1", ArrayType::boolean}}};
+constexpr std::array<NpyType, 12> kNpyTypes = {{{"f2", ArrayType::f16},
+                                                {"f4", ArrayType::f32},
+                                                {"f8", ArrayType::f64},
+                                                {"i1", ArrayType::i8},
+                                                {"i2", ArrayType::i16},
+                                                {"i4", ArrayType::i32},
+                                                {"i8", ArrayType::i64},
+                                                {"u1", ArrayType::u8},
+                                                {"u2", ArrayType::u16},
+                                                {"u4", ArrayType::u32},
+                                                {"u8", ArrayType::u64},
+                                                {"b1", ArrayType::boolean}}};
 
 struct ElementFormat {
   ArrayType type;
@@ -165,7 +165,7 @@ struct ElementFormat {
 std::optional<ElementFormat> element_format(std::string_view description) {
   if (description.empty() || std::string_view("<>|=").find(description[0]) == std::string_view::npos)
     return std::nullopt;
-  for (const TypeCode& row : kTypeCodes) {
+  for (const NpyType& row : kNpyTypes) {
     if (row.code == description.substr(1)) return ElementFormat{row.type, description[0] == '>'};
   }
   return std::nullopt;
@@ -218,9 +218,9 @@ Result<HeaderBounds> find_header(ByteView bytes, std::string_view name) {
                          fmt::format("is cut off: its header should have {}, {} {} there", counted(length, "byte"),
                                      bytes.size() - begin, agreeing(bytes.size() - begin, "is", "are")));
   }
-  if (length > kLargestHeader) {
+  if (length > kLargestNpyHeader) {
     return error_in_file(
-        name, fmt::format("has a header of {} bytes; that of a plain array has at most {}", length, kLargestHeader));
+        name, fmt::format("has a header of {} bytes; that of a plain array has at most {}", length, kLargestNpyHeader));
   }
   return HeaderBounds{begin, begin + length};
 }
@@ -244,7 +244,7 @@ bool is_npy(ByteView bytes) {
 
 Result<Array> parse_npy(Bytes bytes, std::string_view name) {
   TARN_TRY(const HeaderBounds bounds, find_header(bytes, name));
-  Header header;
+  NpyHeader header;
   HeaderParser parser(text_of(bytes).substr(bounds.begin, bounds.end - bounds.begin));
   if (!parser.parse(header)) return error_in_file(name, "its .npy header " + parser.problem());
   const std::optional<ElementFormat> format = element_format(header.description);
@@ -269,8 +269,8 @@ Result<Array> read_npy(const std::string& path) {
 
 std::string npy_header(ArrayType type, std::span<const std::int64_t> extents) {
   const auto* const row =
-      std::find_if(kTypeCodes.begin(), kTypeCodes.end(), [&](const TypeCode& r) { return r.type == type; });
-  TARN_CHECK(row != kTypeCodes.end(), ".npy has no type for " + std::string(name_of(type)));
+      std::find_if(kNpyTypes.begin(), kNpyTypes.end(), [&](const NpyType& r) { return r.type == type; });
+  TARN_CHECK(row != kNpyTypes.end(), ".npy has no type for " + std::string(name_of(type)));
   std::string shape;
   for (const std::int64_t extent : extents) shape += fmt::format("{}, ", extent);
   if (extents.size() > 1) shape.resize(shape.size() - 2);

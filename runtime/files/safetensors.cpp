@@ -20,26 +20,26 @@
 namespace tarn {
 namespace {
 
-constexpr std::size_t kLargestHeader = 100'000'000;
+constexpr std::size_t kLargestSafetensorsHeader = 100'000'000;
 constexpr std::string_view kMetadataKey = "__metadata__";
 
-struct TypeCode {
+struct SafetensorsType {
   std::string_view code;
   ArrayType type;
 };
-constexpr std::array<TypeCode, 13> kTypeCodes = {{{"F16", ArrayType::f16},
-                                                  {"BF16", ArrayType::bf16},
-                                                  {"F32", ArrayType::f32},
-                                                  {"F64", ArrayType::f64},
-                                                  {"I8", ArrayType::i8},
-                                                  {"I16", ArrayType::i16},
-                                                  {"I32", ArrayType::i32},
-                                                  {"I64", ArrayType::i64},
-                                                  {"U8", ArrayType::u8},
-                                                  {"U16", ArrayType::u16},
-                                                  {"U32", ArrayType::u32},
-                                                  {"U64", ArrayType::u64},
-                                                  {"BOOL", ArrayType::boolean}}};
+constexpr std::array<SafetensorsType, 13> kSafetensorsTypes = {{{"F16", ArrayType::f16},
+                                                                {"BF16", ArrayType::bf16},
+                                                                {"F32", ArrayType::f32},
+                                                                {"F64", ArrayType::f64},
+                                                                {"I8", ArrayType::i8},
+                                                                {"I16", ArrayType::i16},
+                                                                {"I32", ArrayType::i32},
+                                                                {"I64", ArrayType::i64},
+                                                                {"U8", ArrayType::u8},
+                                                                {"U16", ArrayType::u16},
+                                                                {"U32", ArrayType::u32},
+                                                                {"U64", ArrayType::u64},
+                                                                {"BOOL", ArrayType::boolean}}};
 
 // One tensor as the header states it.
 struct TensorEntry {
@@ -52,7 +52,7 @@ struct TensorEntry {
   bool has_offsets = false;
 };
 
-struct Header {
+struct SafetensorsHeader {
   std::vector<TensorEntry> tensors;
   std::map<std::string, std::string> metadata;
 };
@@ -62,7 +62,7 @@ struct Header {
 // and stops at the first that does not belong there. The member functions are those of nlohmann::json_sax.
 class HeaderReader {
  public:
-  explicit HeaderReader(Header& header) : header_(header) {}
+  explicit HeaderReader(SafetensorsHeader& header) : header_(header) {}
   const std::string& problem() const { return problem_; }
 
   bool start_object(std::size_t) {
@@ -193,7 +193,7 @@ class HeaderReader {
     return fail(fmt::format("lacks dtype, shape or data_offsets of tensor '{}'", excerpt(tensor.name)));
   }
 
-  Header& header_;
+  SafetensorsHeader& header_;
   Place place_ = Place::outside;
   bool in_metadata_ = false;
   std::string key_;
@@ -215,7 +215,7 @@ Result<Parts> split(ByteView bytes, std::string_view name) {
   }
   std::memcpy(&length, bytes.data(), sizeof(length));
   const ByteView rest = bytes.subspan(sizeof(length));
-  if (length > kLargestHeader) {
+  if (length > kLargestSafetensorsHeader) {
     return error_in_file(name, fmt::format("is not a safetensors file: its first 8 bytes state a header of {}",
                                            counted(length, "byte")));
   }
@@ -231,9 +231,9 @@ Result<ArrayType> check_tensor(const TensorEntry& tensor, std::string_view name)
   const auto fail = [&](std::string_view problem) {
     return error_in_file(name, fmt::format("tensor '{}' {}", tensor.name, problem));
   };
-  const auto* const row =
-      std::find_if(kTypeCodes.begin(), kTypeCodes.end(), [&](const TypeCode& r) { return r.code == tensor.type_code; });
-  if (row == kTypeCodes.end()) {
+  const auto* const row = std::find_if(kSafetensorsTypes.begin(), kSafetensorsTypes.end(),
+                                       [&](const SafetensorsType& r) { return r.code == tensor.type_code; });
+  if (row == kSafetensorsTypes.end()) {
     return fail(fmt::format("has elements of type '{}', which is not read", tensor.type_code.substr(0, 40)));
   }
   const std::uint64_t begin = tensor.offsets[0];
@@ -249,7 +249,7 @@ Result<ArrayType> check_tensor(const TensorEntry& tensor, std::string_view name)
 }
 
 // Whether the tensors, in the order of their offsets, fill the data without holes or overlaps.
-Status check_coverage(const Header& header, std::size_t available, std::string_view name) {
+Status check_coverage(const SafetensorsHeader& header, std::size_t available, std::string_view name) {
   std::vector<const TensorEntry*> ordered;
   ordered.reserve(header.tensors.size());
   for (const TensorEntry& tensor : header.tensors) ordered.push_back(&tensor);
@@ -275,7 +275,7 @@ Status check_coverage(const Header& header, std::size_t available, std::string_v
 
 Result<Safetensors> parse_safetensors(ByteView bytes, std::string_view name) {
   TARN_TRY(const Parts parts, split(bytes, name));
-  Header header;
+  SafetensorsHeader header;
   HeaderReader reader(header);
   if (!nlohmann::json::sax_parse(parts.header.begin(), parts.header.end(), &reader)) {
     return error_in_file(name, "its header " + reader.problem());
@@ -330,7 +330,7 @@ Status write_safetensors(const std::string& path, std::span<const NamedView> ten
     const NamedView& tensor = tensors[i];
     TARN_CHECK(names.insert(tensor.name).second, "name of a tensor: " + tensor.name);
     entries.push_back({tensor.name,
-                       {{"dtype", kTypeCodes[static_cast<std::size_t>(tensor.type)].code},
+                       {{"dtype", kSafetensorsTypes[static_cast<std::size_t>(tensor.type)].code},
                         {"shape", tensor.shape},
                         {"data_offsets", {begins[i], begins[i] + tensor.data.size()}}}});
   }

@@ -7,6 +7,7 @@
 
 #include "codegen/program/workspace.h"
 #include "ir/counted.h"
+#include "ir/joined.h"
 #include "runtime/files/array_values.h"
 #include "runtime/files/value_check.h"
 #include "runtime/library/library.h"
@@ -148,7 +149,7 @@ std::string names_of_inputs(const Program& program, bool training) {
   for (const InputInfo& input : program.inputs) {
     if (training || input.role == InputRole::input) names.push_back(fmt::format("'{}'", input.name));
   }
-  return fmt::format("{}", fmt::join(names, ", "));
+  return joined(names, ", ");
 }
 
 }  // namespace

@@ -2,13 +2,13 @@
 #include "runtime/training/training.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 
 #include "ir/class_weights.h"
+#include "ir/joined.h"
 #include "ir/metric_values.h"
 #include "ir/random.h"
 #include "runtime/data/vocabularies.h"
@@ -207,7 +207,7 @@ Result<std::map<std::string, std::int64_t>> weighted_classes(const Program& prog
     }
     std::string known = "; its classes are numbers";
     if (vocabulary != nullptr && !vocabulary->names.empty()) {
-      known = fmt::format("; it has {}", fmt::join(vocabulary->names, ", "));
+      known = fmt::format("; it has {}", joined(vocabulary->names, ", "));
     } else if (vocabulary != nullptr) {
       known += fmt::format(" from 0 to {}", vocabulary->numbers - 1);
     }

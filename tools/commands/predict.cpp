@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ir/counted.h"
+#include "ir/joined.h"
 #include "runtime/data/output_classes.h"
 #include "runtime/files/array_values.h"
 #include "runtime/files/csv.h"
@@ -131,7 +132,7 @@ std::string csv(const Program& program, const Predictions& predictions, const Vo
     classes.push_back(OutputClasses::of(program, output, vocabularies));
     if (classes.back()) names.push_back(output.name + ".class");
   }
-  std::string text = fmt::format("{}\n", fmt::join(names, ","));
+  std::string text = joined(names, ",") + '\n';
   // Many readers pass over an empty line, which would shift the rows below it.
   const std::string without_prediction = names.size() > 1 ? std::string(names.size() - 1, ',') : "nan";
   for (std::uint64_t row = 0; row < predictions.rows; ++row) {

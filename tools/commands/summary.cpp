@@ -1,6 +1,5 @@
 // `tarn summary FILE`: layers, shapes, parameters, and what a step costs.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <cmath>
 #include <nlohmann/json.hpp>

@@ -2,10 +2,10 @@
 #include "tools/driver/graph_formats.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 
+#include "ir/joined.h"
 #include "runtime/files/file.h"
 #include "tools/driver/process.h"
 
@@ -18,15 +18,18 @@ std::string value_text(const AttributeValue& value) {
     std::string operator()(std::int64_t v) const { return fmt::format("{}", v); }
     std::string operator()(double v) const { return fmt::format("{}", v); }
     std::string operator()(const std::string& v) const { return v; }
-    std::string operator()(const std::vector<std::int64_t>& v) const { return fmt::format("[{}]", fmt::join(v, ", ")); }
+    std::string operator()(const std::vector<std::int64_t>& v) const { return fmt::format("[{}]", joined(v, ", ")); }
     std::string operator()(const std::vector<double>& v) const {
-      return v.size() > 4 ? fmt::format("[{} numbers]", v.size()) : fmt::format("[{}]", fmt::join(v, ", "));
+      if (v.size() > 4) return fmt::format("[{} numbers]", v.size());
+      std::vector<std::string> numbers;
+      for (const double number : v) numbers.push_back(fmt::format("{}", number));
+      return fmt::format("[{}]", joined(numbers, ", "));
     }
   };
   return std::visit(Visitor{}, value);
 }
 
-std::string escaped(const std::string& text) {
+std::string dot_text(const std::string& text) {
   std::string out;
   for (char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -62,7 +65,7 @@ std::string label_of(const Node& node) {
     label += key == Key::name || key == Key::value ? " " + value_text(value)
                                                    : fmt::format("\\n{} {}", name_of(key), value_text(value));
   }
-  return escaped(label) + "\\n" + to_string(node.type);
+  return dot_text(label) + "\\n" + to_string(node.type);
 }
 
 }  // namespace
@@ -71,20 +74,20 @@ std::string graph_dot(const Graph& graph, const std::string& name, const Sources
   const std::vector<bool> reachable = graph.reachable();
   std::string out = fmt::format(
       "digraph \"{}\" {{\n  node [shape=box, style=\"filled,rounded\", fontname=\"sans-serif\", fontsize=10];\n",
-      escaped(name));
+      dot_text(name));
   for (NodeId id = 0; id < graph.size(); ++id) {
     if (!reachable[id]) continue;
     const Node& node = graph[id];
     const Span span = graph.locations()->outermost(node.location);
     const std::string place = span ? fmt::format("{}:{}", sources.name(span.file), span.line) : "";
     out += fmt::format("  n{} [label=\"{}\", fillcolor=\"{}\", tooltip=\"{}\"];\n", id, label_of(node),
-                       color_of(info(node.op).op_class), escaped(place));
+                       color_of(info(node.op).op_class), dot_text(place));
     for (NodeId input : node.inputs) out += fmt::format("  n{} -> n{};\n", input, id);
   }
   for (std::size_t i = 0; i < graph.results().size(); ++i) {
     const GraphResult& result = graph.results()[i];
     out += fmt::format("  r{} [label=\"{} {}\", shape=ellipse, fillcolor=\"white\"];\n  n{} -> r{};\n", i,
-                       name_of(result.kind), escaped(result.name), result.node, i);
+                       name_of(result.kind), dot_text(result.name), result.node, i);
   }
   return out + "}\n";
 }

@@ -26,7 +26,7 @@ constexpr const char* kStyle =
     "none;"
     "stroke-width:1.6}circle{fill:currentColor}.key{font-size:.85rem;margin:0}.key span{stroke:none;margin-right:1rem}";
 
-std::string escaped(const std::string& text) {
+std::string html_text(const std::string& text) {
   std::string result;
   for (const char c : text) {
     if (c == '&') {
@@ -118,13 +118,13 @@ std::string chart(const std::vector<const History::Series*>& curves) {
   const double begin = static_cast<double>(first.epochs.front()), end = static_cast<double>(first.epochs.back());
   const Scale x{begin == end ? begin - 1 : begin, begin == end ? end + 1 : end, kLeft, kWidth - kRight};
   const Scale y = vertical_scale(curves);
-  std::string html = fmt::format("<h2>{}</h2>\n<p class=\"key\">", escaped(first.name));
+  std::string html = fmt::format("<h2>{}</h2>\n<p class=\"key\">", html_text(first.name));
   for (const History::Series* curve : curves) {
     const char* part = curve->of_validation ? "validation" : "training";
     html += fmt::format("<span class=\"{0}\">&#9644; {0}</span>", part);
   }
   html += fmt::format("</p>\n<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">{}", kWidth, kHeight,
-                      escaped(first.name), grid(x, y));
+                      html_text(first.name), grid(x, y));
   for (const History::Series* curve : curves) html += curve_path(*curve, x, y);
   return html + "</svg>\n";
 }
@@ -136,7 +136,7 @@ std::string table(const std::vector<History::Series>& all) {
     const auto [least, most] = std::minmax_element(series.values.begin(), series.values.end());
     const auto epoch = [&](auto at) { return series.epochs[static_cast<std::size_t>(at - series.values.begin())]; };
     html += fmt::format("<tr><td>{}</td><td>{:.6g}</td><td>{:.6g}</td><td>{}</td><td>{:.6g}</td><td>{}</td></tr>\n",
-                        escaped(series.name), series.values.back(), *least, epoch(least), *most, epoch(most));
+                        html_text(series.name), series.values.back(), *least, epoch(least), *most, epoch(most));
   }
   return html + "</table>\n";
 }
@@ -151,7 +151,7 @@ std::string History::html(const std::string& title) const {
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
       "content=\"width=device-width\">\n<title>{0}</title><style>{1}</style></head>\n<body><h1>{0}</h1>\n"
       "<p>{2} in {3:.3g} s.</p>\n",
-      escaped(title), kStyle, counted(epochs_.size(), "epoch"), seconds);
+      html_text(title), kStyle, counted(epochs_.size(), "epoch"), seconds);
   if (all.empty()) return page + "</body></html>\n";
   page += table(all);
   for (const Series& series : all) {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "ir/joined.h"
 #include "runtime/files/file.h"
 #include "tools/driver/process.h"
 
@@ -45,7 +46,7 @@ Status link(std::string_view object, const std::string& path, const std::vector<
     }
   }
   return error(fmt::format("cannot write '{}': a {} needs a linker, and there is no {}; write {}", path, kind,
-                           fmt::join(missing, ", "), instead));
+                           joined(missing, ", "), instead));
 }
 
 }  // namespace

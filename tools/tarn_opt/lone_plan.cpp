@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+#include "ir/joined.h"
 #include "passes/plan/interpreter.h"
 
 namespace tarn {
@@ -96,9 +97,10 @@ Status check_size(const KernelPlan& plan) {
 std::string result_text(const PlanResult& result, const HostTensor& value) {
   constexpr std::size_t kShown = 8;
   const std::size_t shown = std::min(value.data.size(), kShown);
+  std::vector<std::string> numbers;
+  for (std::size_t i = 0; i < shown; ++i) numbers.push_back(fmt::format("{}", value.data[i]));
   return fmt::format("{} \"{}\" {} = {}{}\n", name_of(result.kind), result.name, to_string(value.shape),
-                     fmt::join(value.data.begin(), value.data.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
-                     shown < value.data.size() ? ", …" : "");
+                     joined(numbers, ", "), shown < value.data.size() ? ", …" : "");
 }
 
 }  // namespace

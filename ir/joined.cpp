@@ -1,0 +1,31 @@
+// See joined.h. fmt::join does the same, and is compiled anew in each file that uses it.
+#include "ir/joined.h"
+
+namespace tarn {
+
+namespace {
+
+const std::string& text_of(const std::string& part) { return part; }
+std::string text_of(std::int64_t number) { return std::to_string(number); }
+
+template <class Part>
+std::string join_all(std::span<const Part> parts, std::string_view separator) {
+  std::string text;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (i > 0) text += separator;
+    text += text_of(parts[i]);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string joined(std::span<const std::string> parts, std::string_view separator) {
+  return join_all(parts, separator);
+}
+
+std::string joined(std::span<const std::int64_t> numbers, std::string_view separator) {
+  return join_all(numbers, separator);
+}
+
+}  // namespace tarn
