@@ -13,11 +13,24 @@ Contraction::Contraction(KernelFunction& function, const ContractionKernel& kern
       schedule(
           schedule_of(kernel, function.tactics, function.emission.plan.max_batch, function.emission.machine.target)),
       size(static_cast<std::int64_t>(size_of(kernel.dtype))),
-      batch_axes(kernel.batch.size()) {}
+      row_axis(kernel.row_axis()),
+      column_axis(kernel.column_axis()) {
+  for (std::size_t axis = 0; axis < kernel.batch.size(); ++axis) around.push_back(axis);
+  for (std::size_t axis = row_axis + 1; axis < column_axis; ++axis) around.push_back(axis);
+  for (std::size_t axis = kernel.batch.size(); axis < row_axis; ++axis) around.push_back(axis);
+}
+
+llvm::Value* Contraction::inner_count(std::size_t first) const {
+  llvm::Value* count = function.extent(kernel.inner[first]);
+  for (std::size_t i = first + 1; i < kernel.inner.size(); ++i) {
+    count = builder.CreateMul(count, function.extent(kernel.inner[i]));
+  }
+  return count;
+}
 
 void Contraction::start() {
-  column_count = function.extent(kernel.columns);
-  inner = function.extent(kernel.inner);
+  column_count = function.extent(kernel.columns.back());
+  inner = inner_count(outer_inner());
   find_shares();
   product = function.scratch();
   fetched = byte_address(builder, product, schedule.product_bytes);
@@ -28,24 +41,27 @@ void Contraction::start() {
 
 // Shares end where tiles do. Where vectors go along rows, also where blocks do: what follows may rely on them.
 void Contraction::find_shares() {
-  rows = range_of(function, kernel.rows);
-  columns = range_of(function, kernel.columns);
-  if (batch_axes > 0) outer = range_of(function, kernel.batch[0]);
+  rows = range_of(function, kernel.rows.back());
+  columns = range_of(function, kernel.columns.back());
+  const std::vector<Extent> axes = axes_with(kernel, kernel.rows, kernel.columns);
+  for (const std::size_t axis : around) around_[axis] = range_of(function, axes[axis]);
   if (!tactics.split) return;
-  if (tactics.split->axis < batch_axes) {
-    outer = function.share_of(outer, 1);
-  } else if (tactics.split->axis == batch_axes) {
+  if (tactics.split->axis == row_axis) {
     rows = function.share_of(rows, kernel.one_column() ? schedule.row_block : schedule.tile_rows);
-  } else {
+  } else if (tactics.split->axis == column_axis) {
     columns = function.share_of(columns, schedule.panel);
+  } else {
+    Range& shared = around_.at(tactics.split->axis);
+    shared = function.share_of(shared, 1);
   }
 }
 
 void Contraction::emit_column_tiles(const Panel& panel, const std::function<void(const ColumnTile&)>& tile) const {
   const std::int64_t width = schedule.tile_columns();
-  const std::int64_t all = kernel.columns.constant;
+  const Extent& extent = kernel.columns.back();
+  const std::int64_t all = extent.constant;
   Range tiles = {function.integer(0), function.integer(schedule.tiles()), schedule.tiles()};
-  if (kernel.columns.times_batch || (all > schedule.panel && all % schedule.panel != 0)) {
+  if (extent.times_batch || (all > schedule.panel && all % schedule.panel != 0)) {
     llvm::Value* const wanted = builder.CreateSub(panel.end, panel.first);
     tiles = {tiles.begin,
              builder.CreateUDiv(builder.CreateAdd(wanted, function.integer(width - 1)), function.integer(width)),
@@ -53,7 +69,7 @@ void Contraction::emit_column_tiles(const Panel& panel, const std::function<void
   }
   emit_loop(builder, tiles, 1, {}, [&](llvm::Value* number, const Carried&) {
     llvm::Value* const regular = multiply_add(builder, number, width, function.integer(0));
-    if (kernel.columns.times_batch || all % width == 0 || all < width) {
+    if (extent.times_batch || all % width == 0 || all < width) {
       tile({number, regular, nullptr});
     } else {
       // The last tile is moved back where it does not fit, so that no load needs a mask. The panel has room for it.

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <optional>
+#include <vector>
 
 #include "codegen/contraction/schedule.h"
 #include "codegen/contraction/tiles.h"
@@ -32,33 +35,50 @@ struct Contraction {
   const CpuTactics& tactics;
   const ContractionSchedule schedule;
   const std::int64_t size;  // bytes of an element
-  const std::size_t batch_axes;
+  // Of the epilogue: the axes of the rows and columns that are cut into tiles, and those of the loops around these, the
+  // outermost first: of the batch, the other columns, the other rows.
+  const std::size_t row_axis, column_axis;
+  std::vector<std::size_t> around;
 
-  // Set by start(): numbers of columns and of k; what this call computes of rows, columns, and batch axis number 0; and
-  // the parts of the scratch memory that the schedule has sizes of.
+  // Set by start(): numbers of columns, and of k that a tile goes over where there is one block of it; what this call
+  // computes of the rows and columns of tiles; and the parts of the scratch memory that the schedule has sizes of.
   llvm::Value *column_count = nullptr, *inner = nullptr;
-  Range rows, columns, outer;
+  Range rows, columns;
   llvm::Value *product = nullptr, *fetched = nullptr, *left = nullptr, *sums = nullptr, *packed = nullptr;
-  // The operands at the indices of the batch axes, set inside of the loops over these.
+  // The operands at the indices of the loops around, set inside of these; nullptr where they are computed.
   llvm::Value *a = nullptr, *b = nullptr;
 
   // Before all loops. Returns from the function where threads share the kernel and this call has no share.
   void start();
+  // Of an axis that is around: what this call computes.
+  Range range_around(std::size_t axis) const { return around_.at(axis); }
+  // Inner axes that a tile does not go over, and those that it does.
+  std::size_t outer_inner() const { return kernel.inner.size() - schedule.tile_inner; }
+  // The number of k that the axes from `first` on make, of the inner ones.
+  llvm::Value* inner_count(std::size_t first) const;
   // Calls `tile` for every tile of columns, in a loop.
   void emit_column_tiles(const Panel& panel, const std::function<void(const ColumnTile&)>& tile) const;
 
   // How the tiles find a.
   LeftOperand left_operand() const {
     if (!tactics.rows_in_place) return LeftOperand::strided;
-    return kernel.inner.times_batch ? LeftOperand::table_of_inner : LeftOperand::table_of_rows;
+    return kernel.inner.back().times_batch ? LeftOperand::table_of_inner : LeftOperand::table_of_rows;
   }
-  // Strides in bytes.
-  std::int64_t a_stride(std::size_t axis) const { return kernel.a.at.strides[axis] * size; }
-  std::int64_t b_stride(std::size_t axis) const { return kernel.b.at.strides[axis] * size; }
-  std::int64_t row_stride() const { return a_stride(batch_axes); }
-  std::int64_t a_inner_stride() const { return a_stride(batch_axes + 1); }
-  std::int64_t b_inner_stride() const { return b_stride(batch_axes); }
-  std::int64_t column_stride() const { return b_stride(batch_axes + 1); }
+  // Strides in bytes of operands that lie in memory.
+  std::int64_t a_stride(std::size_t axis) const { return kernel.a.access().at.strides[axis] * size; }
+  std::int64_t b_stride(std::size_t axis) const { return kernel.b.access().at.strides[axis] * size; }
+  std::int64_t row_stride() const { return a_stride(row_axis); }
+  std::int64_t a_inner_stride() const { return a_stride(kernel.inner_axis_of_a()); }
+  std::int64_t b_inner_stride() const { return b_stride(kernel.inner_axis_of_b()); }
+  std::int64_t column_stride() const { return b_stride(kernel.column_axis_of_b()); }
+  // Which axis of b the axis of the epilogue is, or of a; none: it has not got that.
+  std::optional<std::size_t> axis_of_a(std::size_t axis) const {
+    return axis <= row_axis ? std::optional(axis) : std::nullopt;
+  }
+  std::optional<std::size_t> axis_of_b(std::size_t axis) const {
+    if (axis < kernel.batch.size()) return axis;
+    return axis > row_axis ? std::optional(axis - kernel.rows.size() + kernel.inner.size()) : std::nullopt;
+  }
   // address + index * bytes
   llvm::Value* move(llvm::Value* address, llvm::Value* index, std::int64_t bytes) const {
     llvm::Value* const distance = multiply_add(builder, index, bytes, nullptr);
@@ -70,6 +90,8 @@ struct Contraction {
 
  private:
   void find_shares();
+
+  std::map<std::size_t, Range> around_;
 };
 
 }  // namespace tarn

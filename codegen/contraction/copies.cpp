@@ -14,8 +14,7 @@ namespace {
 
 // k ahead of which lines of a are asked for: it is read across, one piece from every row of memory, so that nothing
 // else brings it in time; and a processor looks ahead no further than two or three k.
-constexpr std::uint64_t kFetchDistance = 16;
-static_assert(kFetchDistance <= kTablePadding);
+static_assert(kCosts.left_ahead <= kTablePadding);
 
 class LeftCopy {
  public:
@@ -38,7 +37,7 @@ class LeftCopy {
         part_bytes_(left_copy_part_bytes(b, dtype, height, count_)) {}
 
   void emit() {
-    llvm::Value* const is_full = b_.CreateICmpEQ(rows_, b_.getInt64(std::uint64_t{height_} * kCopiedTiles));
+    llvm::Value* const is_full = b_.CreateICmpEQ(rows_, b_.getInt64(std::uint64_t{height_} * kCosts.copied_tiles));
     emit_if(b_, is_full, {}, [&](const Carried&) {
       return over_inner([&](llvm::Value* from, llvm::Value* to) { copy_full(from, to); });
     });
@@ -50,11 +49,11 @@ class LeftCopy {
  private:
   // What is too much of a vector is written over with the next k.
   void copy_full(llvm::Value* from, llvm::Value* to) {
-    for (unsigned part = 0; part < kCopiedTiles; ++part) {
+    for (unsigned part = 0; part < kCosts.copied_tiles; ++part) {
       llvm::Value* const address = byte_address(b_, from, part * height_ * size_);
       std::vector<llvm::Constant*> mask;
       for (unsigned lane = 0; lane < lanes_; ++lane) mask.push_back(b_.getInt1(lane < height_));
-      llvm::Value* const values = part + 1 < kCopiedTiles
+      llvm::Value* const values = part + 1 < kCosts.copied_tiles
                                       ? static_cast<llvm::Value*>(b_.CreateAlignedLoad(vector_, address, align_))
                                       : load(address, llvm::ConstantVector::get(mask));
       b_.CreateAlignedStore(values, moved_by(b_, to, b_.CreateMul(part_bytes_, b_.getInt64(part))), align_);
@@ -72,8 +71,8 @@ class LeftCopy {
   }
 
   Carried over_inner(const std::function<void(llvm::Value*, llvm::Value*)>& copy) {
-    const std::int64_t lines = std::int64_t{height_} * kCopiedTiles * size_ / kLineBytes + 1;
-    llvm::Value* const distance = b_.CreateMul(stride_, b_.getInt64(kFetchDistance));
+    const std::int64_t lines = std::int64_t{height_} * kCosts.copied_tiles * size_ / kLineBytes + 1;
+    llvm::Value* const distance = b_.CreateMul(stride_, b_.getInt64(kCosts.left_ahead));
     emit_loop(b_, {b_.getInt64(0), count_}, 1, {a_, copy_}, [&](llvm::Value*, const Carried& at) {
       llvm::Value* const ahead = row_at(moved_by(b_, at[0], distance));
       for (std::int64_t line = 0; line < lines; ++line) emit_prefetch(b_, byte_address(b_, ahead, line * kLineBytes));

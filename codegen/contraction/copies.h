@@ -10,7 +10,7 @@ namespace tarn {
 // column stride is one element.
 llvm::Function* pack_function(const Emission& emission, DType dtype, unsigned lanes, unsigned width, bool contiguous);
 
-// void (a, a k stride, inside, count, rows, copy): copies `rows` rows of a, at most kCopiedTiles * height, whose
+// void (a, a k stride, inside, count, rows, copy): copies `rows` rows of a, at most kCosts.copied_tiles * height, whose
 // elements lie side by side with every k of `count`. The copy has a part for every `height` rows: these side by side, k
 // behind k. Where pointers to what is wanted with every k are in a table, `a` is the address of the first, and `inside`
 // by how many bytes into each row that is.

@@ -31,10 +31,11 @@ ContractionEpilogue::ContractionEpilogue(const Contraction& contraction)
       tail_nest_(tail_nest_of(contraction, nest_)),
       body_(function_, kernel_.epilogue, nest_,
             analyze(kernel_.epilogue, nest_, values_of(kernel_.sums), nest_.depth - 1, nest_.lanes > 1)),
-      tail_(function_, kernel_.tail, tail_nest_, analyze(kernel_.tail, tail_nest_, {}, 0, nest_.lanes > 1)) {
+      tail_(function_, kernel_.tail, tail_nest_,
+            analyze(kernel_.tail, tail_nest_, {}, tail_nest_.depth - 1, nest_.lanes > 1)) {
   body_.result = [this](const Value&) { return load_product(); };
   tail_.result = [this](const Value& value) {
-    llvm::Value* const column = b_.CreateSub(tail_nest_.index[whole_.batch_axes + 1], panel_column_);
+    llvm::Value* const column = b_.CreateSub(tail_nest_.index[whole_.column_axis], whole_.columns.begin);
     return b_.CreateAlignedLoad(vector_type(), sum_address(value.reduction, column),
                                 llvm::Align(size_of(kernel_.dtype)));
   };
@@ -43,37 +44,43 @@ ContractionEpilogue::ContractionEpilogue(const Contraction& contraction)
 // Whether the products of a block lie as everything that the epilogue reads and writes: row behind row.
 bool ContractionEpilogue::is_flat(const Contraction& contraction) {
   const ContractionKernel& kernel = contraction.kernel;
-  const std::size_t rows = contraction.batch_axes, columns = contraction.batch_axes + 1;
+  const std::size_t rows = contraction.row_axis, columns = contraction.column_axis;
+  const Extent& extent = kernel.columns.back();
   const std::optional<Split>& split = contraction.tactics.split;
   const bool shares_columns = split && split->axis == columns;
-  if (!contraction.schedule.dot || kernel.one_column() || kernel.columns.times_batch || shares_columns ||
-      contraction.schedule.panel != kernel.columns.constant) {
+  if (!contraction.schedule.dot || kernel.one_column() || extent.times_batch || shares_columns ||
+      contraction.schedule.panel != extent.constant) {
     return false;
   }
   bool follows = true;
   for_each_linear(kernel.epilogue, [&](const Linear& linear) {
-    follows = follows && linear.strides[rows] == linear.strides[columns] * kernel.columns.constant;
+    follows = follows && linear.strides[rows] == linear.strides[columns] * extent.constant;
   });
   return follows;
 }
 
 Nest ContractionEpilogue::nest_of(const Contraction& contraction) {
   Nest nest;
-  const std::size_t axes = contraction.batch_axes + 2;
+  const std::size_t axes = contraction.column_axis + 1;
   nest.level_of_axis.resize(axes);
-  for (std::size_t axis = 0; axis < axes; ++axis) nest.level_of_axis[axis] = static_cast<int>(axis);
+  int level = 0;
+  for (const std::size_t axis : contraction.around) nest.level_of_axis[axis] = level++;
+  nest.level_of_axis[contraction.row_axis] = level++;
+  nest.level_of_axis[contraction.column_axis] = level++;
   // Sums wait in registers while a loop goes down the rows.
-  if (!contraction.kernel.sums.empty()) std::swap(nest.level_of_axis[axes - 2], nest.level_of_axis[axes - 1]);
+  if (!contraction.kernel.sums.empty()) {
+    std::swap(nest.level_of_axis[contraction.row_axis], nest.level_of_axis[contraction.column_axis]);
+  }
   nest.depth = static_cast<int>(axes);
   nest.index.resize(axes);
-  nest.vector_axis =
-      static_cast<int>(contraction.kernel.one_column() ? contraction.batch_axes : contraction.batch_axes + 1);
+  nest.vector_axis = static_cast<int>(contraction.kernel.one_column() ? contraction.row_axis : contraction.column_axis);
   const Body &body = contraction.kernel.epilogue, &tail = contraction.kernel.tail;
   const BodyAnalysis analysis = analyze(body, nest, values_of(contraction.kernel.sums), nest.depth - 1, true);
   const BodyAnalysis tail_analysis = analyze(tail, nest, {}, nest.depth - 1, true);
   const unsigned lanes =
       lanes_for({&body, &tail}, {&analysis, &tail_analysis}, contraction.function.emission.machine.target.vector_bytes);
-  const Extent& along = contraction.kernel.one_column() ? contraction.kernel.rows : contraction.kernel.columns;
+  const Extent& along =
+      contraction.kernel.one_column() ? contraction.kernel.rows.back() : contraction.kernel.columns.back();
   const ContractionSchedule& schedule = contraction.schedule;
   const std::int64_t columns = schedule.tile_epilogue ? schedule.tile_columns() : schedule.panel;
   const std::int64_t most = contraction.kernel.one_column() ? schedule.row_block : columns;
@@ -83,9 +90,9 @@ Nest ContractionEpilogue::nest_of(const Contraction& contraction) {
   // One look at two vectors of new weights costs hardly more than one at each.
   const bool is_guarded = std::any_of(body.stores.begin(), body.stores.end(), [](const Store& s) { return s.guarded; });
   const std::int64_t twice = 2 * std::int64_t{nest.lanes};
-  if (is_guarded && schedule.tile_epilogue && nest.vector_axis == static_cast<int>(contraction.batch_axes + 1) &&
-      !contraction.kernel.columns.times_batch && contraction.kernel.columns.constant % twice == 0 &&
-      count % twice == 0 && body.values.size() <= kCosts.small_epilogue) {
+  if (is_guarded && schedule.tile_epilogue && nest.vector_axis == static_cast<int>(contraction.column_axis) &&
+      !along.times_batch && along.constant % twice == 0 && count % twice == 0 &&
+      body.values.size() <= kCosts.small_epilogue) {
     nest.lanes *= 2;
   }
   if (nest.lanes == 1 || !allows_lanes(body, analysis, nest.vector_axis) ||
@@ -96,12 +103,16 @@ Nest ContractionEpilogue::nest_of(const Contraction& contraction) {
   return nest;
 }
 
-// One level, the columns.
+// The loops around that the columns have, then these.
 Nest ContractionEpilogue::tail_nest_of(const Contraction& contraction, const Nest& nest) {
   Nest tail = nest;
   tail.level_of_axis.assign(nest.level_of_axis.size(), -1);
-  tail.level_of_axis[contraction.batch_axes + 1] = 0;
-  tail.depth = 1;
+  int level = 0;
+  for (const std::size_t axis : contraction.around) {
+    if (axis > contraction.row_axis) tail.level_of_axis[axis] = level++;
+  }
+  tail.level_of_axis[contraction.column_axis] = level++;
+  tail.depth = level;
   return tail;
 }
 
@@ -110,18 +121,20 @@ void ContractionEpilogue::start() {
   tail_.emit_level(-1);
 }
 
-void ContractionEpilogue::enter_batch(std::size_t axis, llvm::Value* index) {
+void ContractionEpilogue::enter(std::size_t axis, llvm::Value* index) {
   nest_.index[axis] = index;
-  body_.emit_level(static_cast<int>(axis));
+  body_.emit_level(nest_.level_of_axis[axis]);
+  tail_nest_.index[axis] = index;
+  if (tail_nest_.level_of_axis[axis] >= 0) tail_.emit_level(tail_nest_.level_of_axis[axis]);
 }
 
 Range ContractionEpilogue::columns_of(std::int64_t block, llvm::Value* begin, llvm::Value* end) const {
-  return block_of(kernel_.columns, block, whole_.batch_axes + 1, begin, end);
+  return block_of(kernel_.columns.back(), block, whole_.column_axis, begin, end);
 }
 
 llvm::Value* ContractionEpilogue::load_product() {
-  llvm::Value* const row = b_.CreateSub(nest_.index[whole_.batch_axes], product_row_);
-  llvm::Value* const column = b_.CreateSub(nest_.index[whole_.batch_axes + 1], product_column_);
+  llvm::Value* const row = b_.CreateSub(nest_.index[whole_.row_axis], product_row_);
+  llvm::Value* const column = b_.CreateSub(nest_.index[whole_.column_axis], product_column_);
   llvm::Value* const address =
       whole_.move(whole_.move(whole_.product, row, schedule_.product_row * whole_.size), column, whole_.size);
   // Lanes beyond the end read what else is in the scratch memory, which is larger than the product by a vector.
@@ -158,9 +171,9 @@ void ContractionEpilogue::emit(llvm::Value* first_row, llvm::Value* first_column
                                const Rows& rows) {
   product_row_ = first_row;
   product_column_ = first_column;
-  const std::size_t row_axis = whole_.batch_axes, column_axis = whole_.batch_axes + 1;
+  const std::size_t row_axis = whole_.row_axis, column_axis = whole_.column_axis;
   const std::int64_t height = schedule_.tile_epilogue ? schedule_.tile_rows : schedule_.row_block;
-  Range row_range = block_of(kernel_.rows, height, row_axis, rows.begin, rows.end);
+  Range row_range = block_of(kernel_.rows.back(), height, row_axis, rows.begin, rows.end);
   // A share may end within a block, but not within a tile.
   if (whole_.rows.count == 0 && !schedule_.tile_epilogue) row_range.count = 0;
   if (flat_) return emit_flat(rows.begin, row_range);
@@ -170,12 +183,12 @@ void ContractionEpilogue::emit(llvm::Value* first_row, llvm::Value* first_column
                    [&](llvm::Value* row, llvm::Value* row_mask, const Carried&) {
                      nest_.index[row_axis] = row;
                      if (lanes(row_axis) > 1) nest_.mask = row_mask;
-                     body_.emit_level(static_cast<int>(row_axis));
+                     body_.emit_level(nest_.level_of_axis[row_axis]);
                      return emit_vector_loop(function_.emission, b_, columns, lanes(column_axis), {},
                                              [&](llvm::Value* column, llvm::Value* mask, const Carried&) {
                                                nest_.index[column_axis] = column;
                                                if (lanes(column_axis) > 1) nest_.mask = mask;
-                                               body_.emit_level(static_cast<int>(column_axis));
+                                               body_.emit_level(nest_.level_of_axis[column_axis]);
                                                body_.emit_stores();
                                                return Carried{};
                                              });
@@ -184,7 +197,7 @@ void ContractionEpilogue::emit(llvm::Value* first_row, llvm::Value* first_column
 
 // A sum is one chain in the order of the rows, however these are cut into blocks.
 void ContractionEpilogue::emit_summed(const Range& columns, const Range& rows) {
-  const std::size_t row_axis = whole_.batch_axes, column_axis = whole_.batch_axes + 1;
+  const std::size_t row_axis = whole_.row_axis, column_axis = whole_.column_axis;
   const llvm::Align align(size_of(kernel_.dtype));
   emit_vector_loop(function_.emission, b_, columns, nest_.lanes, {},
                    [&](llvm::Value* column, llvm::Value* mask, const Carried&) {
@@ -193,7 +206,7 @@ void ContractionEpilogue::emit_summed(const Range& columns, const Range& rows) {
                      body_.emit_level(nest_.level_of_axis[column_axis]);
                      Carried addresses, sums;
                      for (std::size_t i = 0; i < kernel_.sums.size(); ++i) {
-                       addresses.push_back(sum_address(i, b_.CreateSub(column, panel_column_)));
+                       addresses.push_back(sum_address(i, b_.CreateSub(column, whole_.columns.begin)));
                        sums.push_back(b_.CreateAlignedLoad(vector_type(), addresses[i], align));
                      }
                      sums = emit_loop(b_, rows, 1, sums, [&](llvm::Value* row, Carried carried) {
@@ -216,9 +229,8 @@ void ContractionEpilogue::emit_summed(const Range& columns, const Range& rows) {
                    });
 }
 
-void ContractionEpilogue::start_sums(const Panel& panel) {
+void ContractionEpilogue::start_sums() {
   if (kernel_.sums.empty()) return;
-  panel_column_ = panel.begin;
   llvm::Type* const type = with_lanes(function_.emission.value_type(kernel_.dtype), schedule_.lanes);
   const std::int64_t count = static_cast<std::int64_t>(kernel_.sums.size()) * schedule_.sum_row;
   emit_loop(b_, {function_.integer(0), function_.integer(count), count}, schedule_.lanes, {},
@@ -229,14 +241,14 @@ void ContractionEpilogue::start_sums(const Panel& panel) {
             });
 }
 
-void ContractionEpilogue::finish_sums(const Panel& panel) {
+void ContractionEpilogue::finish_sums() {
   if (kernel_.sums.empty()) return;
-  const std::size_t column_axis = whole_.batch_axes + 1;
-  emit_vector_loop(function_.emission, b_, columns_of(schedule_.panel, panel.begin, panel.end), tail_nest_.lanes, {},
+  const std::size_t column_axis = whole_.column_axis;
+  emit_vector_loop(function_.emission, b_, whole_.columns, tail_nest_.lanes, {},
                    [&](llvm::Value* column, llvm::Value* mask, const Carried&) {
                      tail_nest_.index[column_axis] = column;
                      tail_nest_.mask = mask;
-                     tail_.emit_level(0);
+                     tail_.emit_level(tail_nest_.level_of_axis[column_axis]);
                      tail_.emit_stores();
                      return Carried{};
                    });
@@ -244,19 +256,19 @@ void ContractionEpilogue::finish_sums(const Panel& panel) {
 
 // The rows as one row: the column counts on where a row ends.
 void ContractionEpilogue::emit_flat(llvm::Value* first_row, const Range& rows) {
-  const std::size_t row_axis = whole_.batch_axes, column_axis = whole_.batch_axes + 1;
-  const std::int64_t columns = kernel_.columns.constant;
+  const std::size_t row_axis = whole_.row_axis, column_axis = whole_.column_axis;
+  const std::int64_t columns = kernel_.columns.back().constant;
   const auto in_points = [&](llvm::Value* row) { return multiply_add(b_, row, columns, nullptr); };
   product_row_ = function_.integer(0);
   product_column_ = in_points(first_row);
   const Range points = {function_.integer(0), in_points(b_.CreateSub(rows.end, rows.begin)), rows.count * columns, 1};
   nest_.index[row_axis] = function_.integer(0);
-  body_.emit_level(static_cast<int>(row_axis));
+  body_.emit_level(nest_.level_of_axis[row_axis]);
   emit_vector_loop(function_.emission, b_, points, lanes_along(column_axis), {},
                    [&](llvm::Value* point, llvm::Value* mask, const Carried&) {
                      nest_.index[column_axis] = b_.CreateAdd(product_column_, point);
                      if (nest_.lanes > 1) nest_.mask = mask;
-                     body_.emit_level(static_cast<int>(column_axis));
+                     body_.emit_level(nest_.level_of_axis[column_axis]);
                      body_.emit_stores();
                      return Carried{};
                    });

@@ -19,14 +19,15 @@ class ContractionEpilogue {
   ContractionEpilogue(const ContractionEpilogue&) = delete;
   ContractionEpilogue& operator=(const ContractionEpilogue&) = delete;
 
-  // What depends on no index: before all loops. Then, in the loop over a batch axis: what depends on its index.
+  // What depends on no index: before all loops. Then, in the loop over an axis that is around: what depends on its
+  // index.
   void start();
-  void enter_batch(std::size_t axis, llvm::Value* index);
+  void enter(std::size_t axis, llvm::Value* index);
   // The body at these rows and columns. `first_row`, `first_column`: of the product in the scratch memory.
   void emit(llvm::Value* first_row, llvm::Value* first_column, const Range& columns, const Rows& rows);
-  // Before and behind all rows of a panel of columns: sums begin, and the tail takes them up.
-  void start_sums(const Panel& panel);
-  void finish_sums(const Panel& panel);
+  // Before and behind all rows: sums begin, and the tail takes them up.
+  void start_sums();
+  void finish_sums();
 
   // What is known of a range of at most `block` columns from a multiple of `block` on.
   Range columns_of(std::int64_t block, llvm::Value* begin, llvm::Value* end) const;
@@ -41,7 +42,7 @@ class ContractionEpilogue {
   llvm::Value* load_product();
   void emit_flat(llvm::Value* first_row, const Range& rows);
   void emit_summed(const Range& columns, const Range& rows);
-  // Where a sum of these columns waits; `column` counts from the first of the panel.
+  // Where a sum of these columns waits; `column` counts from the first of this call.
   llvm::Value* sum_address(std::size_t number, llvm::Value* column);
   llvm::Type* vector_type() const;
 
@@ -54,7 +55,6 @@ class ContractionEpilogue {
   Nest nest_, tail_nest_;
   BodyEmitter body_, tail_;
   llvm::Value *product_row_ = nullptr, *product_column_ = nullptr;  // first ones in the scratch
-  llvm::Value* panel_column_ = nullptr;                             // the first of the sums
 };
 
 }  // namespace tarn

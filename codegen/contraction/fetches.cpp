@@ -27,7 +27,7 @@ void ContractionFetches::find_prefetched() {
 
 void ContractionFetches::start() {
   llvm::Value* const nothing = b_.CreateVectorSplat(8, b_.CreatePtrToInt(whole_.fetched, b_.getInt64Ty()));
-  for (std::int64_t i = 0; i < kFetchedLines; i += 8) set_fetched(i, nothing);
+  for (std::int64_t i = 0; i < kCosts.fetched_lines; i += 8) set_fetched(i, nothing);
 }
 
 void ContractionFetches::set_fetched(std::int64_t position, llvm::Value* addresses) {
@@ -43,7 +43,7 @@ unsigned ContractionFetches::fetches() const {
   std::int64_t lines = 0;
   for (const Access* access : prefetched_) lines += lines_of_row(*access) * schedule_.tile_rows;
   const std::int64_t jumps = std::max<std::int64_t>(schedule_.inner_block / schedule_.inner_steps, 1);
-  return static_cast<unsigned>((std::min(lines, kFetchedLines) + jumps - 1) / jumps);
+  return static_cast<unsigned>((std::min(lines, kCosts.fetched_lines) + jumps - 1) / jumps);
 }
 
 // The lines that the epilogue of the next tile wants: the tile to come asks for one of them at a time, which leaves
@@ -61,7 +61,7 @@ void ContractionFetches::emit_list(const Panel& panel, const ColumnTile& tile, l
   for (const Access* access : prefetched_) {
     const auto size = static_cast<std::int64_t>(size_of(function_.emission.plan.buffers[access->buffer].dtype));
     const std::int64_t lines = lines_of_row(*access);
-    if (position + lines * schedule_.tile_rows > kFetchedLines) break;
+    if (position + lines * schedule_.tile_rows > kCosts.fetched_lines) break;
     llvm::Value* const start = function_.address(*access, size);
     llvm::Value* const first = whole_.move(whole_.move(start, next_row, access->at.strides[0] * size), column, size);
     llvm::Value* addresses = lines_from(first, lines);
@@ -128,10 +128,9 @@ ContractionFetches::LinesOfSome ContractionFetches::next_panel(const Panel& pane
 // The group is one run of bytes, of which the last tiles of this group take equal parts: four times as many tiles as
 // could ask for all of it, or all where there are less.
 ContractionFetches::LinesOfSome ContractionFetches::next_group(const ColumnTile& tile, llvm::Value* row) {
-  constexpr std::int64_t kSpread = 4;
-  const std::int64_t jumps = std::max<std::int64_t>(kernel_.inner.constant / schedule_.inner_steps, 1);
-  const std::int64_t bytes = kernel_.inner.constant * whole_.b_inner_stride();
-  const std::int64_t wanted = kSpread * (bytes / (kLineBytes * jumps) + 1);
+  const std::int64_t jumps = std::max<std::int64_t>(kernel_.inner.back().constant / schedule_.inner_steps, 1);
+  const std::int64_t bytes = kernel_.inner.back().constant * whole_.b_inner_stride();
+  const std::int64_t wanted = kCosts.group_share * (bytes / (kLineBytes * jumps) + 1);
   // One more than there are whole ones: never 0.
   llvm::Value* const total = b_.CreateAdd(tiles_before(whole_.rows.end), function_.integer(schedule_.tiles()));
   llvm::Value* const taking = whole_.minimum(total, function_.integer(wanted));
@@ -149,7 +148,7 @@ ContractionFetches::LinesOfSome ContractionFetches::next_group(const ColumnTile&
 
 // The rows are one run of bytes, of which every tile of this row of tiles takes the same part.
 ContractionFetches::Lines ContractionFetches::next_rows(const ColumnTile& tile, llvm::Value* row) {
-  const std::int64_t jumps = kernel_.inner.constant / schedule_.inner_steps;
+  const std::int64_t jumps = kernel_.inner.back().constant / schedule_.inner_steps;
   const std::int64_t bytes = schedule_.tile_rows * whole_.row_stride(), shares = schedule_.tiles() * jumps;
   const std::int64_t stride = std::min((bytes + shares - 1) / shares, kLineBytes);
   llvm::Value* const next_row = b_.CreateAdd(row, function_.integer(schedule_.tile_rows));

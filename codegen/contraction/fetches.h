@@ -1,6 +1,6 @@
 // What the tiles of a contraction fetch ahead of its use, so that it is on its way while a product is computed:
 //
-//   the list        of addresses of kFetchedLines cache lines, in scratch memory: a tile asks for a few with every
+//   the list        of addresses of cache lines, in scratch memory: a tile asks for a few with every
 //                   jump of its loop. They are what the epilogue of the tile after it reads.
 //   what is ahead   the next panel or group of b, or rows of a for the next row of tiles: one line with every jump.
 //

@@ -15,6 +15,10 @@ namespace tarn {
 
 namespace {
 
+bool is_empty(const std::vector<Extent>& axes) {
+  return std::any_of(axes.begin(), axes.end(), [](const Extent& extent) { return extent.constant == 0; });
+}
+
 class ContractionEmitter {
  public:
   ContractionEmitter(KernelFunction& function, const ContractionKernel& kernel)
@@ -35,12 +39,15 @@ class ContractionEmitter {
   using ColumnTile = Contraction::ColumnTile;
   using Sources = ContractionOperands::Sources;
 
-  void emit_batch(std::size_t axis, llvm::Value* a, llvm::Value* b);
+  void emit_around(std::size_t number, llvm::Value* a, llvm::Value* b);
+  void emit_all_rows();
   void emit_panels();
   void emit_streamed_rows();
   void emit_row_blocks(const Panel& panel);
   // `sources`: nullptr where there may be several blocks of k, or they are not needed.
   void emit_product(const Panel& panel, const Rows& rows, const Sources* sources);
+  // Adds to the product what the blocks of k make, over the inner axes from this one on that tiles do not go over.
+  void emit_blocks(const Panel& panel, const Rows& rows, std::size_t inner, llvm::Value* a, llvm::Value* b);
   void clear_product(const Rows& rows);
   // Calls `tile(row, rows of the tile)` for whole tiles of rows, then for single rows.
   void emit_row_tiles(const Rows& rows, const std::function<void(llvm::Value*, unsigned)>& tile);
@@ -65,29 +72,50 @@ void ContractionEmitter::emit() {
   whole_.start();
   if (fetches_.has_list()) fetches_.start();
   epilogue_.start();
-  emit_batch(0, function_.address(kernel_.a, whole_.size), function_.address(kernel_.b, whole_.size));
+  operands_.start();
+  const auto address = [&](const Operand& operand) {
+    return operand.is_load() ? function_.address(operand.access(), whole_.size) : nullptr;
+  };
+  // Which is made first is part of the code.
+  llvm::Value* const a = address(kernel_.a);
+  llvm::Value* const b = address(kernel_.b);
+  emit_around(0, a, b);
 }
 
-void ContractionEmitter::emit_batch(std::size_t axis, llvm::Value* a, llvm::Value* b) {
-  if (axis == whole_.batch_axes) {
+// The sums go on through all rows of a column.
+void ContractionEmitter::emit_around(std::size_t number, llvm::Value* a, llvm::Value* b) {
+  const bool rows_begin = number == whole_.around.size() - (kernel_.rows.size() - 1);
+  if (rows_begin) epilogue_.start_sums();
+  if (number == whole_.around.size()) {
     whole_.a = a;
     whole_.b = b;
-    if (!schedule_.streams) return emit_panels();
-    llvm::Value* const few = b_.CreateICmpULE(function_.extent(kernel_.rows), function_.integer(kStreamedRows));
-    emit_if(b_, few, {}, [&](const Carried&) {
-      emit_streamed_rows();
+    emit_all_rows();
+  } else {
+    const std::size_t axis = whole_.around[number];
+    emit_loop(b_, whole_.range_around(axis), 1, {}, [&](llvm::Value* index, const Carried&) {
+      epilogue_.enter(axis, index);
+      operands_.enter(axis, index);
+      const std::optional<std::size_t> of_a = whole_.axis_of_a(axis), of_b = whole_.axis_of_b(axis);
+      llvm::Value* const next_a = a != nullptr && of_a ? whole_.move(a, index, whole_.a_stride(*of_a)) : a;
+      llvm::Value* const next_b = b != nullptr && of_b ? whole_.move(b, index, whole_.b_stride(*of_b)) : b;
+      emit_around(number + 1, next_a, next_b);
       return Carried{};
     });
-    emit_if(b_, b_.CreateNot(few), {}, [&](const Carried&) {
-      emit_panels();
-      return Carried{};
-    });
-    return;
   }
-  const Range range = axis == 0 ? whole_.outer : range_of(function_, kernel_.batch[axis]);
-  emit_loop(b_, range, 1, {}, [&](llvm::Value* index, const Carried&) {
-    epilogue_.enter_batch(axis, index);
-    emit_batch(axis + 1, whole_.move(a, index, whole_.a_stride(axis)), whole_.move(b, index, whole_.b_stride(axis)));
+  if (rows_begin) epilogue_.finish_sums();
+}
+
+// Of the axis that is cut into tiles.
+void ContractionEmitter::emit_all_rows() {
+  if (!schedule_.streams) return emit_panels();
+  llvm::Value* const few =
+      b_.CreateICmpULE(function_.extent(kernel_.rows.back()), function_.integer(kCosts.streamed_rows));
+  emit_if(b_, few, {}, [&](const Carried&) {
+    emit_streamed_rows();
+    return Carried{};
+  });
+  emit_if(b_, b_.CreateNot(few), {}, [&](const Carried&) {
+    emit_panels();
     return Carried{};
   });
 }
@@ -103,7 +131,8 @@ void ContractionEmitter::emit_panels() {
     // A last panel that is not full, or in form `columns` has no room for a tile, is moved back over columns that are
     // done already, so that no load needs a mask; only what is new goes through the epilogue. (Where there is room,
     // tiles of form `columns` are moved back one by one.)
-    const std::int64_t all = kernel_.columns.times_batch ? 0 : kernel_.columns.constant;
+    const Extent& extent = kernel_.columns.back();
+    const std::int64_t all = extent.times_batch ? 0 : extent.constant;
     const std::int64_t least = schedule_.dot ? panel : schedule_.tile_columns();
     if (all > panel && all % panel != 0 && all % panel < least) {
       p.first = whole_.minimum(begin, function_.integer(all - least));
@@ -128,12 +157,11 @@ void ContractionEmitter::emit_streamed_rows() {
 
 void ContractionEmitter::emit_row_blocks(const Panel& panel) {
   Sources sources{};
-  const bool one_block = !schedule_.several_blocks && !schedule_.dot && kernel_.inner.constant != 0;
+  const bool one_block = !schedule_.several_blocks && !schedule_.dot && !is_empty(kernel_.inner);
   const Range& rows = whole_.rows;
   if (one_block) {
     sources = operands_.emit_sources(panel, b_.CreateSub(rows.end, rows.begin), function_.integer(0), whole_.inner);
   }
-  epilogue_.start_sums(panel);
   emit_loop(b_, rows, schedule_.row_block, {}, [&](llvm::Value* begin, const Carried&) {
     Rows block{begin, rows.end};
     if (rows.count == 0 || rows.count > schedule_.row_block) {
@@ -147,12 +175,11 @@ void ContractionEmitter::emit_row_blocks(const Panel& panel) {
     epilogue_.emit(block.begin, panel.first, epilogue_.columns_of(schedule_.panel, panel.begin, panel.end), block);
     return Carried{};
   });
-  epilogue_.finish_sums(panel);
 }
 
 void ContractionEmitter::emit_product(const Panel& panel, const Rows& rows, const Sources* sources) {
   llvm::Value* const zero = function_.integer(0);
-  if (kernel_.inner.constant == 0) {
+  if (is_empty(kernel_.inner)) {
     clear_product(rows);
   } else if (schedule_.dot) {
     emit_row_tiles(rows,
@@ -161,13 +188,36 @@ void ContractionEmitter::emit_product(const Panel& panel, const Rows& rows, cons
     emit_tiles(panel, rows, zero, whole_.inner, *sources);
   } else {
     clear_product(rows);
-    emit_loop(b_, range_of(function_, kernel_.inner), schedule_.inner_block, {}, [&](llvm::Value* k, const Carried&) {
-      llvm::Value* const count =
-          whole_.minimum(b_.CreateSub(whole_.inner, k), function_.integer(schedule_.inner_block));
-      emit_tiles(panel, rows, k, count, operands_.emit_sources(panel, b_.CreateSub(rows.end, rows.begin), k, count));
+    llvm::Value *const a = whole_.a, *const b = whole_.b;
+    emit_blocks(panel, rows, 0, a, b);
+    whole_.a = a;
+    whole_.b = b;
+  }
+}
+
+void ContractionEmitter::emit_blocks(const Panel& panel, const Rows& rows, std::size_t inner, llvm::Value* a,
+                                     llvm::Value* b) {
+  if (inner < whole_.outer_inner()) {
+    emit_loop(b_, range_of(function_, kernel_.inner[inner]), 1, {}, [&](llvm::Value* index, const Carried&) {
+      operands_.enter_inner(inner, index);
+      const std::size_t of_a = whole_.row_axis + 1 + inner, of_b = kernel_.batch.size() + inner;
+      emit_blocks(panel, rows, inner + 1, a == nullptr ? a : whole_.move(a, index, whole_.a_stride(of_a)),
+                  b == nullptr ? b : whole_.move(b, index, whole_.b_stride(of_b)));
       return Carried{};
     });
+    return;
   }
+  whole_.a = a;
+  whole_.b = b;
+  const auto block = [&](llvm::Value* k, llvm::Value* count) {
+    emit_tiles(panel, rows, k, count, operands_.emit_sources(panel, b_.CreateSub(rows.end, rows.begin), k, count));
+  };
+  if (schedule_.tile_inner > 1) return block(function_.integer(0), whole_.inner);
+  emit_loop(b_, range_of(function_, kernel_.inner.back()), schedule_.inner_block, {},
+            [&](llvm::Value* k, const Carried&) {
+              block(k, whole_.minimum(b_.CreateSub(whole_.inner, k), function_.integer(schedule_.inner_block)));
+              return Carried{};
+            });
 }
 
 void ContractionEmitter::clear_product(const Rows& rows) {
@@ -184,7 +234,7 @@ void ContractionEmitter::clear_product(const Rows& rows) {
 
 void ContractionEmitter::emit_row_tiles(const Rows& rows, const std::function<void(llvm::Value*, unsigned)>& tile) {
   std::int64_t known = whole_.rows.count <= schedule_.row_block ? whole_.rows.count : 0;
-  const bool divides = kernel_.rows.constant % schedule_.tile_rows == 0;
+  const bool divides = kernel_.rows.back().constant % schedule_.tile_rows == 0;
   std::vector<unsigned> heights = {schedule_.tile_rows};
   if (!divides) heights.push_back(1);
   llvm::Value* begin = rows.begin;
@@ -212,6 +262,7 @@ void ContractionEmitter::emit_row_tiles(const Rows& rows, const std::function<vo
 void ContractionEmitter::emit_tiles(const Panel& panel, const Rows& rows, llvm::Value* k_begin, llvm::Value* count,
                                     const Sources& sources) {
   emit_row_tiles(rows, [&](llvm::Value* row, unsigned tile_rows) {
+    if (schedule_.left_rows > 0) operands_.emit_left_copy(row, k_begin, count);
     whole_.emit_column_tiles(panel, [&](const ColumnTile& tile) {
       emit_tile_call(panel, tile, rows, row, tile_rows, k_begin, count, sources);
     });
@@ -221,11 +272,11 @@ void ContractionEmitter::emit_tiles(const Panel& panel, const Rows& rows, llvm::
 // Tile after tile, each followed by its epilogue, which runs while the next tile begins.
 void ContractionEmitter::emit_finished_tiles(const Panel& panel, const Rows& rows, const Sources& sources) {
   const unsigned height = schedule_.tile_rows;
-  const bool divides = kernel_.rows.constant % height == 0;
+  const bool divides = kernel_.rows.back().constant % height == 0;
   emit_loop(b_, {rows.begin, rows.end, whole_.rows.count}, height, {}, [&](llvm::Value* row, const Carried&) {
     Rows block{row, b_.CreateAdd(row, function_.integer(height))};
     if (!divides) block.end = whole_.minimum(block.end, rows.end);
-    if (schedule_.left_rows > 0) operands_.emit_left_copy(row);
+    if (schedule_.left_rows > 0) operands_.emit_left_copy(row, function_.integer(0), whole_.inner);
     llvm::Value* full = b_.CreateICmpEQ(b_.CreateSub(block.end, row), function_.integer(height));
     Rows computed = block;
     if (schedule_.moves_rows && !divides) {
@@ -264,20 +315,22 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
   TileShape shape{kernel_.dtype,   tile_rows,       schedule_.tile_vectors,
                   schedule_.lanes, schedule_.lanes, schedule_.several_blocks};
   shape.left = schedule_.left_rows > 0 ? LeftOperand::strided : whole_.left_operand();
-  if (schedule_.packing != ContractionSchedule::Packing::always && kernel_.columns.constant < schedule_.panel) {
-    shape.last_lanes =
-        static_cast<unsigned>(kernel_.columns.constant - (schedule_.tile_vectors - 1) * std::int64_t{schedule_.lanes});
+  const std::int64_t columns = kernel_.columns.back().constant;
+  if (schedule_.packing != ContractionSchedule::Packing::always && columns < schedule_.panel) {
+    shape.last_lanes = static_cast<unsigned>(columns - (schedule_.tile_vectors - 1) * std::int64_t{schedule_.lanes});
   }
+  shape.inner_axes = schedule_.tile_inner;
   if (tile_rows > 1 && fetches_.has_list()) shape.fetches = fetches_.fetches();
   shape.ahead = tile_rows > 1 && fetches_.has_ahead();
   if (tile_rows > 1) {
     shape.inner_steps = schedule_.inner_steps;
-    shape.whole_steps =
-        !schedule_.several_blocks && !kernel_.inner.times_batch && kernel_.inner.constant % schedule_.inner_steps == 0;
+    const Extent& inner = kernel_.inner.back();
+    shape.whole_steps = (!schedule_.several_blocks || schedule_.tile_inner > 1) && !inner.times_batch &&
+                        inner.constant % schedule_.inner_steps == 0;
   }
   llvm::Function* const tile_of_rest = tile_function(function_.emission, shape);
-  llvm::Value *callee = tile_of_rest, *address = operands_.address_of(sources.rest, tile),
-              *k_stride = sources.rest.k_stride;
+  llvm::Value *callee = tile_of_rest, *address = operands_.address_of(sources.rest, tile);
+  std::vector<llvm::Value*> k_strides = sources.rest.k_strides;
   llvm::Value* packed = llvm::PoisonValue::get(function_.emission.pointer());
   if (sources.packs != nullptr && tile_rows == schedule_.tile_rows) {
     // The first rows of all that go over this part of b; the block's, where every block packs anew.
@@ -288,7 +341,9 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
     llvm::Value* const first = b_.CreateAnd(b_.CreateICmpEQ(row, begin), sources.packs);
     callee = b_.CreateSelect(first, tile_function(function_.emission, shape), callee);
     address = b_.CreateSelect(first, operands_.address_of(sources.first, tile), address);
-    k_stride = b_.CreateSelect(first, sources.first.k_stride, k_stride);
+    for (std::size_t i = 0; i < k_strides.size(); ++i) {
+      k_strides[i] = b_.CreateSelect(first, sources.first.k_strides[i], k_strides[i]);
+    }
     packed = operands_.address_of(operands_.packed_source(count), tile);
   }
   llvm::Value* const product_row =
@@ -300,21 +355,27 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
                                      llvm::PoisonValue::get(function_.emission.i64())};
   if (shape.ahead) ahead = fetches_.ahead(panel, tile, row);
   const ContractionOperands::Left left = operands_.left(row, k);
-  b_.CreateCall(
-      tile_of_rest->getFunctionType(), callee,
-      {left.address, left.row_stride, left.k_stride, address, k_stride, count, product_tile,
-       function_.integer(schedule_.product_row * whole_.size), packed, whole_.fetched, ahead.address, ahead.stride});
+  if (schedule_.tile_inner > 1) count = function_.extent(kernel_.inner.back());
+  std::vector<llvm::Value*> arguments = {
+      left.address,     left.row_stride, left.k_strides.back(), address,
+      k_strides.back(), count,           product_tile,          function_.integer(schedule_.product_row * whole_.size),
+      packed,           whole_.fetched,  ahead.address,         ahead.stride};
+  for (std::size_t i = 0; i + 1 < schedule_.tile_inner; ++i) {
+    llvm::Value* const extent = function_.extent(kernel_.inner[whole_.outer_inner() + i]);
+    arguments.insert(arguments.end(), {extent, left.k_strides[i], k_strides[i]});
+  }
+  b_.CreateCall(tile_of_rest->getFunctionType(), callee, arguments);
 }
 
 void ContractionEmitter::emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows,
                                         llvm::Value* count) {
   const DotShape shape{kernel_.dtype, tile_rows, schedule_.tile_vectors, schedule_.lanes,
-                       kernel_.inner.constant % schedule_.lanes == 0};
+                       kernel_.inner.back().constant % schedule_.lanes == 0};
   const auto step = static_cast<std::int64_t>(schedule_.tile_vectors);
   // Whole panels, but for the last of a number of columns that is not known.
-  llvm::Value* const width =
-      kernel_.columns.times_batch ? b_.CreateSub(panel.end, panel.first) : function_.integer(schedule_.panel);
-  const Range columns = {function_.integer(0), width, kernel_.columns.times_batch ? 0 : schedule_.panel};
+  const bool times_batch = kernel_.columns.back().times_batch;
+  llvm::Value* const width = times_batch ? b_.CreateSub(panel.end, panel.first) : function_.integer(schedule_.panel);
+  const Range columns = {function_.integer(0), width, times_batch ? 0 : schedule_.panel};
   emit_loop(b_, columns, step, {}, [&](llvm::Value* column, const Carried&) {
     if (schedule_.panel % step != 0) column = whole_.minimum(column, function_.integer(schedule_.panel - step));
     llvm::Value* const second = whole_.move(whole_.b, b_.CreateAdd(panel.first, column), whole_.column_stride());
@@ -332,10 +393,7 @@ void ContractionEmitter::emit_dot_calls(const Panel& panel, const Rows& rows, ll
 }  // namespace
 
 void emit_contraction_kernel(KernelFunction& function, const ContractionKernel& kernel) {
-  const auto empty = [](const Extent& extent) { return extent.constant == 0; };
-  if (empty(kernel.rows) || empty(kernel.columns) || std::any_of(kernel.batch.begin(), kernel.batch.end(), empty)) {
-    return;
-  }
+  if (is_empty(axes_with(kernel, kernel.rows, kernel.columns))) return;
   ContractionEmitter(function, kernel).emit();
 }
 

@@ -20,9 +20,29 @@ struct Extents {
   std::int64_t rows, columns, inner;
 };
 
-}  // namespace
+// Strides in elements where a or b lies in memory; what is computed has none.
+struct Strides {
+  std::int64_t a_rows = 0, a_inner = 0, b_inner = 0, b_columns = 0;
+};
+Strides strides_of(const ContractionKernel& kernel) {
+  Strides strides;
+  if (kernel.a.is_load()) {
+    const std::vector<std::int64_t>& of_a = kernel.a.access().at.strides;
+    strides.a_rows = of_a[kernel.row_axis()];
+    strides.a_inner = of_a[kernel.inner_axis_of_a()];
+  }
+  if (kernel.b.is_load()) {
+    const std::vector<std::int64_t>& of_b = kernel.b.access().at.strides;
+    strides.b_inner = of_b[kernel.inner_axis_of_b()];
+    strides.b_columns = of_b[kernel.column_axis_of_b()];
+  }
+  return strides;
+}
 
-namespace {
+// Whether both operands lie in memory, and rows, columns and k are one axis each: what may be fetched ahead.
+bool is_simple(const ContractionKernel& kernel) {
+  return kernel.has_one_axis_each() && kernel.a.is_load() && kernel.b.is_load();
+}
 
 // Registers of a tile: its sums, a row of b, an element of a in all lanes, and where products and sums are two
 // instructions, the product.
@@ -36,38 +56,37 @@ unsigned registers_of_tile(unsigned rows, unsigned vectors, const Target& target
 // that. Where products and sums are two instructions, copies and spreading an element over the lanes are more, and it
 // is the number of instructions that counts.
 double cycles_of_step(unsigned rows, unsigned vectors, const Target& target) {
-  constexpr double kDecoded = 5, kOfLoop = 6;
   const bool twice = target.vector_bytes < 64;
   const double operations = rows * vectors;
-  const double instructions = target.has_fma ? 0 : 3 * operations + rows + vectors + kOfLoop;
-  return std::max({twice ? operations / 2 : operations, (rows + vectors) / 2.0, instructions / kDecoded,
-                   twice ? 4.5 : 4.0}) +
-         0.5;
+  const double instructions = target.has_fma ? 0 : 3 * operations + rows + vectors + kCosts.step_instructions;
+  return std::max({twice ? operations / 2 : operations, (rows + vectors) / 2.0,
+                   instructions / kCosts.decoded_instructions,
+                   twice ? kCosts.chained_addition_of_two : kCosts.chained_addition}) +
+         kCosts.step_cycles;
 }
 
 // Cycles of a call of all tiles of one shape, and the price of compiling the tile, which matters for products that take
-// less time in all of training. A thousand steps are assumed.
+// less time in all of training.
 double cost_of_tile(const ContractionSchedule& schedule, const Extents& extents, unsigned rows, unsigned vectors,
                     const Target& target) {
-  constexpr double kSteps = 1000, kCompileCyclesPerOperation = 120'000;
   const double operations = rows * vectors;
   const auto inner = static_cast<double>(extents.inner);
-  const double per_tile = cycles_of_step(rows, vectors, target) * inner + 2 * operations + 12;
-  const double per_row = cycles_of_step(1, vectors, target) * inner + 2.0 * vectors + 12;
+  const double per_tile =
+      cycles_of_step(rows, vectors, target) * inner + kCosts.stored_sum * operations + kCosts.tile_call;
+  const double per_row = cycles_of_step(1, vectors, target) * inner + kCosts.stored_sum * vectors + kCosts.tile_call;
   const auto panels = static_cast<double>(divide_up(extents.columns, std::int64_t{vectors} * schedule.lanes));
   const std::int64_t tiles = schedule.moves_rows ? divide_up(extents.rows, rows) : extents.rows / rows;
   const auto full = static_cast<double>(tiles);
   const auto rest = schedule.moves_rows ? 0 : static_cast<double>(extents.rows % rows);
-  return panels * (full * per_tile + rest * per_row) * kSteps + operations * kCompileCyclesPerOperation;
+  return panels * (full * per_tile + rest * per_row) * kCosts.assumed_runs + operations * kCosts.compiled_operation;
 }
 
 void choose_tile(ContractionSchedule& schedule, const Extents& extents, std::int64_t most_rows, const Target& target) {
   double best = std::numeric_limits<double>::infinity();
   const unsigned registers = static_cast<unsigned>(target.vector_registers);
-  // Few columns are one tile: a second one, moved back over the first, would write what is just about to be read.
   const std::int64_t all = divide_up(extents.columns, schedule.lanes);
-  const bool one_tile = all <= (registers >= 32 ? 4 : 3);
-  const auto max_vectors = static_cast<unsigned>(std::min<std::int64_t>(all, 6));
+  const bool one_tile = all <= (registers >= 32 ? kCosts.one_tile_vectors_of_many : kCosts.one_tile_vectors);
+  const auto max_vectors = static_cast<unsigned>(std::min<std::int64_t>(all, kCosts.most_tile_vectors));
   const auto max_rows = static_cast<unsigned>(std::min(extents.rows, most_rows));
   for (unsigned vectors = one_tile ? max_vectors : 1; vectors <= max_vectors; ++vectors) {
     for (unsigned rows = 1; rows <= max_rows; ++rows) {
@@ -88,7 +107,7 @@ void choose_panel(ContractionSchedule& schedule, const Extents& extents, bool ti
   const std::int64_t tile = schedule.tile_columns();
   schedule.panel = tile;
   if (schedule.several_blocks || extents.columns <= tile) return;
-  const std::int64_t bytes = target.vector_bytes == 64 ? kWidePanelBytes : kPanelBytes;
+  const std::int64_t bytes = target.vector_bytes == 64 ? kCosts.wide_panel : kCosts.panel;
   const std::int64_t panels = round_up(divide_up(extents.columns * extents.inner * size, bytes), shares);
   schedule.panel = round_up(divide_up(extents.columns, panels), tile);
   if (!times_batch) schedule.panel = std::min(schedule.panel, extents.columns);
@@ -96,99 +115,131 @@ void choose_panel(ContractionSchedule& schedule, const Extents& extents, bool ti
 
 // A step of the largest tile has ten to twelve multiply-adds, which take five or six cycles where vectors have 32
 // bytes; it begins two dozen instructions, and such CPUs no more than five or six a cycle. What the loop, its jump and
-// the lines that it asks for add is worth sharing. Measured on Zen 3: 1.08 times as fast; eight are no better than
-// four. With one vector to a row there is a broadcast for every multiply-add, and steps that overlap would spill.
+// the lines that it asks for add is worth sharing. With one vector to a row there is a broadcast for every
+// multiply-add, and steps that overlap would spill.
 unsigned steps_of_loop(const ContractionSchedule& schedule, const Target& target) {
-  return target.has_fma && target.vector_bytes == 32 && schedule.tile_vectors > 1 ? 4 : 1;
+  return target.has_fma && target.vector_bytes == 32 && schedule.tile_vectors > 1 ? kCosts.unrolled_steps : 1;
 }
 
 // How tiles get what they read of a and of the next panel of b.
 void choose_left(ContractionSchedule& schedule, const ContractionKernel& kernel, const CpuTactics& tactics,
                  const Extents& extents, std::int64_t size, const Target& target) {
-  const std::size_t rows = kernel.batch.size(), inner = rows + 1;
+  if (!is_simple(kernel)) return;
+  const Strides strides = strides_of(kernel);
+  const Extent &row_extent = kernel.rows.back(), &inner_extent = kernel.inner.back();
   schedule.fetches_panels = schedule.packing != ContractionSchedule::Packing::never && kernel.batch.empty() &&
-                            !kernel.columns.times_batch && schedule.panel < extents.columns;
+                            !kernel.columns.back().times_batch && schedule.panel < extents.columns;
   // Lines so many bytes apart share a few places in a cache; and of lines of which a tile reads less than half, those
   // for all k are soon more than the first-level cache has room for.
-  constexpr std::int64_t kFarApart = 4096, kTiles = 4;
-  const std::int64_t step = kernel.a.at.strides[inner] * size;
+  const std::int64_t step = strides.a_inner * size;
   const bool wastes_lines =
       target.vector_bytes == 32 && 2 * schedule.tile_rows * size < kLineBytes && step >= kLineBytes;
-  if (kernel.a.at.strides[rows] == 1 && (step % kFarApart == 0 || wastes_lines) && !kernel.rows.times_batch &&
-      schedule.tiles() >= kTiles) {
-    schedule.left_rows = std::int64_t{kCopiedTiles} * schedule.tile_rows;
-    schedule.left_bytes = kCopiedTiles * (extents.inner * schedule.tile_rows * size + kLineBytes) + kLineBytes;
+  if (strides.a_rows == 1 && (step % kCosts.far_apart == 0 || wastes_lines) && !row_extent.times_batch &&
+      schedule.tiles() >= kCosts.copied_left_tiles) {
+    schedule.left_rows = std::int64_t{kCosts.copied_tiles} * schedule.tile_rows;
+    schedule.left_bytes = kCosts.copied_tiles * (extents.inner * schedule.tile_rows * size + kLineBytes) + kLineBytes;
     schedule.left_bytes = round_up(schedule.left_bytes, 64);
   }
   // Groups of columns are runs of lines, too, which few rows do not outlast.
-  schedule.fetches_groups = target.vector_bytes == 32 && tactics.weights_in_groups && !kernel.inner.times_batch &&
-                            kernel.batch[0].constant * kernel.b.at.strides[0] * size > kPanelBytes;
+  schedule.fetches_groups = target.vector_bytes == 32 && tactics.weights_in_groups && !inner_extent.times_batch &&
+                            kernel.batch[0].constant * kernel.b.access().at.strides[0] * size > kCosts.panel;
   // Rows behind each other are one run of lines: where all of them are more than the second-level cache has room for.
-  const std::int64_t row = kernel.a.at.strides[rows];
-  schedule.fetches_rows = target.vector_bytes == 32 && !tactics.rows_in_place && !kernel.inner.times_batch &&
-                          kernel.a.at.strides[inner] == 1 && row == extents.inner &&
-                          extents.rows * extents.inner * size > kPanelBytes;
+  schedule.fetches_rows = target.vector_bytes == 32 && !tactics.rows_in_place && !inner_extent.times_batch &&
+                          strides.a_inner == 1 && strides.a_rows == extents.inner &&
+                          extents.rows * extents.inner * size > kCosts.panel;
+}
+
+// How much of k a tile goes over, and in how many blocks.
+void choose_inner(ContractionSchedule& schedule, const ContractionKernel& kernel, std::int64_t max_batch) {
+  const std::int64_t all = std::max<std::int64_t>(points_of(kernel.inner, max_batch), 1);
+  schedule.several_blocks = all > kCosts.longest_inner;
+  schedule.tile_inner = static_cast<unsigned>(kernel.inner.size());
+  schedule.inner_block = all;
+  if (!schedule.several_blocks) return;
+  const std::int64_t last = largest(kernel.inner.back(), max_batch);
+  schedule.tile_inner = 1;
+  schedule.inner_block = last;
+  if (last > kCosts.longest_inner) {
+    schedule.inner_block = round_up(divide_up(last, divide_up(last, kCosts.inner_block)), 8);
+    return;
+  }
+  while (schedule.inner_block * largest(kernel.inner[kernel.inner.size() - 1 - schedule.tile_inner], max_batch) <=
+         kCosts.longest_inner) {
+    schedule.inner_block *= largest(kernel.inner[kernel.inner.size() - 1 - schedule.tile_inner], max_batch);
+    ++schedule.tile_inner;
+  }
+}
+
+// Rows of a that is computed, as many at a time as are copied of one that lies across. Vectors go along k, unless more
+// of what is loaded is contiguous along the rows.
+void compute_left(ContractionSchedule& schedule, const ContractionKernel& kernel, std::int64_t size) {
+  std::int64_t along_rows = 0;
+  for (const Value& value : kernel.a.body.values) {
+    if (value.kind != Value::Kind::load) continue;
+    const std::vector<std::int64_t>& strides = value.access.at.strides;
+    along_rows += (strides[kernel.row_axis()] == 1 ? 1 : 0) - (strides[kernel.inner_axis_of_a()] == 1 ? 1 : 0);
+  }
+  schedule.computes_along_rows = along_rows > 0;
+  schedule.left_rows = std::min(std::int64_t{kCosts.copied_tiles} * schedule.tile_rows, schedule.row_block);
+  schedule.row_block -= schedule.row_block % schedule.left_rows;
+  // A vector more, for the last one.
+  schedule.left_bytes = round_up(schedule.left_rows * schedule.inner_block * size, 64) + kLineBytes;
 }
 
 void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& kernel, const CpuTactics& tactics,
-                      const Extents& extents, const Target& target, std::int64_t size) {
-  if (!kernel.columns.times_batch) schedule.lanes = fitting_lanes(extents.columns, schedule.lanes, target);
-  const std::size_t axes = kernel.batch.size();
+                      const Extents& extents, std::int64_t max_batch, const Target& target, std::int64_t size) {
+  const Extent& column_extent = kernel.columns.back();
+  const Strides strides = strides_of(kernel);
+  if (!column_extent.times_batch) schedule.lanes = fitting_lanes(extents.columns, schedule.lanes, target);
   const bool in_groups = tactics.weights_in_groups;
   // Where threads share the columns, two or four of them find equal work, tiles included.
-  const bool shares_columns = tactics.split && tactics.split->axis == axes + 1;
+  const bool shares_columns = tactics.split && tactics.split->axis == kernel.column_axis();
   const std::int64_t shares = !shares_columns ? 1 : extents.columns >= 4 * kSplitVectors ? 4 : 2;
-  // Packed weights meet any number of rows: four at a time leave the fewest single ones, which wait for b, and four
-  // vectors to a row make enough sums to go on side by side.
-  constexpr std::int64_t kMostRows = 14, kPackedRows = 4;
   const bool packed_rows = in_groups && target.vector_registers >= 32;
-  // Where there is little to compute, it is the code that counts.
-  constexpr std::int64_t kManyElements = 4096, kLongSum = 32, kLarge = 64 * 1024;
-  schedule.several_blocks = extents.inner > kLongestInner;
-  schedule.tile_epilogue = !schedule.several_blocks && !kernel.one_column() && extents.inner >= kLongSum &&
-                           extents.rows * extents.columns >= kManyElements;
+  choose_inner(schedule, kernel, max_batch);
+  schedule.tile_epilogue = !schedule.several_blocks && !kernel.one_column() && extents.inner >= kCosts.finished_sum &&
+                           extents.rows * extents.columns >= kCosts.finished_elements;
   // A single row has too few sums to go on side by side, and reads all of b for itself: a tenth of the time of 128 rows
   // in tiles of five or six. Parts of copied rows of a are those of whole tiles.
-  schedule.moves_rows = schedule.tile_epilogue && target.vector_bytes == 32 && kernel.a.at.strides[axes] != 1;
+  schedule.moves_rows =
+      schedule.tile_epilogue && target.vector_bytes == 32 && kernel.a.is_load() && strides.a_rows != 1;
   choose_tile(schedule, {extents.rows, divide_up(extents.columns, shares), extents.inner},
-              packed_rows ? kPackedRows : kMostRows, target);
-  const bool contiguous = kernel.b.at.strides[axes + 1] == 1 || kernel.one_column();
-  constexpr std::int64_t kLargePanel = 64 * 1024, kShortRow = 256;
-  if (!contiguous || kernel.columns.times_batch) {
+              packed_rows ? kCosts.packed_tile_rows : kCosts.most_tile_rows, target);
+  const bool contiguous = kernel.b.is_load() && (strides.b_columns == 1 || kernel.one_column());
+  if (!contiguous || column_extent.times_batch) {
     schedule.packing = ContractionSchedule::Packing::always;
-  } else if (extents.rows >= 2 * kPackingRows && extents.inner * extents.columns * size >= kLargePanel &&
-             kernel.b.at.strides[axes] * size > kShortRow) {
+  } else if (extents.rows >= 2 * kCosts.packing_rows && extents.inner * extents.columns * size >= kCosts.packed_panel &&
+             strides.b_inner * size > kCosts.short_row) {
     schedule.packing = ContractionSchedule::Packing::many_rows;
   }
-  schedule.inner_block = extents.inner;
-  if (schedule.several_blocks) {
-    schedule.inner_block = round_up(divide_up(extents.inner, divide_up(extents.inner, kInnerBlock)), 8);
-  }
-  constexpr std::int64_t kStreamedBytes = 32 * 1024;
   // A row of a group is read as it lies by a tile of one row, too, if that is as wide.
   const bool whole_group = in_groups && schedule.tile_columns() >= extents.columns;
-  schedule.streams = tactics.often_few_rows && contiguous && extents.rows > kStreamedRows && !whole_group &&
-                     !kernel.columns.times_batch && extents.columns >= schedule.lanes &&
-                     extents.inner * extents.columns * size >= kStreamedBytes;
-  choose_panel(schedule, extents, kernel.columns.times_batch, shares, size, target);
+  schedule.streams = tactics.often_few_rows && contiguous && is_simple(kernel) && extents.rows > kCosts.streamed_rows &&
+                     !whole_group && !column_extent.times_batch && extents.columns >= schedule.lanes &&
+                     extents.inner * extents.columns * size >= kCosts.streamed_matrix;
+  choose_panel(schedule, extents, column_extent.times_batch, shares, size, target);
   if (schedule.tile_epilogue || schedule.several_blocks) schedule.inner_steps = steps_of_loop(schedule, target);
   if (schedule.tile_epilogue) {
-    if (kernel.batch.empty() && extents.rows * extents.columns >= kLarge) schedule.fetched_bytes = kFetchedLines * 8;
+    if (kernel.batch.empty() && is_simple(kernel) && extents.rows * extents.columns >= kCosts.fetched_elements) {
+      schedule.fetched_bytes = kCosts.fetched_lines * 8;
+    }
     choose_left(schedule, kernel, tactics, extents, size, target);
     schedule.row_block = round_up(extents.rows, schedule.tile_rows);
+    if (!kernel.a.is_load()) compute_left(schedule, kernel, size);
     return;
   }
   // Products wait for their epilogue in the first-level cache; where a panel is packed for several blocks of k, its
   // copy has to pay off first.
-  const std::int64_t bytes = schedule.several_blocks ? 128 * 1024 : 12 * 1024;
+  const std::int64_t bytes = schedule.several_blocks ? kCosts.waiting_blocks : kCosts.waiting_product;
   const std::int64_t fit = std::max<std::int64_t>(bytes / (schedule.panel * size * schedule.tile_rows), 1);
   schedule.row_block = std::min(fit * schedule.tile_rows, round_up(extents.rows, schedule.tile_rows));
+  if (!kernel.a.is_load()) compute_left(schedule, kernel, size);
 }
 
 void schedule_dots(ContractionSchedule& schedule, const ContractionKernel& kernel, const Extents& extents,
                    const Target& target) {
   schedule.dot = true;
-  if (!kernel.inner.times_batch) {
+  if (!kernel.inner.back().times_batch) {
     schedule.lanes = std::min(
         schedule.lanes, std::bit_ceil(static_cast<unsigned>(std::min<std::int64_t>(extents.inner, schedule.lanes))));
   }
@@ -198,16 +249,15 @@ void schedule_dots(ContractionSchedule& schedule, const ContractionKernel& kerne
     return static_cast<unsigned>(count);
   };
   // Few rows are one tile, with as many columns as make the same number of sums.
-  constexpr std::int64_t kRows = 4, kFewRows = 8;
-  const std::int64_t sums = target.vector_registers >= 32 ? 16 : 8;
-  const bool one_tile = !kernel.rows.times_batch && extents.rows <= kFewRows && extents.rows <= sums;
-  const std::int64_t rows = one_tile ? extents.rows : kRows;
+  const std::int64_t sums = target.vector_registers >= 32 ? kCosts.dot_sums_of_many : kCosts.dot_sums;
+  const bool one_tile = !kernel.rows.back().times_batch && extents.rows <= kCosts.few_dot_rows && extents.rows <= sums;
+  const std::int64_t rows = one_tile ? extents.rows : kCosts.dot_rows;
   schedule.tile_rows = static_cast<unsigned>(std::min(rows, extents.rows));
-  schedule.tile_vectors = fits(std::min(sums / rows, extents.columns), kernel.columns);
-  schedule.panel = std::min<std::int64_t>(extents.columns, 64);
-  if (kernel.columns.times_batch) schedule.panel -= schedule.panel % schedule.tile_vectors;
+  schedule.tile_vectors = fits(std::min(sums / rows, extents.columns), kernel.columns.back());
+  schedule.panel = std::min(extents.columns, kCosts.dot_block);
+  if (kernel.columns.back().times_batch) schedule.panel -= schedule.panel % schedule.tile_vectors;
   schedule.inner_block = extents.inner;
-  schedule.row_block = round_up(std::min<std::int64_t>(extents.rows, 64), schedule.tile_rows);
+  schedule.row_block = round_up(std::min(extents.rows, kCosts.dot_block), schedule.tile_rows);
 }
 
 }  // namespace
@@ -215,7 +265,8 @@ void schedule_dots(ContractionSchedule& schedule, const ContractionKernel& kerne
 ContractionSchedule schedule_of(const ContractionKernel& kernel, const CpuTactics& tactics, std::int64_t max_batch,
                                 const Target& target) {
   const auto most = [&](const Extent& extent) { return std::max<std::int64_t>(largest(extent, max_batch), 1); };
-  const Extents extents = {most(kernel.rows), most(kernel.columns), most(kernel.inner)};
+  const Extents extents = {most(kernel.rows.back()), most(kernel.columns.back()),
+                           std::max<std::int64_t>(points_of(kernel.inner, max_batch), 1)};
   const auto size = static_cast<std::int64_t>(size_of(kernel.dtype));
   ContractionSchedule schedule;
   schedule.lanes = static_cast<unsigned>(target.vector_bytes / size);
@@ -223,7 +274,7 @@ ContractionSchedule schedule_of(const ContractionKernel& kernel, const CpuTactic
     TARN_CHECK(may_dot(kernel), "dot products of what is not contiguous");
     schedule_dots(schedule, kernel, extents, target);
   } else {
-    schedule_columns(schedule, kernel, tactics, extents, target, size);
+    schedule_columns(schedule, kernel, tactics, extents, max_batch, target, size);
   }
   // A vector more, so that reading whole vectors at the end stays inside.
   schedule.product_row = schedule.dot ? schedule.panel : round_up(schedule.panel, schedule.lanes);
@@ -231,7 +282,7 @@ ContractionSchedule schedule_of(const ContractionKernel& kernel, const CpuTactic
   const std::int64_t waiting_rows = schedule.tile_epilogue ? schedule.tile_rows : schedule.row_block;
   const std::int64_t streamed = schedule.streams ? extents.columns : 0;
   schedule.product_bytes = round_up(std::max(waiting_rows * schedule.product_row, streamed) * size, 64) + 64;
-  schedule.sum_row = round_up(schedule.panel, target.vector_bytes / size);
+  schedule.sum_row = round_up(std::max(extents.columns, schedule.panel), target.vector_bytes / size);
   schedule.sum_bytes = round_up(static_cast<std::int64_t>(kernel.sums.size()) * schedule.sum_row * size, 64);
   if (schedule.packing != ContractionSchedule::Packing::never) {
     schedule.packed_bytes = round_up(schedule.inner_block * schedule.tiles() * schedule.tile_columns() * size, 64);

@@ -65,8 +65,6 @@ Carried loop_over_inner(llvm::IRBuilder<>& b, const Range& range, Operand a, Ope
   });
 }
 
-constexpr std::uint64_t kPrefetchRows = 8;
-
 // The rows of a in a tile.
 class LeftRows {
  public:
@@ -94,9 +92,9 @@ class LeftRows {
     if (shape_.left != LeftOperand::table_of_inner) return;
     at_ = row_of(at, b_.getInt64(0));
     // The rows are anywhere: what is wanted of them is asked for some steps ahead.
-    static_assert(kPrefetchRows <= kTablePadding);
-    emit_prefetch(b_,
-                  element_address(b_, element_, row_of(at, b_.getInt64(kPrefetchRows)), b_.getInt64(shape_.rows - 1)));
+    static_assert(kCosts.panel_ahead <= kTablePadding);
+    emit_prefetch(
+        b_, element_address(b_, element_, row_of(at, b_.getInt64(kCosts.panel_ahead)), b_.getInt64(shape_.rows - 1)));
   }
   llvm::Value* element(unsigned row) const {
     llvm::Value* address = nullptr;
@@ -137,6 +135,9 @@ class LeftRows {
   std::vector<llvm::Value*> offsets_, rows_;
 };
 
+// Those that every tile has.
+constexpr unsigned kTileArguments = 12;
+
 class Tile {
  public:
   Tile(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function, const TileShape& shape)
@@ -148,7 +149,7 @@ class Tile {
         align_(size_of(shape.dtype)),
         vector_bytes_(static_cast<std::int64_t>(shape.lanes * size_of(shape.dtype))),
         left_(e, b, function, shape) {
-    if (shape.packs) distance_ = b.CreateMul(function->getArg(4), b.getInt64(kPrefetchRows));
+    if (shape.packs) distance_ = b.CreateMul(function->getArg(4), b.getInt64(kCosts.panel_ahead));
   }
 
   void emit() {
@@ -158,12 +159,35 @@ class Tile {
       sums.push_back(shape_.accumulates ? b_.CreateAlignedLoad(vector_, place(i), align_)
                                         : static_cast<llvm::Value*>(llvm::Constant::getNullValue(vector_)));
     }
-    sums.insert(sums.end(), {left_.operand(nullptr).pointer, function_->getArg(3)});
-    sums = over_inner(std::move(sums));
+    sums = over_axes(0, {left_.operand(nullptr).pointer, function_->getArg(3)}, nullptr, std::move(sums));
     for (unsigned i = 0; i < count; ++i) b_.CreateAlignedStore(sums[i], place(i), align_);
   }
 
  private:
+  // The inner axes from this one on; `number` is how many numbers of k go before, in units of this axis; nullptr: none.
+  Carried over_axes(unsigned axis, const Carried& at, llvm::Value* number, Carried sums) {
+    if (axis + 1 == shape_.inner_axes) {
+      before_ = number;
+      const std::size_t count = sums.size();
+      sums.insert(sums.end(), at.begin(), at.end());
+      sums = over_inner(std::move(sums));
+      sums.resize(count);
+      return sums;
+    }
+    llvm::Value *const extent = of_axis(axis, 0), *const a_step = of_axis(axis, 1), *const b_step = of_axis(axis, 2);
+    llvm::Value* const next_extent = axis + 2 == shape_.inner_axes ? function_->getArg(5) : of_axis(axis + 1, 0);
+    return emit_loop(b_, {b_.getInt64(0), extent}, 1, std::move(sums), [&](llvm::Value* index, const Carried& carried) {
+      llvm::Value* const all = number == nullptr ? index : b_.CreateAdd(number, index);
+      const Carried there = {moved_by(b_, at[0], b_.CreateMul(index, a_step)),
+                             moved_by(b_, at[1], b_.CreateMul(index, b_step))};
+      return over_axes(axis + 1, there, b_.CreateMul(all, next_extent), carried);
+    });
+  }
+  // Of an inner axis but the last: its extent, a stride and b stride.
+  llvm::Value* of_axis(unsigned axis, unsigned part) const {
+    return function_->getArg(kTileArguments + 3 * axis + part);
+  }
+
   // Several steps at a time, then what is left one by one.
   Carried over_inner(Carried sums) {
     llvm::Value *const zero = b_.getInt64(0), *const count = function_->getArg(5);
@@ -184,8 +208,9 @@ class Tile {
   Carried step(llvm::Value* k, bool fetches, llvm::Value* a_at, llvm::Value* b_at, Carried sums) {
     std::vector<llvm::Value*> b_vectors;
     for (unsigned j = 0; j < shape_.vectors; ++j) b_vectors.push_back(load_b(b_at, j));
-    if (shape_.packs) pack(k, b_at, b_vectors);
-    if (fetches) fetch(k);
+    const auto counted = [&] { return before_ == nullptr ? k : b_.CreateAdd(before_, k); };
+    if (shape_.packs) pack(counted(), b_at, b_vectors);
+    if (fetches && (shape_.ahead || shape_.fetches > 0)) fetch(counted());
     left_.begin(k, a_at);
     for (unsigned row = 0; row < shape_.rows; ++row) {
       llvm::Value* const broadcast = widen(b_, left_.element(row), shape_.lanes);
@@ -215,8 +240,8 @@ class Tile {
     }
     for (unsigned i = 0; i < shape_.fetches; ++i) {
       llvm::Value* const number = b_.CreateAdd(b_.CreateMul(jump, b_.getInt64(shape_.fetches)), b_.getInt64(i));
-      llvm::Value* const place =
-          b_.CreateGEP(b_.getInt64Ty(), function_->getArg(9), b_.CreateAnd(number, b_.getInt64(kFetchedLines - 1)));
+      llvm::Value* const place = b_.CreateGEP(b_.getInt64Ty(), function_->getArg(9),
+                                              b_.CreateAnd(number, b_.getInt64(kCosts.fetched_lines - 1)));
       emit_prefetch(b_, b_.CreateIntToPtr(b_.CreateAlignedLoad(b_.getInt64Ty(), place, llvm::Align(8)), e_.pointer()),
                     /*soon=*/false);
     }
@@ -246,11 +271,11 @@ class Tile {
   const std::int64_t vector_bytes_;
   LeftRows left_;
   llvm::Value* distance_ = nullptr;  // by which rows of b that are packed are asked for ahead
+  llvm::Value* before_ = nullptr;    // numbers of k before those of the last inner axis; nullptr: none
 };
 
 // for k in groups: for every vector of columns: c += sum over the group of a[k] * b[k, :], in the order of k.
 void emit_stream(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function, DType dtype, unsigned lanes) {
-  constexpr unsigned kGroup = 8;
   llvm::Type* const element = e.value_type(dtype);
   const llvm::Align align(size_of(dtype));
   llvm::Value *const a_stride = function->getArg(1), *const b_stride = function->getArg(3);
@@ -300,8 +325,8 @@ void emit_stream(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* functi
                        [&](llvm::Value*, const Carried& inner) { return group(size, inner); });
     });
   };
-  llvm::Value* const whole = b.CreateSub(count, b.CreateURem(count, b.getInt64(kGroup)));
-  const Carried rest = groups(b.getInt64(0), whole, kGroup, {function->getArg(0), function->getArg(2)});
+  llvm::Value* const whole = b.CreateSub(count, b.CreateURem(count, b.getInt64(kCosts.streamed_steps)));
+  const Carried rest = groups(b.getInt64(0), whole, kCosts.streamed_steps, {function->getArg(0), function->getArg(2)});
   groups(whole, count, 1, rest);
   b.CreateRetVoid();
 }
@@ -362,18 +387,24 @@ void emit_dot(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function,
 llvm::Function* tile_function(const Emission& emission, const TileShape& shape) {
   const std::string steps =
       shape.inner_steps == 1 ? "" : fmt::format(".{}{}", shape.whole_steps ? "by" : "steps", shape.inner_steps);
+  const std::string axes = shape.inner_axes == 1 ? "" : fmt::format(".axes{}", shape.inner_axes);
   const std::string name =
-      fmt::format("tile.{}.{}x{}x{}.{}{}{}{}{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
+      fmt::format("tile.{}.{}x{}x{}.{}{}{}{}{}{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
                   shape.last_lanes, shape.accumulates ? ".accumulate" : "", shape.packs ? ".pack" : "",
                   shape.for_writing ? ".own" : "", shape.fetches > 0 ? fmt::format(".fetch{}", shape.fetches) : "",
-                  shape.ahead ? ".ahead" : "", name_of(shape.left), steps);
+                  shape.ahead ? ".ahead" : "", name_of(shape.left), steps, axes);
   if (llvm::Function* const known = emission.module.getFunction(name)) return known;
   llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
+  std::vector<llvm::Type*> types = {pointer, i64, i64, pointer, i64, i64, pointer, i64, pointer, pointer, pointer, i64};
+  std::vector<const char*> names = {"a", "a_row_stride", "a_k_stride", "b",    "b_k_stride", "count",
+                                    "c", "c_row_stride", "packed",     "list", "ahead",      "ahead_stride"};
+  TARN_CHECK(types.size() == kTileArguments, "arguments of tiles");
+  for (unsigned axis = 0; axis + 1 < shape.inner_axes; ++axis) {
+    types.insert(types.end(), {i64, i64, i64});
+    names.insert(names.end(), {"outer_count", "a_outer_stride", "b_outer_stride"});
+  }
   llvm::Function* const function =
-      make_internal_function(emission, name, llvm::Type::getVoidTy(emission.context()),
-                             {pointer, i64, i64, pointer, i64, i64, pointer, i64, pointer, pointer, pointer, i64},
-                             {"a", "a_row_stride", "a_k_stride", "b", "b_k_stride", "count", "c", "c_row_stride",
-                              "packed", "list", "ahead", "ahead_stride"});
+      make_internal_function(emission, name, llvm::Type::getVoidTy(emission.context()), types, names);
   llvm::IRBuilder<> builder(&function->getEntryBlock());
   builder.setFastMathFlags(math_flags(emission));
   Tile(emission, builder, function, shape).emit();

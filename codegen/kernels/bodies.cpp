@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "codegen/kernels/lane_accesses.h"
+#include "codegen/kernels/loops.h"
 #include "codegen/kernels/random_numbers.h"
 #include "codegen/kernels/scalar_emitters.h"
 #include "passes/tactics/cost_model.h"
@@ -51,6 +52,7 @@ BodyAnalysis analyze(const Body& body, const Nest& nest, const std::vector<Value
     switch (value.kind) {
       case Value::Kind::load:
         depends_on(value.access.at);
+        for (const Bound& bound : value.access.bounds) depends_on(bound.index);
         break;
       case Value::Kind::index:
         depends_on(value.linear);
@@ -132,7 +134,10 @@ BodyEmitter::BodyEmitter(KernelFunction& kernel, const Body& body, Nest& nest, B
   for (std::size_t i = 0; i < body.values.size(); ++i) {
     if (!analysis_.needed[i]) continue;
     const Value& value = body.values[i];
-    if (value.kind == Value::Kind::load) add_linear(value.access.at);
+    if (value.kind == Value::Kind::load) {
+      add_linear(value.access.at);
+      for (const Bound& bound : value.access.bounds) add_linear(bound.index);
+    }
     if (value.kind == Value::Kind::index) add_linear(value.linear);
     if (value.kind == Value::Kind::draw) {
       add_linear(value.linear);
@@ -156,7 +161,8 @@ void BodyEmitter::find_groups() {
   std::vector<const Access*> loads(body_.values.size(), nullptr), stores(body_.stores.size(), nullptr);
   for (std::size_t i = 0; i < loads.size(); ++i) {
     const Value& value = body_.values[i];
-    if (analysis_.needed[i] && value.kind == Value::Kind::load && fits(value.dtype)) loads[i] = &value.access;
+    const bool is_plain = value.kind == Value::Kind::load && value.access.bounds.empty();
+    if (analysis_.needed[i] && is_plain && fits(value.dtype)) loads[i] = &value.access;
   }
   for (std::size_t i = 0; i < stores.size(); ++i) {
     const Store& store = body_.stores[i];
@@ -236,6 +242,7 @@ llvm::Value* BodyEmitter::emit_value(const Value& value, bool varying) {
         return builder_.getInt32(static_cast<std::uint32_t>(static_cast<std::int64_t>(value.number)));
       return llvm::ConstantFP::get(type, value.number);
     case Value::Kind::load:
+      if (!value.access.bounds.empty()) return emit_bounded_load(value.access, value.dtype, varying);
       return emit_load(value.access, value.dtype);
     case Value::Kind::index:
       return emit_index(value.linear, value.dtype);
@@ -352,6 +359,56 @@ BodyEmitter::Address BodyEmitter::address_of(const Access& access, DType dtype) 
     address.others = lane_numbers(address.stride, wide);
   }
   return address;
+}
+
+// Which lanes are inside of the bounds and exist; one i1 where that is the same for all of them.
+llvm::Value* BodyEmitter::inside(const Access& access) {
+  llvm::Value* all = nest_.mask;
+  for (const Bound& bound : access.bounds) {
+    llvm::Value* const index = emit_index(bound.index, DType::i32);
+    llvm::Value* const limit = builder_.getInt32(static_cast<std::uint32_t>(bound.limit));
+    // As numbers without a sign, those below 0 are the largest.
+    llvm::Value* const is_inside = builder_.CreateICmpULT(index, widen(builder_, limit, lanes_of(index)));
+    const unsigned lanes = all == nullptr ? 1 : std::max(lanes_of(all), lanes_of(is_inside));
+    all =
+        all == nullptr ? is_inside : builder_.CreateAnd(widen(builder_, all, lanes), widen(builder_, is_inside, lanes));
+  }
+  return all;
+}
+
+// No lane that is outside touches memory.
+llvm::Value* BodyEmitter::emit_bounded_load(const Access& access, DType dtype, bool varying) {
+  llvm::Type* const type = kernel_.emission.memory_type(dtype);
+  const llvm::Align align(size_of(dtype));
+  const auto number = static_cast<std::int64_t>(dtype == DType::boolean ? access.fill != 0 : access.fill);
+  llvm::Constant* const fill =
+      type->isIntegerTy() ? llvm::ConstantInt::getSigned(type, number) : llvm::ConstantFP::get(type, access.fill);
+  llvm::Value* loaded = nullptr;
+  llvm::Value* mask = inside(access);
+  const Address address = address_of(access, dtype);
+  const auto load_one = [&](llvm::Value* is_inside) {
+    return emit_if(builder_, is_inside, {fill},
+                   [&](const Carried&) { return Carried{builder_.CreateAlignedLoad(type, address.first, align)}; })
+        .front();
+  };
+  if (!varying) {
+    loaded = load_one(mask);
+  } else {
+    llvm::Type* const vector = with_lanes(type, nest_.lanes);
+    llvm::Value* const outside = widen(builder_, fill, nest_.lanes);
+    mask = widen(builder_, mask, nest_.lanes);
+    if (address.others != nullptr) {
+      loaded = builder_.CreateMaskedGather(vector, builder_.CreateGEP(type, address.first, address.others), align, mask,
+                                           outside);
+    } else if (address.stride != 0) {
+      loaded = builder_.CreateMaskedLoad(vector, address.first, align, mask, outside);
+    } else {
+      loaded = widen(builder_, load_one(builder_.CreateOrReduce(mask)), nest_.lanes);
+      loaded = builder_.CreateSelect(mask, loaded, outside);
+    }
+  }
+  if (dtype != DType::boolean) return loaded;
+  return builder_.CreateICmpNE(loaded, llvm::Constant::getNullValue(loaded->getType()));
 }
 
 llvm::Value* BodyEmitter::emit_load(const Access& access, DType dtype) {

@@ -51,8 +51,16 @@ class KeyWriter {
     put_all(space, index, offset, dtype, shape, strides);
   }
   void put(const Access& access) {
-    const auto& [buffer, at, row, row_stride, row_limit] = access;
-    put_all(buffer, at, row, row_stride, row_limit);
+    const auto& [buffer, at, row, row_stride, row_limit, bounds, fill] = access;
+    put_all(buffer, at, row, row_stride, row_limit, bounds, fill);
+  }
+  void put(const Bound& bound) {
+    const auto& [index, limit, stride] = bound;
+    put_all(index, limit, stride);
+  }
+  void put(const Operand& operand) {
+    const auto& [body, value] = operand;
+    put_all(body, value);
   }
   void put(const Value& value) {
     const auto& [kind, op, dtype, operands, number, access, linear, sample, stream, distribution, reduction] = value;

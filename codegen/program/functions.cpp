@@ -43,10 +43,8 @@ double points(const KernelPlan& plan) {
           for (const Extent& extent : loop.axes) times(extent);
         },
         [&](const ContractionKernel& contraction) {
-          for (const Extent& extent : contraction.batch) times(extent);
-          times(contraction.rows);
-          times(contraction.columns);
-          times(contraction.inner);
+          for (const Extent& extent : axes_with(contraction, contraction.rows, contraction.columns)) times(extent);
+          for (const Extent& extent : contraction.inner) times(extent);
         },
         [](const FiniteGuard&) {}, [](const Repeat&) {});
     sum += product;

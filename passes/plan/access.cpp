@@ -95,6 +95,12 @@ std::optional<Coordinates> unflatten(const Linear& flat, const Shape& shape, con
 
 Extent extent_of(std::int64_t extent) { return extent == kBatch ? Extent{1, true} : Extent{extent, false}; }
 
+std::int64_t points_of(const std::vector<Extent>& axes, std::int64_t max_batch) {
+  std::int64_t points = 1;
+  for (const Extent& axis : axes) points *= largest(axis, max_batch);
+  return points;
+}
+
 std::int64_t largest(const Extent& extent, std::int64_t max_batch) {
   return extent.constant * (extent.times_batch ? max_batch : 1);
 }

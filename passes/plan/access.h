@@ -53,5 +53,7 @@ bool is_own_point(const Coordinates& coordinates, const Shape& shape);
 
 Extent extent_of(std::int64_t extent);
 std::int64_t largest(const Extent& extent, std::int64_t max_batch);
+// Points of all of the axes at the largest batch.
+std::int64_t points_of(const std::vector<Extent>& axes, std::int64_t max_batch);
 
 }  // namespace tarn

@@ -84,6 +84,10 @@ Result<BodyParser::Parsed> BodyParser::parse() {
     } else if (word == "order") {
       TARN_RETURN_IF_ERROR(order());
       break;
+    } else if (!word.empty() && word == place_.gives) {
+      TARN_RETURN_IF_ERROR(given());
+      if (scan_.accept_keyword("order")) TARN_RETURN_IF_ERROR(order());
+      break;
     } else if (is_string || (!word.empty() && !plan_words::is_reserved(word))) {
       scan_ = before;
       TARN_RETURN_IF_ERROR(store());
@@ -126,7 +130,14 @@ Status BodyParser::reduction(std::uint32_t number) {
   return Done{};
 }
 
+Status BodyParser::given() {
+  TARN_RETURN_IF_ERROR(scan_.expect('='));
+  TARN_TRY(parsed_.given, expression());
+  return Done{};
+}
+
 Status BodyParser::store() {
+  if (!place_.gives.empty()) return scan_.fail("an operand of a product stores nothing");
   Store store;
   TARN_TRY(store.access, access());
   store.accumulate = scan_.accept_sign("+=");
@@ -188,6 +199,9 @@ Status BodyParser::finish() {
     if (store.access.row != kNoValue) store.access.row = order_[store.access.row];
   }
   for (Reduction& reduction : parsed_.reductions) reduction.value = order_[reduction.value];
+  if (place_.gives.empty()) return Done{};
+  if (parsed_.given == kNoValue) return scan_.fail(fmt::format("it is not said what {} is", place_.gives));
+  parsed_.given = order_[parsed_.given];
   return Done{};
 }
 
@@ -355,10 +369,14 @@ Result<BodyParser::Term> BodyParser::draw(Distribution distribution) {
   return result;
 }
 
-Result<Access> BodyParser::operand() {
-  TARN_TRY(Access result, access());
-  if (result.row != kNoValue) return scan_.fail("an operand of a product is read without a row");
-  return result;
+Result<Operand> BodyParser::operand() {
+  TARN_TRY(const Access result, access());
+  Operand operand = operand_of(result, plan_.buffers[result.buffer].dtype);
+  if (!operand.is_load())
+    return scan_.fail(
+        fmt::format("an element with a row or bounds is computed: write '{0}' here, and below what it is, '{0} = …'",
+                    place_.gives));
+  return operand;
 }
 
 Result<Access> BodyParser::access() {
@@ -371,13 +389,46 @@ Result<Access> BodyParser::access() {
     return scan_.fail_expected(fmt::format("'[' and where in '{}'", buffer.name));
   }
   TARN_RETURN_IF_ERROR(scan_.accept_keyword("element") ? element(result) : by_axes(result, buffer));
+  while (scan_.accept_keyword("inside")) {
+    TARN_RETURN_IF_ERROR(bound(result));
+    if (!scan_.accept(',')) return scan_.fail_expected("', inside' or ', else'");
+  }
+  if (!result.bounds.empty()) {
+    TARN_RETURN_IF_ERROR(scan_.expect_keyword("else"));
+    TARN_TRY(result.fill, scan_.number<double>("what a load outside of its bounds gives"));
+  }
   TARN_RETURN_IF_ERROR(scan_.expect(']'));
   return result;
 }
 
+// "m + k - 1 < 28 by 6"
+Status BodyParser::bound(Access& access) {
+  Bound bound;
+  TARN_TRY(bound.index, linear());
+  TARN_RETURN_IF_ERROR(scan_.expect('<'));
+  TARN_TRY(bound.limit, read_size(scan_, "a limit"));
+  if (bound.limit > kMaxExtent) return scan_.fail(fmt::format("a limit cannot be more than {}", kMaxExtent));
+  TARN_RETURN_IF_ERROR(scan_.expect_keyword("by"));
+  const bool backwards = scan_.accept('-');
+  TARN_TRY(bound.stride, read_size(scan_, "a stride"));
+  if (bound.stride > kMaxExtent) return scan_.fail(fmt::format("a stride cannot be more than {}", kMaxExtent));
+  if (backwards) bound.stride = -bound.stride;
+  access.bounds.push_back(std::move(bound));
+  return Done{};
+}
+
+// The number of the element; then a row, bounds, or nothing.
 Status BodyParser::element(Access& access) {
   TARN_TRY(access.at, linear());
-  if (!scan_.accept(',')) return Done{};
+  while (scan_.accept(',')) {
+    if (bounds_follow()) return Done{};
+    if (access.row != kNoValue) return scan_.fail_expected("'inside' or ']'");
+    TARN_RETURN_IF_ERROR(row(access));
+  }
+  return Done{};
+}
+
+Status BodyParser::row(Access& access) {
   TARN_RETURN_IF_ERROR(scan_.expect_keyword("row"));
   TARN_TRY(access.row, expression());
   TARN_RETURN_IF_ERROR(scan_.expect('*'));
@@ -406,8 +457,8 @@ Status BodyParser::by_axes(Access& access, const Buffer& buffer) {
     }
     drop_trailing_zeros(access.at.repeat_strides);
     if (!fits) return scan_.fail("this index is out of range");
-  } while (scan_.accept(','));
-  if (count != buffer.shape.size() || !scan_.peek(']')) {
+  } while (scan_.accept(',') && !bounds_follow());
+  if (count != buffer.shape.size() || !(scan_.peek(']') || bounds_follow())) {
     return scan_.fail(fmt::format("'{}' has {} axes", buffer.name, buffer.shape.size()));
   }
   return Done{};

@@ -38,6 +38,7 @@ struct BodyPlace {
   bool has_reductions = false;
   std::vector<std::string> over;
   std::vector<Reduction> reductions;  // those that a tail takes up
+  std::string_view gives;             // the name of the value that the body is there for, instead of stores
 };
 
 Result<Extent> read_extent(Scanner& scan);
@@ -52,11 +53,12 @@ class BodyParser {
   struct Parsed {
     Body body;
     std::vector<Reduction> reductions;
+    ValueId given = kNoValue;
   };
   // Equations, up to what is none.
   Result<Parsed> parse();
-  // An access without a row.
-  Result<Access> operand();
+  // An element as it stands in memory.
+  Result<Operand> operand();
 
  private:
   // A value that may be one of the body already, or become one.
@@ -68,6 +70,7 @@ class BodyParser {
   Status definition(std::uint32_t number);
   Status reduction(std::uint32_t number);
   Status store();
+  Status given();
   Status order();
   Status finish();
   Result<ValueId> expression(bool named = false);
@@ -80,6 +83,12 @@ class BodyParser {
   Result<Access> access();
   Status element(Access& access);
   Status by_axes(Access& access, const Buffer& buffer);
+  Status row(Access& access);
+  Status bound(Access& access);
+  bool bounds_follow() const {
+    Scanner ahead = scan_;
+    return ahead.accept_keyword("inside");
+  }
   Result<Linear> linear();
   Status linear_term(Linear& linear, bool negative);
   Result<ValueId> add(Value value, bool named);

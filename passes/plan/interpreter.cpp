@@ -111,9 +111,21 @@ class Interpreter {
   double value_of(const Value& value, const Point& point, const std::vector<double>& given);
   double random_value(const Value& value, const Point& point);
   std::int64_t element_of(const Access& access, const Point& point);
+  bool is_inside(const Access& access, const Point& point) const {
+    return std::all_of(access.bounds.begin(), access.bounds.end(), [&](const Bound& bound) {
+      const std::int64_t index = at(bound.index, point);
+      return index >= 0 && index < bound.limit;
+    });
+  }
   double load(BufferId buffer, std::int64_t element);
   void store(BufferId buffer, std::int64_t element, double value);
+  double value_of(const Operand& operand, const Point& point);
   std::int64_t extent(const Extent& e) const { return e.constant * (e.times_batch ? context_.batch : 1); }
+  std::vector<std::int64_t> extents_of(const std::vector<Extent>& axes) const {
+    std::vector<std::int64_t> extents;
+    for (const Extent& axis : axes) extents.push_back(extent(axis));
+    return extents;
+  }
   Memory& memory(const Buffer& buffer) {
     return buffer.space == Space::input || buffer.space == Space::output ? rows_[{buffer.space, buffer.index}]
                                                                          : rows_[{buffer.space, 0}];
@@ -276,6 +288,7 @@ double Interpreter::value_of(const Value& value, const Point& point, const std::
     case Value::Kind::constant:
       return value.number;
     case Value::Kind::load:
+      if (!is_inside(value.access, point)) return value.access.fill;
       return load(value.access.buffer, element_of(value.access, point));
     case Value::Kind::index:
       return static_cast<double>(at(value.linear, point));
@@ -362,38 +375,44 @@ Status Interpreter::run_kernel(const LoopKernel& kernel) {
   return status();
 }
 
+Point joined(const Point& first, const Point& second, const Point& third) {
+  Point all = first;
+  all.insert(all.end(), second.begin(), second.end());
+  all.insert(all.end(), third.begin(), third.end());
+  return all;
+}
+
 Status Interpreter::run_kernel(const ContractionKernel& kernel) {
-  std::vector<std::int64_t> extents;
-  extents.reserve(kernel.batch.size() + 2);
-  for (const Extent& e : kernel.batch) extents.push_back(extent(e));
-  extents.push_back(extent(kernel.rows));
-  extents.push_back(extent(kernel.columns));
-  const std::size_t batch_axes = kernel.batch.size();
-  std::map<std::int64_t, std::vector<Running>> sums;  // by column
-  for_each_point(extents, options_.reversed, [&](const Point& point) {
-    Point left(point.begin(), point.begin() + static_cast<std::ptrdiff_t>(batch_axes));
-    Point right = left;
-    left.insert(left.end(), {point[batch_axes], 0});
-    right.insert(right.end(), {0, point[batch_axes + 1]});
+  const std::vector<std::int64_t> inner = extents_of(kernel.inner);
+  const auto batch = static_cast<std::ptrdiff_t>(kernel.batch.size()),
+             rows = static_cast<std::ptrdiff_t>(kernel.rows.size());
+  std::map<Point, std::vector<Running>> sums;  // by columns
+  for_each_point(extents_of(axes_with(kernel, kernel.rows, kernel.columns)), options_.reversed, [&](const Point& all) {
+    const Point of_batch(all.begin(), all.begin() + batch), of_rows(all.begin() + batch, all.begin() + batch + rows),
+        of_columns(all.begin() + batch + rows, all.end());
     double sum = 0;
-    for (std::int64_t k = 0; k < extent(kernel.inner); ++k) {
-      left[batch_axes + 1] = right[batch_axes] = k;
-      sum += load(kernel.a.buffer, at(kernel.a.at, left)) * load(kernel.b.buffer, at(kernel.b.at, right));
-    }
-    if (!run_body(kernel.epilogue, point, {sum})) return;
-    std::vector<Running>& of_column = sums[point[batch_axes + 1]];
+    for_each_point(inner, false, [&](const Point& k) {
+      sum += value_of(kernel.a, joined(of_batch, of_rows, k)) * value_of(kernel.b, joined(of_batch, k, of_columns));
+    });
+    if (!run_body(kernel.epilogue, all, {sum})) return;
+    std::vector<Running>& of_column = sums[of_columns];
     of_column.resize(kernel.sums.size());
     for (std::size_t i = 0; i < of_column.size(); ++i) {
-      add_to(of_column[i], kernel.sums[i].op, values_[kernel.sums[i].value], point[batch_axes]);
+      add_to(of_column[i], kernel.sums[i].op, values_[kernel.sums[i].value], 0);
     }
   });
-  for (const auto& [column, of_column] : sums) {
+  for (const auto& [columns, of_column] : sums) {
     if (of_column.empty()) break;
     std::vector<double> given;
     for (std::size_t i = 0; i < of_column.size(); ++i) given.push_back(result_of(of_column[i], kernel.sums[i].op));
-    if (!run_body(kernel.tail, {0, column}, given)) break;
+    if (!run_body(kernel.tail, joined({}, Point(kernel.rows.size()), columns), given)) break;
   }
   return status();
+}
+
+double Interpreter::value_of(const Operand& operand, const Point& point) {
+  static_cast<void>(run_body(operand.body, point, {}));
+  return values_[operand.value];
 }
 
 Status Interpreter::run_kernel(const FiniteGuard& guard) {

@@ -15,8 +15,9 @@ using Extents = std::vector<Extent>;
 
 // By axis of the epilogue: whether sums go along it.
 std::vector<bool> summed_axes(const ContractionKernel& kernel) {
-  std::vector<bool> reduced(kernel.batch.size() + 2);
-  reduced[kernel.batch.size()] = !kernel.sums.empty();
+  std::vector<bool> reduced(kernel.column_axis() + 1);
+  const auto rows = reduced.begin() + static_cast<std::ptrdiff_t>(kernel.batch.size());
+  std::fill(rows, rows + static_cast<std::ptrdiff_t>(kernel.rows.size()), !kernel.sums.empty());
   return reduced;
 }
 
@@ -70,16 +71,27 @@ bool share_bytes(const Buffer& a, const Buffer& b, std::int64_t max_batch) {
          b.offset < a.offset + bytes_of(a, max_batch);
 }
 
-std::vector<Extent> axes_with(const ContractionKernel& kernel, const Extent& first, const Extent& second) {
+Operand operand_of(const Access& access, DType dtype) {
+  Operand operand;
+  Value& value = operand.body.values.emplace_back();
+  value.kind = Value::Kind::load;
+  value.dtype = dtype;
+  value.access = access;
+  return operand;
+}
+
+std::vector<Extent> axes_with(const ContractionKernel& kernel, const std::vector<Extent>& first,
+                              const std::vector<Extent>& second) {
   std::vector<Extent> axes = kernel.batch;
-  axes.insert(axes.end(), {first, second});
+  axes.insert(axes.end(), first.begin(), first.end());
+  axes.insert(axes.end(), second.begin(), second.end());
   return axes;
 }
 
 std::vector<bool> inputs_in_place(const KernelPlan& plan, std::size_t inputs) {
   std::vector<bool> result(inputs);
   for_each_product(plan.kernels, [&](const ContractionKernel& product, const CpuTactics& tactics) {
-    if (tactics.rows_in_place) result[plan.buffers[product.a.buffer].index] = true;
+    if (tactics.rows_in_place) result[plan.buffers[product.a.access().buffer].index] = true;
   });
   return result;
 }
@@ -153,9 +165,11 @@ KernelCost cost_of(const KernelPlan& plan, const ContractionKernel& product) {
   KernelCost cost;
   const Extents axes = axes_with(product, product.rows, product.columns);
   const double all = points(axes, {}, plan.max_batch);
-  cost.flops += 2 * all * static_cast<double>(largest(product.inner, plan.max_batch));
-  cost.bytes += bytes_of(plan, product.a, axes_with(product, product.rows, product.inner));
-  cost.bytes += bytes_of(plan, product.b, axes_with(product, product.inner, product.columns));
+  cost.flops += 2 * all * points(product.inner, {}, plan.max_batch);
+  const Extents of_a = axes_with(product, product.rows, product.inner),
+                of_b = axes_with(product, product.inner, product.columns);
+  add_body(plan, product.a.body, of_a, points(of_a, {}, plan.max_batch), cost);
+  add_body(plan, product.b.body, of_b, points(of_b, {}, plan.max_batch), cost);
   add_body(plan, product.epilogue, axes, all, cost);
   add_body(plan, product.tail, axes, points(axes, summed_axes(product), plan.max_batch), cost);
   cost.flops += all * static_cast<double>(product.sums.size());

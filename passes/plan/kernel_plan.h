@@ -5,9 +5,10 @@
 // kernels. A kernel is an iteration space with a body: a list of scalar values computed at every point, stores, and
 // reductions. All addresses are affine in the loop indices and in the rounds of the repeats around them.
 // Invariants (verify(KernelPlan)): a value's operands come before it in its body; strides stand for every axis of their
-// kernel; a buffer in the arena is written before it is read; points of different parts of a split store apart; no
-// kernel writes an element that another point of the same kernel reads, except the element at its own point, after
-// reading it; a round reads what earlier ones of its repeat have written only where the repeat carries the buffer.
+// kernel; a load touches its buffer only, within its bounds where it has any; a buffer in the arena is written before
+// it is read; points of different parts of a split store apart; no kernel writes an element that another point of the
+// same kernel reads, except the element at its own point, after reading it; a round reads what earlier ones of its
+// repeat have written only where the repeat carries the buffer.
 #pragma once
 
 #include <algorithm>
@@ -70,6 +71,13 @@ struct Linear {
 using ValueId = std::uint32_t;  // index into the values of the same body
 inline constexpr ValueId kNoValue = 0xFFFF'FFFF;
 
+// An index that may leave what it counts: elements of a buffer that are `stride` apart, from 0 to limit - 1.
+struct Bound {
+  Linear index;
+  std::int64_t limit = 0, stride = 0;
+  friend bool operator==(const Bound&, const Bound&) = default;
+};
+
 struct Access {
   BufferId buffer = 0;
   Linear at;
@@ -77,6 +85,10 @@ struct Access {
   // kNoValue: none.
   ValueId row = kNoValue;
   std::int64_t row_stride = 0, row_limit = 0;
+  // Of loads: where any of these indices is outside of its limits, the value is `fill`, and no memory is touched. What
+  // they contribute, index * stride, is part of `at`.
+  std::vector<Bound> bounds = {};
+  double fill = 0;
 };
 
 struct Value {
@@ -143,20 +155,45 @@ struct LoopKernel {
   Body tail;  // strides stand for all axes; those of reduced axes are 0
 };
 
-// product[b…, m, n] = sum over k of a[b…, m, k] * b[b…, k, n]; then the epilogue at every [b…, m, n]. Where there are
-// `sums`, over the rows of values of the epilogue, the tail runs once for every column: so is the gradient of a bias
-// the sum of what a product of gradients delivers. There are then no batch axes, and the rows are samples.
-struct ContractionKernel {
-  std::vector<Extent> batch;
-  Extent rows, columns, inner;
-  DType dtype = DType::f32;
-  Access a;       // strides over batch…, rows, inner
-  Access b;       // strides over batch…, inner, columns
-  Body epilogue;  // axes: batch…, rows, columns
-  std::vector<Reduction> sums;
-  Body tail;  // strides stand for the same axes; those of the rows are 0
+// What a product multiplies: a value of a body that stores nothing.
+struct Operand {
+  Body body;
+  ValueId value = 0;
 
-  bool one_column() const { return !columns.times_batch && columns.constant == 1; }
+  // Whether it is an element as it stands in memory; only then is there an access to that.
+  bool is_load() const {
+    if (body.values.size() != 1 || body.values.front().kind != Value::Kind::load) return false;
+    return body.values.front().access.row == kNoValue && body.values.front().access.bounds.empty();
+  }
+  Access& access() { return body.values.front().access; }
+  const Access& access() const { return body.values.front().access; }
+};
+Operand operand_of(const Access& access, DType dtype);
+
+// product[b…, m…, n…] = sum over k… of a[b…, m…, k…] * b[b…, k…, n…]; then the epilogue at every [b…, m…, n…]. There
+// may be several axes of each role; of rows, columns and inner axes there is one at least, and the last is the one that
+// is cut into tiles. The sum is one chain in the order of the inner axes. Where there are `sums`, over the rows of
+// values of the epilogue, the tail runs once for every column: so is the gradient of a bias the sum of what a product
+// of gradients delivers. There are then no batch axes.
+struct ContractionKernel {
+  std::vector<Extent> batch, rows, columns, inner;
+  DType dtype = DType::f32;
+  Operand a;      // over batch…, rows…, inner…
+  Operand b;      // over batch…, inner…, columns…
+  Body epilogue;  // over batch…, rows…, columns…
+  std::vector<Reduction> sums;
+  Body tail;  // over the same axes; strides of the rows are 0
+
+  // Numbers of the last axes: of the rows in `a` and the epilogue, of the columns in the epilogue, of the inner axes in
+  // `a` and in `b`, of the columns in `b`.
+  std::size_t row_axis() const { return batch.size() + rows.size() - 1; }
+  std::size_t column_axis() const { return row_axis() + columns.size(); }
+  std::size_t inner_axis_of_a() const { return row_axis() + inner.size(); }
+  std::size_t inner_axis_of_b() const { return batch.size() + inner.size() - 1; }
+  std::size_t column_axis_of_b() const { return inner_axis_of_b() + columns.size(); }
+  // No role but that of the batch has more than one axis.
+  bool has_one_axis_each() const { return rows.size() == 1 && columns.size() == 1 && inner.size() == 1; }
+  bool one_column() const { return columns.size() == 1 && columns[0] == Extent{}; }
 };
 
 // The step ends here, with nothing of the state written yet, where the scalar in the buffer is not finite. (What is not
@@ -301,7 +338,8 @@ void replace_loops(std::vector<Kernel>& kernels, const Replacement& replacement)
   kernels = std::move(result);
 }
 
-// Calls visit(Body&) for each body of a kernel, in the order in which they run; in a repeat of one round.
+// Calls visit(Body&) for each body of a kernel, in the order in which they run, those of the operands of a product
+// first; in a repeat of one round.
 template <class AnyKernel, class Visit>
 void for_each_body(AnyKernel& kernel, const Visit& visit) {
   by_kind(
@@ -311,6 +349,8 @@ void for_each_body(AnyKernel& kernel, const Visit& visit) {
         visit(loop.tail);
       },
       [&](PartOf<AnyKernel, ContractionKernel>& product) {
+        visit(product.a.body);
+        visit(product.b.body);
         visit(product.epilogue);
         visit(product.tail);
       },
@@ -321,7 +361,7 @@ void for_each_body(AnyKernel& kernel, const Visit& visit) {
 }
 
 // Calls visit(BufferId&) for every access: in a body those of its loads, then those of its stores; in a KernelBody
-// those of the operands of a product, then those of its bodies; in a repeat those of its steps, then what it carries.
+// those of its bodies; in a repeat those of its steps, then what it carries.
 template <class Part, class Visit>
 void for_each_buffer(Part& part, const Visit& visit) {
   if constexpr (std::is_same_v<std::remove_const_t<Part>, Body>) {
@@ -333,11 +373,7 @@ void for_each_buffer(Part& part, const Visit& visit) {
     const auto visit_body = [&](auto& body) { for_each_buffer(body, visit); };
     by_kind(
         part, [&](PartOf<Part, LoopKernel>&) { for_each_body(part, visit_body); },
-        [&](PartOf<Part, ContractionKernel>& product) {
-          visit(product.a.buffer);
-          visit(product.b.buffer);
-          for_each_body(part, visit_body);
-        },
+        [&](PartOf<Part, ContractionKernel>&) { for_each_body(part, visit_body); },
         [&](PartOf<Part, FiniteGuard>& guard) { visit(guard.buffer); },
         [&](PartOf<Part, Repeat>& repeat) {
           for (auto& step : repeat.steps) for_each_buffer(step.body, visit);
@@ -353,6 +389,7 @@ void for_each_linear(BodyType& body, Visit visit) {
     switch (value.kind) {
       case Value::Kind::load:
         visit(value.access.at);
+        for (auto& bound : value.access.bounds) visit(bound.index);
         break;
       case Value::Kind::index:
         visit(value.linear);
@@ -387,8 +424,9 @@ std::uint64_t bytes_of(const Buffer& buffer, std::int64_t max_batch);
 // Whether two buffers lie in the same memory, and in the same bytes of it.
 bool share_bytes(const Buffer& a, const Buffer& b, std::int64_t max_batch);
 
-// The axes of a part of a product: those of its batch, and two more.
-std::vector<Extent> axes_with(const ContractionKernel& kernel, const Extent& first, const Extent& second);
+// The axes of a part of a product: those of its batch, and those of two other roles.
+std::vector<Extent> axes_with(const ContractionKernel& kernel, const std::vector<Extent>& first,
+                              const std::vector<Extent>& second);
 
 // By input, whether products read it where the caller has it (CpuTactics::rows_in_place).
 std::vector<bool> inputs_in_place(const KernelPlan& plan, std::size_t inputs);

@@ -12,7 +12,9 @@ bool only_copies(const LoopKernel& kernel) {
   if (!kernel.reductions.empty() || body.values.size() != 1 || body.stores.size() != 1) return false;
   const Value& value = body.values.front();
   const Store& store = body.stores.front();
-  const auto is_plain = [](const Access& access) { return access.row == kNoValue && access.at.repeat_strides.empty(); };
+  const auto is_plain = [](const Access& access) {
+    return access.row == kNoValue && access.at.repeat_strides.empty() && access.bounds.empty();
+  };
   return value.kind == Value::Kind::load && is_plain(value.access) && is_plain(store.access) && !store.accumulate &&
          !store.guarded;
 }
@@ -60,15 +62,19 @@ std::optional<CopyAxes> axes_of_transposing_copy(const KernelPlan& plan, const L
 }
 
 bool may_dot(const ContractionKernel& kernel) {
-  const std::size_t axes = kernel.batch.size();
-  return kernel.a.at.strides[axes + 1] == 1 && kernel.b.at.strides[axes] == 1 && kernel.sums.empty();
+  return kernel.inner.size() == 1 && kernel.a.is_load() && kernel.b.is_load() && kernel.sums.empty() &&
+         kernel.a.access().at.strides[kernel.inner_axis_of_a()] == 1 &&
+         kernel.b.access().at.strides[kernel.inner_axis_of_b()] == 1;
 }
 
 bool has_groups(const ContractionKernel& kernel) {
-  if (kernel.batch.size() != 1 || kernel.columns.times_batch || kernel.inner.times_batch) return false;
-  const std::vector<std::int64_t>& strides = kernel.b.at.strides;
-  return kernel.a.at.strides.front() == 0 && strides[2] == 1 && strides[1] == kernel.columns.constant &&
-         strides[0] == kernel.inner.constant * kernel.columns.constant;
+  if (kernel.batch.size() != 1 || !kernel.has_one_axis_each() || !kernel.a.is_load() || !kernel.b.is_load()) {
+    return false;
+  }
+  const Extent &columns = kernel.columns.front(), &inner = kernel.inner.front();
+  const std::vector<std::int64_t>& strides = kernel.b.access().at.strides;
+  return !columns.times_batch && !inner.times_batch && kernel.a.access().at.strides.front() == 0 && strides[2] == 1 &&
+         strides[1] == columns.constant && strides[0] == inner.constant * columns.constant;
 }
 
 }  // namespace tarn

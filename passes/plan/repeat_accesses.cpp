@@ -42,8 +42,8 @@ void RepeatAccesses::add_kernels(const std::vector<Kernel>& kernels) {
           add_body(loop.tail, loop.axes);
         },
         [&](const ContractionKernel& product) {
-          add(product.a, axes_with(product, product.rows, product.inner), false, false);
-          add(product.b, axes_with(product, product.inner, product.columns), false, false);
+          add_body(product.a.body, axes_with(product, product.rows, product.inner));
+          add_body(product.b.body, axes_with(product, product.inner, product.columns));
           add_body(product.epilogue, axes_with(product, product.rows, product.columns));
           add_body(product.tail, axes_with(product, product.rows, product.columns));
         },

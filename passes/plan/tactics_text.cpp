@@ -18,7 +18,7 @@ using Names = std::vector<std::string>;
 
 // Axes that threads may share, by their numbers.
 Names axes_of(const LoopKernel& kernel) { return plan_words::loop_axes(kernel.axes.size()); }
-Names axes_of(const ContractionKernel& kernel) { return plan_words::product_axes(kernel.batch.size(), "m", "n"); }
+Names axes_of(const ContractionKernel& kernel) { return plan_words::product_axes(kernel); }
 Names axes_of(const FiniteGuard&) { return {}; }
 Names axes_of(const Repeat&) { return {}; }
 

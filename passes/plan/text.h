@@ -21,7 +21,17 @@
 //   tactics train { … }   # where there are any: passes/tactics/text.h
 //
 // Kernels are loops, products, guards and repeats. Axes are named by their place: i, j, k, … in a loop; b0, b1, …, m, n
-// and k in a product. `for` has those that stay, `over` those that are reduced.
+// and k in a product, and where there are several axes of rows m0, m1, …, m, so for n and k. `for` has those that stay,
+// `over` those that are reduced.
+//
+// An operand of a product that is computed has the name `left` or `right` in it, and a block of equations below:
+//
+//   kernel 2 "scores" product
+//     for m < N n < 8
+//       product = sum over k < 6 of left * v[k, n]
+//       left
+//         left = exp((s[m, k] - largest[m]))
+//       y[m, n] = (product / total[m])
 //
 // A repeat has the kernels in it, "kernel 3 "scan" repeat  12 times   carries h, c { kernel 4 … }": all are numbered in
 // the order in which they stand. The rounds of the repeats around a kernel are s0, s1, …, the outermost first, and
@@ -34,6 +44,8 @@
 //
 // An access says where by the axes of its buffer, "w[2*i, j + 1]"; where that cannot be said, by the number of the
 // element, "w[element 6*i + j]"; of a row that is a value, "w[element j, row t3 * 6 < 100]": t3 is clamped to [0, 100).
+// A load may have bounds, "x[i + j - 1, inside i + j - 1 < 28 by 4, else 0]": outside of 0 to 27 it is 0; each step of
+// that index is 4 elements.
 // A load has its buffer's type, an operation the one that its operands give it, all else f32; another type stands
 // behind the value: "1:f64". Names that are no words, or words of this form, stand in quotation marks, and of several
 // buffers with one name each has its number behind it, "x$3".

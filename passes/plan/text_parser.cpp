@@ -268,20 +268,23 @@ class Parser {
   Result<KernelBody> product() {
     ContractionKernel kernel;
     TARN_RETURN_IF_ERROR(scan_.expect_keyword("for"));
+    const Scanner at_axes = scan_;
     TARN_TRY(const std::vector<Axis> axes, this->axes());
-    const std::size_t batch = std::max<std::size_t>(axes.size(), 2) - 2;
-    BodyPlace place = place_along(plan_words::product_axes(batch, "m", "n"));
-    const auto same_name = [](const Axis& axis, const std::string& name) { return axis.name == name; };
-    if (!std::equal(axes.begin(), axes.end(), place.axes.begin(), place.axes.end(), same_name)) {
-      return scan_.fail("the axes of a product are called b0, b1, …, m and n");
+    for (const Axis& axis : axes) {
+      const char letter = axis.name.front();
+      (letter == 'm' ? kernel.rows : letter == 'n' ? kernel.columns : kernel.batch).push_back(axis.extent);
     }
-    for (std::size_t i = 0; i < batch; ++i) kernel.batch.push_back(axes[i].extent);
-    kernel.rows = axes[batch].extent;
-    kernel.columns = axes[batch + 1].extent;
+    const auto same_name = [](const Axis& axis, const std::string& name) { return axis.name == name; };
+    BodyPlace place = place_along(plan_words::product_axes(kernel));
+    if (!std::equal(axes.begin(), axes.end(), place.axes.begin(), place.axes.end(), same_name)) {
+      return at_axes.fail(
+          "the axes of a product are called b0, b1, …, m and n, or m0, m1, …, m where there are several");
+    }
     TARN_RETURN_IF_ERROR(sum(kernel));
     place.has_product = true;
     place.product = kernel.dtype;
-    place.over = {"over", "m"};
+    place.over = plan_words::role_axes({"m", kernel.rows.size()});
+    place.over.insert(place.over.begin(), "over");
     TARN_RETURN_IF_ERROR(bodies(place, kernel.epilogue, kernel.sums, kernel.tail));
     return KernelBody(std::move(kernel));
   }
@@ -296,19 +299,43 @@ class Parser {
     TARN_RETURN_IF_ERROR(scan_.expect('='));
     TARN_RETURN_IF_ERROR(scan_.expect_keyword("sum"));
     TARN_RETURN_IF_ERROR(scan_.expect_keyword("over"));
-    TARN_TRY(const std::optional<Axis> inner, axis());
-    if (!inner || inner->name != "k") return scan_.fail("the sum of a product goes over k");
-    kernel.inner = inner->extent;
+    TARN_TRY(const std::vector<Axis> inner, axes());
+    for (const Axis& axis : inner) kernel.inner.push_back(axis.extent);
+    const plan_words::Role m{"m", kernel.rows.size()}, n{"n", kernel.columns.size()}, k{"k", inner.size()};
+    const auto same_name = [](const Axis& axis, const std::string& name) { return axis.name == name; };
+    const std::vector<std::string> names = plan_words::role_axes(k);
+    if (!std::equal(inner.begin(), inner.end(), names.begin(), names.end(), same_name)) {
+      return scan_.fail("the sum of a product goes over k, or k0, k1, …, k where there are several");
+    }
     TARN_RETURN_IF_ERROR(scan_.expect_keyword("of"));
-    TARN_TRY(kernel.a, operand(kernel, "m", "k"));
+    const std::size_t batch = kernel.batch.size();
+    BodyPlace left = place_along(plan_words::product_axes(batch, m, k));
+    BodyPlace right = place_along(plan_words::product_axes(batch, k, n));
+    left.gives = plan_words::kLeft;
+    right.gives = plan_words::kRight;
+    const bool computes_left = scan_.accept_keyword(plan_words::kLeft);
+    if (!computes_left) {
+      TARN_TRY(kernel.a, BodyParser(scan_, plan_, names_, left).operand());
+    }
     TARN_RETURN_IF_ERROR(scan_.expect('*'));
-    TARN_TRY(kernel.b, operand(kernel, "k", "n"));
-    kernel.dtype = dtype.value_or(plan_.buffers[kernel.a.buffer].dtype);
+    const bool computes_right = scan_.accept_keyword(plan_words::kRight);
+    if (!computes_right) {
+      TARN_TRY(kernel.b, BodyParser(scan_, plan_, names_, right).operand());
+    }
+    if (computes_left) {
+      TARN_TRY(kernel.a, computed_operand(left));
+    }
+    if (computes_right) {
+      TARN_TRY(kernel.b, computed_operand(right));
+    }
+    kernel.dtype = dtype.value_or(kernel.a.body.values[kernel.a.value].dtype);
     return Done{};
   }
-  Result<Access> operand(const ContractionKernel& kernel, std::string_view first, std::string_view second) {
-    BodyPlace place = place_along(plan_words::product_axes(kernel.batch.size(), first, second));
-    return BodyParser(scan_, plan_, names_, std::move(place)).operand();
+  // "left   t0 = …   left = exp(t0)"
+  Result<Operand> computed_operand(const BodyPlace& place) {
+    TARN_RETURN_IF_ERROR(scan_.expect_keyword(place.gives));
+    TARN_TRY(BodyParser::Parsed parsed, BodyParser(scan_, plan_, names_, place).parse());
+    return Operand{std::move(parsed.body), parsed.given};
   }
 
   Scanner scan_;

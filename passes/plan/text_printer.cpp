@@ -62,6 +62,12 @@ Names labels_of(const std::vector<Buffer>& buffers, bool whole) {
   return labels;
 }
 
+// A value of a body with a name of its own.
+struct NamedValue {
+  std::string_view name;
+  ValueId value;
+};
+
 // What a body stands in.
 struct Surroundings {
   std::vector<Extent> axes;           // those of the kernel, then repeats around it
@@ -116,11 +122,12 @@ class BodyPrinter {
   BodyPrinter(const KernelPlan& plan, const Names& labels, bool whole, const Body& body, Surroundings around)
       : plan_(plan), labels_(labels), whole_(whole), body_(body), around_(std::move(around)) {}
 
-  // One equation a value that is used twice or would make a long line, then the stores, then the reductions.
+  // One equation a value that is used twice or would make a long line, then the stores, then the reductions, then what
+  // the body gives.
   void print(std::string& out, const std::string& indent, const std::vector<Reduction>& reductions,
-             std::string_view over) {
+             std::string_view over, const std::optional<NamedValue>& given = std::nullopt) {
     const auto& [body_values, stores] = body_;
-    count_uses(reductions);
+    count_uses(reductions, given);
     std::vector<bool> named(body_values.size(), false);
     for (ValueId id = 0; id < body_values.size(); ++id) {
       std::string text = typed(id, value_text(body_values[id]));
@@ -149,27 +156,41 @@ class BodyPrinter {
                      whole_ && dtype != dtype_of_reduction(op, value) ? fmt::format(": {}", name_of(dtype)) : "",
                      multiply_add ? plan_words::kMultiplyAdd : name_of(op), over, values_[value]);
     }
+    if (given) {
+      order.use(given->value);
+      out += fmt::format("{}{} = {}\n", indent, given->name, values_[given->value]);
+    }
     if (whole_ && !order.is_natural()) out += fmt::format("{}order{}\n", indent, order.text());
   }
 
   std::string access_text(const Access& access) const {
-    const auto& [buffer_id, at, row, row_stride, row_limit] = access;
+    const auto& [buffer_id, at, row, row_stride, row_limit, bounds, fill] = access;
     const Buffer& buffer = plan_.buffers[buffer_id];
-    const std::string flat = tarn::text_of(at, around_.names);
+    const std::string flat = tarn::text_of(at, around_.names), inside = bounds_text(access);
     if (row != kNoValue) {
-      return whole_ ? fmt::format("{}[element {}, row {} * {} < {}]", labels_[buffer_id], flat, values_[row],
-                                  row_stride, row_limit)
-                    : fmt::format("{}[{} + {}*{}]", buffer.name, flat, row_stride, values_[row]);
+      return whole_ ? fmt::format("{}[element {}, row {} * {} < {}{}]", labels_[buffer_id], flat, values_[row],
+                                  row_stride, row_limit, inside)
+                    : fmt::format("{}[{} + {}*{}{}]", buffer.name, flat, row_stride, values_[row], inside);
     }
     const std::string by_axes = text_by_axes(access, buffer);
-    if (!by_axes.empty()) return fmt::format("{}[{}]", labels_[buffer_id], by_axes);
-    if (buffer.shape.empty() && (!whole_ || flat == "0")) return labels_[buffer_id];
-    return fmt::format("{}[{}{}]", labels_[buffer_id], whole_ ? "element " : "", flat);
+    if (!by_axes.empty()) return fmt::format("{}[{}{}]", labels_[buffer_id], by_axes, inside);
+    if (buffer.shape.empty() && bounds.empty() && (!whole_ || flat == "0")) return labels_[buffer_id];
+    return fmt::format("{}[{}{}{}]", labels_[buffer_id], whole_ ? "element " : "", flat, inside);
   }
 
  private:
-  void count_uses(const std::vector<Reduction>& reductions) {
+  std::string bounds_text(const Access& access) const {
+    std::string text;
+    for (const auto& [index, limit, stride] : access.bounds) {
+      text += fmt::format(", inside {} < {}{}", tarn::text_of(index, around_.names), limit,
+                          whole_ ? fmt::format(" by {}", stride) : "");
+    }
+    return text.empty() ? text : fmt::format("{}, else {}", text, access.fill);
+  }
+
+  void count_uses(const std::vector<Reduction>& reductions, const std::optional<NamedValue>& given) {
     uses_.assign(body_.values.size(), 0);
+    if (given) ++uses_[given->value];
     const auto use_row = [&](const Access& access) {
       if (access.row != kNoValue) ++uses_[access.row];
     };
@@ -276,11 +297,31 @@ class BodyPrinter {
       return std::pair(-buffer.strides[a], a) < std::pair(-buffer.strides[b], b);
     });
     const std::vector<Extent>& axes = around_.axes;
-    Linear rest{access.at.strides, access.at.offset};
-    rest.strides.insert(rest.strides.end(), access.at.repeat_strides.begin(), access.at.repeat_strides.end());
-    rest.strides.resize(axes.size());
+    // With the repeats as further axes.
+    const auto all_strides = [&](const Linear& linear) {
+      Linear all{linear.strides, linear.offset};
+      all.strides.insert(all.strides.end(), linear.repeat_strides.begin(), linear.repeat_strides.end());
+      all.strides.resize(axes.size());
+      return all;
+    };
+    Linear rest = all_strides(access.at);
+    // Indices with bounds are those of axes that are as long.
+    std::vector<const Bound*> given(order.size(), nullptr);
+    for (const Bound& bound : access.bounds) {
+      const auto fits = [&](std::size_t d) {
+        return given[d] == nullptr && bound.stride == buffer.strides[d] && bound.limit == buffer.shape[d];
+      };
+      const auto found = std::find_if(order.begin(), order.end(), fits);
+      if (found == order.end()) continue;
+      given[*found] = &bound;
+      rest = sum(rest, scaled(all_strides(bound.index), -bound.stride));
+    }
     Names parts(order.size());
     for (const std::size_t dimension : order) {
+      if (given[dimension] != nullptr) {
+        parts[dimension] = tarn::text_of(given[dimension]->index, around_.names);
+        continue;
+      }
       const std::int64_t stride = buffer.strides[dimension];
       const std::int64_t extent = buffer.shape[dimension];
       if (stride <= 0 || extent == 1) {
@@ -461,23 +502,41 @@ class Printer {
 
   void print_body(const ContractionKernel& kernel) {
     const auto& [batch, rows, columns, inner, dtype, a, b, epilogue, sums, tail] = kernel;
-    const auto along = [&](const Extent& first, const Extent& second, const char* first_name, const char* second_name) {
-      Surroundings place = around(axes_with(kernel, first, second),
-                                  plan_words::product_axes(kernel.batch.size(), first_name, second_name));
-      place.product = kernel.dtype;
-      return place;
-    };
-    const auto operand = [&](const Access& access, Surroundings axes) {
-      return BodyPrinter(plan_, labels_, whole_, {}, std::move(axes)).access_text(access);
-    };
-    const Surroundings points = along(rows, columns, "m", "n");
-    std::string space;
-    for (std::size_t i = 0; i < batch.size(); ++i) space += fmt::format(" b{} < {}", i, tarn::text_of(batch[i]));
-    append("  for{} m < {} n < {}\n    product{} = sum over k < {} of {} * {}\n", space, tarn::text_of(rows),
-           tarn::text_of(columns),
-           whole_ && dtype != plan_.buffers[a.buffer].dtype ? fmt::format(": {}", name_of(dtype)) : "",
-           tarn::text_of(inner), operand(a, along(rows, inner, "m", "k")), operand(b, along(inner, columns, "k", "n")));
-    print_bodies(epilogue, sums, tail, points, "    ", " over m");
+    const plan_words::Role m{"m", rows.size()}, n{"n", columns.size()}, k{"k", inner.size()};
+    Surroundings points = around(axes_with(kernel, rows, columns), plan_words::product_axes(batch.size(), m, n));
+    points.product = dtype;
+    append("  for{}\n", text_of(points.names, axes_with(kernel, rows, columns)));
+    const Surroundings left = around(axes_with(kernel, rows, inner), plan_words::product_axes(batch.size(), m, k)),
+                       right = around(axes_with(kernel, inner, columns), plan_words::product_axes(batch.size(), k, n));
+    append("    product{} = sum over{} of {} * {}\n",
+           whole_ && dtype != a.body.values[a.value].dtype ? fmt::format(": {}", name_of(dtype)) : "",
+           text_of(plan_words::role_axes(k), inner), operand_text(a, left, plan_words::kLeft),
+           operand_text(b, right, plan_words::kRight));
+    print_computed(a, left, plan_words::kLeft);
+    print_computed(b, right, plan_words::kRight);
+    print_bodies(epilogue, sums, tail, points, "    ",
+                 fmt::format(" over {}", fmt::join(plan_words::role_axes(m), " ")));
+  }
+  // A load of the type that somebody who reads it would give it.
+  bool is_plain(const Operand& operand) const {
+    return operand.is_load() && operand.body.values.front().dtype == plan_.buffers[operand.access().buffer].dtype;
+  }
+  // Where it stands in the product: an element, or the name of what is computed.
+  std::string operand_text(const Operand& operand, const Surroundings& place, std::string_view name) const {
+    if (!is_plain(operand)) return std::string(name);
+    return BodyPrinter(plan_, labels_, whole_, {}, place).access_text(operand.access());
+  }
+  void print_computed(const Operand& operand, const Surroundings& place, std::string_view name) {
+    if (is_plain(operand)) return;
+    const auto& [body, value] = operand;
+    append("    {}\n", name);
+    BodyPrinter(plan_, labels_, whole_, body, place).print(out_, "      ", {}, "", NamedValue{name, value});
+  }
+  // " m < N n < 8"
+  static std::string text_of(const Names& names, const std::vector<Extent>& axes) {
+    std::string text;
+    for (std::size_t i = 0; i < axes.size(); ++i) text += fmt::format(" {} < {}", names[i], tarn::text_of(axes[i]));
+    return text;
   }
 
   const KernelPlan& plan_;

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
+#include <limits>
 
 #include "passes/plan/access.h"
 #include "passes/plan/element_meetings.h"
@@ -30,13 +32,34 @@ struct Range {
 };
 Range range_of(const Access& access, const Extents& axes, const std::vector<std::int64_t>& repeats,
                std::int64_t max_batch) {
+  // Where it is inside of its bounds: the bounded indices take all values that they may have, the rest of the address
+  // those that it has anywhere.
+  std::vector<Wide> along(access.at.strides.begin(), access.at.strides.end());
+  along.resize(axes.size() + repeats.size());
+  std::copy(access.at.repeat_strides.begin(), access.at.repeat_strides.end(), along.begin() + std::ssize(axes));
   Range range{access.at.offset, access.at.offset};
   const auto reach = [&](Wide by) { (by < 0 ? range.first : range.last) += by; };
-  for (std::size_t i = 0; i < axes.size(); ++i) reach(access.at.strides[i] * (wide_largest(axes[i], max_batch) - 1));
-  const std::vector<std::int64_t>& along = access.at.repeat_strides;
-  for (std::size_t d = 0; d < along.size(); ++d) reach(Wide{along[d]} * (repeats[d] - 1));
+  for (const Bound& bound : access.bounds) {
+    const Linear& index = bound.index;
+    range.first -= Wide{bound.stride} * index.offset;
+    range.last -= Wide{bound.stride} * index.offset;
+    for (std::size_t i = 0; i < axes.size(); ++i) along[i] -= Wide{bound.stride} * index.strides[i];
+    for (std::size_t d = 0; d < index.repeat_strides.size(); ++d) {
+      along[axes.size() + d] -= Wide{bound.stride} * index.repeat_strides[d];
+    }
+    reach(Wide{bound.stride} * (bound.limit - 1));
+  }
+  for (std::size_t i = 0; i < axes.size(); ++i) reach(along[i] * (wide_largest(axes[i], max_batch) - 1));
+  for (std::size_t d = 0; d < repeats.size(); ++d) reach(along[axes.size() + d] * (repeats[d] - 1));
   if (access.row != kNoValue) reach(Wide{access.row_stride} * (access.row_limit - 1));
   return range;
+}
+
+bool is_of_type(double number, DType dtype) {
+  if (is_floating(dtype)) return true;
+  if (dtype == DType::boolean) return number == 0 || number == 1;
+  return number == std::trunc(number) &&
+         std::fabs(number) <= -static_cast<double>(std::numeric_limits<std::int32_t>::min());
 }
 
 bool is_empty(const Extents& axes) {
@@ -124,8 +147,18 @@ class Verifier {
     require(access.at.strides.size() == axes.size(), "an access has not one stride an axis");
     check_repeat_strides(access.at);
     require(access.row == kNoValue || access.row_limit >= 1, "an access has no row to choose from");
+    for (const Bound& bound : access.bounds) {
+      require(bound.index.strides.size() == axes.size(), "a bound has not one stride an axis");
+      require(bound.limit >= 1 && bound.limit < kMost && std::abs(bound.stride) < kMost,
+              "a bound leaves nothing inside");
+      check_repeat_strides(bound.index);
+    }
     if (!is_good() || is_empty(axes)) return;
     const Buffer& buffer = plan_.buffers[access.buffer];
+    // Those who look for points that meet count with this.
+    constexpr Wide kFarthest = Wide{1} << 60;
+    const Range anywhere = range_of({access.buffer, access.at}, axes, repeats_, plan_.max_batch);
+    require(anywhere.first > -kFarthest && anywhere.last < kFarthest, "an access goes too far beyond its bounds");
     const Range range = range_of(access, axes, repeats_, plan_.max_batch);
     require(range.first >= 0 && range.last < span_of(buffer, plan_.max_batch),
             fmt::format("an access to '{}' leaves it", buffer.name));
@@ -158,6 +191,10 @@ class Verifier {
         case Value::Kind::load:
           check_row(value.access, body, id);
           check_read(value.access, axes);
+          if (!is_good()) return;
+          require(plan_.buffers[value.access.buffer].dtype == value.dtype, "a load has not the type of its buffer");
+          require(value.access.bounds.empty() || is_of_type(value.access.fill, value.dtype),
+                  "what a load gives outside of its bounds is no number of its type");
           break;
         case Value::Kind::index:
           require(value.linear.strides.size() == axes.size(), "an index lacks strides");
@@ -176,6 +213,8 @@ class Verifier {
           require(value.reduction < reductions, "there is no such reduction");
           break;
         case Value::Kind::constant:
+          require(is_of_type(value.number, value.dtype), "a constant is no number of its type");
+          break;
         case Value::Kind::batch_size:
           break;
       }
@@ -190,6 +229,7 @@ class Verifier {
       check_access(store.access, axes);
       if (!is_good()) return;
       const Buffer& buffer = plan_.buffers[store.access.buffer];
+      require(store.access.bounds.empty(), fmt::format("a store to '{}' has bounds", buffer.name));
       require(buffer.space != Space::input && buffer.space != Space::constants,
               fmt::format("'{}' cannot be written", buffer.name));
       require(buffer.dtype == body.values[store.value].dtype, fmt::format("'{}' has another type", buffer.name));
@@ -372,16 +412,19 @@ class Verifier {
   }
 
   void check(const ContractionKernel& kernel) {
+    require(!kernel.rows.empty() && !kernel.columns.empty() && !kernel.inner.empty(),
+            "a product has no rows, columns or inner axes");
+    require(is_floating(kernel.dtype), "a product of what is no floating-point number");
+    if (!is_good()) return;
     const Extents axes = axes_with(kernel, kernel.rows, kernel.columns);
     check_axes(axes);
-    check_axes({kernel.inner});
+    check_axes(kernel.inner);
     if (!is_good()) return;
-    require(kernel.a.row == kNoValue && kernel.b.row == kNoValue, "an operand of a product has a row");
-    require(!tactics().rows_in_place || kernel.a.at.repeat_strides.empty(), "rows in place move along a repeat");
-    check_read(kernel.a, axes_with(kernel, kernel.rows, kernel.inner));
-    check_read(kernel.b, axes_with(kernel, kernel.inner, kernel.columns));
+    check_operand(kernel.a, axes_with(kernel, kernel.rows, kernel.inner), kernel.dtype);
+    check_operand(kernel.b, axes_with(kernel, kernel.inner, kernel.columns), kernel.dtype);
+    if (!is_good()) return;
     std::vector<bool> reduced(axes.size());
-    reduced[kernel.batch.size()] = !kernel.sums.empty();
+    for (std::size_t i = 0; i < kernel.rows.size(); ++i) reduced[kernel.batch.size() + i] = !kernel.sums.empty();
     check_values(kernel.epilogue, axes, 0, true);
     check_reductions(kernel.epilogue, kernel.sums, kernel.tail, axes);
     for (const Reduction& sum : kernel.sums) {
@@ -395,24 +438,34 @@ class Verifier {
     if (is_good()) check_tactics(kernel);
   }
 
+  void check_operand(const Operand& operand, const Extents& axes, DType dtype) {
+    require(operand.body.stores.empty(), "an operand of a product stores something");
+    check_values(operand.body, axes, 0, false);
+    require(operand.value < operand.body.values.size() && operand.body.values[operand.value].dtype == dtype,
+            "an operand of a product is no value of its type");
+  }
+
   void check_tactics(const ContractionKernel& kernel) {
-    const std::size_t batch = kernel.batch.size();
     const bool along_columns = tactics().form == CpuTactics::Form::columns;
     require(along_columns || may_dot(kernel), "dot products of what is not contiguous along k");
     require(!tactics().weights_in_groups || (along_columns && has_groups(kernel)), "there are no groups of columns");
-    const Space space = plan_.buffers[kernel.a.buffer].space;
-    require(!tactics().rows_in_place || (along_columns && batch == 0 && space == Space::input),
+    if (!tactics().rows_in_place) return;
+    require(along_columns && kernel.batch.empty() && kernel.has_one_axis_each() && kernel.a.is_load() &&
+                plan_.buffers[kernel.a.access().buffer].space == Space::input,
             "rows in place of what is no input");
+    require(!is_good() || kernel.a.access().at.repeat_strides.empty(), "rows in place move along a repeat");
   }
 
   // A product reads all of its operands while it stores.
   void check_operands(const ContractionKernel& kernel) {
     for (const PlacedStore& placed : stores_of(kernel.epilogue, kernel.tail)) {
-      for (const Access* operand : {&kernel.a, &kernel.b}) {
-        const Buffer& x = plan_.buffers[placed.store->access.buffer];
-        const Buffer& y = plan_.buffers[operand->buffer];
-        require(!share_bytes(x, y, plan_.max_batch),
-                fmt::format("'{}' is written while the product reads '{}'", x.name, y.name));
+      for (const Operand* operand : {&kernel.a, &kernel.b}) {
+        for_each_buffer(operand->body, [&](BufferId read) {
+          const Buffer& x = plan_.buffers[placed.store->access.buffer];
+          const Buffer& y = plan_.buffers[read];
+          require(!share_bytes(x, y, plan_.max_batch),
+                  fmt::format("'{}' is written while the product reads '{}'", x.name, y.name));
+        });
       }
     }
   }

@@ -50,12 +50,25 @@ std::vector<std::string> loop_axes(std::size_t count) {
   return names;
 }
 
-std::vector<std::string> product_axes(std::size_t batch, std::string_view first, std::string_view second) {
+std::vector<std::string> role_axes(const Role& role) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i + 1 < role.axes; ++i) names.push_back(fmt::format("{}{}", role.letter, i));
+  names.emplace_back(role.letter);
+  return names;
+}
+
+std::vector<std::string> product_axes(std::size_t batch, const Role& first, const Role& second) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < batch; ++i) names.push_back(fmt::format("b{}", i));
-  names.emplace_back(first);
-  names.emplace_back(second);
+  for (const Role& role : {first, second}) {
+    const std::vector<std::string> of_role = role_axes(role);
+    names.insert(names.end(), of_role.begin(), of_role.end());
+  }
   return names;
+}
+
+std::vector<std::string> product_axes(const ContractionKernel& kernel) {
+  return product_axes(kernel.batch.size(), {"m", kernel.rows.size()}, {"n", kernel.columns.size()});
 }
 
 std::vector<std::string> repeat_indices(std::size_t count) {
@@ -83,13 +96,17 @@ std::string quantity(double value, std::string_view unit) {
 std::string leaf_key(const Value& value) {
   const auto& [kind, op, dtype, operands, number, access, linear, sample, stream, distribution, reduction] = value;
   if (kind == Value::Kind::operation) return {};
-  const auto& [buffer, at, row, row_stride, row_limit] = access;
+  const auto& [buffer, at, row, row_stride, row_limit, bounds, fill] = access;
   std::string key = fmt::format("{} {} {:x} {} {} {} {} {} {} {}", static_cast<int>(kind), static_cast<int>(dtype),
                                 std::bit_cast<std::uint64_t>(number), buffer, row, row_stride, row_limit, stream,
                                 static_cast<int>(distribution), reduction);
-  for (const Linear* part : {&at, &linear, &sample}) {
-    key +=
-        fmt::format("; {} {}, {}", part->offset, fmt::join(part->strides, " "), fmt::join(part->repeat_strides, " "));
+  const auto add = [&](const Linear& part) {
+    key += fmt::format("; {} {}, {}", part.offset, fmt::join(part.strides, " "), fmt::join(part.repeat_strides, " "));
+  };
+  for (const Linear* part : {&at, &linear, &sample}) add(*part);
+  for (const auto& [index, limit, stride] : bounds) {
+    add(index);
+    key += fmt::format(" < {} by {}, {:x}", limit, stride, std::bit_cast<std::uint64_t>(fill));
   }
   return key;
 }

@@ -34,16 +34,27 @@ const std::vector<Infix>& infix_operations();
 inline constexpr std::string_view kMultiplyAdd = "multiply_add";
 
 // Words that are something else than the name of a buffer, where one may stand.
-inline constexpr std::array<std::string_view, 13> kReserved = {
-    "N", "product", "index", "uniform", "normal", "inf", "nan", "for", "over", "then", "order", "kernel", "remark"};
+inline constexpr std::array<std::string_view, 15> kReserved = {"N",     "product", "index",  "uniform", "normal",
+                                                               "inf",   "nan",     "for",    "over",    "then",
+                                                               "order", "kernel",  "remark", "left",    "right"};
+// What a product multiplies, where that is computed.
+inline constexpr std::string_view kLeft = "left", kRight = "right";
 bool is_reserved(std::string_view word);
 // N of "tN" or "rN" with this letter.
 std::optional<std::uint32_t> numbered(std::string_view word, char letter);
 
 // i, j, k, … of a loop.
 std::vector<std::string> loop_axes(std::size_t count);
-// b0, b1, … of a product, and two of m, n and k.
-std::vector<std::string> product_axes(std::size_t batch, std::string_view first, std::string_view second);
+// Of a role in a product: m0, m1, …, m, where the last axis has the letter alone.
+struct Role {
+  std::string_view letter;
+  std::size_t axes = 1;
+};
+std::vector<std::string> role_axes(const Role& role);
+// b0, b1, … of its batch, then those of two roles.
+std::vector<std::string> product_axes(std::size_t batch, const Role& first, const Role& second);
+// Those of an epilogue.
+std::vector<std::string> product_axes(const ContractionKernel& kernel);
 
 // s0, s1, … of the rounds of so many repeats, the outermost first.
 std::vector<std::string> repeat_indices(std::size_t count);

@@ -51,7 +51,8 @@ std::vector<Merged> merge(const std::vector<Letter>& letters) {
 // A contraction whose letters are sorted into classes, seen with one of its operands as `a`.
 struct Candidate {
   std::vector<Merged> batch;
-  Merged rows, columns, inner;
+  Merged rows, columns;
+  std::vector<Merged> inner;          // one at least
   bool swap = false, copied = false;  // copied: b is put in order first
   CpuTactics::Form form = CpuTactics::Form::columns;
   // Time in vector operations, roughly.
@@ -84,10 +85,6 @@ class Layouter {
     lanes_ =
         std::max<std::int64_t>(1, p_.options.target.vector_bytes / static_cast<std::int64_t>(size_of(node.type.dtype)));
     collect(map, p_.units[id]);
-    if (merge(of_class(true, true, false)).size() > 1) {
-      copy_for_inner(map);
-      collect(map, p_.units[id]);
-    }
     choose(id, map);
   }
 
@@ -155,11 +152,19 @@ class Layouter {
       const bool is_inner = letter.result_axis == kNone;
       if (in_result ? !is_inner && letter.in_a == in_a && letter.in_b == in_b : is_inner) result.push_back(letter);
     }
-    if (!in_result) {
-      std::sort(result.begin(), result.end(),
-                [](const Letter& x, const Letter& y) { return std::pair(-x.a, x.number) < std::pair(-y.a, y.number); });
-    }
+    if (!in_result) put_in_order(result);
     return result;
+  }
+
+  // The order of a sum: such that all letters are one axis, where the first operand allows it; else as they stand in
+  // the map, the samples first.
+  static void put_in_order(std::vector<Letter>& inner) {
+    std::sort(inner.begin(), inner.end(),
+              [](const Letter& x, const Letter& y) { return std::pair(-x.a, x.number) < std::pair(-y.a, y.number); });
+    if (merge(inner).size() <= 1) return;
+    std::sort(inner.begin(), inner.end(), [](const Letter& x, const Letter& y) {
+      return std::pair(!x.extent.times_batch, x.number) < std::pair(!y.extent.times_batch, y.number);
+    });
   }
 
   // The other operand as `a`: rows and columns change places.
@@ -179,9 +184,8 @@ class Layouter {
     c.batch = merge(letters(true, true, true));
     c.rows = take_axis(merge(letters(true, false, true)), c.batch, p_.max_batch, false);
     c.columns = take_axis(merge(letters(false, true, true)), c.batch, p_.max_batch, true);
-    const std::vector<Merged> inner = merge(letters(true, true, false));
-    TARN_CHECK(inner.size() <= 1, "the summed axes of a contraction are not one");
-    if (!inner.empty()) c.inner = inner.front();
+    c.inner = merge(letters(true, true, false));
+    if (c.inner.empty()) c.inner.emplace_back();
     c.swap = swap;
     c.copied = copied;
     weigh(c);
@@ -192,10 +196,11 @@ class Layouter {
     ProductShape shape;
     shape.rows = largest(c.rows.extent, p_.max_batch);
     shape.columns = largest(c.columns.extent, p_.max_batch);
-    shape.inner = largest(c.inner.extent, p_.max_batch);
+    for (const Merged& axis : c.inner) shape.inner *= largest(axis.extent, p_.max_batch);
     shape.columns_times_batch = c.columns.extent.times_batch;
-    shape.a_inner = c.inner.a;
-    shape.b_inner = c.inner.b;
+    // Dot products go along one axis.
+    shape.a_inner = c.inner.size() == 1 ? c.inner.back().a : 0;
+    shape.b_inner = c.inner.size() == 1 ? c.inner.back().b : 0;
     shape.b_columns = c.columns.b;
     shape.stores = c.columns.result;
     shape.b_is_copied = c.copied;
@@ -273,13 +278,6 @@ class Layouter {
     return kept;
   }
 
-  void copy_for_inner(const ContractionMap& map) {
-    const std::string inner = inner_letters(map);
-    const std::string batch = kept_letters(map, map.a, true);
-    copy_operand(operands_[0], map.a, batch + kept_letters(map, map.a, false) + inner);
-    copy_operand(operands_[1], map.b, batch + inner + kept_letters(map, map.b, false));
-  }
-
   void choose(UnitId id, const ContractionMap& map) {
     Candidate best = candidate(false, false);
     for (const auto& [swap, copied] : {std::pair(true, false), std::pair(false, true), std::pair(true, true)}) {
@@ -317,9 +315,13 @@ class Layouter {
       layout.axes.push_back(axis.result_axes);
       layout.extents.push_back(axis.extent);
     }
-    layout.a_at.strides.insert(layout.a_at.strides.end(), {c.rows.a, c.inner.a});
-    layout.b_at.strides.insert(layout.b_at.strides.end(), {c.inner.b, c.columns.b});
-    layout.inner = c.inner.extent;
+    layout.a_at.strides.push_back(c.rows.a);
+    for (const Merged& axis : c.inner) {
+      layout.a_at.strides.push_back(axis.a);
+      layout.b_at.strides.push_back(axis.b);
+      layout.inner.push_back(axis.extent);
+    }
+    layout.b_at.strides.push_back(c.columns.b);
     layout.form = c.form;
     unit.reads = {{layout.a, false}};
     if (layout.b != layout.a) unit.reads.push_back({layout.b, false});

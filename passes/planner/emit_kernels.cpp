@@ -242,12 +242,12 @@ class Emitter {
     const std::size_t batch_axes = layout.axes.size() - 2;
     ContractionKernel kernel;
     kernel.batch.assign(layout.extents.begin(), layout.extents.begin() + static_cast<std::ptrdiff_t>(batch_axes));
-    kernel.rows = layout.extents[batch_axes];
-    kernel.columns = layout.extents[batch_axes + 1];
+    kernel.rows = {layout.extents[batch_axes]};
+    kernel.columns = {layout.extents[batch_axes + 1]};
     kernel.inner = layout.inner;
     kernel.dtype = p_.graph[unit.node].type.dtype;
-    kernel.a = {p_.places[layout.a].buffer, layout.a_at};
-    kernel.b = {p_.places[layout.b].buffer, layout.b_at};
+    kernel.a = operand_of({p_.places[layout.a].buffer, layout.a_at}, kernel.dtype);
+    kernel.b = operand_of({p_.places[layout.b].buffer, layout.b_at}, kernel.dtype);
     Expression epilogue(p_.leaves, p_.space(unit.axes));
     Value product;
     product.kind = Value::Kind::product;

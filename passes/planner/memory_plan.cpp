@@ -81,7 +81,8 @@ class MemoryPlanner {
         },
         [&](const ContractionKernel& product) {
           std::set<BufferId> others = buffers_of(product.tail);
-          others.insert({product.a.buffer, product.b.buffer});
+          others.merge(buffers_of(product.a.body));
+          others.merge(buffers_of(product.b.body));
           share_in_body(k, product.epilogue, others);
         },
         [](const FiniteGuard&) {}, [](const Repeat&) {});

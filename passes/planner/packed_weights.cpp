@@ -62,10 +62,14 @@ class WeightPacker {
       by_kind(
           kernel.body, [&](LoopKernel&) { for_each_buffer(kernel.body, note); },
           [&](ContractionKernel& product) {
-            note(product.a.buffer);
-            Readers& readers = readers_[product.b.buffer];
-            readers.products.push_back(&product);
-            readers.along_columns = readers.along_columns && kernel.tactics.form == CpuTactics::Form::columns;
+            for_each_buffer(product.a.body, note);
+            if (product.a.is_load() && product.b.is_load() && product.has_one_axis_each()) {
+              Readers& readers = readers_[product.b.access().buffer];
+              readers.products.push_back(&product);
+              readers.along_columns = readers.along_columns && kernel.tactics.form == CpuTactics::Form::columns;
+            } else {
+              for_each_buffer(product.b.body, note);
+            }
             for_each_buffer(product.epilogue, note);
           },
           [&](FiniteGuard& guard) { note(guard.buffer); }, [](Repeat&) {});
@@ -84,9 +88,9 @@ class WeightPacker {
       Buffer& matrix = plan_.buffers[id];
       const auto size = static_cast<std::int64_t>(size_of(matrix.dtype));
       const std::vector<ContractionKernel*>& products = readers_[id].products;
-      const std::int64_t columns = products.front()->columns.constant;
+      const std::int64_t columns = products.front()->columns[0].constant;
       const std::int64_t width = group_width(columns, size);
-      entry.rows = static_cast<std::uint64_t>(products.front()->inner.constant);
+      entry.rows = static_cast<std::uint64_t>(products.front()->inner[0].constant);
       entry.row_bytes = static_cast<std::uint64_t>(columns * size);
       entry.group_bytes = static_cast<std::uint64_t>(width * size);
       regroup(matrix, products, width);
@@ -105,27 +109,28 @@ class WeightPacker {
     const Buffer& buffer = plan_.buffers[id];
     const auto size = static_cast<std::int64_t>(size_of(buffer.dtype));
     const ContractionKernel& first = *readers.products.front();
-    const std::int64_t columns = first.columns.constant, elements = first.inner.constant * columns;
+    const std::int64_t columns = first.columns[0].constant, elements = first.inner[0].constant * columns;
     return elements == element_count(buffer.shape) && is_large(buffer) && columns * size > kCosts.widest_group &&
            group_width(columns, size) > 0 &&
            std::all_of(readers.products.begin(), readers.products.end(), [&](const ContractionKernel* product) {
-             return product->batch.empty() && !product->columns.times_batch && !product->inner.times_batch &&
-                    product->columns == first.columns && product->inner == first.inner && product->b.row == kNoValue &&
-                    product->b.at == Linear{{columns, 1}, 0};
+             return product->batch.empty() && !product->columns[0].times_batch && !product->inner[0].times_batch &&
+                    product->columns == first.columns && product->inner == first.inner &&
+                    product->b.access().at == Linear{{columns, 1}, 0};
            });
   }
 
   // Each product becomes one over groups (a batch axis), rows, and columns of a group.
   static void regroup(Buffer& buffer, const std::vector<ContractionKernel*>& products, std::int64_t width) {
-    const Extent inner = products.front()->inner;
-    const std::int64_t groups = products.front()->columns.constant / width;
+    const Extent inner = products.front()->inner[0];
+    const std::int64_t groups = products.front()->columns[0].constant / width;
     buffer.shape = {groups, inner.constant, width};
     buffer.strides = {inner.constant * width, width, 1};
     for (ContractionKernel* product : products) {
       product->batch = {{groups, false}};
-      product->columns.constant = width;
-      product->a.at.strides.insert(product->a.at.strides.begin(), 0);
-      product->b.at.strides = buffer.strides;
+      product->columns[0].constant = width;
+      std::vector<std::int64_t>& of_a = product->a.access().at.strides;
+      of_a.insert(of_a.begin(), 0);
+      product->b.access().at.strides = buffer.strides;
       for_each_linear(product->epilogue, [&](Linear& linear) {
         linear.strides.insert(linear.strides.begin(), linear.strides[1] * width);
       });
@@ -144,7 +149,8 @@ class WeightPacker {
 bool may_be_packed(const KernelPlan& plan) {
   bool found = false;
   for_each_product(plan.kernels, [&](const ContractionKernel& product, const CpuTactics&) {
-    const Buffer& matrix = plan.buffers[product.b.buffer];
+    if (!product.b.is_load()) return;
+    const Buffer& matrix = plan.buffers[product.b.access().buffer];
     found = found || (matrix.space == Space::state && is_large(matrix));
   });
   return found;

@@ -57,9 +57,9 @@ struct ContractionLayout {
   // among axes_of(result). An axis that stands for none has extent 1.
   std::vector<std::vector<std::size_t>> axes;
   std::vector<Extent> extents;
-  Extent inner;
+  std::vector<Extent> inner;
   PlaceId a = 0, b = 0;
-  Linear a_at, b_at;                                  // over batch…, rows, inner and batch…, inner, columns
+  Linear a_at, b_at;                                  // over batch…, rows, inner… and batch…, inner…, columns
   CpuTactics::Form form = CpuTactics::Form::columns;  // what the tactics of the kernel will be
 };
 

@@ -73,13 +73,17 @@ class Chooser {
   void choose(const ContractionKernel& kernel, CpuTactics& tactics, TacticsReasons* reasons) const {
     const ProductTimes times = times_of_product(kernel, plan_.max_batch, target_, costs_);
     tactics.form = form_of(kernel, times, plan_.max_batch);
-    tactics.often_few_rows = kernel.rows.times_batch && stores_nothing(plan_);
+    const bool of_samples =
+        std::any_of(kernel.rows.begin(), kernel.rows.end(), [](const Extent& e) { return e.times_batch; });
+    tactics.often_few_rows = of_samples && stores_nothing(plan_);
     tactics.weights_in_groups = tactics.often_few_rows && has_groups(kernel);
     if (reasons == nullptr) return;
     if (!kernel.sums.empty()) {
       reasons->vectors = "sums go down the rows";
     } else if (times.can_dot) {
       reasons->vectors = fmt::format("{:.3g} operations along n, {:.3g} along k", times.by_columns, times.by_inner);
+    } else if (!kernel.a.is_load() || !kernel.b.is_load()) {
+      reasons->vectors = "a or b is computed";
     } else {
       reasons->vectors = "a or b is not contiguous along k";
     }
@@ -103,8 +107,8 @@ class Chooser {
           kernels[i].kernel->body, [](const LoopKernel&) {},
           [&](const ContractionKernel& product) {
             if (!tactics.rows_in_place) return;
-            const auto bytes =
-                static_cast<std::int64_t>(size_of(product.dtype)) * plan_.buffers[product.a.buffer].strides.front();
+            const auto bytes = static_cast<std::int64_t>(size_of(product.dtype)) *
+                               plan_.buffers[product.a.access().buffer].strides.front();
             reasons.rows = fmt::format("samples of {} bytes, which only products read", bytes);
           },
           [](const FiniteGuard&) {}, [](const Repeat&) {});

@@ -40,21 +40,25 @@ ProductTimes times_of_product(const ProductShape& shape, std::int64_t lanes, con
 
 ProductTimes times_of_product(const ContractionKernel& kernel, std::int64_t max_batch, const Target& target,
                               const CostModel& costs) {
-  const std::size_t axes = kernel.batch.size();
   ProductShape shape;
-  shape.rows = largest(kernel.rows, max_batch);
-  shape.columns = largest(kernel.columns, max_batch);
-  shape.inner = largest(kernel.inner, max_batch);
-  shape.columns_times_batch = kernel.columns.times_batch;
-  shape.a_inner = kernel.a.at.strides[axes + 1];
-  shape.b_inner = kernel.b.at.strides[axes];
-  shape.b_columns = kernel.b.at.strides[axes + 1];
+  shape.rows = points_of(kernel.rows, max_batch);
+  shape.columns = points_of(kernel.columns, max_batch);
+  shape.inner = points_of(kernel.inner, max_batch);
+  shape.columns_times_batch = kernel.columns.back().times_batch;
+  if (kernel.a.is_load()) shape.a_inner = kernel.a.access().at.strides[kernel.inner_axis_of_a()];
+  if (kernel.b.is_load()) {
+    shape.b_inner = kernel.b.access().at.strides[kernel.inner_axis_of_b()];
+    shape.b_columns = kernel.b.access().at.strides[kernel.column_axis_of_b()];
+  } else {
+    // It is computed where it is put in order.
+    shape.b_is_copied = true;
+  }
   const std::int64_t lanes = target.vector_bytes / static_cast<std::int64_t>(size_of(kernel.dtype));
   return times_of_product(shape, std::max<std::int64_t>(1, lanes), costs);
 }
 
 CpuTactics::Form form_of(const ContractionKernel& kernel, const ProductTimes& times, std::int64_t max_batch) {
-  const bool is_free = may_dot(kernel) && largest(kernel.inner, max_batch) > 1;
+  const bool is_free = may_dot(kernel) && points_of(kernel.inner, max_batch) > 1;
   return is_free ? times.form() : CpuTactics::Form::columns;
 }
 

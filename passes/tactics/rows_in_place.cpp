@@ -24,7 +24,7 @@ class Finder {
           kernel.body, [&](LoopKernel&) { note_others(kernel.body, false); },
           [&](ContractionKernel& product) {
             const bool takes = takes_samples(product, kernel.tactics);
-            if (takes) readers_[plan_.buffers[product.a.buffer].index].products.push_back(&kernel.tactics);
+            if (takes) readers_[plan_.buffers[product.a.access().buffer].index].products.push_back(&kernel.tactics);
             note_others(kernel.body, takes);
           },
           [&](FiniteGuard&) { note_others(kernel.body, false); }, [](Repeat&) {});
@@ -47,21 +47,20 @@ class Finder {
 
   // Whether `a` is an input, with whole samples along the rows or along k, and its elements along the other.
   bool takes_samples(const ContractionKernel& kernel, const CpuTactics& tactics) const {
-    const Buffer& buffer = plan_.buffers[kernel.a.buffer];
     if (tactics.often_few_rows || tactics.form != CpuTactics::Form::columns) return false;
-    if (buffer.space != Space::input || !kernel.batch.empty() || kernel.a.row != kNoValue || kernel.a.at.offset != 0 ||
-        !kernel.a.at.repeat_strides.empty()) {
-      return false;
-    }
+    if (!kernel.a.is_load() || !kernel.batch.empty() || !kernel.has_one_axis_each()) return false;
+    const Linear& at = kernel.a.access().at;
+    const Buffer& buffer = plan_.buffers[kernel.a.access().buffer];
+    if (buffer.space != Space::input || at.offset != 0 || !at.repeat_strides.empty()) return false;
+    const Extent &rows = kernel.rows[0], &inner = kernel.inner[0];
     const std::int64_t sample = buffer.strides.front(),
                        bytes = sample * static_cast<std::int64_t>(size_of(kernel.dtype));
     const auto samples = [](const Extent& extent) { return extent.times_batch && extent.constant == 1; };
-    const bool along_rows = samples(kernel.rows) && !kernel.inner.times_batch &&
-                            kernel.a.at.strides == std::vector{sample, std::int64_t{1}};
+    const bool along_rows = samples(rows) && !inner.times_batch && at.strides == std::vector{sample, std::int64_t{1}};
     // Rows of whole pages fall on few places in a cache: there, parts of them are copied
     // (codegen/contraction/schedule.h).
-    const bool along_inner = samples(kernel.inner) && !kernel.rows.times_batch && bytes % target_.page_bytes != 0 &&
-                             kernel.a.at.strides == std::vector{std::int64_t{1}, sample};
+    const bool along_inner = samples(inner) && !rows.times_batch && bytes % target_.page_bytes != 0 &&
+                             at.strides == std::vector{std::int64_t{1}, sample};
     return bytes >= costs_.long_sample && (along_rows || along_inner);
   }
 

@@ -98,7 +98,7 @@ class Splitter {
 
   // Threads that share columns pack parts of b of their own; those that share rows each pack all of it.
   void split(const ContractionKernel& kernel, CpuTactics& tactics) const {
-    const std::size_t rows = kernel.batch.size(), columns = rows + 1;
+    const std::size_t rows = kernel.row_axis(), columns = kernel.column_axis();
     const std::vector<Extent> axes = axes_with(kernel, kernel.rows, kernel.columns);
     // Groups are columns of one matrix.
     const std::int64_t groups = tactics.weights_in_groups ? points(axes[0]) : 1;
@@ -107,12 +107,17 @@ class Splitter {
       return count >= fewest && stores_apart(kernel.epilogue, axis) && stores_apart(kernel.tail, axis);
     };
     std::vector<Extent> extents = axes;
-    extents.push_back(kernel.inner);
+    extents.insert(extents.end(), kernel.inner.begin(), kernel.inner.end());
+    // What is a loop around the tiles: each part has whole ones.
+    std::optional<std::size_t> around;
+    for (std::size_t axis = columns; axis-- > 0;) {
+      if (axis != rows && fits(axis, costs_.shared_points)) around = axis;
+    }
     if (tactics.weights_in_groups) {
       const bool pays = fits(columns, costs_.shared_columns) || fits(rows, costs_.shared_points);
       if (pays) tactics.split = along(groups >= costs_.shared_groups ? 0 : rows, extents);
-    } else if (rows > 0 && fits(0, costs_.shared_points)) {
-      tactics.split = along(0, extents);
+    } else if (around) {
+      tactics.split = along(*around, extents);
     } else if (fits(rows, costs_.shared_rows)) {
       tactics.split = along(rows, extents);
     } else if (fits(columns, costs_.shared_columns)) {
@@ -120,8 +125,9 @@ class Splitter {
     } else if (fits(rows, costs_.shared_points)) {
       tactics.split = along(rows, extents);
     }
-    tactics.b_for_writing =
-        tactics.split && changes_.contains(kernel.b.buffer) && stays_in_cache(plan_.buffers[kernel.b.buffer]);
+    if (!tactics.split || !kernel.b.is_load()) return;
+    const BufferId b = kernel.b.access().buffer;
+    tactics.b_for_writing = changes_.contains(b) && stays_in_cache(plan_.buffers[b]);
   }
 
   // What has left half of the second-level cache until it is stored would have to be written to memory for nothing.

@@ -6,6 +6,8 @@
 
 #include <vector>
 
+#include "tests/support/compiler/hand_plan.h"
+
 namespace tarn {
 namespace {
 
@@ -18,11 +20,11 @@ struct Product {
 
 ContractionSchedule schedule(const Product& p, const Target& target) {
   ContractionKernel kernel;
-  kernel.rows = {p.rows, false};
-  kernel.columns = {p.columns, false};
-  kernel.inner = {p.inner, false};
-  kernel.a.at.strides = p.a_transposed ? std::vector<std::int64_t>{1, p.rows} : std::vector{p.inner, std::int64_t{1}};
-  kernel.b.at.strides = {p.columns, 1};
+  kernel.rows = {{p.rows, false}};
+  kernel.columns = {{p.columns, false}};
+  kernel.inner = {{p.inner, false}};
+  kernel.a = operand_of(p.a_transposed ? testing::at(0, {1, p.rows}) : testing::at(0, {p.inner, 1}), kernel.dtype);
+  kernel.b = operand_of(testing::at(0, {p.columns, 1}), kernel.dtype);
   return schedule_of(kernel, {}, 1, target);
 }
 

@@ -42,13 +42,12 @@ ContractionKernel kernel_of(const ProductShape& p, std::int64_t max_batch) {
     return p.samples == which ? Extent{count / max_batch, true} : Extent{count, false};
   };
   ContractionKernel kernel;
-  kernel.rows = extent(p.rows, Samples::rows);
-  kernel.columns = extent(p.columns, Samples::columns);
-  kernel.inner = extent(p.inner, Samples::inner);
+  kernel.rows = {extent(p.rows, Samples::rows)};
+  kernel.columns = {extent(p.columns, Samples::columns)};
+  kernel.inner = {extent(p.inner, Samples::inner)};
   kernel.dtype = p.dtype;
-  kernel.a.at.strides = p.a_transposed ? std::vector<std::int64_t>{1, p.rows} : std::vector{p.inner, std::int64_t{1}};
-  kernel.b.at.strides =
-      p.b_transposed ? std::vector<std::int64_t>{1, p.inner} : std::vector{p.columns, std::int64_t{1}};
+  kernel.a = operand_of(p.a_transposed ? at(0, {1, p.rows}) : at(0, {p.inner, 1}), p.dtype);
+  kernel.b = operand_of(p.b_transposed ? at(0, {1, p.inner}) : at(0, {p.columns, 1}), p.dtype);
   return kernel;
 }
 
@@ -138,10 +137,12 @@ ProductShape draw_shape(Draw& draw, Samples samples, DType dtype) {
   const auto size = static_cast<std::int64_t>(size_of(dtype));
   p.rows = draw.one_in(2)   ? draw.between(1, 30)
            : draw.one_in(4) ? 4096 / size
-                            : draw.near({kStreamedRows, kPackingRows, 2 * kPackingRows, 70});
-  p.inner = draw.one_in(4) ? draw.between(1, 70)
-                           : draw.near({kTransposeBlock, 32, kFetchedLines, kInnerBlock, kLongestInner, kLongestInner,
-                                        kLongestInner + kTransposeBlock, kPanelBytes / (200 * size)});
+                            : draw.near({kCosts.streamed_rows, kCosts.packing_rows, 2 * kCosts.packing_rows, 70});
+  p.inner =
+      draw.one_in(4)
+          ? draw.between(1, 70)
+          : draw.near({kTransposeBlock, 32, kCosts.fetched_lines, kCosts.inner_block, kCosts.longest_inner,
+                       kCosts.longest_inner, kCosts.longest_inner + kTransposeBlock, kCosts.panel / (200 * size)});
   p.columns = draw.one_in(2)   ? draw.between(1, 70)
               : draw.one_in(2) ? draw.between(70, 700)
                                : 16 * draw.between(1, 20) + draw.between(-1, 1);
@@ -159,7 +160,7 @@ ProductShape draw_shape(Draw& draw, Samples samples, DType dtype) {
     of_samples(p.columns, {2, 3, 5, 8});
     p.b_transposed = true;
   } else if (samples == Samples::inner) {
-    of_samples(p.inner, {2, kTransposeBlock, 13, kLongestInner / kMaxBatch + 1});
+    of_samples(p.inner, {2, kTransposeBlock, 13, kCosts.longest_inner / kMaxBatch + 1});
     p.form = CpuTactics::Form::columns;
     p.a_transposed = true;
     p.b_transposed = false;
@@ -208,8 +209,8 @@ Product add_product(HandPlan& hand, const ProductShape& p, Epilogue epilogue, st
   };
   ContractionKernel kernel = kernel_of(p, kMaxBatch);
   const bool over_samples = p.samples == Samples::inner;
-  kernel.a.buffer = operand(product.a, over_samples || p.samples == Samples::rows);
-  kernel.b.buffer = operand(product.b, over_samples || p.samples == Samples::columns);
+  kernel.a.access().buffer = operand(product.a, over_samples || p.samples == Samples::rows);
+  kernel.b.access().buffer = operand(product.b, over_samples || p.samples == Samples::columns);
   BufferId result = 0;
   if (p.samples == Samples::rows) {
     result = hand.result(p.dtype, {kBatch, p.rows / kMaxBatch * p.columns});

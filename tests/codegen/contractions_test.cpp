@@ -48,12 +48,12 @@ Product make_product(HandPlan& hand, const Case& c, std::uint64_t seed) {
   const BufferId a = hand.tensor("a" + number, c.dtype, {c.rows * c.inner}, p.a);
   const BufferId b = hand.tensor("b" + number, c.dtype, {c.inner * c.columns}, p.b);
   p.result = hand.result(c.dtype, {c.rows, c.columns});
-  p.kernel.rows = {c.rows, false};
-  p.kernel.columns = {c.columns, false};
-  p.kernel.inner = {c.inner, false};
+  p.kernel.rows = {{c.rows, false}};
+  p.kernel.columns = {{c.columns, false}};
+  p.kernel.inner = {{c.inner, false}};
   p.kernel.dtype = c.dtype;
-  p.kernel.a = c.a_transposed ? at(a, {1, c.rows}) : at(a, {c.inner, 1});
-  p.kernel.b = c.b_transposed ? at(b, {1, c.inner}) : at(b, {c.columns, 1});
+  p.kernel.a = operand_of(c.a_transposed ? at(a, {1, c.rows}) : at(a, {c.inner, 1}), p.kernel.dtype);
+  p.kernel.b = operand_of(c.b_transposed ? at(b, {1, c.inner}) : at(b, {c.columns, 1}), p.kernel.dtype);
   p.kernel.epilogue.values = {simple(Value::Kind::product, c.dtype)};
   p.kernel.epilogue.stores = {{0, at(p.result, {c.columns, 1}), false}};
   return p;
@@ -169,11 +169,11 @@ TEST(CodegenContractions, EpilogueOverTheBatch) {
     const BufferId y = hand.result(DType::f32, {kBatch, columns});
     const BufferId positive = hand.result(DType::boolean, {kBatch, columns});
     ContractionKernel kernel;
-    kernel.rows = {1, true};
-    kernel.columns = {columns, false};
-    kernel.inner = {12, false};
-    kernel.a = at(x, {12, 1});
-    kernel.b = at(w, {columns, 1});
+    kernel.rows = {{1, true}};
+    kernel.columns = {{columns, false}};
+    kernel.inner = {{12, false}};
+    kernel.a = operand_of(at(x, {12, 1}), kernel.dtype);
+    kernel.b = operand_of(at(w, {columns, 1}), kernel.dtype);
     kernel.epilogue.values = {simple(Value::Kind::product, DType::f32),   load(bias, {0, 1}, DType::f32),
                               operation(Op::add, DType::f32, {0, 1}),     number(0, DType::f32),
                               operation(Op::maximum, DType::f32, {2, 3}), operation(Op::less, DType::boolean, {3, 2})};
@@ -198,11 +198,11 @@ TEST(CodegenContractions, StreamedRows) {
         hand.tensor("bias", DType::f32, {columns}, random_numbers(3, static_cast<std::size_t>(columns), DType::f32));
     const BufferId y = hand.result(DType::f32, {kBatch, columns});
     ContractionKernel kernel;
-    kernel.rows = {1, true};
-    kernel.columns = {columns, false};
-    kernel.inner = {kInner, false};
-    kernel.a = at(x, {kInner, 1});
-    kernel.b = at(w, {columns, 1});
+    kernel.rows = {{1, true}};
+    kernel.columns = {{columns, false}};
+    kernel.inner = {{kInner, false}};
+    kernel.a = operand_of(at(x, {kInner, 1}), kernel.dtype);
+    kernel.b = operand_of(at(w, {columns, 1}), kernel.dtype);
     kernel.epilogue.values = {simple(Value::Kind::product, DType::f32), load(bias, {0, 1}, DType::f32),
                               operation(Op::add, DType::f32, {0, 1})};
     kernel.epilogue.stores = {{2, at(y, {columns, 1}), false}};
@@ -231,11 +231,11 @@ TEST(CodegenContractions, UpdateInPlace) {
   const BufferId w = hand.tensor("w", DType::f32, {5, 20}, random_numbers(3, 100, DType::f32));
   const BufferId rate = hand.tensor("rate", DType::f64, {}, {0.125});
   ContractionKernel kernel;
-  kernel.rows = {5, false};
-  kernel.columns = {20, false};
-  kernel.inner = {1, true};
-  kernel.a = at(x, {1, 5});
-  kernel.b = at(dz, {20, 1});
+  kernel.rows = {{5, false}};
+  kernel.columns = {{20, false}};
+  kernel.inner = {{1, true}};
+  kernel.a = operand_of(at(x, {1, 5}), kernel.dtype);
+  kernel.b = operand_of(at(dz, {20, 1}), kernel.dtype);
   kernel.epilogue.values = {
       simple(Value::Kind::product, DType::f32), load(rate, {0, 0}, DType::f64), operation(Op::convert, DType::f32, {1}),
       operation(Op::mul, DType::f32, {2, 0}),   load(w, {20, 1}, DType::f32),   operation(Op::sub, DType::f32, {4, 3})};
@@ -269,12 +269,12 @@ TEST(CodegenContractions, SumsOverTheRows) {
     const BufferId dz = hand.result(c.dtype, {kBatch, c.columns});
     const BufferId squares = hand.result(c.dtype, {c.columns});
     ContractionKernel kernel;
-    kernel.rows = {1, true};
-    kernel.columns = {c.columns, false};
-    kernel.inner = {c.inner, false};
+    kernel.rows = {{1, true}};
+    kernel.columns = {{c.columns, false}};
+    kernel.inner = {{c.inner, false}};
     kernel.dtype = c.dtype;
-    kernel.a = at(g, {c.inner, 1});
-    kernel.b = at(w, {1, c.inner});
+    kernel.a = operand_of(at(g, {c.inner, 1}), kernel.dtype);
+    kernel.b = operand_of(at(w, {1, c.inner}), kernel.dtype);
     kernel.epilogue.values = {simple(Value::Kind::product, c.dtype),
                               load(h, {c.columns, 1}, c.dtype),
                               number(0, c.dtype),
@@ -310,12 +310,12 @@ TEST(CodegenContractions, BatchAxes) {
     const BufferId y = hand.result(DType::f64, {kBatch, 2, 3, 9});
     ContractionKernel kernel;
     kernel.batch = {{1, true}, {2, false}};
-    kernel.rows = {3, false};
-    kernel.columns = {9, false};
-    kernel.inner = {4, false};
+    kernel.rows = {{3, false}};
+    kernel.columns = {{9, false}};
+    kernel.inner = {{4, false}};
     kernel.dtype = DType::f64;
-    kernel.a = at(a, {24, 12, 4, 1});
-    kernel.b = at(b, {72, 36, 9, 1});
+    kernel.a = operand_of(at(a, {24, 12, 4, 1}), kernel.dtype);
+    kernel.b = operand_of(at(b, {72, 36, 9, 1}), kernel.dtype);
     kernel.epilogue.values = {simple(Value::Kind::product, DType::f64)};
     kernel.epilogue.stores = {{0, at(y, {54, 27, 9, 1}), false}};
     hand.add(kernel);
@@ -323,12 +323,12 @@ TEST(CodegenContractions, BatchAxes) {
     const BufferId z = hand.result(DType::f64, {kBatch, 5});
     const BufferId table = hand.tensor("table", DType::f64, {5, 24}, random_numbers(3, 120, DType::f64));
     ContractionKernel turned;
-    turned.rows = {5, false};
-    turned.columns = {1, true};
-    turned.inner = {24, false};
+    turned.rows = {{5, false}};
+    turned.columns = {{1, true}};
+    turned.inner = {{24, false}};
     turned.dtype = DType::f64;
-    turned.a = at(table, {24, 1});
-    turned.b = at(a, {1, 24});
+    turned.a = operand_of(at(table, {24, 1}), turned.dtype);
+    turned.b = operand_of(at(a, {1, 24}), turned.dtype);
     turned.epilogue.values = {simple(Value::Kind::product, DType::f64)};
     turned.epilogue.stores = {{0, at(z, {1, 5}), false}};
     hand.add(turned);

@@ -27,11 +27,11 @@ LoopKernel step(BufferId x, BufferId y, Op op, std::uint64_t stream) {
 // y[n, j] = sum of x[n, i] * w[i, j]
 ContractionKernel product(BufferId x, BufferId w, BufferId y) {
   ContractionKernel kernel;
-  kernel.rows = {1, true};
-  kernel.columns = {7, false};
-  kernel.inner = {7, false};
-  kernel.a = at(x, {7, 1});
-  kernel.b = at(w, {7, 1});
+  kernel.rows = {{1, true}};
+  kernel.columns = {{7, false}};
+  kernel.inner = {{7, false}};
+  kernel.a = operand_of(at(x, {7, 1}), kernel.dtype);
+  kernel.b = operand_of(at(w, {7, 1}), kernel.dtype);
   kernel.epilogue.values = {simple(Value::Kind::product, DType::f32)};
   kernel.epilogue.stores = {{0, at(y, {7, 1}), false}};
   return kernel;

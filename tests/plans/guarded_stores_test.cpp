@@ -155,11 +155,11 @@ ContractionKernel product_of(HandPlan& hand, const Extents& e, double bad) {
   const BufferId b = hand.constant(DType::f32, {e.inner * e.columns},
                                    random_numbers(2, static_cast<std::size_t>(e.inner * e.columns), DType::f32));
   ContractionKernel product;
-  product.rows = {e.rows, false};
-  product.columns = {e.columns, false};
-  product.inner = {e.inner, false};
-  product.a = at(a, {e.inner, 1});
-  product.b = at(b, {e.columns, 1});
+  product.rows = {{e.rows, false}};
+  product.columns = {{e.columns, false}};
+  product.inner = {{e.inner, false}};
+  product.a = operand_of(at(a, {e.inner, 1}), product.dtype);
+  product.b = operand_of(at(b, {e.columns, 1}), product.dtype);
   product.epilogue.values = {simple(Value::Kind::product, DType::f32)};
   return product;
 }
@@ -171,7 +171,7 @@ TEST(GuardedStores, EpiloguesOfProducts) {
       for (const double bad : {0.0, kBad[0], kBad[2]}) {
         HandPlan hand;
         ContractionKernel product = product_of(hand, e, bad);
-        if (form == CpuTactics::Form::inner) product.b.at.strides = {1, e.inner};
+        if (form == CpuTactics::Form::inner) product.b.access().at.strides = {1, e.inner};
         const auto count = static_cast<std::size_t>(e.rows * e.columns);
         const BufferId w = hand.tensor("w", DType::f32, {e.rows, e.columns}, random_numbers(3, count, DType::f32));
         product.epilogue.values.push_back(load(w, {e.columns, 1}, DType::f32));
@@ -192,7 +192,7 @@ TEST(GuardedStores, TailsOfProducts) {
     for (const double bad : {0.0, kBad[1], kBad[2]}) {
       HandPlan hand(e.rows);
       ContractionKernel product = product_of(hand, e, bad);
-      product.rows = {1, true};
+      product.rows = {{1, true}};
       const BufferId delta = hand.result(DType::f32, {kBatch, e.columns});
       const BufferId bias = hand.tensor("bias", DType::f32, {e.columns},
                                         random_numbers(4, static_cast<std::size_t>(e.columns), DType::f32));

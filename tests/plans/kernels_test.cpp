@@ -328,8 +328,8 @@ void expect_owned(const KernelPlan& plan, const std::string& what) {
         visit(loop->body, stores);
         visit(loop->tail, stores);
       } else if (const auto* product = std::get_if<ContractionKernel>(&kernel.body)) {
-        if (!stores) check(product->a.buffer);
-        if (!stores) check(product->b.buffer);
+        visit(product->a.body, stores);
+        visit(product->b.body, stores);
         visit(product->epilogue, stores);
       } else if (!stores) {
         check(std::get<FiniteGuard>(kernel.body).buffer);
@@ -428,10 +428,10 @@ TEST(PlanKernels, VerifyFindsBrokenPlans) {
   };
   const std::vector<Row> rows = {
       {"operand stands behind", [&](KernelPlan& p) { product_of(p).epilogue.values.back().operands[0] = 99; }},
-      {"names no buffer", [&](KernelPlan& p) { product_of(p).a.buffer = 10'000; }},
-      {"leaves it", [&](KernelPlan& p) { product_of(p).a.at.offset = 1; }},
-      {"leaves it", [&](KernelPlan& p) { product_of(p).b.at.strides[0] = -1; }},
-      {"one stride an axis", [&](KernelPlan& p) { product_of(p).b.at.strides.pop_back(); }},
+      {"names no buffer", [&](KernelPlan& p) { product_of(p).a.access().buffer = 10'000; }},
+      {"leaves it", [&](KernelPlan& p) { product_of(p).a.access().at.offset = 1; }},
+      {"leaves it", [&](KernelPlan& p) { product_of(p).b.access().at.strides[0] = -1; }},
+      {"one stride an axis", [&](KernelPlan& p) { product_of(p).b.access().at.strides.pop_back(); }},
       {"outside of the arena", [&](KernelPlan& p) { p.arena_bytes = 8; }},
       {"before it is written", [&](KernelPlan& p) { p.kernels.erase(p.kernels.begin()); }},
       {"before the guard",
@@ -482,7 +482,7 @@ TEST(PlanInterpreter, RefusesWhatIsNotThere) {
   wrong.inputs["x"].data.pop_back();
   EXPECT_FALSE(interpret(plan, c.program, wrong).has_value());
   KernelPlan outside = plan;
-  std::get<ContractionKernel>(outside.kernels[0].body).a.at.offset = 1;
+  std::get<ContractionKernel>(outside.kernels[0].body).a.access().at.offset = 1;
   EXPECT_FALSE(interpret(outside, c.program, c.context).has_value());
 }
 

@@ -24,9 +24,6 @@ struct Uses {
 
 Uses uses_of(const Kernel& kernel) {
   Uses uses;
-  if (const auto* const product = std::get_if<ContractionKernel>(&kernel.body)) {
-    uses.reads = {product->a.buffer, product->b.buffer};
-  }
   for_each_body(kernel.body, [&](const Body& body) {
     for (const Value& value : body.values) {
       if (value.kind == Value::Kind::load) uses.reads.insert(value.access.buffer);

@@ -58,7 +58,7 @@ TEST(PlanProducts, ThreadsAskForSmallWeightsThatChangeAsIfToWriteThem) {
       const auto* const product = std::get_if<ContractionKernel>(&kernel.body);
       if (product == nullptr) continue;
       // Gradients are products with what lies in the arena.
-      const bool expected = hidden == 128 && plan.buffers[product->b.buffer].space == Space::state;
+      const bool expected = hidden == 128 && plan.buffers[product->b.access().buffer].space == Space::state;
       EXPECT_EQ(kernel.tactics.b_for_writing, expected) << kernel.name;
       found += expected;
     }
@@ -89,7 +89,7 @@ TEST(PlanProducts, MergedAxesOfAProductTakeAnEpilogueThatFollowsThem) {
   expect_right(c, plan);
   const auto& kernel = std::get<ContractionKernel>(plan.kernels[0].body);
   EXPECT_TRUE(kernel.batch.empty());
-  EXPECT_EQ(kernel.rows, (Extent{20, true}));
+  EXPECT_EQ(kernel.rows, (std::vector<Extent>{{20, true}}));
   // b varies along a part of the merged rows: that product needs a kernel of its own.
   EXPECT_EQ(plan.kernels.size(), 2U) << print(plan);
 }

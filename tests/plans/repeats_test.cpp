@@ -428,11 +428,11 @@ class RandomPlan {
     ContractionKernel kernel;
     target_ = static_cast<BufferId>(below(5));
     const std::int64_t rows = 1 + below(4), columns = 1 + below(5), inner = 1 + below(3);
-    kernel.rows = {rows, false};
-    kernel.columns = {columns, false};
-    kernel.inner = {inner, false};
-    kernel.a = access({rows, inner}, false);
-    kernel.b = access({inner, columns}, false);
+    kernel.rows = {{rows, false}};
+    kernel.columns = {{columns, false}};
+    kernel.inner = {{inner, false}};
+    kernel.a = operand_of(access({rows, inner}, false), kernel.dtype);
+    kernel.b = operand_of(access({inner, columns}, false), kernel.dtype);
     kernel.epilogue.values.push_back(simple(Value::Kind::product, DType::f32));
     // Products of numbers below 4, and there are 3 at most.
     const ValueId value = scaled(kernel.epilogue, 0, 1.0 / 32);

@@ -134,7 +134,7 @@ TEST(Tactics, VerifyRefusesWhatNoCodeCanDo) {
        [&](KernelPlan& p) {
          tactics(p).rows_in_place = true;
          auto& product = std::get<ContractionKernel>(p.kernels[0].body);
-         p.buffers[product.a.buffer].space = Space::state;
+         p.buffers[product.a.access().buffer].space = Space::state;
        }},
   };
   KernelPlan argmax = argmax_over_two_axes().plan;

@@ -278,16 +278,16 @@ const std::vector<FieldCase>& field_cases() {
        [](KernelPlan& p) {
          ContractionKernel& product = product_of(p);
          product.batch = {{2, false}, {1, true}};
-         product.a.at.strides.insert(product.a.at.strides.begin(), {5, 9});
-         product.b.at.strides.insert(product.b.at.strides.begin(), {0, 1});
+         product.a.access().at.strides.insert(product.a.access().at.strides.begin(), {5, 9});
+         product.b.access().at.strides.insert(product.b.access().at.strides.begin(), {0, 1});
          for (Body* const body : {&product.epilogue, &product.tail}) *body = {};
          product.sums.clear();
        }},
-      {"rows", [](KernelPlan& p) { product_of(p).rows = {3, true}; }},
-      {"columns", [](KernelPlan& p) { product_of(p).columns = {1, false}; }},
-      {"inner", [](KernelPlan& p) { product_of(p).inner = {9, false}; }},
-      {"a", [](KernelPlan& p) { product_of(p).a.at.strides = {2, 2}; }},
-      {"b", [](KernelPlan& p) { product_of(p).b.buffer = 1; }},
+      {"rows", [](KernelPlan& p) { product_of(p).rows = {{3, true}}; }},
+      {"columns", [](KernelPlan& p) { product_of(p).columns = {{1, false}}; }},
+      {"inner", [](KernelPlan& p) { product_of(p).inner = {{9, false}}; }},
+      {"a", [](KernelPlan& p) { product_of(p).a.access().at.strides = {2, 2}; }},
+      {"b", [](KernelPlan& p) { product_of(p).b.access().buffer = 1; }},
       {"form", [](KernelPlan& p) { tactics_of_product(p).form = CpuTactics::Form::inner; }},
       {"often few rows", [](KernelPlan& p) { tactics_of_product(p).often_few_rows = true; }},
       {"weights in groups", [](KernelPlan& p) { tactics_of_product(p).weights_in_groups = true; }},

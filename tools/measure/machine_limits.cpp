@@ -29,11 +29,11 @@ Result<double> best_seconds(KernelBody body, const std::vector<std::int64_t>& te
 Result<double> measure_flops(const CodegenOptions& options) {
   constexpr std::int64_t kRows = 168, kColumns = 64, kInner = 128;
   ContractionKernel kernel;
-  kernel.rows = {kRows, false};
-  kernel.columns = {kColumns, false};
-  kernel.inner = {kInner, false};
-  kernel.a = load_from(0, {kInner, 1}).access;
-  kernel.b = load_from(1, {kColumns, 1}).access;
+  kernel.rows = {{kRows, false}};
+  kernel.columns = {{kColumns, false}};
+  kernel.inner = {{kInner, false}};
+  kernel.a = operand_of(load_from(0, {kInner, 1}).access, kernel.dtype);
+  kernel.b = operand_of(load_from(1, {kColumns, 1}).access, kernel.dtype);
   Value product;
   product.kind = Value::Kind::product;
   kernel.epilogue.values = {product};
