@@ -5,15 +5,15 @@ namespace tarn {
 
 namespace {
 
-const std::string& text_of(const std::string& part) { return part; }
-std::string text_of(std::int64_t number) { return std::to_string(number); }
+void append(std::string& text, const std::string& part) { text += part; }
+void append(std::string& text, std::int64_t number) { text += std::to_string(number); }
 
 template <class Part>
 std::string join_all(std::span<const Part> parts, std::string_view separator) {
   std::string text;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (i > 0) text += separator;
-    text += text_of(parts[i]);
+    append(text, parts[i]);
   }
   return text;
 }
