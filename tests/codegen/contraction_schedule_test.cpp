@@ -13,12 +13,12 @@ namespace {
 
 constexpr Target kSse{16, 16, false}, kAvx2{32, 16, true}, kAvx512{64, 32, true};
 
-struct Product {
+struct ScheduledProduct {
   std::int64_t rows, columns, inner;
   bool a_transposed = false;
 };
 
-ContractionSchedule schedule(const Product& p, const Target& target) {
+ContractionSchedule schedule(const ScheduledProduct& p, const Target& target) {
   ContractionKernel kernel;
   kernel.rows = {{p.rows, false}};
   kernel.columns = {{p.columns, false}};
@@ -32,7 +32,7 @@ ContractionSchedule schedule(const Product& p, const Target& target) {
 // bytes, 1 MiB where they have 64.
 TEST(ContractionSchedule, APanelIsHalfOfTheSecondLevelCache) {
   struct Case {
-    Product product;
+    ScheduledProduct product;
     Target target;
     std::int64_t panel;
   };
@@ -55,7 +55,7 @@ TEST(ContractionSchedule, APanelIsHalfOfTheSecondLevelCache) {
 TEST(ContractionSchedule, RowsThatLieAcrossAreCopied) {
   struct Case {
     const char* why;
-    Product product;
+    ScheduledProduct product;
     Target target;
     bool copied;
   };
@@ -77,7 +77,7 @@ TEST(ContractionSchedule, RowsThatLieAcrossAreCopied) {
 }
 
 TEST(ContractionSchedule, TilesTakeSeveralStepsAJumpWhereInstructionsAreScarce) {
-  const Product large{256, 2048, 1024}, tiny{32, 20, 5};
+  const ScheduledProduct large{256, 2048, 1024}, tiny{32, 20, 5};
   EXPECT_GT(schedule(large, kAvx2).inner_steps, 1U);
   EXPECT_EQ(schedule(large, kAvx512).inner_steps, 1U);
   // Code costs more than it gains.

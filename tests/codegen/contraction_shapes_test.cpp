@@ -191,17 +191,17 @@ std::vector<ProductShape> shapes_for(const Target& target, Samples samples, Trai
 // Stores to `result`: the product; or max(product + bias, 0); or that and its sums down the columns.
 enum class Epilogue : std::uint8_t { none, relu, sums };
 
-struct Product {
+struct ShapedProduct {
   ProductShape shape;
   Epilogue epilogue = Epilogue::none;
   std::vector<double> a, b, bias;
 };
 
-Product add_product(HandPlan& hand, const ProductShape& p, Epilogue epilogue, std::uint64_t seed) {
+ShapedProduct add_product(HandPlan& hand, const ProductShape& p, Epilogue epilogue, std::uint64_t seed) {
   const auto numbers = [&](std::int64_t count) {
     return random_numbers(++seed, static_cast<std::size_t>(count), p.dtype);
   };
-  Product product{p, epilogue, numbers(p.rows * p.inner), numbers(p.inner * p.columns), numbers(p.columns)};
+  ShapedProduct product{p, epilogue, numbers(p.rows * p.inner), numbers(p.inner * p.columns), numbers(p.columns)};
   const auto operand = [&](const std::vector<double>& values, bool of_samples) {
     const auto count = static_cast<std::int64_t>(values.size());
     if (of_samples) return hand.input(p.dtype, {kBatch, count / kMaxBatch}, values);
@@ -241,7 +241,7 @@ Product add_product(HandPlan& hand, const ProductShape& p, Epilogue epilogue, st
 }
 
 // Bounds as in contractions_test.cpp. `results` begin with those of the product; how many these are.
-std::size_t expect_product(const Product& product, const HostTensor* results, std::int64_t batch,
+std::size_t expect_product(const ShapedProduct& product, const HostTensor* results, std::int64_t batch,
                            const std::string& where) {
   const ProductShape& p = product.shape;
   const auto now = [&](std::int64_t extent, Samples which) {
@@ -298,7 +298,7 @@ Epilogue epilogue_for(const ProductShape& p, std::size_t number) {
 
 void check_together(const std::vector<ProductShape>& shapes, Samples samples, const std::string& cpu) {
   HandPlan hand(kMaxBatch);
-  std::vector<Product> products;
+  std::vector<ShapedProduct> products;
   for (const ProductShape& p : shapes) {
     const std::size_t number = products.size();
     const Epilogue epilogue = epilogue_for(p, number);
@@ -312,7 +312,7 @@ void check_together(const std::vector<ProductShape>& shapes, Samples samples, co
     if (batch > 1) expect_same_bits(apart.run(hand.context, batch, 3), run, "in 3 parts");
     if (batch == kMaxBatch - 1) continue;  // as right as the others, and a matter of memory alone
     const HostTensor* results = run.results.data();
-    for (const Product& product : products) {
+    for (const ShapedProduct& product : products) {
       const std::size_t count = expect_product(
           product, results, batch, fmt::format("{} on {}, {} samples", describe(product.shape), cpu, batch));
       if (::testing::Test::HasFailure()) return;

@@ -15,21 +15,21 @@
 namespace tarn::testing {
 namespace {
 
-struct Case {
+struct ProductCase {
   std::int64_t rows, columns, inner;
   bool a_transposed, b_transposed;
   CpuTactics::Form form;
   DType dtype;
 };
 
-std::string describe(const Case& c) {
+std::string describe(const ProductCase& c) {
   return std::to_string(c.rows) + "x" + std::to_string(c.columns) + "x" + std::to_string(c.inner) +
          (c.a_transposed ? " a'" : "") + (c.b_transposed ? " b'" : "") +
          (c.form == CpuTactics::Form::inner ? " inner " : " columns ") + std::string(name_of(c.dtype));
 }
 
 // Dot products are of operands that are contiguous along k, and longer than one element.
-CpuTactics::Form form_here(const Case& c) {
+CpuTactics::Form form_here(const ProductCase& c) {
   const bool contiguous = (!c.a_transposed || c.rows == 1) && (c.b_transposed || c.columns == 1);
   return contiguous && c.inner > 1 ? c.form : CpuTactics::Form::columns;
 }
@@ -40,7 +40,7 @@ struct Product {
   BufferId result = 0;
 };
 
-Product make_product(HandPlan& hand, const Case& c, std::uint64_t seed) {
+Product make_product(HandPlan& hand, const ProductCase& c, std::uint64_t seed) {
   Product p;
   p.a = random_numbers(seed, static_cast<std::size_t>(c.rows * c.inner), c.dtype);
   p.b = random_numbers(seed + 1, static_cast<std::size_t>(c.inner * c.columns), c.dtype);
@@ -59,7 +59,7 @@ Product make_product(HandPlan& hand, const Case& c, std::uint64_t seed) {
   return p;
 }
 
-void expect_product(const HostTensor& actual, const Product& p, const Case& c, const std::string& where) {
+void expect_product(const HostTensor& actual, const Product& p, const ProductCase& c, const std::string& where) {
   const double eps =
       c.dtype == DType::f64 ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
   for (std::int64_t m = 0; m < c.rows; ++m) {
@@ -79,7 +79,7 @@ void expect_product(const HostTensor& actual, const Product& p, const Case& c, c
 }
 
 // Many products in one function, since compiling costs more than running. Each on every CPU, or on one of them in turn.
-void check_all(const std::vector<Case>& cases, bool every_cpu = true) {
+void check_all(const std::vector<ProductCase>& cases, bool every_cpu = true) {
   constexpr std::size_t kTogether = 48;
   for (std::size_t first = 0; first < cases.size(); first += kTogether) {
     HandPlan hand;
@@ -105,7 +105,7 @@ void check_all(const std::vector<Case>& cases, bool every_cpu = true) {
 // prime to the list's length.
 TEST(CodegenContractions, EveryShape) {
   const std::int64_t extents[] = {1, 2, 3, 5, 6, 10, 16, 17, 20, 31, 64, 100};
-  std::vector<Case> cases;
+  std::vector<ProductCase> cases;
   unsigned turn = 0;
   for (const std::int64_t rows : extents) {
     for (const std::int64_t columns : extents) {
@@ -125,7 +125,7 @@ TEST(CodegenContractions, EveryShape) {
 }
 
 TEST(CodegenContractions, EveryLayoutOfAFewShapes) {
-  std::vector<Case> cases;
+  std::vector<ProductCase> cases;
   const std::int64_t shapes[][3] = {{1, 1, 7}, {5, 20, 32}, {32, 1, 20}, {33, 10, 128}, {7, 66, 9}};
   for (const auto& shape : shapes) {
     for (const DType dtype : {DType::f32, DType::f64}) {

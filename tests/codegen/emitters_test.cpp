@@ -48,20 +48,20 @@ bool is_open(Op op, DType dtype, double a, double b, double expected) {
   return dtype == DType::i32 && std::fabs(expected) > 2147483647.0;
 }
 
-double tolerance_of(DType dtype) { return dtype == DType::f32 ? 8 * 1.1920929e-7 : 8 * 2.220446e-16; }
+double emitter_tolerance(DType dtype) { return dtype == DType::f32 ? 8 * 1.1920929e-7 : 8 * 2.220446e-16; }
 
 double rounded(double value, DType dtype) { return dtype == DType::f32 ? static_cast<float>(value) : value; }
 
-struct Row {
+struct EmitterRow {
   Op op;
   std::vector<DType> operands;
   DType result;
 };
 
 // All dtypes that the row's type rule takes.
-std::vector<Row> rows_of(const OpInfo& info) {
+std::vector<EmitterRow> rows_of(const OpInfo& info) {
   const DType all[] = {DType::f32, DType::f64, DType::i32, DType::boolean};
-  std::vector<Row> rows;
+  std::vector<EmitterRow> rows;
   for (const DType dtype : all) {
     std::vector<DType> operands(static_cast<std::size_t>(info.arity), dtype);
     if (info.op == Op::where) operands[0] = DType::boolean;
@@ -77,7 +77,7 @@ std::vector<Row> rows_of(const OpInfo& info) {
   return rows;
 }
 
-void check_row(const Row& row, const std::string& cpu, bool in_vectors) {
+void check_row(const EmitterRow& row, const std::string& cpu, bool in_vectors) {
   // Every combination of the samples.
   std::vector<std::vector<double>> columns(row.operands.size());
   std::size_t count = 1;
@@ -117,7 +117,7 @@ void check_row(const Row& row, const std::string& cpu, bool in_vectors) {
     if (is_open(row.op, row.operands.back(), a, b, expected)) continue;
     const double actual = run.results[0].data[i];
     const bool same = actual == expected || (std::isnan(actual) && std::isnan(expected)) ||
-                      std::fabs(actual - expected) <= tolerance_of(row.result) * std::fabs(expected) ||
+                      std::fabs(actual - expected) <= emitter_tolerance(row.result) * std::fabs(expected) ||
                       std::fabs(actual - expected) <= (row.result == DType::f32 ? 3e-45 : 1e-323);
     EXPECT_TRUE(same) << name_of(row.op) << " of " << name_of(row.operands.back()) << " (" << a << ", " << b << ", "
                       << c << ") as " << name_of(row.result) << " is " << actual << ", expected " << expected << " on "
@@ -128,9 +128,9 @@ void check_row(const Row& row, const std::string& cpu, bool in_vectors) {
 TEST(CodegenEmitters, EveryElementwiseOperation) {
   for (const OpInfo& info : all_operations()) {
     if (info.op_class != OpClass::elementwise) continue;
-    const std::vector<Row> rows = rows_of(info);
+    const std::vector<EmitterRow> rows = rows_of(info);
     EXPECT_FALSE(rows.empty()) << info.name;
-    for (const Row& row : rows) {
+    for (const EmitterRow& row : rows) {
       for (const std::string& cpu : cpus()) {
         check_row(row, cpu, true);
         check_row(row, cpu, false);

@@ -14,7 +14,7 @@ namespace {
 using Strides = std::vector<std::int64_t>;
 
 // Sums of at most a few thousand terms below 10 in f32; f64.
-double tolerance_of(DType dtype) { return dtype == DType::f64 ? 1e-12 : 1e-4; }
+double loop_tolerance(DType dtype) { return dtype == DType::f64 ? 1e-12 : 1e-4; }
 
 TEST(CodegenLoops, EveryLengthOfTheVectorAxis) {
   for (const DType dtype : {DType::f32, DType::f64, DType::i32}) {
@@ -31,7 +31,7 @@ TEST(CodegenLoops, EveryLengthOfTheVectorAxis) {
                             operation(Op::mul, dtype, {0, 2}), operation(Op::add, dtype, {3, 1})};
       kernel.body.stores = {{4, at(y, {length, 1}), false}};
       hand.add(kernel, along(1));
-      expect_as_interpreted(hand, 1, tolerance_of(dtype), "length " + std::to_string(length));
+      expect_as_interpreted(hand, 1, loop_tolerance(dtype), "length " + std::to_string(length));
       if (HasFatalFailure()) return;
     }
   }
@@ -176,7 +176,7 @@ void reduce_and_compare(Op op, DType dtype, unsigned reduced_axes, std::uint32_t
   // Lanes meet the points of an argmax in the order of their indices.
   if (finds && kernel.reduced[vector_axis]) vector_axis = static_cast<std::uint32_t>(std::bit_width(reduced_axes)) - 1;
   hand.add(kernel, along(vector_axis));
-  expect_as_interpreted(hand, batch, tolerance_of(dtype),
+  expect_as_interpreted(hand, batch, loop_tolerance(dtype),
                         std::string(name_of(op)) + " of " + std::string(name_of(dtype)) + " over axes " +
                             std::to_string(reduced_axes) + ", vector axis " + std::to_string(vector_axis));
 }

@@ -12,14 +12,14 @@ namespace {
 
 constexpr std::uint64_t kStream = 0x123456789ABCDEF1ULL;
 
-struct Case {
+struct DrawCase {
   const char* function;
   std::uint64_t step, expected_step;
   std::uint32_t first_sample, expected_first;
 };
 
 // A draw for each of 21 elements of every sample, and one for each element that all samples share.
-void check_draws(const Case& c, DType dtype, bool normal, const std::string& cpu, std::uint32_t vector_axis) {
+void check_draws(const DrawCase& c, DType dtype, bool normal, const std::string& cpu, std::uint32_t vector_axis) {
   HandPlan hand(16);
   hand.context.seed = 77;
   hand.context.first_sample = c.first_sample;
@@ -55,8 +55,8 @@ void check_draws(const Case& c, DType dtype, bool normal, const std::string& cpu
 
 TEST(CodegenRandom, DrawsAreThoseOfTheLanguage) {
   // Training counts samples in the batch and reads the step; other functions count rows of the call, at step 0.
-  const Case cases[] = {{"train", 5'000'000'123, 5'000'000'123, 40, 0}, {"adapt", 7, 0, 40, 40}};
-  for (const Case& c : cases) {
+  const DrawCase cases[] = {{"train", 5'000'000'123, 5'000'000'123, 40, 0}, {"adapt", 7, 0, 40, 40}};
+  for (const DrawCase& c : cases) {
     for (const DType dtype : {DType::f32, DType::f64}) {
       for (const bool normal : {false, true}) {
         for (const std::string& cpu : cpus()) {

@@ -76,14 +76,14 @@ void expect_within_bound(Machine machine, const std::string& name, const std::ve
       << name << "(" << x[where] << (y.empty() ? "" : ", " + std::to_string(y[where])) << ") = " << results[where];
 }
 
-struct Row {
+struct NumpyRow {
   bool is_f64;
   std::uint64_t input, output;
 };
 
-std::vector<Row> read_numpy_rows(const std::string& name) {
+std::vector<NumpyRow> read_numpy_rows(const std::string& name) {
   std::ifstream file(test::source_folder() / "tests/data/ulp" / ("umath-validation-set-" + name + ".csv"));
-  std::vector<Row> rows;
+  std::vector<NumpyRow> rows;
   for (std::string line; std::getline(file, line);) {
     std::istringstream fields(line);
     std::string type, input, output;
@@ -96,9 +96,9 @@ std::vector<Row> read_numpy_rows(const std::string& name) {
 }
 
 template <typename T>
-void expect_numpy_rows(Machine machine, const std::string& name, const std::vector<Row>& rows) {
+void expect_numpy_rows(Machine machine, const std::string& name, const std::vector<NumpyRow>& rows) {
   std::vector<T> inputs, outputs;
-  for (const Row& row : rows) {
+  for (const NumpyRow& row : rows) {
     if (row.is_f64 != std::is_same_v<T, double>) continue;
     inputs.push_back(std::bit_cast<T>(static_cast<BitsOf<T>>(row.input)));
     outputs.push_back(std::bit_cast<T>(static_cast<BitsOf<T>>(row.output)));
@@ -116,7 +116,7 @@ void expect_numpy_rows(Machine machine, const std::string& name, const std::vect
 class NumpyValues : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(NumpyValues, AreMet) {
-  std::vector<Row> rows = read_numpy_rows(GetParam());
+  std::vector<NumpyRow> rows = read_numpy_rows(GetParam());
   ASSERT_GE(rows.size(), 250u);
   for (Machine machine : {Machine::kHost, Machine::kWithout}) {
     expect_numpy_rows<float>(machine, GetParam(), rows);

@@ -131,7 +131,7 @@ class Native : public SmallModel {
   }
 
   Result<std::vector<double>> predict(const Data& data, const std::string& output) override {
-    std::vector<Array> outputs;
+    std::vector<tarn::Array> outputs;
     if (session_.predict(rows_of(data), outputs) != Outcome::done) return failure("prediction came to no end");
     const auto& known = session_.program().outputs;
     for (std::size_t i = 0; i < known.size(); ++i) {
@@ -149,7 +149,7 @@ class Native : public SmallModel {
 
   std::vector<double> tensor(const std::string& name) const override { return session_.tensor(name).to_doubles(); }
   void set_tensor(const std::string& name, const std::vector<double>& values) override {
-    session_.set_tensor(name, Array::from_doubles(ArrayType::f64, session_.tensor(name).shape, values));
+    session_.set_tensor(name, tarn::Array::from_doubles(ArrayType::f64, session_.tensor(name).shape, values));
   }
 
  private:
@@ -173,15 +173,15 @@ class Native : public SmallModel {
                              : input.type.dtype == DType::i32 ? ArrayType::i32
                                                               : ArrayType::boolean;
       const std::vector<double> zeros(static_cast<std::size_t>(element_count(shape)));
-      arrays_.push_back(Array::from_doubles(type, shape, it == data.arrays.end() ? zeros : it->second));
+      arrays_.push_back(tarn::Array::from_doubles(type, shape, it == data.arrays.end() ? zeros : it->second));
     }
-    for (const Array& array : arrays_) rows.arrays.push_back(array.data.data());
+    for (const tarn::Array& array : arrays_) rows.arrays.push_back(array.data.data());
     return rows;
   }
 
   Session session_;
   MetricValues metrics_;
-  std::vector<Array> arrays_;
+  std::vector<tarn::Array> arrays_;
 };
 
 }  // namespace

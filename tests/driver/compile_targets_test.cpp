@@ -15,7 +15,7 @@
 namespace tarn {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 class CompileTargets : public Compile {
  protected:
@@ -119,8 +119,8 @@ TEST_F(CompileTargets, AMicrocontrollerNeedsTheArithmeticOfItsAbiAlone) {
       tarn(fmt::format("compile '{}' -o m.o --prefix m --target thumbv7em-none-eabihf", path_of("iris")));
   ASSERT_EQ(compiled.status, 0) << compiled.output;
   std::istringstream needed(in_folder("nm --undefined-only --format=just-symbols m.o").output);
-  for (std::string symbol; needed >> symbol;) EXPECT_THAT(symbol, testing::StartsWith("__aeabi_"));
-  EXPECT_THAT(in_folder("readelf -A m.o").output, testing::AllOf(HasSubstr("v7E-M"), HasSubstr("VFP registers")));
+  for (std::string symbol; needed >> symbol;) EXPECT_THAT(symbol, ::testing::StartsWith("__aeabi_"));
+  EXPECT_THAT(in_folder("readelf -A m.o").output, ::testing::AllOf(HasSubstr("v7E-M"), HasSubstr("VFP registers")));
   EXPECT_EQ(in_folder("nm --defined-only m.o | grep ' [bBdDcC] '").output, "");
   EXPECT_LE(size_of("m.o"), 32U * 1024);
   ASSERT_EQ(tarn(fmt::format("compile '{}' -o p.o --functions predict --target thumbv7em-none-eabihf", path_of("iris")))

@@ -20,7 +20,7 @@
 namespace tarn {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 // What follows --cpu in the arguments of a command, if anything does.
 std::string_view cpu_among(std::string_view arguments) {
@@ -73,7 +73,7 @@ TEST_F(Compile, ASelfTestFindsAWrongResult) {
   EXPECT_THAT(built.output, HasSubstr("expected"));
 }
 
-std::set<std::string> words(const std::string& text) {
+std::set<std::string> set_of_words(const std::string& text) {
   std::istringstream stream(text);
   return {std::istream_iterator<std::string>(stream), std::istream_iterator<std::string>()};
 }
@@ -97,13 +97,14 @@ TEST_F(Compile, OnlyDocumentedSymbolsAreExportedAndNoneIsNeeded) {
     const Finished compiled = tarn(fmt::format("compile '{}' {}", path_of("iris"), arguments));
     ASSERT_EQ(compiled.status, 0) << compiled.output;
     const std::string file = arguments.substr(3, 6);
-    EXPECT_EQ(words(in_folder("nm --defined-only --format=just-symbols " + file + " | grep -v :").output), *expected);
+    EXPECT_EQ(set_of_words(in_folder("nm --defined-only --format=just-symbols " + file + " | grep -v :").output),
+              *expected);
     EXPECT_EQ(in_folder("nm --undefined-only --format=just-symbols " + file + " | grep -v :").output, "");
     // Nothing that can be written.
     EXPECT_EQ(in_folder("nm --defined-only " + file + " | grep ' [bBdDcC] '").output, "");
   }
   ASSERT_EQ(tarn(fmt::format("compile '{}' -o iris.so", path_of("iris"))).status, 0);
-  EXPECT_EQ(words(in_folder("nm -D --defined-only --format=just-symbols iris.so").output), all);
+  EXPECT_EQ(set_of_words(in_folder("nm -D --defined-only --format=just-symbols iris.so").output), all);
   EXPECT_EQ(in_folder("nm -D --undefined-only iris.so").output, "");
   for (const char* arguments : {"--cpu x86-64", "--cpu x86-64-v3", "--target riscv64-linux-gnu",
                                 "--precision f64 --cpu x86-64", "--precision f64 --target aarch64-linux-gnu"}) {

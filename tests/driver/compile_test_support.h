@@ -61,7 +61,7 @@ inline constexpr const char* kMathModel = R"(model math {
 }
 )";
 
-class Compile : public testing::Test {
+class Compile : public ::testing::Test {
  protected:
   Compile() {
     test::write_text(folder_ / "deep.tarn", kDeepModel);

@@ -6,8 +6,8 @@
 namespace tarn::driver_test {
 namespace {
 
-using testing::ContainsRegex;
-using testing::HasSubstr;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
 
 // Code from the cache trains to the same bits, a damaged cache does no harm, and --no-cache leaves none.
 TEST_F(Driver, KeepsNativeCode) {
@@ -149,12 +149,12 @@ struct BadInput {
   std::vector<const char*> messages;  // all on standard error
 };
 
-const char* kModel =
+const char* kSmallModel =
     "model m {\n  input x[2]\n  output y = x |> dense(1)\n}\ntrain {\n  target t[1]\n  loss mse(y, t)\n  optimizer "
     "sgd\n}\n"
     "data {\n  csv \"d.csv\"\n  x = columns(\"a\", \"b\")\n  t = column(\"c\")\n}\n";
 
-class BadInputs : public Driver, public testing::WithParamInterface<BadInput> {};
+class BadInputs : public Driver, public ::testing::WithParamInterface<BadInput> {};
 
 TEST_P(BadInputs, GetOneClearMessageAndTheRightStatus) {
   for (const auto& [name, text] : GetParam().files) write(name, text);
@@ -166,7 +166,7 @@ TEST_P(BadInputs, GetOneClearMessageAndTheRightStatus) {
 
 INSTANTIATE_TEST_SUITE_P(
     Driver, BadInputs,
-    testing::Values(
+    ::testing::Values(
         BadInput{"MissingFile", {}, "train nowhere.tarn", 1, {"nowhere.tarn", "no such file"}},
         BadInput{"Directory", {}, "train .", 1, {"is a directory"}},
         BadInput{"UnknownCommand", {}, "trian iris.tarn", 2, {"no command 'trian'; did you mean 'train'"}},
@@ -174,53 +174,54 @@ INSTANTIATE_TEST_SUITE_P(
         BadInput{"NotANumber", {}, "train iris.tarn --epochs many", 2, {"--epochs"}},
         BadInput{"UnknownSetting", {}, "train iris.tarn --set bach=3", 1, {"bach", "did you mean 'batch'"}},
         BadInput{"SettingWithoutValue", {}, "train iris.tarn --set batch", 1, {"KEY=EXPRESSION"}},
-        BadInput{"MissingData", {{"m.tarn", kModel}}, "train m.tarn", 1, {"d.csv", "No such file"}},
+        BadInput{"MissingData", {{"m.tarn", kSmallModel}}, "train m.tarn", 1, {"d.csv", "No such file"}},
         BadInput{"RaggedRow",
-                 {{"m.tarn", kModel}, {"d.csv", "a,b,c\n1,2,3\n1,2\n"}},
+                 {{"m.tarn", kSmallModel}, {"d.csv", "a,b,c\n1,2,3\n1,2\n"}},
                  "train m.tarn",
                  1,
                  {"d.csv:3", "2 fields"}},
-        BadInput{"MissingColumn", {{"m.tarn", kModel}, {"d.csv", "a,bb,c\n1,2,3\n"}}, "train m.tarn", 1, {"'b'"}},
+        BadInput{"MissingColumn", {{"m.tarn", kSmallModel}, {"d.csv", "a,bb,c\n1,2,3\n"}}, "train m.tarn", 1, {"'b'"}},
         BadInput{"TextForNumber",
-                 {{"m.tarn", kModel}, {"d.csv", "a,b,c\n1,2,3\n1,two,3\n"}},
+                 {{"m.tarn", kSmallModel}, {"d.csv", "a,b,c\n1,2,3\n1,two,3\n"}},
                  "train m.tarn",
                  1,
                  {"d.csv:3", "'b'", "two"}},
         BadInput{"MissingValue",
-                 {{"m.tarn", kModel}, {"d.csv", "a,b,c\n1,2,3\n1,,3\n"}},
+                 {{"m.tarn", kSmallModel}, {"d.csv", "a,b,c\n1,2,3\n1,,3\n"}},
                  "train m.tarn",
                  1,
                  {"d.csv:3", "'b'", "missing", "drop_missing"}},
-        BadInput{"EmptyData", {{"m.tarn", kModel}, {"d.csv", ""}}, "train m.tarn", 1, {"d.csv"}},
-        BadInput{"HeaderOnly", {{"m.tarn", kModel}, {"d.csv", "a,b,c\n"}}, "train m.tarn", 1, {"d.csv", "no rows"}},
+        BadInput{"EmptyData", {{"m.tarn", kSmallModel}, {"d.csv", ""}}, "train m.tarn", 1, {"d.csv"}},
+        BadInput{
+            "HeaderOnly", {{"m.tarn", kSmallModel}, {"d.csv", "a,b,c\n"}}, "train m.tarn", 1, {"d.csv", "no rows"}},
         BadInput{"UnwritableOutput",
-                 {{"m.tarn", kModel}, {"d.csv", "a,b,c\n1,2,3\n"}},
+                 {{"m.tarn", kSmallModel}, {"d.csv", "a,b,c\n1,2,3\n"}},
                  "train m.tarn -o nowhere/m.safetensors",
                  1,
                  {"nowhere/m.safetensors"}},
         BadInput{"WeightsOfAnotherModel",
-                 {{"m.tarn", kModel}},
+                 {{"m.tarn", kSmallModel}},
                  "train iris.tarn --epochs 1 -o w.safetensors && \"$TARN\" predict m.tarn --weights w.safetensors "
                  "--input 1,2",
                  1,
                  {"'dense_1.kernel': expected [2, 1], found [4, 6]", "'dense_2.kernel' [6, 3] is not in the model"}},
         BadInput{"GarbageWeights",
-                 {{"m.tarn", kModel}, {"w.safetensors", "garbage"}},
+                 {{"m.tarn", kSmallModel}, {"w.safetensors", "garbage"}},
                  "predict m.tarn --weights w.safetensors --input 1,2",
                  1,
                  {"w.safetensors"}},
-        BadInput{"InputOfWrongSize", {{"m.tarn", kModel}}, "predict m.tarn --input 1,2,3", 1, {"2 numbers", "3"}},
+        BadInput{"InputOfWrongSize", {{"m.tarn", kSmallModel}}, "predict m.tarn --input 1,2,3", 1, {"2 numbers", "3"}},
         BadInput{"InputGivenTwice",
-                 {{"m.tarn", kModel}},
+                 {{"m.tarn", kSmallModel}},
                  "predict m.tarn --input 1,2 --input x=3,4",
                  1,
                  {"'x' is given twice"}},
         BadInput{"EveryWithoutCheckpoint",
-                 {{"m.tarn", kModel}, {"d.csv", "a,b,c\n1,2,3\n"}},
+                 {{"m.tarn", kSmallModel}, {"d.csv", "a,b,c\n1,2,3\n"}},
                  "train m.tarn --every 2",
                  2,
                  {"--every requires --checkpoint"}},
-        BadInput{"InputNoNumber", {{"m.tarn", kModel}}, "predict m.tarn --input 1,b", 1, {"'b' is not a number"}},
+        BadInput{"InputNoNumber", {{"m.tarn", kSmallModel}}, "predict m.tarn --input 1,b", 1, {"'b' is not a number"}},
         BadInput{"NoTrainBlock", {}, "train by_hand.tarn", 1, {"no `train` block"}},
         BadInput{"SyntaxError", {{"m.tarn", "model m {\n  input x[2\n}\n"}}, "check m.tarn", 1, {"m.tarn:"}},
         BadInput{"ShapeError",
@@ -255,7 +256,7 @@ TEST_F(Driver, FastMathAndOnlyItChangesRoundings) {
   write("third.tarn", "model third {\n  input x\n  output y = x / 3\n}\n");
   EXPECT_THAT(tarn("show third.tarn --graph predict --stage optimized").out, HasSubstr("= div("));
   const Outcome fast = tarn("show third.tarn --graph predict --stage optimized --fast-math");
-  EXPECT_THAT(fast.out, testing::Not(HasSubstr("= div("))) << fast.err;
+  EXPECT_THAT(fast.out, ::testing::Not(HasSubstr("= div("))) << fast.err;
   EXPECT_THAT(fast.out, HasSubstr("= mul("));
 }
 

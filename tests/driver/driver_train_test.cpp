@@ -11,8 +11,8 @@
 namespace tarn::driver_test {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 // Wine with everything that remembers something from step to step or epoch to epoch.
 std::string wine(const std::string& lines, int epochs = 30) {

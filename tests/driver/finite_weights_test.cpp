@@ -11,11 +11,11 @@
 namespace tarn::driver_test {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN(), kInfinity = std::numeric_limits<double>::infinity();
 
-constexpr const char* kModel = R"(model m {
+constexpr const char* kFiniteModel = R"(model m {
   input x[2]
   output y = x |> dense(2)
 }
@@ -55,7 +55,7 @@ const Spoilt kSpoiltCheckpoints[] = {
 class FiniteWeights : public Driver {
  protected:
   FiniteWeights() {
-    write("m.tarn", kModel);
+    write("m.tarn", kFiniteModel);
     write("d.csv", "a,b,c,d\n1,2,3,4\n4,3,2,1\n");
     EXPECT_EQ(tarn("train m.tarn --quiet --checkpoint ck").status, 0);
   }

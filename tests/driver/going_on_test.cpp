@@ -9,8 +9,8 @@
 namespace tarn::driver_test {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 double loss_of(const Outcome& outcome) {
   EXPECT_EQ(outcome.status, 0) << outcome.err;

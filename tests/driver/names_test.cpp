@@ -12,11 +12,11 @@
 namespace tarn::driver_test {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 // A category as an input, and targets of three kinds: text, numbers that are no class numbers, one probability.
-constexpr const char* kModel = R"(model m {
+constexpr const char* kNamedModel = R"(model m {
   input x[2]
   input color[3]
   output y = x |> dense(2, softmax)
@@ -58,7 +58,7 @@ constexpr const char* kLabels[][2] = {{"y.class", "t"}, {"z.class", "s"}, {"p.cl
 class Names : public Driver {
  protected:
   Names() {
-    write("m.tarn", kModel);
+    write("m.tarn", kNamedModel);
     write("d.csv", kRows);
     write("d2.csv", kOtherRows);
     EXPECT_EQ(tarn("train m.tarn --quiet -o w.npz --checkpoint ck").status, 0);

@@ -190,10 +190,10 @@ TEST(Grad, IsDifferentiatedByTraining) {
 // ---------------------------------------------------------------- adapt
 
 // 11 rows of 2 places with 3 features, far from 0 in comparison with their spread, in batches of 4.
-struct Sample {
+struct GatherSample {
   std::vector<double> values;
   std::int64_t rows = 11;
-  Sample() {
+  GatherSample() {
     for (int i = 0; i < 66; ++i)
       values.push_back(1000 * (i % 3 + 1) + std::sin(7.0 * i) * (i % 3 + 1) + (i % 6 < 3 ? 0.5 : 0));
   }
@@ -208,7 +208,7 @@ struct Sample {
 };
 
 TEST(Adapt, NormalizationHasMeanAndVarianceOfAllRows) {
-  const Sample sample;
+  const GatherSample sample;
   const std::string text =
       "model m {\n  input x[2, 3]\n  last = normalization()\n  all = normalization(axis = none)\n"
       "  each = normalization(axis = [0, 1])\n  back = normalization(invert = true)\n"

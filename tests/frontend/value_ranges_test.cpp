@@ -10,7 +10,7 @@ namespace {
 using namespace frontend_test;
 using Kind = ValueRange::Kind;
 
-struct Case {
+struct RangeCase {
   const char* lines;  // of the train block
   const char* target;
   ValueRange range;
@@ -23,7 +23,7 @@ ValueRange classes(std::int64_t count, std::optional<std::int64_t> ignored = {})
 ValueRange indices(std::int64_t count) { return {Kind::index, count, {}}; }
 const ValueRange kProbability{Kind::probability, 0, {}}, kSign{Kind::sign, 0, {}};
 
-const Case kTargets[] = {
+const RangeCase kTargets[] = {
     {"loss sparse_categorical_crossentropy(y, c)", "c", classes(3)},
     {"loss sparse_categorical_crossentropy(y, c, ignore_class = -1)", "c", classes(3, -1)},
     {"loss sparse_categorical_crossentropy(log(y), c, from_logits = true)", "c", classes(3)},
@@ -67,7 +67,7 @@ const Case kTargets[] = {
 };
 
 TEST(ValueRanges, OfTargetsAsLossesAndMetricsSay) {
-  for (const Case& c : kTargets) {
+  for (const RangeCase& c : kTargets) {
     const Compiled compiled = compile(
         fmt::format("model m {{ input x[4]; output y = x |> dense(3, softmax); output p = x |> dense(1, sigmoid) }}\n"
                     "train {{ target t[3]; target c; target b[1]; {}; optimizer sgd }}",

@@ -26,7 +26,7 @@ struct GradientCase {
   Type requested = {};
 };
 
-Type real(Shape shape) { return {DType::f64, false, std::move(shape)}; }
+Type doubles(Shape shape) { return {DType::f64, false, std::move(shape)}; }
 Type index(Shape shape) { return {DType::i32, false, std::move(shape)}; }
 
 Attributes axes(Integers list) { return {{Key::axes, std::move(list)}}; }
@@ -39,49 +39,49 @@ Attributes padding(Integers low, Integers high) {
   return {{Key::low, std::move(low)}, {Key::high, std::move(high)}, {Key::value, 1.5}};
 }
 
-const GradientCase kCases[] = {
-    {Op::reduce_sum, {real({2, 3, 4})}, axes({0, 2})},
-    {Op::reduce_sum, {real({kBatch, 3})}, axes({0})},
-    {Op::reduce_sum, {real({kBatch, 3})}, axes({1})},
-    {Op::reduce_prod, {real({2, 3, 2})}, axes({1})},
-    {Op::reduce_prod, {real({kBatch, 3})}, axes({0, 1})},
-    {Op::reduce_max, {real({2, 3, 2})}, axes({0, 1})},
-    {Op::reduce_max, {real({kBatch, 3})}, axes({1})},
-    {Op::reduce_min, {real({kBatch, 3})}, axes({0})},
-    {Op::reduce_min, {real({4})}, axes({0})},
-    {Op::contract, {real({3, 4}), real({4, 2})}, map("mk,kn->mn")},
-    {Op::contract, {real({kBatch, 4}), real({4, 2})}, map("nk,km->nm")},
-    {Op::contract, {real({kBatch, 2}), real({kBatch, 3})}, map("na,nb->ab")},
-    {Op::contract, {real({kBatch, 2, 3}), real({kBatch, 3, 4})}, map("nij,njk->nki")},
-    {Op::contract, {real({2, 3}), real({3, 4})}, map("ab,bc->a")},
-    {Op::contract, {real({2, 3}), real({4, 2})}, map("ab,cd->")},
-    {Op::contract, {real({kBatch, 3}), real({2})}, map("na,b->b")},
-    {Op::contract, {real({3}), real({4})}, map("a,b->ba")},
-    {Op::contract, {real({5}), real({5})}, map("A,A->")},
-    {Op::reshape, {real({2, 6})}, {}, real({3, 4})},
-    {Op::reshape, {real({kBatch, 6})}, {}, real({kBatch, 2, 3})},
-    {Op::broadcast, {real({3})}, axes({1}), real({2, 3, 4})},
-    {Op::broadcast, {real({})}, axes({}), real({kBatch, 2})},
-    {Op::broadcast, {real({3})}, axes({1}), real({kBatch, 3})},
-    {Op::broadcast, {real({kBatch})}, axes({0}), real({kBatch, 3})},
-    {Op::transpose, {real({2, 3, 4})}, axes({2, 0, 1})},
-    {Op::transpose, {real({kBatch, 3, 4})}, axes({0, 2, 1})},
-    {Op::slice, {real({5, 7})}, window({1, 0}, {5, 6}, {2, 3})},
-    {Op::slice, {real({5})}, window({2}, {2}, {1})},
-    {Op::slice, {real({kBatch, 5})}, window({0, 1}, {kBatch, 4}, {1, 2})},
-    {Op::pad, {real({2, 3})}, padding({1, 0}, {0, 2})},
-    {Op::pad, {real({kBatch, 3})}, padding({0, 1}, {0, 2})},
-    {Op::spread, {real({2, 3})}, {{Key::strides, Integers{3, 2}}}},
-    {Op::spread, {real({kBatch, 3})}, {{Key::strides, Integers{1, 2}}}},
-    {Op::reverse, {real({2, 3})}, axes({0, 1})},
-    {Op::reverse, {real({kBatch, 3})}, axes({1})},
-    {Op::concat, {real({2, 1}), real({2, 3}), real({2, 2})}, axis(1)},
-    {Op::concat, {real({kBatch, 3}), real({kBatch, 2})}, axis(1)},
-    {Op::gather, {real({3, 2}), index({4})}, axis(0)},
-    {Op::gather, {real({2, 3}), index({2, 2})}, axis(1)},
-    {Op::gather, {real({3, 2}), index({kBatch, 2})}, axis(0)},
-    {Op::scatter_add, {real({4, 2}), index({4})}, axis(0), real({3, 2})},
-    {Op::scatter_add, {real({kBatch, 2}), index({kBatch})}, axis(0), real({3, 2})},
+const GradientCase kGradientCases[] = {
+    {Op::reduce_sum, {doubles({2, 3, 4})}, axes({0, 2})},
+    {Op::reduce_sum, {doubles({kBatch, 3})}, axes({0})},
+    {Op::reduce_sum, {doubles({kBatch, 3})}, axes({1})},
+    {Op::reduce_prod, {doubles({2, 3, 2})}, axes({1})},
+    {Op::reduce_prod, {doubles({kBatch, 3})}, axes({0, 1})},
+    {Op::reduce_max, {doubles({2, 3, 2})}, axes({0, 1})},
+    {Op::reduce_max, {doubles({kBatch, 3})}, axes({1})},
+    {Op::reduce_min, {doubles({kBatch, 3})}, axes({0})},
+    {Op::reduce_min, {doubles({4})}, axes({0})},
+    {Op::contract, {doubles({3, 4}), doubles({4, 2})}, map("mk,kn->mn")},
+    {Op::contract, {doubles({kBatch, 4}), doubles({4, 2})}, map("nk,km->nm")},
+    {Op::contract, {doubles({kBatch, 2}), doubles({kBatch, 3})}, map("na,nb->ab")},
+    {Op::contract, {doubles({kBatch, 2, 3}), doubles({kBatch, 3, 4})}, map("nij,njk->nki")},
+    {Op::contract, {doubles({2, 3}), doubles({3, 4})}, map("ab,bc->a")},
+    {Op::contract, {doubles({2, 3}), doubles({4, 2})}, map("ab,cd->")},
+    {Op::contract, {doubles({kBatch, 3}), doubles({2})}, map("na,b->b")},
+    {Op::contract, {doubles({3}), doubles({4})}, map("a,b->ba")},
+    {Op::contract, {doubles({5}), doubles({5})}, map("A,A->")},
+    {Op::reshape, {doubles({2, 6})}, {}, doubles({3, 4})},
+    {Op::reshape, {doubles({kBatch, 6})}, {}, doubles({kBatch, 2, 3})},
+    {Op::broadcast, {doubles({3})}, axes({1}), doubles({2, 3, 4})},
+    {Op::broadcast, {doubles({})}, axes({}), doubles({kBatch, 2})},
+    {Op::broadcast, {doubles({3})}, axes({1}), doubles({kBatch, 3})},
+    {Op::broadcast, {doubles({kBatch})}, axes({0}), doubles({kBatch, 3})},
+    {Op::transpose, {doubles({2, 3, 4})}, axes({2, 0, 1})},
+    {Op::transpose, {doubles({kBatch, 3, 4})}, axes({0, 2, 1})},
+    {Op::slice, {doubles({5, 7})}, window({1, 0}, {5, 6}, {2, 3})},
+    {Op::slice, {doubles({5})}, window({2}, {2}, {1})},
+    {Op::slice, {doubles({kBatch, 5})}, window({0, 1}, {kBatch, 4}, {1, 2})},
+    {Op::pad, {doubles({2, 3})}, padding({1, 0}, {0, 2})},
+    {Op::pad, {doubles({kBatch, 3})}, padding({0, 1}, {0, 2})},
+    {Op::spread, {doubles({2, 3})}, {{Key::strides, Integers{3, 2}}}},
+    {Op::spread, {doubles({kBatch, 3})}, {{Key::strides, Integers{1, 2}}}},
+    {Op::reverse, {doubles({2, 3})}, axes({0, 1})},
+    {Op::reverse, {doubles({kBatch, 3})}, axes({1})},
+    {Op::concat, {doubles({2, 1}), doubles({2, 3}), doubles({2, 2})}, axis(1)},
+    {Op::concat, {doubles({kBatch, 3}), doubles({kBatch, 2})}, axis(1)},
+    {Op::gather, {doubles({3, 2}), index({4})}, axis(0)},
+    {Op::gather, {doubles({2, 3}), index({2, 2})}, axis(1)},
+    {Op::gather, {doubles({3, 2}), index({kBatch, 2})}, axis(0)},
+    {Op::scatter_add, {doubles({4, 2}), index({4})}, axis(0), doubles({3, 2})},
+    {Op::scatter_add, {doubles({kBatch, 2}), index({kBatch})}, axis(0), doubles({3, 2})},
 };
 
 // Where the operands of an elementwise operation come from: away from kinks and poles, other operands than these from
@@ -155,9 +155,9 @@ class Experiment {
       const Shape sample = has_batch(shape) ? Shape(shape.begin() + 1, shape.end()) : shape;
       std::vector<double> values(static_cast<std::size_t>(element_count(sample)));
       for (double& value : values) value = draw({0.3, 1.3, true});
-      NodeId weights = builder_.source(Op::constant, real(sample), {{Key::values, values}});
+      NodeId weights = builder_.source(Op::constant, doubles(sample), {{Key::values, values}});
       if (has_batch(shape)) {
-        const NodeId row = builder_.add(builder_.source(Op::iota, real({kBatch}), {{Key::axis, std::int64_t{0}}}),
+        const NodeId row = builder_.add(builder_.source(Op::iota, doubles({kBatch}), {{Key::axis, std::int64_t{0}}}),
                                         builder_.constant(0.7, DType::f64));
         Integers last(sample.size());
         for (std::size_t i = 0; i < last.size(); ++i) last[i] = static_cast<std::int64_t>(i + 1);
@@ -250,7 +250,7 @@ bool stops_gradients(const OpInfo& row) { return row.gradient == gradient_rules:
 
 // Operand types that the operation takes: f64 throughout, else a condition first, else bool throughout.
 GradientCase elementwise_case(const OpInfo& row, const Shape& shape) {
-  const Type number = real(shape);
+  const Type number = doubles(shape);
   const Type truth{DType::boolean, false, shape};
   GradientCase result{row.op, std::vector<Type>(static_cast<std::size_t>(row.arity), number), {}, number};
   if (infer_type(row.op, result.operands, {}, &number)) return result;
@@ -279,7 +279,7 @@ TEST(IrGradients, ElementwiseOperationsAgreeWithDifferences) {
 }
 
 TEST(IrGradients, OtherOperationsAgreeWithDifferences) {
-  for (const GradientCase& c : kCases) {
+  for (const GradientCase& c : kGradientCases) {
     for (unsigned seed = 1; seed <= 2; ++seed) {
       SCOPED_TRACE(std::string(name_of(c.op)) + " of " + to_string(c.operands[0]) + " seed " + std::to_string(seed));
       Experiment(c, seed).check(kTolerance);
@@ -289,7 +289,7 @@ TEST(IrGradients, OtherOperationsAgreeWithDifferences) {
 
 TEST(IrGradients, EveryDifferentiableRowHasACase) {
   std::set<Op> covered;
-  for (const GradientCase& c : kCases) covered.insert(c.op);
+  for (const GradientCase& c : kGradientCases) covered.insert(c.op);
   for (const OpInfo& row : all_operations()) {
     if (row.op_class == OpClass::elementwise || row.gradient == nullptr || stops_gradients(row)) continue;
     EXPECT_TRUE(covered.count(row.op)) << row.name << " has no case in this file";
@@ -306,11 +306,11 @@ std::vector<HostTensor> gradients_at(Op op, const std::vector<HostTensor>& opera
   for (std::size_t i = 0; i < operands.size(); ++i) {
     const std::string name = "x" + std::to_string(i);
     context.tensors[name] = operands[i];
-    inputs.push_back(builder.source(Op::tensor, real(operands[i].shape), {{Key::name, name}}));
+    inputs.push_back(builder.source(Op::tensor, doubles(operands[i].shape), {{Key::name, name}}));
   }
   const NodeId node = builder.make(op, inputs, attributes);
   context.tensors["g"] = g;
-  const NodeId gradient = builder.source(Op::tensor, real(g.shape), {{Key::name, "g"}});
+  const NodeId gradient = builder.source(Op::tensor, doubles(g.shape), {{Key::name, "g"}});
   for (const NodeId by : info(op).gradient(builder, node, gradient)) graph.add_result(ResultKind::value, "v", by);
   const auto values = evaluate(graph, context);
   EXPECT_EQ(message_of(values), "");
@@ -357,7 +357,7 @@ TEST(IrGradients, PowerWithAConstantExponent) {
   for (const double p : {2.0, 0.5, -1.0, 0.0}) {
     Graph graph;
     Builder b(graph);
-    const NodeId x = b.source(Op::tensor, real({2}), {{Key::name, "x"}});
+    const NodeId x = b.source(Op::tensor, doubles({2}), {{Key::name, "x"}});
     const NodeId y = b.binary(Op::pow, x, b.constant(p, DType::f64));
     const std::vector<NodeId> gradients = info(Op::pow).gradient(b, y, b.constant_like(1, y));
     EXPECT_EQ(gradients[1], kNoNode) << "a constant needs no gradient";
@@ -380,7 +380,7 @@ TEST(IrGradients, PowerWithAConstantExponent) {
 TEST(IrGradients, ConvertSendsAGradientToFloatsOnly) {
   Graph graph;
   Builder b(graph);
-  const Type wanted = real({2});
+  const Type wanted = doubles({2});
   for (const DType from : {DType::f32, DType::f64, DType::i32, DType::boolean}) {
     const NodeId x = b.source(Op::tensor, {from, false, {2}}, {{Key::name, std::string(name_of(from))}});
     const NodeId y = b.make(Op::convert, {x}, {}, &wanted);

@@ -14,10 +14,10 @@ using ::testing::ElementsAre;
 using testing::message_of;
 using Integers = std::vector<std::int64_t>;
 
-Type real(Shape shape) { return {DType::f32, false, std::move(shape)}; }
+Type floats(Shape shape) { return {DType::f32, false, std::move(shape)}; }
 
 NodeId tensor(Builder& b, const std::string& name, Shape shape) {
-  return b.source(Op::tensor, real(std::move(shape)), {{Key::name, name}});
+  return b.source(Op::tensor, floats(std::move(shape)), {{Key::name, name}});
 }
 
 TEST(IrGraph, EqualNodesMergeAndOthersDoNot) {
@@ -35,7 +35,7 @@ TEST(IrGraph, EqualNodesMergeAndOthersDoNot) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(b.constant(nan, DType::f32), b.constant(-nan, DType::f32));
   const auto draw = [&](std::int64_t stream) {
-    return b.source(Op::random_uniform, real({2}), {{Key::stream, stream}});
+    return b.source(Op::random_uniform, floats({2}), {{Key::stream, stream}});
   };
   EXPECT_NE(draw(1), draw(2));
 }
@@ -88,10 +88,10 @@ TEST(IrVerify, NamesTheNodeThatIsWrong) {
     std::string message;
   };
   const Case cases[] = {
-      {{Op::exp, real({3}), {0}, {}, 0}, "%2 = exp: the type is f32[3], but must be f32[2]"},
-      {{Op::exp, real({2}), {0}, {{Key::axis, std::int64_t{0}}}, 0}, "%2 = exp: 'exp' has no attribute 'axis'"},
-      {{Op::add, real({2}), {0}, {}, 0}, "%2 = add: 'add' takes 2 operands, not 1"},
-      {{Op::input, real({2, -7}), {}, {{Key::name, "z"}}, 0}, "%2 = input: [2, -7] is not a shape"},
+      {{Op::exp, floats({3}), {0}, {}, 0}, "%2 = exp: the type is f32[3], but must be f32[2]"},
+      {{Op::exp, floats({2}), {0}, {{Key::axis, std::int64_t{0}}}, 0}, "%2 = exp: 'exp' has no attribute 'axis'"},
+      {{Op::add, floats({2}), {0}, {}, 0}, "%2 = add: 'add' takes 2 operands, not 1"},
+      {{Op::input, floats({2, -7}), {}, {{Key::name, "z"}}, 0}, "%2 = input: [2, -7] is not a shape"},
       {{Op::input, {DType::f32, true, {}}, {}, {{Key::name, "z"}}, 0},
        "%1 = input: has a batch axis, but %2 is a value of one sample"},
   };
@@ -99,7 +99,7 @@ TEST(IrVerify, NamesTheNodeThatIsWrong) {
     Graph graph;
     Builder b(graph);
     tensor(b, "x", {2});
-    b.source(Op::input, real({kBatch}), {{Key::name, "n"}});
+    b.source(Op::input, floats({kBatch}), {{Key::name, "n"}});
     EXPECT_EQ(message_of(verify(graph)), "");
     graph.add(c.node);
     EXPECT_EQ(message_of(verify(graph)), c.message);
@@ -116,7 +116,7 @@ TEST(IrVerify, ReportsThePlaceAndTheCalls) {
   Graph graph;
   const LocationId model = graph.locations()->add({{1, 9, 3, 2}, "", 0});
   const LocationId layer = graph.locations()->add({{2, 4, 18, 5}, "layer 'dense'", model});
-  graph.add({Op::batch_size, real({3}), {}, {}, layer});
+  graph.add({Op::batch_size, floats({3}), {}, {}, layer});
   const Status status = verify(graph);
   ASSERT_FALSE(status.has_value());
   EXPECT_EQ(status.error()[0].span, (Span{2, 4, 18, 5}));
@@ -127,7 +127,7 @@ TEST(IrVerify, ReportsThePlaceAndTheCalls) {
 TEST(IrBuilder, ScalarsAreBroadcast) {
   Graph graph;
   Builder b(graph);
-  const NodeId x = b.source(Op::input, real({kBatch, 3}), {{Key::name, "x"}});
+  const NodeId x = b.source(Op::input, floats({kBatch, 3}), {{Key::name, "x"}});
   const NodeId two = b.constant(2, DType::f32);
   EXPECT_EQ(b.shape(b.mul(x, two)), (Shape{kBatch, 3}));
   EXPECT_EQ(b.shape(b.mul(two, x)), (Shape{kBatch, 3}));
@@ -172,7 +172,7 @@ TEST(IrBuilder, BroadcastToAlignsAtTheEnd) {
     Builder b(graph);
     std::vector<double> values(static_cast<std::size_t>(element_count(c.from)));
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i);
-    const NodeId a = b.source(Op::constant, real(c.from), {{Key::values, values}});
+    const NodeId a = b.source(Op::constant, floats(c.from), {{Key::values, values}});
     graph.add_result(ResultKind::value, "y", b.broadcast_to(a, c.to));
     EvaluationContext context;
     context.batch = 2;
@@ -256,7 +256,7 @@ TEST(IrProgram, OffsetsAreAlignedAndSeparateForMetrics) {
     info.type = std::move(type);
     program.tensors.push_back(info);
   };
-  add("kernel", TensorKind::parameter, real({4, 6}));
+  add("kernel", TensorKind::parameter, floats({4, 6}));
   add("seen", TensorKind::metric, {DType::f64, false, {}});
   add("step", TensorKind::counter, {DType::f64, false, {}});
   add("flags", TensorKind::state, {DType::boolean, false, {65}});

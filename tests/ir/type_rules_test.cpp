@@ -28,7 +28,7 @@ std::string body_of(const RuleCase& c) {
   return body + "%y: " + c.node;
 }
 
-const RuleCase kCases[] = {
+const RuleCase kRuleCases[] = {
     // Elementwise: one shape, one dtype.
     {{"f32[6]", "f32[4]"}, "f32[6] = add(%0, %1)", "add: shapes do not agree: [6] and [4]"},
     {{"f32[6]", "f32[]"}, "f32[6] = add(%0, %1)", "add: shapes do not agree: [6] and []"},
@@ -227,7 +227,7 @@ const RuleCase kCases[] = {
 };
 
 TEST(IrTypeRules, AcceptAndRefuse) {
-  for (const RuleCase& c : kCases) EXPECT_EQ(message_of(parse_body(body_of(c))), c.message) << body_of(c);
+  for (const RuleCase& c : kRuleCases) EXPECT_EQ(message_of(parse_body(body_of(c))), c.message) << body_of(c);
 }
 
 TEST(IrTypeRules, WrongKindOfAttribute) {

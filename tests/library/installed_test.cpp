@@ -10,8 +10,8 @@
 namespace library_test {
 namespace {
 
-using testing::ContainsRegex;
-using testing::HasSubstr;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
 
 using tarn::test::CodeBlock;
 using tarn::test::Finished;
@@ -19,7 +19,7 @@ using tarn::test::read_text;
 using tarn::test::write_text;
 
 // A home of its own, with Tarn in ~/tarn, and a checkout's files that the documents speak of.
-class Installed : public testing::Test {
+class Installed : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     home_ = std::make_unique<TemporaryFolder>();
@@ -61,7 +61,7 @@ TEST_F(Installed, TheExampleBuildsWithBothLibrariesAndWithPkgConfig) {
          "readelf -d static/circle\n");
   EXPECT_EQ(with_static.status, 0) << with_static.output;
   EXPECT_THAT(with_static.output, HasSubstr("0.1, 0.2: inside\n0.9, -0.8: outside\n"));
-  EXPECT_THAT(with_static.output, testing::Not(HasSubstr("libtarn.so")));
+  EXPECT_THAT(with_static.output, ::testing::Not(HasSubstr("libtarn.so")));
 
   const Finished with_pkg_config =
       in(folder, "c++ -std=c++20 main.cpp $(pkg-config --cflags --libs tarn) -o circle && ./circle\n");
@@ -103,7 +103,7 @@ TEST_F(Installed, TheExamplesOfCompiledModelsBuildAndRun) {
   EXPECT_THAT(in_cpp.output, HasSubstr("setosa 0.9"));
   const Finished for_web = in(examples / "web", "make TARN=~/tarn/bin/tarn\nls\n");
   EXPECT_EQ(for_web.status, 0) << for_web.output;
-  EXPECT_THAT(for_web.output, testing::AllOf(HasSubstr("sums.wasm"), HasSubstr("sums.mjs"), HasSubstr("sums.d.mts")));
+  EXPECT_THAT(for_web.output, ::testing::AllOf(HasSubstr("sums.wasm"), HasSubstr("sums.mjs"), HasSubstr("sums.d.mts")));
 
   // The page, as it is after some seconds of its own clock.
   if (in(examples, "command -v chromium\n").status != 0) GTEST_SKIP() << "chromium";

@@ -11,7 +11,7 @@
 namespace library_test {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();
 
@@ -292,7 +292,7 @@ struct CMisuse {
   const char* message = "null";
 };
 
-class CApi : public testing::Test {
+class CApi : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_EQ(tarn_compile_text("m.tarn", kLinear, std::string_view(kLinear).size(), nullptr, &model_), TARN_OK);

@@ -8,8 +8,8 @@
 namespace library_test {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 constexpr const char* kModel = R"(model m {
   input x[2]

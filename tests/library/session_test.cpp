@@ -16,8 +16,8 @@
 namespace library_test {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 // Weights that make y = 2 a - b + 0.5.
 tarn::Session linear_session() {
@@ -103,7 +103,7 @@ TEST(Library, FitOnTheDataOfTheFileIsWhatTheDriverDoes) {
   EXPECT_TRUE(history.last().validation.has_value());
   EXPECT_TRUE(expected.classes("t").empty());
   expected.load(folder.file("driver.safetensors"));
-  EXPECT_THAT(session.classes("t"), testing::UnorderedElementsAre("setosa", "versicolor", "virginica"));
+  EXPECT_THAT(session.classes("t"), ::testing::UnorderedElementsAre("setosa", "versicolor", "virginica"));
   EXPECT_EQ(expected.classes("t"), session.classes("t"));
   EXPECT_TRUE(session.classes("x").empty());
   for (const auto& [name, tensor] : session.weights()) {

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "tests/models/arrays.h"
+#include "tests/models/trajectory.h"
 #include "tests/support/files.h"
 #include "tests/support/process.h"
 
@@ -71,10 +72,6 @@ struct ModelControl {
   void (*parallel_for)(void*, std::size_t, void (*)(void*, std::size_t), void*) = nullptr;
   void* context = nullptr;
 };
-
-void run_parts_backwards(void*, std::size_t count, void (*body)(void*, std::size_t), void* argument) {
-  while (count > 0) body(argument, --count);
-}
 
 template <class T>
 std::uintptr_t number_of(T* pointer) {

@@ -17,10 +17,6 @@ namespace {
 
 using testing::GuardedVector;
 
-void run_parts_backwards(void*, std::size_t count, void (*body)(void*, std::size_t), void* argument) {
-  while (count > 0) body(argument, --count);
-}
-
 class NativeEpoch {
  public:
   NativeEpoch(const Subject& subject, const ProgramPlan& plan, NativeProgram& code, const NativeOptions& options)

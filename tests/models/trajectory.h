@@ -5,6 +5,7 @@
 // others, unless the rows say otherwise.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
@@ -70,5 +71,10 @@ Result<Trajectory> as_shared_object(const Subject& subject, const std::string& c
 // WebAssembly, run by Node, where there is that.
 Result<Trajectory> as_web_assembly(const Subject& subject);
 bool has_node();
+
+// A ParallelFor that runs the last part first.
+inline void run_parts_backwards(void*, std::size_t count, void (*body)(void*, std::size_t), void* argument) {
+  while (count > 0) body(argument, --count);
+}
 
 }  // namespace tarn::models

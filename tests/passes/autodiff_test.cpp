@@ -17,7 +17,7 @@ using testing::random_graph;
 using testing::random_values;
 using testing::text_of;
 
-constexpr int kGraphs = 500;
+constexpr int kDifferentiatedGraphs = 500;
 
 // The graph with the gradients of its loss by every tensor as values "w0", …, lowered.
 Graph lowered_with_gradients(Graph graph) {
@@ -86,7 +86,7 @@ Comparison compare_with_differences(const Graph& lowered, const EvaluationContex
 TEST(Autodiff, AgreesWithCentralDifferencesOnRandomGraphs) {
   int compared = 0, skipped = 0;
   std::set<Op> seen;
-  for (std::uint64_t seed = 1; seed <= kGraphs; ++seed) {
+  for (std::uint64_t seed = 1; seed <= kDifferentiatedGraphs; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const Graph graph = random_graph(seed, {.steps = 10, .loss = true});
     for (NodeId id = 0; id < graph.size(); ++id) seen.insert(graph[id].op);

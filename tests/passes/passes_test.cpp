@@ -19,7 +19,7 @@ using testing::text_of;
 
 // Rules move a factor or a sign through sums of at most a few hundred terms in double precision.
 constexpr double kTolerance = 1e-12;
-constexpr int kGraphs = 200;
+constexpr int kOptimizedGraphs = 200;
 
 Graph with_gradients(std::uint64_t seed) {
   Graph graph = random_graph(seed, {.steps = 10, .loss = true});
@@ -36,7 +36,7 @@ Graph with_gradients(std::uint64_t seed) {
 class OptimizingPass : public ::testing::TestWithParam<Pass> {};
 
 TEST_P(OptimizingPass, LeavesValuesAsTheyAre) {
-  for (std::uint64_t seed = 1; seed <= kGraphs; ++seed) {
+  for (std::uint64_t seed = 1; seed <= kOptimizedGraphs; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     PassContext context = checked_context();
     const Graph before = expect_graph(lower_meaning(with_gradients(seed), context));
@@ -54,7 +54,7 @@ TEST_P(OptimizingPass, LeavesValuesAsTheyAre) {
 }
 
 TEST_P(OptimizingPass, ChangesNothingTheSecondTime) {
-  for (std::uint64_t seed = 1; seed <= kGraphs; ++seed) {
+  for (std::uint64_t seed = 1; seed <= kOptimizedGraphs; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     PassContext context = checked_context();
     const Graph before = expect_graph(lower_meaning(with_gradients(seed), context));
@@ -85,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(All, OptimizingPass, ::testing::ValuesIn(optimizing_pas
                          [](const auto& info) { return info.param.name; });
 
 TEST(Pipeline, FastMathChangesNoMoreThanRounding) {
-  for (std::uint64_t seed = 1; seed <= kGraphs; ++seed) {
+  for (std::uint64_t seed = 1; seed <= kOptimizedGraphs; ++seed) {
     PassContext exact = checked_context(), fast = checked_context();
     fast.options.allow_reassociation = true;
     const Graph graph = with_gradients(seed);
@@ -169,11 +169,11 @@ TEST(Pipeline, IsLinearInTheNodes) {
 
 // ---------------------------------------------------------------- whole graphs, before and after
 
-struct Golden {
+struct GoldenPair {
   std::string name, before, after;
 };
 
-class GoldenGraph : public ::testing::TestWithParam<Golden> {};
+class GoldenGraph : public ::testing::TestWithParam<GoldenPair> {};
 
 TEST_P(GoldenGraph, BecomesWhatIsWritten) {
   Sources sources;
@@ -185,7 +185,7 @@ TEST_P(GoldenGraph, BecomesWhatIsWritten) {
   EXPECT_EQ(text_of(expect_graph(optimize(before->graph, context))), text_of(after->graph));
 }
 
-const Golden kGolden[] = {
+const GoldenPair kGolden[] = {
     {"dense_layer_and_its_gradient", R"(
       %x: each f32[4] = input() {name = "x"}
       %w: f32[4,3] = tensor() {name = "w"}

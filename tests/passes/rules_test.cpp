@@ -20,7 +20,7 @@ constexpr int kExamples = 60;
 // Of the random examples of a rule, so many must be ones that it changes; the rest may happen to be of a simpler form.
 constexpr int kLeastFits = kExamples / 6;
 // Both sides are sums of a few terms in double precision.
-constexpr double kTolerance = 1e-12;
+constexpr double kRuleTolerance = 1e-12;
 
 std::vector<const Rule*> all_rules() {
   return select_rules({algebra_rules(), movement_rules(), folding_rules(), stable_form_rules()}, true);
@@ -47,7 +47,7 @@ TEST_P(RuleTest, BothSidesAreEqual) {
     if (!rewrite_example(rule, seed, left, right)) continue;
     ++fits;
     ASSERT_TRUE(verify(right).has_value()) << verify(right).error().front().message << text_of(right);
-    ASSERT_EQ(difference_of_results(left, right, random_values(left, seed), kTolerance), "")
+    ASSERT_EQ(difference_of_results(left, right, random_values(left, seed), kRuleTolerance), "")
         << text_of(left) << text_of(right);
   }
   EXPECT_GE(fits, kLeastFits) << rule.equation;

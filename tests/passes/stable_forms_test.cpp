@@ -15,7 +15,7 @@ using testing::expect_graph;
 using testing::text_of;
 
 // Sums of three terms in double precision.
-constexpr double kTolerance = 1e-15;
+constexpr double kStableTolerance = 1e-15;
 
 double stable_sigmoid(double z) { return z >= 0 ? 1 / (1 + std::exp(-z)) : std::exp(z) / (1 + std::exp(z)); }
 double stable_softplus(double z) { return std::max(z, 0.0) + std::log1p(std::exp(-std::fabs(z))); }
@@ -58,7 +58,7 @@ class StableForm : public ::testing::TestWithParam<Formula> {
     const Graph optimized = expect_graph(optimize(parsed->graph, context));
     const std::vector<HostTensor> fast = evaluate(optimized, values).value();
     for (std::size_t i = 0; i < 2; ++i)
-      EXPECT_EQ(testing::difference(meaning[i], fast[i], kTolerance), "") << text_of(optimized);
+      EXPECT_EQ(testing::difference(meaning[i], fast[i], kStableTolerance), "") << text_of(optimized);
     return meaning;
   }
 };
@@ -106,9 +106,9 @@ TEST_P(SoftmaxForm, LossAndGradientAtTheExtremes) {
       double sum = 0;
       for (const double logit : z) sum += std::exp(logit - top);
       const double loss = std::log(sum) + (top - z[label]);
-      EXPECT_NEAR(found[0].data[0], loss, kTolerance * (1 + loss));
+      EXPECT_NEAR(found[0].data[0], loss, kStableTolerance * (1 + loss));
       for (std::size_t i = 0; i < 3; ++i)
-        EXPECT_NEAR(found[1].data[i], std::exp(z[i] - top) / sum - t[i], kTolerance) << i;
+        EXPECT_NEAR(found[1].data[i], std::exp(z[i] - top) / sum - t[i], kStableTolerance) << i;
     }
   }
 }
@@ -120,8 +120,9 @@ TEST_P(SigmoidForm, LossAndGradientAtTheExtremes) {
       const std::vector<HostTensor> found = run(z, t);
       double loss = 0;
       for (std::size_t i = 0; i < 3; ++i) loss += t[i] * stable_softplus(-z[i]) + (1 - t[i]) * stable_softplus(z[i]);
-      EXPECT_NEAR(found[0].data[0], loss, kTolerance * (1 + loss));
-      for (std::size_t i = 0; i < 3; ++i) EXPECT_NEAR(found[1].data[i], stable_sigmoid(z[i]) - t[i], kTolerance) << i;
+      EXPECT_NEAR(found[0].data[0], loss, kStableTolerance * (1 + loss));
+      for (std::size_t i = 0; i < 3; ++i)
+        EXPECT_NEAR(found[1].data[i], stable_sigmoid(z[i]) - t[i], kStableTolerance) << i;
     }
   }
 }

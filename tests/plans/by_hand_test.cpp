@@ -19,7 +19,7 @@
 namespace tarn::testing {
 namespace {
 
-constexpr const char* kFolder = "plans/by_hand";
+constexpr const char* kByHandFolder = "plans/by_hand";
 
 double drawn_number(std::int64_t element, BufferId buffer, DType dtype) {
   const std::int64_t mixed = 29 * element + 11 * std::int64_t{buffer};
@@ -112,7 +112,7 @@ void expect_numbers(const HandPlan& hand, const std::map<std::string, std::vecto
 class PlansByHand : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(PlansByHand, GiveWhatNumPyGives) {
-  const std::string text = test::read_text(test::source_folder() / "tests" / kFolder / (GetParam() + ".txt"));
+  const std::string text = test::read_text(test::source_folder() / "tests" / kByHandFolder / (GetParam() + ".txt"));
   const std::string mark = "\ngives\n";
   const std::size_t end = text.find(mark);
   ASSERT_NE(end, std::string::npos);
@@ -142,7 +142,7 @@ TEST_P(PlansByHand, GiveWhatNumPyGives) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, PlansByHand, ::testing::ValuesIn(golden_names(kFolder)),
+INSTANTIATE_TEST_SUITE_P(All, PlansByHand, ::testing::ValuesIn(golden_names(kByHandFolder)),
                          [](const auto& name) { return name.param; });
 
 }  // namespace

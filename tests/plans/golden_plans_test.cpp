@@ -23,7 +23,7 @@ namespace {
 using testing::drawn_values;
 using testing::Golden;
 
-constexpr const char* kFolder = "plans";
+constexpr const char* kGoldenFolder = "plans";
 
 Target target_of(std::int64_t vector_bytes) {
   EXPECT_TRUE(vector_bytes == 64 || vector_bytes == 32 || vector_bytes == 16);
@@ -74,7 +74,7 @@ class GoldenPlans : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(GoldenPlans, GiveWhatTheirGraphsGiveAndReadAsExpected) {
   const Golden golden =
-      testing::read_golden(kFolder, GetParam(), {"batch", "vectors", "unfused", "apart", "memory", "packed"});
+      testing::read_golden(kGoldenFolder, GetParam(), {"batch", "vectors", "unfused", "apart", "memory", "packed"});
   if (HasFailure()) return;
   const Graph& graph = golden.graph.graph;
   const std::int64_t max_batch = golden.number("batch", 4);
@@ -107,9 +107,9 @@ TEST_P(GoldenPlans, GiveWhatTheirGraphsGiveAndReadAsExpected) {
   testing::expect_golden(golden, text);
 }
 
-TEST(GoldenPlanFiles, AreFortyOrMore) { EXPECT_GE(testing::golden_names(kFolder).size(), 40U); }
+TEST(GoldenPlanFiles, AreFortyOrMore) { EXPECT_GE(testing::golden_names(kGoldenFolder).size(), 40U); }
 
-INSTANTIATE_TEST_SUITE_P(All, GoldenPlans, ::testing::ValuesIn(testing::golden_names(kFolder)),
+INSTANTIATE_TEST_SUITE_P(All, GoldenPlans, ::testing::ValuesIn(testing::golden_names(kGoldenFolder)),
                          [](const ::testing::TestParamInfo<std::string>& name) { return name.param; });
 
 }  // namespace

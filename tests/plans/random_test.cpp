@@ -38,14 +38,14 @@ void check_plan(const PlanCase& random, const PlanOptions& options, bool reverse
   ASSERT_EQ(actual->results.size(), expected->size());
   for (std::size_t i = 0; i < expected->size(); ++i) {
     expect_near(actual->results[i], (*expected)[i], what + " result " + random.graph.results()[i].name);
-    if (testing::Test::HasFatalFailure()) {
+    if (::testing::Test::HasFatalFailure()) {
       ADD_FAILURE() << print(random.graph, "random", Sources(), {false}) << print(*plan);
       return;
     }
   }
 }
 
-class RandomPlans : public testing::TestWithParam<bool> {};
+class RandomPlans : public ::testing::TestWithParam<bool> {};
 
 TEST_P(RandomPlans, GiveWhatTheGraphGives) {
   for (std::uint64_t seed = 1; seed <= 400; ++seed) {
@@ -74,7 +74,7 @@ TEST_P(RandomPlans, GiveWhatTheGraphGives) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Fusion, RandomPlans, testing::Bool(), [](const auto& i) { return i.param ? "On" : "Off"; });
+INSTANTIATE_TEST_SUITE_P(Fusion, RandomPlans, ::testing::Bool(), [](const auto& i) { return i.param ? "On" : "Off"; });
 
 }  // namespace
 }  // namespace tarn

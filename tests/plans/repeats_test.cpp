@@ -24,7 +24,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr const char* kBuffers = R"(plan adapt {
+constexpr const char* kRepeatBuffers = R"(plan adapt {
   max_batch 4
   arena 1024
   buffer w: f32[8,8] strides [8, 1] in state at 64
@@ -49,7 +49,7 @@ std::string messages(const Status& status) {
   return all;
 }
 
-Result<KernelPlan> parsed(const std::string& text) {
+Result<KernelPlan> parsed_or_error(const std::string& text) {
   Sources sources;
   Result<NamedPlan> read = parse_plan(text, "plan.txt", sources);
   if (!read) return error(format(read.error(), sources));
@@ -57,7 +57,7 @@ Result<KernelPlan> parsed(const std::string& text) {
 }
 
 // One tensor, `w`, of 64 elements.
-HandPlan hand_plan_of(KernelPlan plan) {
+HandPlan hand_repeat_of(KernelPlan plan) {
   HandPlan hand(plan.max_batch);
   hand.tensor("w", DType::f32, {8, 8}, random_numbers(3, 64, DType::f32));
   hand.plan = std::move(plan);
@@ -118,7 +118,7 @@ const RepeatCase kRepeats[] = {
 };
 
 std::string text_of(const RepeatCase& row) {
-  std::string text = fmt::format("{}kernel 1 \"repeat\" repeat\n  4 times{}{} {{\n", kBuffers,
+  std::string text = fmt::format("{}kernel 1 \"repeat\" repeat\n  4 times{}{} {{\n", kRepeatBuffers,
                                  *row.carried == 0 ? "" : "   carries ", row.carried);
   for (std::size_t i = 0; i < row.equations.size(); ++i) {
     text += fmt::format("  kernel {} \"k\" loop\n    for i < 8\n      {}\n", i + 2, row.equations[i]);
@@ -129,7 +129,7 @@ std::string text_of(const RepeatCase& row) {
 TEST(Repeats, TheVerifierKnowsWhatIterationsLeaveForEachOther) {
   for (const RepeatCase& row : kRepeats) {
     SCOPED_TRACE(text_of(row));
-    const Result<KernelPlan> plan = parsed(text_of(row));
+    const Result<KernelPlan> plan = parsed_or_error(text_of(row));
     ASSERT_TRUE(plan.has_value()) << plan.error().front().message;
     const std::string found = messages(verify(*plan));
     EXPECT_THAT(found, HasSubstr(row.message));
@@ -149,7 +149,7 @@ TEST(Repeats, TheInterpreterSeesTheSame) {
     if (!reads_earlier && !message.empty() && message.find("is carried: no") == std::string_view::npos) continue;
     // A guarded store that keeps nothing is as good as one that replaces.
     if (reads_earlier && std::string_view(row.equations.front()) == "w[0, i] = 1   if finite") continue;
-    const HandPlan hand = hand_plan_of(*parsed(text_of(row)));
+    const HandPlan hand = hand_repeat_of(*parsed_or_error(text_of(row)));
     const auto outcome = interpret(hand.plan, hand.program, hand.context);
     EXPECT_EQ(outcome.has_value(), !reads_earlier);
     if (outcome) continue;
@@ -185,13 +185,13 @@ TEST(Repeats, InOneAnotherEachKnowsWhatItsOwnRoundsLeave) {
   const auto carries = [](const char* names) { return fmt::format("{}{}", *names == 0 ? "" : "   carries ", names); };
   for (const NestedCase& row : kNested) {
     std::string text = fmt::format("{}kernel 1 \"outer\" repeat 3 times{} {{\nkernel 2 \"inner\" repeat 4 times{} {{\n",
-                                   kBuffers, carries(row.outer), carries(row.inner));
+                                   kRepeatBuffers, carries(row.outer), carries(row.inner));
     for (std::size_t i = 0; i < row.equations.size(); ++i) {
       text += fmt::format("kernel {} \"k\" loop\n for i < 8\n {}\n", i + 3, row.equations[i]);
     }
     text += "}\n}\n}\n";
     SCOPED_TRACE(text);
-    const Result<KernelPlan> plan = parsed(text);
+    const Result<KernelPlan> plan = parsed_or_error(text);
     ASSERT_TRUE(plan.has_value()) << plan.error().front().message;
     const std::string found = messages(verify(*plan));
     EXPECT_THAT(found, HasSubstr(row.message));
@@ -199,14 +199,14 @@ TEST(Repeats, InOneAnotherEachKnowsWhatItsOwnRoundsLeave) {
     expect_reads_back(*plan);
     const bool is_carried = std::string_view(row.message) == "it is not carried";
     if (!found.empty() && !is_carried) continue;
-    const HandPlan hand = hand_plan_of(*plan);
+    const HandPlan hand = hand_repeat_of(*plan);
     EXPECT_EQ(interpret(hand.plan, hand.program, hand.context).has_value(), !is_carried);
   }
 }
 
 TEST(Repeats, AreCheckedForTheirOwnShape) {
   const auto with = [](const std::function<void(Repeat&)>& change) {
-    Result<KernelPlan> plan = parsed(text_of({"a", {"a[0, i] = (a[0, i] + 1)"}, ""}));
+    Result<KernelPlan> plan = parsed_or_error(text_of({"a", {"a[0, i] = (a[0, i] + 1)"}, ""}));
     change(std::get<Repeat>(plan->kernels[1].body));
     return messages(verify(*plan));
   };
@@ -263,7 +263,7 @@ kernel 1 "places" repeat
 
 TEST(Repeats, CodeDoesNotGrowWithTheirCount) {
   const auto code = [](std::int64_t places) {
-    const HandPlan hand = hand_plan_of(*parsed(recurrence(places)));
+    const HandPlan hand = hand_repeat_of(*parsed_or_error(recurrence(places)));
     ProgramPlan plans;
     plans.plans["adapt"] = hand.plan;
     std::string text = *print_llvm(hand.program, plans, "adapt", options_for("native"));
@@ -276,7 +276,7 @@ TEST(Repeats, CodeDoesNotGrowWithTheirCount) {
 }
 
 TEST(Repeats, CostIsThatOfAllIterations) {
-  const KernelPlan ten = *parsed(recurrence(10)), thousand = *parsed(recurrence(1000));
+  const KernelPlan ten = *parsed_or_error(recurrence(10)), thousand = *parsed_or_error(recurrence(1000));
   const KernelCost few = cost_of(ten, ten.kernels[1]), many = cost_of(thousand, thousand.kernels[1]);
   EXPECT_DOUBLE_EQ(few.flops, 10 * (8 * 8 * 2 + 8));
   EXPECT_DOUBLE_EQ(many.flops, 100 * few.flops);
@@ -291,7 +291,7 @@ TEST(Repeats, CostIsThatOfAllIterations) {
 // A buffer that lives in one round shares its place with others of it; one that is carried, or read behind the
 // repeat, with none.
 TEST(Repeats, MemoryIsSharedWithinAnIteration) {
-  Result<KernelPlan> plan = parsed(text_of(
+  Result<KernelPlan> plan = parsed_or_error(text_of(
       {"", {"b[0, i] = w[s0, i]", "c[0, i] = (b[0, i] * 2)", "d[0, i] = (c[0, i] * 3)", "w[s0, i] = d[0, i]"}, ""}));
   ASSERT_TRUE(plan.has_value());
   plan->kernels.erase(plan->kernels.begin());
@@ -299,7 +299,7 @@ TEST(Repeats, MemoryIsSharedWithinAnIteration) {
   plan_memory(*plan, true);
   EXPECT_EQ(messages(verify(*plan)), "");
   EXPECT_EQ(plan->arena_bytes, 256U) << print_memory(*plan);
-  Result<KernelPlan> carried = parsed(
+  Result<KernelPlan> carried = parsed_or_error(
       text_of({"b",
                {"c[0, i] = b[0, i]", "d[0, i] = (c[0, i] * 3)", "b[0, i] = (d[0, i] + w[s0, i])", "w[s0, i] = b[0, i]"},
                ""}));
@@ -321,7 +321,7 @@ class RandomPlan {
   explicit RandomPlan(std::uint64_t seed) : random_(seed) {}
 
   KernelPlan make() {
-    KernelPlan plan = *parsed(std::string(kBuffers) + "}\n");
+    KernelPlan plan = *parsed_or_error(std::string(kRepeatBuffers) + "}\n");
     plan.buffers.pop_back();  // lies over others
     for (const char* name : {"a", "b", "c", "d"}) {
       plan.results.push_back({ResultKind::output, name, static_cast<BufferId>(plan.results.size() + 1)});
@@ -509,7 +509,7 @@ void expect_good(const KernelPlan& plan, std::uint64_t seed, const Check& check)
 }
 
 std::string what_interpreter_says(const KernelPlan& plan) {
-  const HandPlan hand = hand_plan_of(plan);
+  const HandPlan hand = hand_repeat_of(plan);
   const auto outcome = interpret(hand.plan, hand.program, hand.context);
   if (!outcome) return outcome.error().front().message;
   const auto reversed = interpret(hand.plan, hand.program, hand.context, {true});
@@ -552,7 +552,7 @@ TEST(RandomRepeats, CodeGivesWhatTheInterpreterGives) {
     const std::string& cpu = cpus()[static_cast<std::size_t>(good) % cpus().size()];
     expect_good(plan, seed, [&](const KernelPlan& tried) -> std::string {
       if (const Status valid = verify(tried); !valid) return messages(valid);
-      const HandPlan hand = hand_plan_of(tried);
+      const HandPlan hand = hand_repeat_of(tried);
       const auto expected = interpret(hand.plan, hand.program, hand.context);
       if (!expected) return expected.error().front().message;
       const NativeRun run = run_native(hand, options_for(cpu), 1);

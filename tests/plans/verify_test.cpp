@@ -10,7 +10,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr const char* kBuffers = R"(plan p {
+constexpr const char* kVerifiedBuffers = R"(plan p {
   max_batch 8
   arena 512
   constants { 00000000 00000000 }
@@ -73,7 +73,7 @@ TEST(VerifyPlan, KnowsWhichPointsTouchOneElement) {
     SCOPED_TRACE(row.body);
     const std::string text =
         fmt::format("{}kernel 0 \"k\" loop\n  for i < 8 j < 8\n  {}\n}}\ntactics p {{\nkernel 0 \"k\"\n  {}\n}}\n",
-                    kBuffers, row.body, row.tactics);
+                    kVerifiedBuffers, row.body, row.tactics);
     const std::string found = messages(text);
     EXPECT_THAT(found, HasSubstr(row.message));
     EXPECT_EQ(found.empty(), *row.message == 0) << found;
@@ -83,7 +83,7 @@ TEST(VerifyPlan, KnowsWhichPointsTouchOneElement) {
 // b lies behind a, c in both.
 TEST(VerifyPlan, KnowsWhosePlaceHasBeenTaken) {
   const auto copies = [](std::initializer_list<std::pair<const char*, const char*>> pairs) {
-    std::string text = kBuffers;
+    std::string text = kVerifiedBuffers;
     int kernel = 0;
     for (const auto& [to, from] : pairs) {
       text += fmt::format("kernel {} \"{}\" loop\n  for i < 8 j < 8\n  {}[i, j] = {}[i, j]\n", kernel++, to, to, from);
@@ -99,11 +99,11 @@ TEST(VerifyPlan, KnowsWhosePlaceHasBeenTaken) {
 
 TEST(VerifyPlan, NumbersOfAnySizeAreSafe) {
   const std::string axes = "for i < 2147483648N j < 2147483648N";
-  EXPECT_THAT(messages(fmt::format("{}kernel 0 \"k\" loop\n  {}\n  y[i, j] = 1\n}}\n", kBuffers, axes)),
+  EXPECT_THAT(messages(fmt::format("{}kernel 0 \"k\" loop\n  {}\n  y[i, j] = 1\n}}\n", kVerifiedBuffers, axes)),
               HasSubstr("an access to 'y' leaves it"));
   EXPECT_THAT(messages(fmt::format("{}kernel 0 \"k\" loop\n  for i < 8\n  y[element "
                                    "4611686018427387904*i - 4611686018427387904] = 1\n}}\n",
-                                   kBuffers)),
+                                   kVerifiedBuffers)),
               HasSubstr("an access to 'y' leaves it"));
   EXPECT_THAT(messages("plan p {\n max_batch 1\n arena 0\n buffer a: f32[4] strides [1] in arena at "
                        "4611686018427387904\n}\n"),

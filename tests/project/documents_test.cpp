@@ -34,7 +34,7 @@ using test::documents;
 using test::read_text;
 using test::source_folder;
 
-std::vector<CodeBlock> all_examples() {
+std::vector<CodeBlock> examples_of_documents() {
   std::vector<CodeBlock> examples;
   for (const fs::path& page : documents()) {
     for (CodeBlock& example : code_blocks(page)) examples.push_back(std::move(example));
@@ -51,7 +51,7 @@ bool parses(const std::string& text) {
 
 TEST(Documents, WholeExamplesCompileWithoutWarnings) {
   int count = 0;
-  for (const CodeBlock& example : all_examples()) {
+  for (const CodeBlock& example : examples_of_documents()) {
     if (example.language != "tarn") continue;
     ++count;
     Sources sources;
@@ -64,7 +64,7 @@ TEST(Documents, WholeExamplesCompileWithoutWarnings) {
 
 TEST(Documents, FragmentsParse) {
   int count = 0;
-  for (const CodeBlock& example : all_examples()) {
+  for (const CodeBlock& example : examples_of_documents()) {
     if (example.language != "tarn-fragment") continue;
     ++count;
     EXPECT_TRUE(parses(example.text) || parses("model m {\n" + example.text + "}\n") ||
@@ -194,9 +194,9 @@ TEST(Documents, FilesAreWhereThePagesSay) {
 
 // Whether a test of this binary has a name that the pattern fits.
 bool finds_a_test(const std::string& pattern) {
-  const testing::UnitTest& all = *testing::UnitTest::GetInstance();
+  const ::testing::UnitTest& all = *::testing::UnitTest::GetInstance();
   for (int i = 0; i < all.total_test_suite_count(); ++i) {
-    const testing::TestSuite& suite = *all.GetTestSuite(i);
+    const ::testing::TestSuite& suite = *all.GetTestSuite(i);
     for (int k = 0; k < suite.total_test_count(); ++k) {
       const std::string name = fmt::format("{}.{}", suite.name(), suite.GetTestInfo(k)->name());
       if (fnmatch(pattern.c_str(), name.c_str(), 0) == 0) return true;

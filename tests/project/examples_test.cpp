@@ -15,7 +15,7 @@ namespace {
 
 // Every model file among the examples: one that is added is tested. Not Fashion-MNIST, whose 100,000 parameters take
 // the evaluator seconds, and whose layers are those of the others.
-std::vector<std::string> all_examples() {
+std::vector<std::string> names_of_examples() {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(test::source_folder() / "examples")) {
     const std::string stem = entry.path().stem().string();
@@ -34,7 +34,7 @@ struct Prediction {
 
 // Expected values: worked out in double precision from the weights in the files; the tolerances are those of the
 // figures as they are quoted (8 digits), or a unit in the last place of f32 at their size.
-class Predictions : public testing::TestWithParam<Prediction> {};
+class Predictions : public ::testing::TestWithParam<Prediction> {};
 
 TEST_P(Predictions, MatchTheQuotedFigures) {
   Trial trial(GetParam().example);
@@ -46,10 +46,11 @@ TEST_P(Predictions, MatchTheQuotedFigures) {
 
 INSTANTIATE_TEST_SUITE_P(
     Examples, Predictions,
-    testing::Values(Prediction{"by_hand", {0.3, 0.1}, {0.93015909}, 2e-7},
-                    Prediction{"course_multiclass", {1, 2, 3}, {0.00443583, 0.44573018, 0.00541793, 0.54441607}, 1e-7},
-                    Prediction{"course_regression", {1, 2, 3}, {4.59, 9.2, 4.79, 9.4}, 1e-6},
-                    Prediction{"course_binary", {1, 2, 3, 4, 5}, {0.99886501}, 1e-7}),
+    ::testing::Values(Prediction{"by_hand", {0.3, 0.1}, {0.93015909}, 2e-7},
+                      Prediction{
+                          "course_multiclass", {1, 2, 3}, {0.00443583, 0.44573018, 0.00541793, 0.54441607}, 1e-7},
+                      Prediction{"course_regression", {1, 2, 3}, {4.59, 9.2, 4.79, 9.4}, 1e-6},
+                      Prediction{"course_binary", {1, 2, 3, 4, 5}, {0.99886501}, 1e-7}),
     [](const auto& info) { return std::string(info.param.example); });
 
 struct LossFigure {
@@ -57,7 +58,7 @@ struct LossFigure {
   double expected, tolerance_f64, tolerance_f32;
 };
 
-class Losses : public testing::TestWithParam<LossFigure> {};
+class Losses : public ::testing::TestWithParam<LossFigure> {};
 
 TEST_P(Losses, MatchTheQuotedFigures) {
   for (const DType dtype : {DType::f64, DType::f32}) {
@@ -73,9 +74,9 @@ TEST_P(Losses, MatchTheQuotedFigures) {
 // The quoted cross-entropies come from f32 arithmetic on logits up to 9.4, whose ulp is 9.5e-7; the mean square error
 // is exact in f64 and, with four squares of f32 numbers near 6, good to four ulps of its own size in f32.
 INSTANTIATE_TEST_SUITE_P(Examples, Losses,
-                         testing::Values(LossFigure{"course_multiclass", 0.6080413, 5e-7, 1e-6},
-                                         LossFigure{"course_regression", 8.141525, 1e-12, 4e-6},
-                                         LossFigure{"course_binary", 0.00113553, 2e-7, 2e-7}),
+                         ::testing::Values(LossFigure{"course_multiclass", 0.6080413, 5e-7, 1e-6},
+                                           LossFigure{"course_regression", 8.141525, 1e-12, 4e-6},
+                                           LossFigure{"course_binary", 0.00113553, 2e-7, 2e-7}),
                          [](const auto& info) { return std::string(info.param.example); });
 
 TEST(Examples, AbsolutelyCorrectClassifiesEverySampleRight) {
@@ -145,7 +146,7 @@ TEST(Examples, LineIsLearntOnlineByBothActivations) {
   }
 }
 
-class EveryExample : public testing::TestWithParam<std::string> {};
+class EveryExample : public ::testing::TestWithParam<std::string> {};
 
 HostTensor batch_of(const InputInfo& input, const Bytes& bytes, std::int64_t rows) {
   HostTensor tensor;
@@ -237,7 +238,7 @@ void compare_steps(const std::string& name, DType float_type, double tolerance) 
 TEST_P(EveryExample, NativeCodeTakesTheStepsOfTheEvaluatorInF64) { compare_steps(GetParam(), DType::f64, 1e-12); }
 TEST_P(EveryExample, NativeCodeTakesTheStepsOfTheEvaluatorInF32) { compare_steps(GetParam(), DType::f32, 1e-4); }
 
-INSTANTIATE_TEST_SUITE_P(Examples, EveryExample, testing::ValuesIn(all_examples()),
+INSTANTIATE_TEST_SUITE_P(Examples, EveryExample, ::testing::ValuesIn(names_of_examples()),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

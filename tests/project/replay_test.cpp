@@ -13,11 +13,11 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::Finished;
-using testing::AllOf;
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
-class Replay : public testing::Test {
+class Replay : public ::testing::Test {
  protected:
   void SetUp() override {
     if (test::run("command -v python3 bash").status != 0) GTEST_SKIP() << "python3, bash";

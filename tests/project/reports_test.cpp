@@ -27,7 +27,7 @@ std::vector<std::string> reports() {
   return names;
 }
 
-class Reports : public testing::TestWithParam<std::string> {};
+class Reports : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Reports, CommandsPrintWhatIsExpected) {
   const test::TemporaryFolder folder;
@@ -39,8 +39,8 @@ TEST_P(Reports, CommandsPrintWhatIsExpected) {
   if (test::updates_golden()) test::write_text(kFolder / GetParam() / "report.txt", updated);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Reports, testing::ValuesIn(reports()),
-                         [](const testing::TestParamInfo<std::string>& name) { return name.param; });
+INSTANTIATE_TEST_SUITE_P(All, Reports, ::testing::ValuesIn(reports()),
+                         [](const ::testing::TestParamInfo<std::string>& name) { return name.param; });
 
 }  // namespace
 }  // namespace tarn

@@ -18,10 +18,10 @@ using testing::data_folder;
 using testing::load_json;
 using testing::messages;
 
-using Rows = std::vector<std::vector<std::string>>;
+using CellRows = std::vector<std::vector<std::string>>;
 
-Rows cells_of(const Table& table) {
-  Rows rows;
+CellRows cells_of(const Table& table) {
+  CellRows rows;
   for (std::size_t row = 0; row < table.rows(); ++row) {
     auto& cells = rows.emplace_back();
     for (std::size_t column = 0; column < table.columns(); ++column) cells.emplace_back(table.cell(row, column));
@@ -62,7 +62,7 @@ TEST(Csv, Spectrum) {
 TEST(Csv, Texts) {
   struct Case {
     std::string text;
-    Rows rows;
+    CellRows rows;
   };
   const Case cases[] = {
       {"", {}},
@@ -170,7 +170,7 @@ TEST(Csv, ALineMayNameTheSeparator) {
   const Result<Table> table = parse("sep=;\r\na;b\r\n1,5;2\r\n");
   ASSERT_TRUE(table) << messages(table);
   EXPECT_EQ(table->column_names(), (std::vector<std::string>{"a", "b"}));
-  EXPECT_EQ(cells_of(*table), (Rows{{"1,5", "2"}}));
+  EXPECT_EQ(cells_of(*table), (CellRows{{"1,5", "2"}}));
   EXPECT_EQ(table->line(0), 3U);
   for (const std::string text : {"sep=", "sep=\n", "sep=;", "sep=|\n"}) EXPECT_TRUE(parse(text).has_value()) << text;
 }
@@ -178,11 +178,11 @@ TEST(Csv, ALineMayNameTheSeparator) {
 TEST(Csv, AnEmptyLineIsARowWhereRowsHaveOneField) {
   const Result<Table> table = parse("\na\n1\n\n\r\n3\n\n\n");
   ASSERT_TRUE(table) << messages(table);
-  EXPECT_EQ(cells_of(*table), (Rows{{"1"}, {""}, {""}, {"3"}})) << "those at the end are none";
+  EXPECT_EQ(cells_of(*table), (CellRows{{"1"}, {""}, {""}, {"3"}})) << "those at the end are none";
   EXPECT_EQ(table->line(1), 4U);
   EXPECT_EQ(table->line(2), 5U);
   EXPECT_EQ(table->line(3), 6U);
-  EXPECT_EQ(cells_of(*parse("1,2\n\n3,4\n")), (Rows{{"1", "2"}, {"3", "4"}}));
+  EXPECT_EQ(cells_of(*parse("1,2\n\n3,4\n")), (CellRows{{"1", "2"}, {"3", "4"}}));
 }
 
 TEST(Csv, Errors) {
@@ -305,7 +305,7 @@ TEST(Csv, RandomTablesSurviveQuoting) {
   const std::string alphabet = "ab1.,;\t\"\r\n ";
   for (int trial = 0; trial < 300; ++trial) {
     const std::size_t columns = 1 + random() % 4;
-    Rows rows(1 + random() % 5);
+    CellRows rows(1 + random() % 5);
     std::vector<bool> quoted;
     std::string text;
     for (auto& row : rows) {

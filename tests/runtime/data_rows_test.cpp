@@ -8,7 +8,7 @@
 namespace tarn::driver_test {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 // ---------------------------------------------------------------- order
 

@@ -9,7 +9,7 @@
 namespace tarn::driver_test {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 using DataValues = DataRows;
 

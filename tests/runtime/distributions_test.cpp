@@ -69,7 +69,7 @@ void expect_distribution(std::vector<double> draws, const Distribution& expected
   EXPECT_LE(distance * std::sqrt(kDraws), 2.2);
 }
 
-using Kind = Distribution::Kind;
+using DistributionKind = Distribution::Kind;
 // Corrected for the variance that truncation takes: Keras divides by this.
 constexpr double kTruncated = 0.87962566103423978;
 
@@ -78,18 +78,18 @@ const struct {
   const char* initializer;
   Distribution distribution;
 } kInitializers[] = {
-    {"uniform(-0.3, 0.3)", {Kind::uniform, 0.3}},
-    {"normal(0, 0.2)", {Kind::normal, 0.2}},
-    {"truncated_normal(0, 0.2)", {Kind::truncated, 0.2}},
-    {"glorot_uniform", {Kind::uniform, std::sqrt(6.0 / 2500)}},
-    {"glorot_normal", {Kind::truncated, std::sqrt(2.0 / 2500) / kTruncated}},
-    {"he_uniform", {Kind::uniform, std::sqrt(6.0 / 2000)}},
-    {"he_normal", {Kind::truncated, std::sqrt(2.0 / 2000) / kTruncated}},
-    {"lecun_uniform", {Kind::uniform, std::sqrt(3.0 / 2000)}},
-    {"lecun_normal", {Kind::truncated, std::sqrt(1.0 / 2000) / kTruncated}},
-    {"variance_scaling(3, \"fan_out\", \"normal\")", {Kind::normal, std::sqrt(3.0 / 500)}},
-    {"variance_scaling(3, \"fan_avg\")", {Kind::truncated, std::sqrt(3.0 / 1250) / kTruncated}},
-    {"variance_scaling(3, \"fan_in\", \"uniform\", seed = 3)", {Kind::uniform, std::sqrt(9.0 / 2000)}},
+    {"uniform(-0.3, 0.3)", {DistributionKind::uniform, 0.3}},
+    {"normal(0, 0.2)", {DistributionKind::normal, 0.2}},
+    {"truncated_normal(0, 0.2)", {DistributionKind::truncated, 0.2}},
+    {"glorot_uniform", {DistributionKind::uniform, std::sqrt(6.0 / 2500)}},
+    {"glorot_normal", {DistributionKind::truncated, std::sqrt(2.0 / 2500) / kTruncated}},
+    {"he_uniform", {DistributionKind::uniform, std::sqrt(6.0 / 2000)}},
+    {"he_normal", {DistributionKind::truncated, std::sqrt(2.0 / 2000) / kTruncated}},
+    {"lecun_uniform", {DistributionKind::uniform, std::sqrt(3.0 / 2000)}},
+    {"lecun_normal", {DistributionKind::truncated, std::sqrt(1.0 / 2000) / kTruncated}},
+    {"variance_scaling(3, \"fan_out\", \"normal\")", {DistributionKind::normal, std::sqrt(3.0 / 500)}},
+    {"variance_scaling(3, \"fan_avg\")", {DistributionKind::truncated, std::sqrt(3.0 / 1250) / kTruncated}},
+    {"variance_scaling(3, \"fan_in\", \"uniform\", seed = 3)", {DistributionKind::uniform, std::sqrt(9.0 / 2000)}},
 };
 
 TEST(Distributions, Initializers) {

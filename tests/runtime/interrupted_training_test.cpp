@@ -17,9 +17,9 @@
 namespace tarn {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
-struct Setting {
+struct InterruptedSetting {
   const char* name;
   const char* layers;
   const char* lines;
@@ -31,7 +31,7 @@ struct Setting {
 
 // Whatever remembers something from batch to batch: slots, states, averages, gradients that are gathered, draws by
 // step, metrics that are no sums.
-const Setting kSettings[] = {
+const InterruptedSetting kSettings[] = {
     {"Plain", "dense(2, softmax)", "  optimizer sgd\n", false, false},
     {"InTheOrderOfTheFile", "dense(8, relu) |> dropout(0.3) |> dense(2, softmax)", "  optimizer adam\n", true, false},
     {"DropoutAndStates", "batch_norm(momentum = 0.5) |> dense(8, tanh) |> dropout(0.4) |> dense(2, softmax)",
@@ -51,12 +51,12 @@ const Setting kSettings[] = {
 constexpr std::uint64_t kRows = 75, kBatch = 16, kBatches = 5;  // the last batch is short
 constexpr std::int64_t kEpochs = 3;
 
-std::string text_of(const Setting& setting) {
+std::string text_of(const InterruptedSetting& setting) {
   return "model m {\n  input x[6]\n  output y = x |> " + std::string(setting.layers) +
          "\n}\ntrain {\n  target t[2]\n  loss categorical_crossentropy(y, t)\n" + setting.lines + "  batch 16\n}\n";
 }
 
-std::shared_ptr<Model> compiled(const Setting& setting) {
+std::shared_ptr<Model> compiled(const InterruptedSetting& setting) {
   Sources sources;
   ModelOptions options;
   options.float_type = setting.float_type;
@@ -100,7 +100,7 @@ struct Training {
   std::vector<EpochReport> reports;
   FitResult result;
 
-  Training(const std::shared_ptr<Model>& compiled, const Setting& setting, std::uint64_t seed = 7)
+  Training(const std::shared_ptr<Model>& compiled, const InterruptedSetting& setting, std::uint64_t seed = 7)
       : model(compiled), session(compiled, seed, setting.threads), validates(setting.validates) {
     options.shuffle = setting.shuffles;
     options.memory = &memory;
@@ -152,7 +152,7 @@ void expect_same(const Training& run, const Training& whole) {
   }
 }
 
-class Interrupted : public testing::TestWithParam<Setting> {};
+class Interrupted : public ::testing::TestWithParam<InterruptedSetting> {};
 
 // One or two interruptions in an epoch, the last of them behind all its batches: in validation.
 TEST_P(Interrupted, GoesOnFromACheckpointWithTheSameBits) {
@@ -190,7 +190,7 @@ TEST_P(Interrupted, GoesOnFromACheckpointWithTheSameBits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Settings, Interrupted, testing::ValuesIn(kSettings),
+INSTANTIATE_TEST_SUITE_P(Settings, Interrupted, ::testing::ValuesIn(kSettings),
                          [](const auto& info) { return info.param.name; });
 
 // Stopped by another thread as soon as `is_there` and as often as it takes to be stopped where `wanted`. The run trains
@@ -213,8 +213,8 @@ std::int64_t stop_somewhere(Training& run, const Rows& rows, const Rows& validat
 }
 
 TEST(InterruptedTraining, IsStoppedWhereverItIs) {
-  const Setting setting{"Stopped", "dense(64, tanh) |> dropout(0.4) |> dense(2, softmax)",
-                        "  metric auc(y, t)\n  optimizer adam\n"};
+  const InterruptedSetting setting{"Stopped", "dense(64, tanh) |> dropout(0.4) |> dense(2, softmax)",
+                                   "  metric auc(y, t)\n  optimizer adam\n"};
   const auto model = compiled(setting);
   ASSERT_NE(model, nullptr);
   // The one is mostly training, the other mostly validation.
@@ -236,7 +236,7 @@ TEST(InterruptedTraining, IsStoppedWhereverItIs) {
 }
 
 TEST(InterruptedTraining, NamesTheBatchThatIsNotFinite) {
-  const Setting setting{"Spoiled", "dense(2, softmax)", "  optimizer sgd\n", false, false};
+  const InterruptedSetting setting{"Spoiled", "dense(2, softmax)", "  optimizer sgd\n", false, false};
   const auto model = compiled(setting);
   ASSERT_NE(model, nullptr);
   Samples samples(DType::f32, kRows);
@@ -255,7 +255,7 @@ TEST(InterruptedTraining, NamesTheBatchThatIsNotFinite) {
 
 // What an interrupted pass has seen, or one over other rows, does not count.
 TEST(InterruptedTraining, StatesAreFittedFromTheirBeginning) {
-  const Setting setting{"Fitted", "normalization |> dense(2, softmax)", "  optimizer sgd\n"};
+  const InterruptedSetting setting{"Fitted", "normalization |> dense(2, softmax)", "  optimizer sgd\n"};
   const auto model = compiled(setting);
   ASSERT_NE(model, nullptr);
   const Samples samples(DType::f32, kRows), others(DType::f32, 20);
@@ -272,7 +272,7 @@ TEST(InterruptedTraining, StatesAreFittedFromTheirBeginning) {
 
 // The position is of no use in an epoch that has its rows in other batches, or is another one.
 TEST(InterruptedTraining, BeginsAnotherEpochAtItsFirstBatch) {
-  const Setting setting{"Other", "dense(2, softmax)", "  optimizer sgd\n", false};
+  const InterruptedSetting setting{"Other", "dense(2, softmax)", "  optimizer sgd\n", false};
   const auto model = compiled(setting);
   ASSERT_NE(model, nullptr);
   const Samples samples(DType::f32, kRows);
@@ -301,8 +301,8 @@ TEST(InterruptedTraining, BeginsAnotherEpochAtItsFirstBatch) {
 // A model with other metrics takes the checkpoint, and the epoch begins anew; so it does with a position that makes no
 // sense, and without one, as in checkpoints of old.
 TEST(InterruptedTraining, APositionThatDoesNotFitIsLeftOut) {
-  const Setting setting{"One", "dense(2, softmax)", "  metric accuracy(y, t)\n  optimizer sgd\n", false};
-  const Setting other{"Other", "dense(2, softmax)", "  metric auc(y, t)\n  optimizer sgd\n", false};
+  const InterruptedSetting setting{"One", "dense(2, softmax)", "  metric accuracy(y, t)\n  optimizer sgd\n", false};
+  const InterruptedSetting other{"Other", "dense(2, softmax)", "  metric auc(y, t)\n  optimizer sgd\n", false};
   const auto model = compiled(setting), measured_otherwise = compiled(other);
   ASSERT_TRUE(model != nullptr && measured_otherwise != nullptr);
   const Samples samples(DType::f32, kRows);

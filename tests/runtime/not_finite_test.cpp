@@ -16,7 +16,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kFloatInfinity = std::numeric_limits<float>::infinity();
 
 // The optimizers of the prelude; `decayed` takes another one.
 const char* const kOptimizers[] = {
@@ -51,7 +51,7 @@ struct Cause {
 
 // An infinity where tanh is flat: the loss is finite, 0 times infinity is not. In row 3, the first one of batch 2.
 const char* const kTanh = "  output y = x |> dense(3, tanh) |> dense(1)\n";
-const std::vector<float> kInfiniteRow = {1, 2, 2, 1, 0, kInfinity, 1, 1};
+const std::vector<float> kInfiniteRow = {1, 2, 2, 1, 0, kFloatInfinity, 1, 1};
 const char* const kInRow = "'x' holds an infinity in row 1 of the batch, row 3 of the data";
 // The derivative of the root is infinite at 0.
 const std::vector<float> kZero = {1, 2, 2, 1, 0, 0, 1, 1};

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 std::string key_of(char digit) { return std::string(64, digit); }
 
-class ObjectCacheTest : public testing::Test {
+class ObjectCacheTest : public ::testing::Test {
  protected:
   std::string entry(char digit) const { return folder_ + "/" + key_of(digit) + ".o"; }
   static void write(const std::string& path, const std::string& bytes) { test::write_text(path, bytes); }

@@ -11,7 +11,7 @@
 namespace tarn {
 namespace {
 
-using Kind = ValueRange::Kind;
+using RangeKind = ValueRange::Kind;
 
 struct Case {
   std::string name;
@@ -19,11 +19,13 @@ struct Case {
 };
 
 std::vector<Case> cases() {
-  std::vector<Case> all = {{"any", {}}, {"probability", {Kind::probability, 0, {}}}, {"sign", {Kind::sign, 0, {}}}};
+  std::vector<Case> all = {
+      {"any", {}}, {"probability", {RangeKind::probability, 0, {}}}, {"sign", {RangeKind::sign, 0, {}}}};
   for (const std::int64_t count : {1, 3, 1'000'000}) {
-    all.push_back({"index", {Kind::index, count, {}}});
-    all.push_back({"class", {Kind::class_number, count, {}}});
-    for (const std::int64_t ignored : {-1, 0, 255}) all.push_back({"ignoring", {Kind::class_number, count, ignored}});
+    all.push_back({"index", {RangeKind::index, count, {}}});
+    all.push_back({"class", {RangeKind::class_number, count, {}}});
+    for (const std::int64_t ignored : {-1, 0, 255})
+      all.push_back({"ignoring", {RangeKind::class_number, count, ignored}});
   }
   return all;
 }
@@ -67,7 +69,7 @@ TEST(ValueCheck, FindsWhatARangeDoesNotHold) {
 TEST(ValueCheck, ElementsMayHaveRangesOfTheirOwn) {
   InputInfo input;
   input.type = {DType::f32, true, {2}};
-  input.elements = {{}, {Kind::index, 3, {}}};
+  input.elements = {{}, {RangeKind::index, 3, {}}};
   const std::vector<float> right = {7.5F, 2, -4, 0}, wrong = {7.5F, 2, -4, 3}, infinite = {7.5F, 2, INFINITY, 0};
   EXPECT_FALSE(first_wrong_value(input, right.data(), 4).has_value());
   EXPECT_EQ(first_wrong_value(input, wrong.data(), 4), 3U);

@@ -36,7 +36,7 @@ EarlyStopping starting_from(EarlyStopping setting, std::int64_t epoch) {
   return setting;
 }
 
-class EarlyStops : public testing::TestWithParam<Stop> {};
+class EarlyStops : public ::testing::TestWithParam<Stop> {};
 
 TEST_P(EarlyStops, AsKerasDoes) {
   const EarlyStopper stopper(GetParam().setting);
@@ -55,21 +55,21 @@ TEST_P(EarlyStops, AsKerasDoes) {
 
 INSTANTIATE_TEST_SUITE_P(
     Watch, EarlyStops,
-    testing::Values(Stop{"patience_0_and_1_are_alike_0", stopping(0), {3, 2, 2, 1}, 3, 2},
-                    Stop{"patience_0_and_1_are_alike_1", stopping(1), {3, 2, 2, 1}, 3, 2},
-                    Stop{"patience_2", stopping(2), {3, 2, 2.5, 1, 2, 2, 0}, 6, 4},
-                    Stop{"equal_is_not_better", stopping(2), {1, 1, 1}, 3, 1},
-                    Stop{"min_delta", stopping(2, 0.5), {3, 2.6, 2.5, 0}, 3, 1},
-                    Stop{"min_delta_is_of_the_best", stopping(2, 0.5), {3, 2.6, 2.4, 2.2, 1.8}, 0, 5},
-                    Stop{"larger_is_better", stopping(1, 0, "val_accuracy", "max"), {0.5, 0.6, 0.55, 0.9}, 3, 2},
-                    Stop{"smaller_is_better", stopping(1, 0, "val_accuracy", "min"), {0.5, 0.6, 0.4}, 2, 1},
-                    // A baseline that is never beaten: an epoch that is the best so far ends nothing, but patience does
-                    // not start anew.
-                    Stop{"baseline", with_baseline(stopping(2), 1), {5, 4, 3, 3.5, 0}, 4, 3},
-                    Stop{"baseline_beaten", with_baseline(stopping(2), 1), {5, 0.9, 2, 2, 0}, 4, 2},
-                    Stop{"start_from_epoch", starting_from(stopping(1), 2), {1, 2, 5, 4, 4, 0}, 5, 4},
-                    Stop{"nan_is_never_best", stopping(2), {NAN, NAN, 1}, 2, 0},
-                    Stop{"not_after_the_first_epoch", stopping(0), {NAN, 2, 1}, 0, 3}),
+    ::testing::Values(Stop{"patience_0_and_1_are_alike_0", stopping(0), {3, 2, 2, 1}, 3, 2},
+                      Stop{"patience_0_and_1_are_alike_1", stopping(1), {3, 2, 2, 1}, 3, 2},
+                      Stop{"patience_2", stopping(2), {3, 2, 2.5, 1, 2, 2, 0}, 6, 4},
+                      Stop{"equal_is_not_better", stopping(2), {1, 1, 1}, 3, 1},
+                      Stop{"min_delta", stopping(2, 0.5), {3, 2.6, 2.5, 0}, 3, 1},
+                      Stop{"min_delta_is_of_the_best", stopping(2, 0.5), {3, 2.6, 2.4, 2.2, 1.8}, 0, 5},
+                      Stop{"larger_is_better", stopping(1, 0, "val_accuracy", "max"), {0.5, 0.6, 0.55, 0.9}, 3, 2},
+                      Stop{"smaller_is_better", stopping(1, 0, "val_accuracy", "min"), {0.5, 0.6, 0.4}, 2, 1},
+                      // A baseline that is never beaten: an epoch that is the best so far ends nothing, but patience
+                      // does not start anew.
+                      Stop{"baseline", with_baseline(stopping(2), 1), {5, 4, 3, 3.5, 0}, 4, 3},
+                      Stop{"baseline_beaten", with_baseline(stopping(2), 1), {5, 0.9, 2, 2, 0}, 4, 2},
+                      Stop{"start_from_epoch", starting_from(stopping(1), 2), {1, 2, 5, 4, 4, 0}, 5, 4},
+                      Stop{"nan_is_never_best", stopping(2), {NAN, NAN, 1}, 2, 0},
+                      Stop{"not_after_the_first_epoch", stopping(0), {NAN, 2, 1}, 0, 3}),
     [](const auto& info) { return std::string(info.param.name); });
 
 struct Plateau {
@@ -80,7 +80,7 @@ struct Plateau {
   std::set<std::size_t> lowered;  // after these epochs
 };
 
-class Plateaus : public testing::TestWithParam<Plateau> {};
+class Plateaus : public ::testing::TestWithParam<Plateau> {};
 
 TEST_P(Plateaus, LowerRatesAsKerasDoes) {
   ReduceOnPlateau setting;
@@ -97,13 +97,13 @@ TEST_P(Plateaus, LowerRatesAsKerasDoes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Watch, Plateaus,
-                         testing::Values(Plateau{"patience_1", 1, 0, 0, {3, 3, 3, 2, 2}, {2, 3, 5}},
-                                         Plateau{"patience_2", 2, 0, 0, {3, 3, 3, 3, 3, 2}, {3, 5}},
-                                         Plateau{"min_delta", 2, 0, 1, {3, 2.5, 2.1, 1.9}, {3}},
-                                         // In the two epochs of a cooldown no waiting is counted, in the last of them
-                                         // it begins.
-                                         Plateau{"cooldown", 1, 2, 0, {3, 3, 3, 3, 3, 3}, {2, 4, 6}},
-                                         Plateau{"best_in_cooldown", 2, 3, 0, {3, 3, 3, 1, 2, 2, 2}, {3, 7}}),
+                         ::testing::Values(Plateau{"patience_1", 1, 0, 0, {3, 3, 3, 2, 2}, {2, 3, 5}},
+                                           Plateau{"patience_2", 2, 0, 0, {3, 3, 3, 3, 3, 2}, {3, 5}},
+                                           Plateau{"min_delta", 2, 0, 1, {3, 2.5, 2.1, 1.9}, {3}},
+                                           // In the two epochs of a cooldown no waiting is counted, in the last of them
+                                           // it begins.
+                                           Plateau{"cooldown", 1, 2, 0, {3, 3, 3, 3, 3, 3}, {2, 4, 6}},
+                                           Plateau{"best_in_cooldown", 2, 3, 0, {3, 3, 3, 1, 2, 2, 2}, {3, 7}}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -27,7 +27,7 @@ struct Outcome {
 using test::read_text;
 
 // A folder of its own for each test, with the examples in it.
-class Driver : public testing::Test {
+class Driver : public ::testing::Test {
  protected:
   Driver() {
     for (const auto& entry : fs::directory_iterator(test::source_folder() / "examples")) {
