@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <type_traits>
 
 #include "passes/plan/body_parser.h"
@@ -58,7 +57,7 @@ class TacticsPrinter {
  private:
   void line(const std::string& choice, const std::string& reason) {
     const std::string comment = explains_ && !reason.empty() ? "   # " + reason : "";
-    fmt::format_to(std::back_inserter(out_), "  {}{}\n", choice, comment);
+    out_ += fmt::format("  {}{}\n", choice, comment);
   }
 
   const Kernel& kernel_;
@@ -206,8 +205,7 @@ std::string print_tactics(const KernelPlan& plan, const std::string& name, std::
         [](const FiniteGuard&) { return false; }, [](const Repeat&) { return false; });
     if (!has_tactics) continue;
     const std::string origin = locations == nullptr ? "" : origin_of(kernel.location, *locations, sources);
-    fmt::format_to(std::back_inserter(kernels), "kernel {} {}{}{}\n", i, quoted(kernel.name),
-                   origin.empty() ? "" : "   # ", origin);
+    kernels += fmt::format("kernel {} {}{}{}\n", i, quoted(kernel.name), origin.empty() ? "" : "   # ", origin);
     kernels += TacticsPrinter(kernel, reasons.empty() ? nullptr : &reasons[i]).print();
   }
   return fmt::format("tactics {} {{\n{}}}\n", name_text(name), kernels);

@@ -3,12 +3,12 @@
 // field added to one of them is a compile error here until it is printed as well.
 #include <fmt/format.h>
 
-#include <iterator>
 #include <map>
 #include <numeric>
 #include <set>
 #include <utility>
 
+#include "ir/joined.h"
 #include "ir/text_parts.h"
 #include "passes/plan/access.h"
 #include "passes/plan/tactics_text.h"
@@ -133,7 +133,7 @@ class BodyPrinter {
       std::string text = typed(id, value_text(body_values[id]));
       named[id] = has_name(id, text);
       if (named[id]) {
-        fmt::format_to(std::back_inserter(out), "{}t{} = {}\n", indent, id, text);
+        out += fmt::format("{}t{} = {}\n", indent, id, text);
         text = fmt::format("t{}", id);
       }
       values_.push_back(std::move(text));
@@ -146,15 +146,15 @@ class BodyPrinter {
       const auto& [value, access, accumulate, guarded] = store;
       order.use(access);
       order.use(value);
-      fmt::format_to(std::back_inserter(out), "{}{} {} {}{}\n", indent, access_text(access), accumulate ? "+=" : "=",
-                     values_[value], guarded ? "   if finite" : "");
+      out += fmt::format("{}{} {} {}{}\n", indent, access_text(access), accumulate ? "+=" : "=", values_[value],
+                         guarded ? "   if finite" : "");
     }
     for (std::size_t i = 0; i < reductions.size(); ++i) {
       const auto& [op, value, dtype, multiply_add] = reductions[i];
       order.use(value);
-      fmt::format_to(std::back_inserter(out), "{}r{}{} = {}{} of {}\n", indent, i,
-                     whole_ && dtype != dtype_of_reduction(op, value) ? fmt::format(": {}", name_of(dtype)) : "",
-                     multiply_add ? plan_words::kMultiplyAdd : name_of(op), over, values_[value]);
+      out += fmt::format("{}r{}{} = {}{} of {}\n", indent, i,
+                         whole_ && dtype != dtype_of_reduction(op, value) ? fmt::format(": {}", name_of(dtype)) : "",
+                         multiply_add ? plan_words::kMultiplyAdd : name_of(op), over, values_[value]);
     }
     if (given) {
       order.use(given->value);
@@ -338,7 +338,7 @@ class BodyPrinter {
       }
       parts[dimension] = tarn::text_of(index, around_.names);
     }
-    return rest.offset == 0 && is_constant(rest) ? fmt::format("{}", fmt::join(parts, ", ")) : std::string();
+    return rest.offset == 0 && is_constant(rest) ? joined(parts, ", ") : std::string();
   }
 
   const KernelPlan& plan_;
@@ -383,7 +383,7 @@ class Printer {
  private:
   template <class... T>
   void append(fmt::format_string<T...> format, T&&... values) {
-    fmt::format_to(std::back_inserter(out_), format, std::forward<T>(values)...);
+    out_ += fmt::format(format, std::forward<T>(values)...);
   }
 
   static std::string_view kind_of(const LoopKernel&) { return "loop"; }
@@ -435,7 +435,7 @@ class Printer {
     const auto& [name, space, index, offset, dtype, shape, strides] = buffer;
     const bool by_number = space == Space::input || space == Space::output || index != 0;
     append("  buffer {}: {} strides [{}] in {}{} at {}\n", labels_[id], to_string(Type{dtype, false, shape}),
-           fmt::join(strides, ", "), plan_words::name_of(space), by_number ? fmt::format(" {}", index) : "", offset);
+           joined(strides, ", "), plan_words::name_of(space), by_number ? fmt::format(" {}", index) : "", offset);
   }
 
   void print_kernel(const Kernel& kernel) {
@@ -453,7 +453,7 @@ class Printer {
     const auto& [count, steps, carried] = repeat;
     Names names;
     for (const BufferId buffer : carried) names.push_back(labels_[buffer]);
-    append("  {} times{}{} {{\n", count, names.empty() ? "" : "   carries ", fmt::join(names, ", "));
+    append("  {} times{}{} {{\n", count, names.empty() ? "" : "   carries ", joined(names, ", "));
     std::string before = std::exchange(out_, {});
     repeats_.push_back({count, false});
     if (whole_) {
@@ -515,7 +515,7 @@ class Printer {
     print_computed(a, left, plan_words::kLeft);
     print_computed(b, right, plan_words::kRight);
     print_bodies(epilogue, sums, tail, points, "    ",
-                 fmt::format(" over {}", fmt::join(plan_words::role_axes(m), " ")));
+                 fmt::format(" over {}", joined(plan_words::role_axes(m), " ")));
   }
   // A load of the type that somebody who reads it would give it.
   bool is_plain(const Operand& operand) const {

@@ -6,6 +6,8 @@
 #include <bit>
 #include <charconv>
 
+#include "ir/joined.h"
+
 namespace tarn::plan_words {
 
 std::string_view name_of(Space space) {
@@ -101,7 +103,7 @@ std::string leaf_key(const Value& value) {
                                 std::bit_cast<std::uint64_t>(number), buffer, row, row_stride, row_limit, stream,
                                 static_cast<int>(distribution), reduction);
   const auto add = [&](const Linear& part) {
-    key += fmt::format("; {} {}, {}", part.offset, fmt::join(part.strides, " "), fmt::join(part.repeat_strides, " "));
+    key += fmt::format("; {} {}, {}", part.offset, joined(part.strides, " "), joined(part.repeat_strides, " "));
   };
   for (const Linear* part : {&at, &linear, &sample}) add(*part);
   for (const auto& [index, limit, stride] : bounds) {

@@ -2,8 +2,8 @@
 #include "passes/tactics/choose.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include "ir/joined.h"
 #include "passes/plan/access.h"
 #include "passes/plan/possible_tactics.h"
 #include "passes/tactics/product_form.h"
@@ -64,7 +64,9 @@ class Chooser {
     } else if (vectors.costs.size() == 1) {
       reasons->vectors = "its only axis";
     } else if (!vectors.costs.empty()) {
-      reasons->vectors = fmt::format("operations a point, by axis: {:.3g}", fmt::join(vectors.costs, ", "));
+      std::vector<std::string> costs;
+      for (const double cost : vectors.costs) costs.push_back(fmt::format("{:.3g}", cost));
+      reasons->vectors = fmt::format("operations a point, by axis: {}", joined(costs, ", "));
     }
     if (tactics.copy == CpuTactics::Copy::of_samples) reasons->copy = "nothing else reads the input";
     if (tactics.copy == CpuTactics::Copy::by_squares) reasons->copy = "rows on either side lie along different axes";
