@@ -13,7 +13,7 @@ namespace tarn::tensor_functions {
 
 namespace {
 
-using Operands = std::span<const HostTensor* const>;
+using OperandValues = std::span<const HostTensor* const>;
 using Integers = std::vector<std::int64_t>;
 
 HostTensor make(Shape shape, double fill = 0) {
@@ -88,7 +88,7 @@ void visit_gathered(const Shape& table, std::int64_t axis, const HostTensor& ind
 
 }  // namespace
 
-HostTensor reduce_value(const EvaluationContext& context, const Node& node, Operands operands) {
+HostTensor reduce_value(const EvaluationContext& context, const Node& node, OperandValues operands) {
   const HostTensor& x = *operands[0];
   const ReductionInfo& reduction = *info(node.op).reduction;
   const ScalarFunction combine = info(reduction.combine).scalar;
@@ -108,7 +108,7 @@ HostTensor reduce_value(const EvaluationContext& context, const Node& node, Oper
 }
 
 // Index of the first element along the axis that no other is better than; a NaN is never better.
-HostTensor reduce_index(const EvaluationContext& context, const Node& node, Operands operands) {
+HostTensor reduce_index(const EvaluationContext& context, const Node& node, OperandValues operands) {
   const HostTensor& x = *operands[0];
   const bool largest = info(node.op).reduction->finds_largest();
   HostTensor result = make_result(context, node);
@@ -128,9 +128,9 @@ HostTensor reduce_index(const EvaluationContext& context, const Node& node, Oper
 }
 
 // A per-sample graph is evaluated on one sample.
-HostTensor batch_sum(const EvaluationContext&, const Node&, Operands x) { return *x[0]; }
+HostTensor batch_sum(const EvaluationContext&, const Node&, OperandValues x) { return *x[0]; }
 
-HostTensor contract(const EvaluationContext& context, const Node& node, Operands x) {
+HostTensor contract(const EvaluationContext& context, const Node& node, OperandValues x) {
   HostTensor result = make_result(context, node);
   const ContractionMap map = parse_contraction_map(node.attributes.text(Key::map)).value();
   // The index space: the letters of the result, then those that are summed, in the order in which the operands name
@@ -157,11 +157,11 @@ HostTensor contract(const EvaluationContext& context, const Node& node, Operands
   return result;
 }
 
-HostTensor reshape(const EvaluationContext& context, const Node& node, Operands x) {
+HostTensor reshape(const EvaluationContext& context, const Node& node, OperandValues x) {
   return {with_batch(node.type.shape, context.batch), x[0]->data};
 }
 
-HostTensor broadcast(const EvaluationContext& context, const Node& node, Operands x) {
+HostTensor broadcast(const EvaluationContext& context, const Node& node, OperandValues x) {
   HostTensor result = make_result(context, node);
   const Integers& axes = node.attributes.integers(Key::axes);
   const Integers own = row_major_strides(x[0]->shape);
@@ -171,7 +171,7 @@ HostTensor broadcast(const EvaluationContext& context, const Node& node, Operand
   return result;
 }
 
-HostTensor transpose(const EvaluationContext& context, const Node& node, Operands x) {
+HostTensor transpose(const EvaluationContext& context, const Node& node, OperandValues x) {
   HostTensor result = make_result(context, node);
   const Integers own = row_major_strides(x[0]->shape);
   Integers strides;
@@ -180,7 +180,7 @@ HostTensor transpose(const EvaluationContext& context, const Node& node, Operand
   return result;
 }
 
-HostTensor slice(const EvaluationContext& context, const Node& node, Operands x) {
+HostTensor slice(const EvaluationContext& context, const Node& node, OperandValues x) {
   HostTensor result = make_result(context, node);
   const Integers& starts = node.attributes.integers(Key::starts);
   Integers strides = row_major_strides(x[0]->shape);
@@ -193,7 +193,7 @@ HostTensor slice(const EvaluationContext& context, const Node& node, Operands x)
   return result;
 }
 
-HostTensor pad(const EvaluationContext& context, const Node& node, Operands x) {
+HostTensor pad(const EvaluationContext& context, const Node& node, OperandValues x) {
   HostTensor result = make_result(context, node, node.attributes.number(Key::value));
   const Integers strides = row_major_strides(result.shape);
   std::int64_t base = 0;
@@ -202,7 +202,7 @@ HostTensor pad(const EvaluationContext& context, const Node& node, Operands x) {
   return result;
 }
 
-HostTensor spread(const EvaluationContext& context, const Node& node, Operands x) {
+HostTensor spread(const EvaluationContext& context, const Node& node, OperandValues x) {
   HostTensor result = make_result(context, node);
   Integers strides = row_major_strides(result.shape);
   for (std::size_t i = 0; i < strides.size(); ++i) strides[i] *= node.attributes.integers(Key::strides)[i];
@@ -210,7 +210,7 @@ HostTensor spread(const EvaluationContext& context, const Node& node, Operands x
   return result;
 }
 
-HostTensor reverse(const EvaluationContext& context, const Node& node, Operands x) {
+HostTensor reverse(const EvaluationContext& context, const Node& node, OperandValues x) {
   HostTensor result = make_result(context, node);
   Integers strides = row_major_strides(x[0]->shape);
   std::int64_t base = 0;
@@ -222,7 +222,7 @@ HostTensor reverse(const EvaluationContext& context, const Node& node, Operands 
   return result;
 }
 
-HostTensor concat(const EvaluationContext& context, const Node& node, Operands x) {
+HostTensor concat(const EvaluationContext& context, const Node& node, OperandValues x) {
   HostTensor result = make_result(context, node);
   const std::int64_t axis = node.attributes.integer(Key::axis);
   const Integers strides = row_major_strides(result.shape);
@@ -234,26 +234,26 @@ HostTensor concat(const EvaluationContext& context, const Node& node, Operands x
   return result;
 }
 
-HostTensor gather(const EvaluationContext& context, const Node& node, Operands x) {
+HostTensor gather(const EvaluationContext& context, const Node& node, OperandValues x) {
   HostTensor result = make_result(context, node);
   visit_gathered(x[0]->shape, node.attributes.integer(Key::axis), *x[1],
                  [&](std::int64_t in_table, std::int64_t at) { result.data[at] = x[0]->data[in_table]; });
   return result;
 }
 
-HostTensor scatter_add(const EvaluationContext& context, const Node& node, Operands x) {
+HostTensor scatter_add(const EvaluationContext& context, const Node& node, OperandValues x) {
   HostTensor result = make_result(context, node);
   visit_gathered(result.shape, node.attributes.integer(Key::axis), *x[1],
                  [&](std::int64_t in_table, std::int64_t at) { result.data[in_table] += x[0]->data[at]; });
   return result;
 }
 
-HostTensor constant(const EvaluationContext& context, const Node& node, Operands) {
+HostTensor constant(const EvaluationContext& context, const Node& node, OperandValues) {
   if (node.attributes.has(Key::value)) return make_result(context, node, node.attributes.number(Key::value));
   return {node.type.shape, node.attributes.numbers(Key::values)};
 }
 
-HostTensor iota(const EvaluationContext& context, const Node& node, Operands) {
+HostTensor iota(const EvaluationContext& context, const Node& node, OperandValues) {
   HostTensor result = make_result(context, node);
   const AroundAxis size = around(result.shape, node.attributes.integer(Key::axis));
   for (std::size_t i = 0; i < result.data.size(); ++i) {
@@ -262,19 +262,19 @@ HostTensor iota(const EvaluationContext& context, const Node& node, Operands) {
   return result;
 }
 
-HostTensor input(const EvaluationContext& context, const Node& node, Operands) {
+HostTensor input(const EvaluationContext& context, const Node& node, OperandValues) {
   return context.inputs.find(node.attributes.text(Key::name))->second;
 }
 
-HostTensor tensor(const EvaluationContext& context, const Node& node, Operands) {
+HostTensor tensor(const EvaluationContext& context, const Node& node, OperandValues) {
   return context.tensors.find(node.attributes.text(Key::name))->second;
 }
 
-HostTensor batch_size(const EvaluationContext& context, const Node&, Operands) {
+HostTensor batch_size(const EvaluationContext& context, const Node&, OperandValues) {
   return {{}, {static_cast<double>(context.batch)}};
 }
 
-HostTensor draw(const EvaluationContext& context, const Node& node, Operands) {
+HostTensor draw(const EvaluationContext& context, const Node& node, OperandValues) {
   const Distribution distribution = *info(node.op).distribution;
   HostTensor result = make_result(context, node);
   const std::int64_t samples = has_batch(node.type.shape) ? context.batch : 1;
@@ -291,7 +291,7 @@ HostTensor draw(const EvaluationContext& context, const Node& node, Operands) {
   return result;
 }
 
-HostTensor grad(const EvaluationContext&, const Node&, Operands) {
+HostTensor grad(const EvaluationContext&, const Node&, OperandValues) {
   TARN_CHECK(false, "grad must be expanded before it is evaluated");
   return {};
 }
