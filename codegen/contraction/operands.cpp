@@ -21,30 +21,30 @@ ContractionOperands::ContractionOperands(const Contraction& contraction)
     const bool along_rows = schedule_.computes_along_rows;
     const std::int64_t most =
         along_rows ? schedule_.left_rows : largest(kernel_.inner.back(), function_.emission.plan.max_batch);
-    a_.emplace(contraction, kernel_.a,
-               ComputedOperand::Shape{kernel_.row_axis(), kernel_.row_axis() + 1, along_rows, most});
+    computed_a_.emplace(contraction, kernel_.a,
+                        ComputedOperand::Shape{kernel_.row_axis(), kernel_.row_axis() + 1, along_rows, most});
   }
   if (!kernel_.b.is_load()) {
-    b_computed_.emplace(
+    computed_b_.emplace(
         contraction, kernel_.b,
         ComputedOperand::Shape{kernel_.column_axis_of_b(), kernel_.batch.size(), true, schedule_.lanes});
   }
 }
 
 void ContractionOperands::start() {
-  if (a_) a_->start();
-  if (b_computed_) b_computed_->start();
+  if (computed_a_) computed_a_->start();
+  if (computed_b_) computed_b_->start();
 }
 
 void ContractionOperands::enter(std::size_t axis, llvm::Value* index) {
   const std::optional<std::size_t> of_a = whole_.axis_of_a(axis), of_b = whole_.axis_of_b(axis);
-  if (a_ && of_a) a_->enter(*of_a, index);
-  if (b_computed_ && of_b) b_computed_->enter(*of_b, index);
+  if (computed_a_ && of_a) computed_a_->enter(*of_a, index);
+  if (computed_b_ && of_b) computed_b_->enter(*of_b, index);
 }
 
 void ContractionOperands::enter_inner(std::size_t inner, llvm::Value* index) {
-  if (a_) a_->enter(kernel_.row_axis() + 1 + inner, index);
-  if (b_computed_) b_computed_->enter(kernel_.batch.size() + inner, index);
+  if (computed_a_) computed_a_->enter(kernel_.row_axis() + 1 + inner, index);
+  if (computed_b_) computed_b_->enter(kernel_.batch.size() + inner, index);
 }
 
 // b is contiguous along k, and whole panels are packed: by blocks in registers.
@@ -62,12 +62,12 @@ ContractionOperands::Source ContractionOperands::emit_pack(const Panel& panel, l
   llvm::Value* const tile_stride = multiply_add(b_, count, row_bytes, nullptr);
   whole_.emit_column_tiles(panel, [&](const ColumnTile& tile) {
     llvm::Value* const to = moved_by(b_, whole_.packed, b_.CreateMul(tile.number, tile_stride));
-    if (b_computed_) {
+    if (computed_b_) {
       llvm::Value* const begin = b_.CreateAdd(panel.first, tile.begin);
       llvm::Value* const end = whole_.minimum(b_.CreateAdd(begin, function_.integer(width)), whole_.column_count);
       const std::int64_t known = kernel_.columns.back().times_batch ? 0 : kernel_.columns.back().constant;
       const Range columns = {begin, end, known >= width ? width : known};
-      b_computed_->emit(columns, k, count, [&](llvm::Value* column, llvm::Value* number) {
+      computed_b_->emit(columns, k, count, [&](llvm::Value* column, llvm::Value* number) {
         return whole_.move(whole_.move(to, number, row_bytes), b_.CreateSub(column, begin), whole_.size);
       });
       return;
@@ -127,7 +127,7 @@ ContractionOperands::Source ContractionOperands::packed_source(llvm::Value* coun
 ContractionOperands::Sources ContractionOperands::emit_sources(const Panel& panel, llvm::Value* rows,
                                                                llvm::Value* k_begin, llvm::Value* count) {
   using Packing = ContractionSchedule::Packing;
-  if (b_computed_) {
+  if (computed_b_) {
     const Source packed = emit_pack(panel, nullptr, k_begin, count);
     return {packed, packed, nullptr};
   }
@@ -171,7 +171,7 @@ llvm::Value* ContractionOperands::left_row(llvm::Value* row) {
 
 ContractionOperands::Left ContractionOperands::left(llvm::Value* row, llvm::Value* k) {
   const auto in_rows = [&](llvm::Value* elements) { return multiply_add(b_, elements, whole_.size, nullptr); };
-  if (a_) return computed_left(row);
+  if (computed_a_) return computed_left(row);
   if (schedule_.left_rows > 0) return copied_left(row);
   const std::int64_t pointer = pointer_bytes();
   switch (whole_.left_operand()) {
@@ -225,9 +225,9 @@ void ContractionOperands::emit_left_copy(llvm::Value* row, llvm::Value* k, llvm:
   const auto rows_here = [&] {
     return whole_.minimum(b_.CreateSub(whole_.rows.end, row), function_.integer(schedule_.left_rows));
   };
-  if (a_) {
+  if (computed_a_) {
     emit_if(b_, is_first, {}, [&](const Carried&) {
-      a_->emit({row, b_.CreateAdd(row, rows_here())}, k, count, [&](llvm::Value* at, llvm::Value* number) {
+      computed_a_->emit({row, b_.CreateAdd(row, rows_here())}, k, count, [&](llvm::Value* at, llvm::Value* number) {
         llvm::Value* const of_row = whole_.move(whole_.left, b_.CreateSub(at, row), computed_row_bytes());
         return whole_.move(of_row, number, computed_k_bytes());
       });

@@ -79,7 +79,7 @@ class ContractionOperands {
   llvm::IRBuilder<>& b_;
   const ContractionKernel& kernel_;
   const ContractionSchedule& schedule_;
-  std::optional<ComputedOperand> a_, b_computed_;  // what is computed
+  std::optional<ComputedOperand> computed_a_, computed_b_;
 };
 
 }  // namespace tarn

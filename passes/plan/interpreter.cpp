@@ -375,7 +375,7 @@ Status Interpreter::run_kernel(const LoopKernel& kernel) {
   return status();
 }
 
-Point joined(const Point& first, const Point& second, const Point& third) {
+Point point_of(const Point& first, const Point& second, const Point& third) {
   Point all = first;
   all.insert(all.end(), second.begin(), second.end());
   all.insert(all.end(), third.begin(), third.end());
@@ -392,7 +392,7 @@ Status Interpreter::run_kernel(const ContractionKernel& kernel) {
         of_columns(all.begin() + batch + rows, all.end());
     double sum = 0;
     for_each_point(inner, false, [&](const Point& k) {
-      sum += value_of(kernel.a, joined(of_batch, of_rows, k)) * value_of(kernel.b, joined(of_batch, k, of_columns));
+      sum += value_of(kernel.a, point_of(of_batch, of_rows, k)) * value_of(kernel.b, point_of(of_batch, k, of_columns));
     });
     if (!run_body(kernel.epilogue, all, {sum})) return;
     std::vector<Running>& of_column = sums[of_columns];
@@ -405,7 +405,7 @@ Status Interpreter::run_kernel(const ContractionKernel& kernel) {
     if (of_column.empty()) break;
     std::vector<double> given;
     for (std::size_t i = 0; i < of_column.size(); ++i) given.push_back(result_of(of_column[i], kernel.sums[i].op));
-    if (!run_body(kernel.tail, joined({}, Point(kernel.rows.size()), columns), given)) break;
+    if (!run_body(kernel.tail, point_of({}, Point(kernel.rows.size()), columns), given)) break;
   }
   return status();
 }

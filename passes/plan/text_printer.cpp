@@ -514,8 +514,7 @@ class Printer {
            operand_text(b, right, plan_words::kRight));
     print_computed(a, left, plan_words::kLeft);
     print_computed(b, right, plan_words::kRight);
-    print_bodies(epilogue, sums, tail, points, "    ",
-                 fmt::format(" over {}", joined(plan_words::role_axes(m), " ")));
+    print_bodies(epilogue, sums, tail, points, "    ", fmt::format(" over {}", joined(plan_words::role_axes(m), " ")));
   }
   // A load of the type that somebody who reads it would give it.
   bool is_plain(const Operand& operand) const {

@@ -18,11 +18,11 @@
 namespace tarn::testing {
 namespace {
 
-constexpr std::int64_t kMaxBatch = 5;
+constexpr std::int64_t kMostSamples = 5;
 
-class Draw {
+class Chance {
  public:
-  explicit Draw(std::uint64_t seed) : engine_(seed) {}
+  explicit Chance(std::uint64_t seed) : engine_(seed) {}
   std::int64_t between(std::int64_t first, std::int64_t last) {
     return std::uniform_int_distribution<std::int64_t>(first, last)(engine_);
   }
@@ -45,7 +45,7 @@ struct Dimension {
 
 class RandomProduct {
  public:
-  RandomProduct(std::uint64_t seed, DType dtype) : draw_(seed), dtype_(dtype), hand_(kMaxBatch) {
+  RandomProduct(std::uint64_t seed, DType dtype) : draw_(seed), dtype_(dtype), hand_(kMostSamples) {
     draw_axes();
     kernel_.dtype = dtype;
     kernel_.a = operand(axes_with(kernel_, kernel_.rows, kernel_.inner), kernel_.rows.size());
@@ -110,7 +110,7 @@ class RandomProduct {
 
   // Small whole numbers.
   std::vector<double> numbers(const Shape& shape, DType dtype) {
-    std::vector<double> values(static_cast<std::size_t>(element_count(with_batch(shape, kMaxBatch))));
+    std::vector<double> values(static_cast<std::size_t>(element_count(with_batch(shape, kMostSamples))));
     const bool is_boolean = dtype == DType::boolean;
     for (double& value : values) value = static_cast<double>(draw_.between(is_boolean ? 0 : -3, is_boolean ? 1 : 3));
     return values;
@@ -269,7 +269,7 @@ class RandomProduct {
     kernel_.tail.stores = {{0, at(hand_.result(dtype_, shape), strides), false}};
   }
 
-  Draw draw_;
+  Chance draw_;
   const DType dtype_;
   bool in_order_ = false;  // b lies as its axes do
   HandPlan hand_;
@@ -298,14 +298,14 @@ TEST_P(ContractionRoles, AreAsInterpreted) {
     const Status verified = verify(hand.plan);
     ASSERT_TRUE(verified.has_value()) << what << verified.error().front().message;
     expect_reads_back(hand.plan);
-    for (const std::int64_t batch : {kMaxBatch, std::int64_t{1}}) expect_as_interpreted(hand, batch, 0, what);
+    for (const std::int64_t batch : {kMostSamples, std::int64_t{1}}) expect_as_interpreted(hand, batch, 0, what);
     if (HasFatalFailure()) return;
   }
 }
 
 // What there is in the emitter for such products.
 std::set<std::string> traits_of(const ContractionKernel& kernel, const Target& target) {
-  const ContractionSchedule s = schedule_of(kernel, {}, kMaxBatch, target);
+  const ContractionSchedule s = schedule_of(kernel, {}, kMostSamples, target);
   const bool computes_a = !kernel.a.is_load(), in_tile = s.tile_inner > 1;
   std::set<std::string> traits;
   const auto add = [&](bool has, const char* trait) {

@@ -512,7 +512,7 @@ const WrongCase kWrong[] = {
     {"input0[i, j]", "input0[9223372036854775807, j]", "a number cannot be more than 4611686018427387904", "9223"},
     {"input0[i, j]", "input0[4611686018427387904*i, j]", "this index is out of range", ""},
     {"input0[i, j]", "input0[element i, row 1:i32 * 4 < 99999999999]", "more than 2147483648 rows", "99999999999"},
-    {"input0[k, m]", "input0[element k, row 1:i32 * 4 < 3]", "an operand of a product is read without a row", ""},
+    {"input0[k, m]", "input0[element k, row 1:i32 * 4 < 3]", "an element with a row or bounds is computed", ""},
     {"remark \"'total'", "remark 'total'", "a remark in quotation marks is expected here", "'total'"},
     {"remark \"'total'", "what \"'total'", "there is no buffer 'what'", "what"},
     {"points\"\n}\ntactics adapt", "points\"\n} more", "nothing is expected behind the plan but its tactics", "more"},
