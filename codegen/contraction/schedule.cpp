@@ -133,7 +133,7 @@ void choose_left(ContractionSchedule& schedule, const ContractionKernel& kernel,
   // for all k are soon more than the first-level cache has room for.
   const std::int64_t step = strides.a_inner * size;
   const bool wastes_lines =
-      target.vector_bytes == 32 && 2 * schedule.tile_rows * size < kLineBytes && step >= kLineBytes;
+      target.vector_bytes == 32 && std::int64_t{2} * schedule.tile_rows * size < kLineBytes && step >= kLineBytes;
   if (strides.a_rows == 1 && (step % kCosts.far_apart == 0 || wastes_lines) && !row_extent.times_batch &&
       schedule.tiles() >= kCosts.copied_left_tiles) {
     schedule.left_rows = std::int64_t{kCosts.copied_tiles} * schedule.tile_rows;

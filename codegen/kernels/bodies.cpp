@@ -272,8 +272,8 @@ llvm::Value* BodyEmitter::emit_apply(const Value& value, bool varying) {
 llvm::Value* BodyEmitter::linear_index(const Linear& linear) {
   const auto at = std::find(strides_.begin(), strides_.end(), linear.strides) - strides_.begin();
   // The deepest level reached holds the whole sum; levels above the strides' own only repeat it.
-  const int level = deepest_level(nest_, linear);
-  llvm::Value* const sum = sums_[static_cast<std::size_t>(level + 1)][static_cast<std::size_t>(at)];
+  const int reached = deepest_level(nest_, linear) + 1;
+  llvm::Value* const sum = sums_[static_cast<std::size_t>(reached)][static_cast<std::size_t>(at)];
   return sum == nullptr ? kernel_.integer(0) : sum;
 }
 
@@ -380,9 +380,9 @@ llvm::Value* BodyEmitter::inside(const Access& access) {
 llvm::Value* BodyEmitter::emit_bounded_load(const Access& access, DType dtype, bool varying) {
   llvm::Type* const type = kernel_.emission.memory_type(dtype);
   const llvm::Align align(size_of(dtype));
-  const auto number = static_cast<std::int64_t>(dtype == DType::boolean ? access.fill != 0 : access.fill);
-  llvm::Constant* const fill =
-      type->isIntegerTy() ? llvm::ConstantInt::getSigned(type, number) : llvm::ConstantFP::get(type, access.fill);
+  llvm::Constant* const fill = type->isIntegerTy()
+                                   ? llvm::ConstantInt::getSigned(type, static_cast<std::int64_t>(access.fill))
+                                   : llvm::ConstantFP::get(type, access.fill);
   llvm::Value* loaded = nullptr;
   llvm::Value* mask = inside(access);
   const Address address = address_of(access, dtype);

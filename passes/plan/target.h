@@ -15,7 +15,7 @@ struct Target {
   bool has_fma = false;
   // Bytes of a cache line, of a page, and of the second-level cache of a core: those of any processor that is worth
   // tuning for, whichever one is there.
-  std::int64_t line_bytes = 64, page_bytes = 4096, second_cache_bytes = 1024 * 1024;
+  std::int64_t line_bytes = 64, page_bytes = 4096, second_cache_bytes = std::int64_t{1024} * 1024;
 
   // Masked loads and stores cost no more than plain ones, elements that lie apart are gathered and scattered by one
   // instruction, and rows are transposed in registers under masks: AVX-512.
