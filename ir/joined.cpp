@@ -28,4 +28,9 @@ std::string joined(std::span<const std::int64_t> numbers, std::string_view separ
   return join_all(numbers, separator);
 }
 
+std::string first_joined(std::span<const std::string> parts, std::size_t most) {
+  if (parts.size() <= most) return joined(parts, ", ");
+  return joined(parts.first(most), ", ") + " and " + std::to_string(parts.size() - most) + " more";
+}
+
 }  // namespace tarn

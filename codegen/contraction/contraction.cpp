@@ -12,9 +12,8 @@ Contraction::Contraction(KernelFunction& function, const ContractionKernel& kern
       tactics(function.tactics),
       schedule(
           schedule_of(kernel, function.tactics, function.emission.plan.max_batch, function.emission.machine.target)),
-      size(static_cast<std::int64_t>(size_of(kernel.dtype))),
-      row_axis(kernel.row_axis()),
-      column_axis(kernel.column_axis()) {
+      size(static_cast<std::int64_t>(size_of(kernel.dtype))) {
+  const std::size_t row_axis = kernel.row_axis(), column_axis = kernel.column_axis();
   for (std::size_t axis = 0; axis < kernel.batch.size(); ++axis) around.push_back(axis);
   for (std::size_t axis = row_axis + 1; axis < column_axis; ++axis) around.push_back(axis);
   for (std::size_t axis = kernel.batch.size(); axis < row_axis; ++axis) around.push_back(axis);
@@ -46,9 +45,9 @@ void Contraction::find_shares() {
   const std::vector<Extent> axes = axes_with(kernel, kernel.rows, kernel.columns);
   for (const std::size_t axis : around) around_[axis] = range_of(function, axes[axis]);
   if (!tactics.split) return;
-  if (tactics.split->axis == row_axis) {
+  if (tactics.split->axis == kernel.row_axis()) {
     rows = function.share_of(rows, kernel.one_column() ? schedule.row_block : schedule.tile_rows);
-  } else if (tactics.split->axis == column_axis) {
+  } else if (tactics.split->axis == kernel.column_axis()) {
     columns = function.share_of(columns, schedule.panel);
   } else {
     Range& shared = around_.at(tactics.split->axis);

@@ -35,9 +35,8 @@ struct Contraction {
   const CpuTactics& tactics;
   const ContractionSchedule schedule;
   const std::int64_t size;  // bytes of an element
-  // Of the epilogue: the axes of the rows and columns that are cut into tiles, and those of the loops around these, the
-  // outermost first: of the batch, the other columns, the other rows.
-  const std::size_t row_axis, column_axis;
+  // Axes of the epilogue that loops around the tiles go over, the outermost first: of the batch, of the columns and of
+  // the rows but the last.
   std::vector<std::size_t> around;
 
   // Set by start(): numbers of columns, and of k that a tile goes over where there is one block of it; what this call
@@ -67,17 +66,17 @@ struct Contraction {
   // Strides in bytes of operands that lie in memory.
   std::int64_t a_stride(std::size_t axis) const { return kernel.a.access().at.strides[axis] * size; }
   std::int64_t b_stride(std::size_t axis) const { return kernel.b.access().at.strides[axis] * size; }
-  std::int64_t row_stride() const { return a_stride(row_axis); }
+  std::int64_t row_stride() const { return a_stride(kernel.row_axis()); }
   std::int64_t a_inner_stride() const { return a_stride(kernel.inner_axis_of_a()); }
   std::int64_t b_inner_stride() const { return b_stride(kernel.inner_axis_of_b()); }
   std::int64_t column_stride() const { return b_stride(kernel.column_axis_of_b()); }
   // Which axis of b the axis of the epilogue is, or of a; none: it has not got that.
   std::optional<std::size_t> axis_of_a(std::size_t axis) const {
-    return axis <= row_axis ? std::optional(axis) : std::nullopt;
+    return axis <= kernel.row_axis() ? std::optional(axis) : std::nullopt;
   }
   std::optional<std::size_t> axis_of_b(std::size_t axis) const {
     if (axis < kernel.batch.size()) return axis;
-    return axis > row_axis ? std::optional(axis - kernel.rows.size() + kernel.inner.size()) : std::nullopt;
+    return axis > kernel.row_axis() ? std::optional(axis - kernel.rows.size() + kernel.inner.size()) : std::nullopt;
   }
   // address + index * bytes
   llvm::Value* move(llvm::Value* address, llvm::Value* index, std::int64_t bytes) const {

@@ -35,7 +35,7 @@ ContractionEpilogue::ContractionEpilogue(const Contraction& contraction)
             analyze(kernel_.tail, tail_nest_, {}, tail_nest_.depth - 1, nest_.lanes > 1)) {
   body_.result = [this](const Value&) { return load_product(); };
   tail_.result = [this](const Value& value) {
-    llvm::Value* const column = b_.CreateSub(tail_nest_.index[whole_.column_axis], whole_.columns.begin);
+    llvm::Value* const column = b_.CreateSub(tail_nest_.index[kernel_.column_axis()], whole_.columns.begin);
     return b_.CreateAlignedLoad(vector_type(), sum_address(value.reduction, column),
                                 llvm::Align(size_of(kernel_.dtype)));
   };
@@ -44,7 +44,7 @@ ContractionEpilogue::ContractionEpilogue(const Contraction& contraction)
 // Whether the products of a block lie as everything that the epilogue reads and writes: row behind row.
 bool ContractionEpilogue::is_flat(const Contraction& contraction) {
   const ContractionKernel& kernel = contraction.kernel;
-  const std::size_t rows = contraction.row_axis, columns = contraction.column_axis;
+  const std::size_t rows = kernel.row_axis(), columns = kernel.column_axis();
   const Extent& extent = kernel.columns.back();
   const std::optional<Split>& split = contraction.tactics.split;
   const bool shares_columns = split && split->axis == columns;
@@ -60,39 +60,38 @@ bool ContractionEpilogue::is_flat(const Contraction& contraction) {
 }
 
 Nest ContractionEpilogue::nest_of(const Contraction& contraction) {
+  const ContractionKernel& kernel = contraction.kernel;
+  const std::size_t row_axis = kernel.row_axis(), column_axis = kernel.column_axis(), axes = column_axis + 1;
   Nest nest;
-  const std::size_t axes = contraction.column_axis + 1;
   nest.level_of_axis.resize(axes);
   int level = 0;
   for (const std::size_t axis : contraction.around) nest.level_of_axis[axis] = level++;
-  nest.level_of_axis[contraction.row_axis] = level++;
-  nest.level_of_axis[contraction.column_axis] = level++;
+  nest.level_of_axis[row_axis] = level++;
+  nest.level_of_axis[column_axis] = level++;
   // Sums wait in registers while a loop goes down the rows.
-  if (!contraction.kernel.sums.empty()) {
-    std::swap(nest.level_of_axis[contraction.row_axis], nest.level_of_axis[contraction.column_axis]);
+  if (!kernel.sums.empty()) {
+    std::swap(nest.level_of_axis[row_axis], nest.level_of_axis[column_axis]);
   }
   nest.depth = static_cast<int>(axes);
   nest.index.resize(axes);
-  nest.vector_axis = static_cast<int>(contraction.kernel.one_column() ? contraction.row_axis : contraction.column_axis);
-  const Body &body = contraction.kernel.epilogue, &tail = contraction.kernel.tail;
-  const BodyAnalysis analysis = analyze(body, nest, values_of(contraction.kernel.sums), nest.depth - 1, true);
+  nest.vector_axis = static_cast<int>(kernel.one_column() ? row_axis : column_axis);
+  const Body &body = kernel.epilogue, &tail = kernel.tail;
+  const BodyAnalysis analysis = analyze(body, nest, values_of(kernel.sums), nest.depth - 1, true);
   const BodyAnalysis tail_analysis = analyze(tail, nest, {}, nest.depth - 1, true);
   const unsigned lanes =
       lanes_for({&body, &tail}, {&analysis, &tail_analysis}, contraction.function.emission.machine.target.vector_bytes);
-  const Extent& along =
-      contraction.kernel.one_column() ? contraction.kernel.rows.back() : contraction.kernel.columns.back();
+  const Extent& along = kernel.one_column() ? kernel.rows.back() : kernel.columns.back();
   const ContractionSchedule& schedule = contraction.schedule;
   const std::int64_t columns = schedule.tile_epilogue ? schedule.tile_columns() : schedule.panel;
-  const std::int64_t most = contraction.kernel.one_column() ? schedule.row_block : columns;
+  const std::int64_t most = kernel.one_column() ? schedule.row_block : columns;
   const std::int64_t count = along.times_batch ? most : std::min(most, along.constant);
   nest.lanes = fitting_lanes(is_flat(contraction) ? count * schedule.row_block : count, lanes,
                              contraction.function.emission.machine.target);
   // One look at two vectors of new weights costs hardly more than one at each.
   const bool is_guarded = std::any_of(body.stores.begin(), body.stores.end(), [](const Store& s) { return s.guarded; });
   const std::int64_t twice = 2 * std::int64_t{nest.lanes};
-  if (is_guarded && schedule.tile_epilogue && nest.vector_axis == static_cast<int>(contraction.column_axis) &&
-      !along.times_batch && along.constant % twice == 0 && count % twice == 0 &&
-      body.values.size() <= kCosts.small_epilogue) {
+  if (is_guarded && schedule.tile_epilogue && nest.vector_axis == static_cast<int>(column_axis) && !along.times_batch &&
+      along.constant % twice == 0 && count % twice == 0 && body.values.size() <= kCosts.small_epilogue) {
     nest.lanes *= 2;
   }
   if (nest.lanes == 1 || !allows_lanes(body, analysis, nest.vector_axis) ||
@@ -109,9 +108,9 @@ Nest ContractionEpilogue::tail_nest_of(const Contraction& contraction, const Nes
   tail.level_of_axis.assign(nest.level_of_axis.size(), -1);
   int level = 0;
   for (const std::size_t axis : contraction.around) {
-    if (axis > contraction.row_axis) tail.level_of_axis[axis] = level++;
+    if (axis > contraction.kernel.row_axis()) tail.level_of_axis[axis] = level++;
   }
-  tail.level_of_axis[contraction.column_axis] = level++;
+  tail.level_of_axis[contraction.kernel.column_axis()] = level++;
   tail.depth = level;
   return tail;
 }
@@ -129,12 +128,12 @@ void ContractionEpilogue::enter(std::size_t axis, llvm::Value* index) {
 }
 
 Range ContractionEpilogue::columns_of(std::int64_t block, llvm::Value* begin, llvm::Value* end) const {
-  return block_of(kernel_.columns.back(), block, whole_.column_axis, begin, end);
+  return block_of(kernel_.columns.back(), block, kernel_.column_axis(), begin, end);
 }
 
 llvm::Value* ContractionEpilogue::load_product() {
-  llvm::Value* const row = b_.CreateSub(nest_.index[whole_.row_axis], product_row_);
-  llvm::Value* const column = b_.CreateSub(nest_.index[whole_.column_axis], product_column_);
+  llvm::Value* const row = b_.CreateSub(nest_.index[kernel_.row_axis()], product_row_);
+  llvm::Value* const column = b_.CreateSub(nest_.index[kernel_.column_axis()], product_column_);
   llvm::Value* const address =
       whole_.move(whole_.move(whole_.product, row, schedule_.product_row * whole_.size), column, whole_.size);
   // Lanes beyond the end read what else is in the scratch memory, which is larger than the product by a vector.
@@ -171,7 +170,7 @@ void ContractionEpilogue::emit(llvm::Value* first_row, llvm::Value* first_column
                                const Rows& rows) {
   product_row_ = first_row;
   product_column_ = first_column;
-  const std::size_t row_axis = whole_.row_axis, column_axis = whole_.column_axis;
+  const std::size_t row_axis = kernel_.row_axis(), column_axis = kernel_.column_axis();
   const std::int64_t height = schedule_.tile_epilogue ? schedule_.tile_rows : schedule_.row_block;
   Range row_range = block_of(kernel_.rows.back(), height, row_axis, rows.begin, rows.end);
   // A share may end within a block, but not within a tile.
@@ -197,7 +196,7 @@ void ContractionEpilogue::emit(llvm::Value* first_row, llvm::Value* first_column
 
 // A sum is one chain in the order of the rows, however these are cut into blocks.
 void ContractionEpilogue::emit_summed(const Range& columns, const Range& rows) {
-  const std::size_t row_axis = whole_.row_axis, column_axis = whole_.column_axis;
+  const std::size_t row_axis = kernel_.row_axis(), column_axis = kernel_.column_axis();
   const llvm::Align align(size_of(kernel_.dtype));
   emit_vector_loop(function_.emission, b_, columns, nest_.lanes, {},
                    [&](llvm::Value* column, llvm::Value* mask, const Carried&) {
@@ -243,7 +242,7 @@ void ContractionEpilogue::start_sums() {
 
 void ContractionEpilogue::finish_sums() {
   if (kernel_.sums.empty()) return;
-  const std::size_t column_axis = whole_.column_axis;
+  const std::size_t column_axis = kernel_.column_axis();
   emit_vector_loop(function_.emission, b_, whole_.columns, tail_nest_.lanes, {},
                    [&](llvm::Value* column, llvm::Value* mask, const Carried&) {
                      tail_nest_.index[column_axis] = column;
@@ -256,7 +255,7 @@ void ContractionEpilogue::finish_sums() {
 
 // The rows as one row: the column counts on where a row ends.
 void ContractionEpilogue::emit_flat(llvm::Value* first_row, const Range& rows) {
-  const std::size_t row_axis = whole_.row_axis, column_axis = whole_.column_axis;
+  const std::size_t row_axis = kernel_.row_axis(), column_axis = kernel_.column_axis();
   const std::int64_t columns = kernel_.columns.back().constant;
   const auto in_points = [&](llvm::Value* row) { return multiply_add(b_, row, columns, nullptr); };
   product_row_ = function_.integer(0);

@@ -10,14 +10,11 @@
 #include "codegen/contraction/operands.h"
 #include "codegen/contraction/tiles.h"
 #include "codegen/kernels/loops.h"
+#include "passes/plan/access.h"
 
 namespace tarn {
 
 namespace {
-
-bool is_empty(const std::vector<Extent>& axes) {
-  return std::any_of(axes.begin(), axes.end(), [](const Extent& extent) { return extent.constant == 0; });
-}
 
 class ContractionEmitter {
  public:
@@ -200,7 +197,7 @@ void ContractionEmitter::emit_blocks(const Panel& panel, const Rows& rows, std::
   if (inner < whole_.outer_inner()) {
     emit_loop(b_, range_of(function_, kernel_.inner[inner]), 1, {}, [&](llvm::Value* index, const Carried&) {
       operands_.enter_inner(inner, index);
-      const std::size_t of_a = whole_.row_axis + 1 + inner, of_b = kernel_.batch.size() + inner;
+      const std::size_t of_a = kernel_.inner_axis_of_a(inner), of_b = kernel_.inner_axis_of_b(inner);
       emit_blocks(panel, rows, inner + 1, a == nullptr ? a : whole_.move(a, index, whole_.a_stride(of_a)),
                   b == nullptr ? b : whole_.move(b, index, whole_.b_stride(of_b)));
       return Carried{};

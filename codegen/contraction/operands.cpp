@@ -22,12 +22,12 @@ ContractionOperands::ContractionOperands(const Contraction& contraction)
     const std::int64_t most =
         along_rows ? schedule_.left_rows : largest(kernel_.inner.back(), function_.emission.plan.max_batch);
     computed_a_.emplace(contraction, kernel_.a,
-                        ComputedOperand::Shape{kernel_.row_axis(), kernel_.row_axis() + 1, along_rows, most});
+                        ComputedOperand::Shape{kernel_.row_axis(), kernel_.inner_axis_of_a(0), along_rows, most});
   }
   if (!kernel_.b.is_load()) {
     computed_b_.emplace(
         contraction, kernel_.b,
-        ComputedOperand::Shape{kernel_.column_axis_of_b(), kernel_.batch.size(), true, schedule_.lanes});
+        ComputedOperand::Shape{kernel_.column_axis_of_b(), kernel_.inner_axis_of_b(0), true, schedule_.lanes});
   }
 }
 
@@ -43,8 +43,8 @@ void ContractionOperands::enter(std::size_t axis, llvm::Value* index) {
 }
 
 void ContractionOperands::enter_inner(std::size_t inner, llvm::Value* index) {
-  if (computed_a_) computed_a_->enter(kernel_.row_axis() + 1 + inner, index);
-  if (computed_b_) computed_b_->enter(kernel_.batch.size() + inner, index);
+  if (computed_a_) computed_a_->enter(kernel_.inner_axis_of_a(inner), index);
+  if (computed_b_) computed_b_->enter(kernel_.inner_axis_of_b(inner), index);
 }
 
 // b is contiguous along k, and whole panels are packed: by blocks in registers.
@@ -87,7 +87,7 @@ void ContractionOperands::emit_pack_along(std::size_t inner, llvm::Value* from, 
   const std::int64_t row_bytes = schedule_.tile_columns() * whole_.size;
   llvm::Value* const step = multiply_add(b_, whole_.inner_count(inner + 1), row_bytes, nullptr);
   emit_loop(b_, range_of(function_, kernel_.inner[inner]), 1, {}, [&](llvm::Value* index, const Carried&) {
-    emit_pack_along(inner + 1, whole_.move(from, index, whole_.b_stride(kernel_.batch.size() + inner)),
+    emit_pack_along(inner + 1, whole_.move(from, index, whole_.b_stride(kernel_.inner_axis_of_b(inner))),
                     moved_by(b_, to, b_.CreateMul(index, step)), pack);
     return Carried{};
   });
@@ -136,7 +136,7 @@ ContractionOperands::Sources ContractionOperands::emit_sources(const Panel& pane
       whole_.move(whole_.move(whole_.b, panel.first, whole_.column_stride()), k_begin, whole_.b_inner_stride());
   Source in_place = {start, {}, function_.integer(width * whole_.size), function_.integer(whole_.size)};
   for (std::size_t inner = whole_.outer_inner(); inner < kernel_.inner.size(); ++inner) {
-    in_place.k_strides.push_back(function_.integer(whole_.b_stride(kernel_.batch.size() + inner)));
+    in_place.k_strides.push_back(function_.integer(whole_.b_stride(kernel_.inner_axis_of_b(inner))));
   }
   if (schedule_.packing == Packing::never) return {in_place, in_place, nullptr};
   if (schedule_.packing == Packing::always) {
@@ -186,7 +186,7 @@ ContractionOperands::Left ContractionOperands::left(llvm::Value* row, llvm::Valu
   llvm::Value* const start = whole_.move(whole_.a, k, whole_.a_inner_stride());
   Left left{whole_.move(start, row, whole_.row_stride()), row_stride, {}};
   for (std::size_t inner = whole_.outer_inner(); inner < kernel_.inner.size(); ++inner) {
-    left.k_strides.push_back(function_.integer(whole_.a_stride(kernel_.row_axis() + 1 + inner)));
+    left.k_strides.push_back(function_.integer(whole_.a_stride(kernel_.inner_axis_of_a(inner))));
   }
   return left;
 }

@@ -20,30 +20,6 @@ struct Extents {
   std::int64_t rows, columns, inner;
 };
 
-// Strides in elements where a or b lies in memory; what is computed has none.
-struct Strides {
-  std::int64_t a_rows = 0, a_inner = 0, b_inner = 0, b_columns = 0;
-};
-Strides strides_of(const ContractionKernel& kernel) {
-  Strides strides;
-  if (kernel.a.is_load()) {
-    const std::vector<std::int64_t>& of_a = kernel.a.access().at.strides;
-    strides.a_rows = of_a[kernel.row_axis()];
-    strides.a_inner = of_a[kernel.inner_axis_of_a()];
-  }
-  if (kernel.b.is_load()) {
-    const std::vector<std::int64_t>& of_b = kernel.b.access().at.strides;
-    strides.b_inner = of_b[kernel.inner_axis_of_b()];
-    strides.b_columns = of_b[kernel.column_axis_of_b()];
-  }
-  return strides;
-}
-
-// Whether both operands lie in memory, and rows, columns and k are one axis each: what may be fetched ahead.
-bool is_simple(const ContractionKernel& kernel) {
-  return kernel.has_one_axis_each() && kernel.a.is_load() && kernel.b.is_load();
-}
-
 // Registers of a tile: its sums, a row of b, an element of a in all lanes, and where products and sums are two
 // instructions, the product.
 unsigned registers_of_tile(unsigned rows, unsigned vectors, const Target& target) {
@@ -124,8 +100,8 @@ unsigned steps_of_loop(const ContractionSchedule& schedule, const Target& target
 // How tiles get what they read of a and of the next panel of b.
 void choose_left(ContractionSchedule& schedule, const ContractionKernel& kernel, const CpuTactics& tactics,
                  const Extents& extents, std::int64_t size, const Target& target) {
-  if (!is_simple(kernel)) return;
-  const Strides strides = strides_of(kernel);
+  if (!kernel.is_of_matrices()) return;
+  const ProductStrides strides = strides_of(kernel);
   const Extent &row_extent = kernel.rows.back(), &inner_extent = kernel.inner.back();
   schedule.fetches_panels = schedule.packing != ContractionSchedule::Packing::never && kernel.batch.empty() &&
                             !kernel.columns.back().times_batch && schedule.panel < extents.columns;
@@ -163,11 +139,9 @@ void choose_inner(ContractionSchedule& schedule, const ContractionKernel& kernel
     schedule.inner_block = round_up(divide_up(last, divide_up(last, kCosts.inner_block)), 8);
     return;
   }
-  while (schedule.inner_block * largest(kernel.inner[kernel.inner.size() - 1 - schedule.tile_inner], max_batch) <=
-         kCosts.longest_inner) {
-    schedule.inner_block *= largest(kernel.inner[kernel.inner.size() - 1 - schedule.tile_inner], max_batch);
-    ++schedule.tile_inner;
-  }
+  // All of them would be more.
+  const auto next = [&] { return largest(kernel.inner[kernel.inner.size() - 1 - schedule.tile_inner], max_batch); };
+  for (; schedule.inner_block * next() <= kCosts.longest_inner; ++schedule.tile_inner) schedule.inner_block *= next();
 }
 
 // Rows of a that is computed, as many at a time as are copied of one that lies across. Vectors go along k, unless more
@@ -189,7 +163,7 @@ void compute_left(ContractionSchedule& schedule, const ContractionKernel& kernel
 void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& kernel, const CpuTactics& tactics,
                       const Extents& extents, std::int64_t max_batch, const Target& target, std::int64_t size) {
   const Extent& column_extent = kernel.columns.back();
-  const Strides strides = strides_of(kernel);
+  const ProductStrides strides = strides_of(kernel);
   if (!column_extent.times_batch) schedule.lanes = fitting_lanes(extents.columns, schedule.lanes, target);
   const bool in_groups = tactics.weights_in_groups;
   // Where threads share the columns, two or four of them find equal work, tiles included.
@@ -214,13 +188,14 @@ void schedule_columns(ContractionSchedule& schedule, const ContractionKernel& ke
   }
   // A row of a group is read as it lies by a tile of one row, too, if that is as wide.
   const bool whole_group = in_groups && schedule.tile_columns() >= extents.columns;
-  schedule.streams = tactics.often_few_rows && contiguous && is_simple(kernel) && extents.rows > kCosts.streamed_rows &&
-                     !whole_group && !column_extent.times_batch && extents.columns >= schedule.lanes &&
+  schedule.streams = tactics.often_few_rows && contiguous && kernel.is_of_matrices() &&
+                     extents.rows > kCosts.streamed_rows && !whole_group && !column_extent.times_batch &&
+                     extents.columns >= schedule.lanes &&
                      extents.inner * extents.columns * size >= kCosts.streamed_matrix;
   choose_panel(schedule, extents, column_extent.times_batch, shares, size, target);
   if (schedule.tile_epilogue || schedule.several_blocks) schedule.inner_steps = steps_of_loop(schedule, target);
   if (schedule.tile_epilogue) {
-    if (kernel.batch.empty() && is_simple(kernel) && extents.rows * extents.columns >= kCosts.fetched_elements) {
+    if (kernel.batch.empty() && kernel.is_of_matrices() && extents.rows * extents.columns >= kCosts.fetched_elements) {
       schedule.fetched_bytes = kCosts.fetched_lines * 8;
     }
     choose_left(schedule, kernel, tactics, extents, size, target);

@@ -95,6 +95,10 @@ std::optional<Coordinates> unflatten(const Linear& flat, const Shape& shape, con
 
 Extent extent_of(std::int64_t extent) { return extent == kBatch ? Extent{1, true} : Extent{extent, false}; }
 
+bool is_empty(const std::vector<Extent>& axes) {
+  return std::any_of(axes.begin(), axes.end(), [](const Extent& extent) { return extent.constant == 0; });
+}
+
 std::int64_t points_of(const std::vector<Extent>& axes, std::int64_t max_batch) {
   std::int64_t points = 1;
   for (const Extent& axis : axes) points *= largest(axis, max_batch);

@@ -53,6 +53,8 @@ bool is_own_point(const Coordinates& coordinates, const Shape& shape);
 
 Extent extent_of(std::int64_t extent);
 std::int64_t largest(const Extent& extent, std::int64_t max_batch);
+// Whether there is no point, whatever the batch.
+bool is_empty(const std::vector<Extent>& axes);
 // Points of all of the axes at the largest batch.
 std::int64_t points_of(const std::vector<Extent>& axes, std::int64_t max_batch);
 

@@ -65,6 +65,13 @@ Result<std::int64_t> read_size(Scanner& scan, std::string_view what) {
   return size;
 }
 
+Result<std::int64_t> read_stride(Scanner& scan) {
+  const bool backwards = scan.accept('-');
+  TARN_TRY(const std::int64_t stride, read_size(scan, "a stride"));
+  if (stride > kMaxExtent) return scan.fail(fmt::format("a stride cannot be more than {}", kMaxExtent));
+  return backwards ? -stride : stride;
+}
+
 Result<Extent> read_extent(Scanner& scan) {
   if (scan.accept_keyword("N")) return Extent{1, true};
   TARN_TRY(const std::int64_t constant, read_size(scan, "an extent"));
@@ -409,10 +416,7 @@ Status BodyParser::bound(Access& access) {
   TARN_TRY(bound.limit, read_size(scan_, "a limit"));
   if (bound.limit > kMaxExtent) return scan_.fail(fmt::format("a limit cannot be more than {}", kMaxExtent));
   TARN_RETURN_IF_ERROR(scan_.expect_keyword("by"));
-  const bool backwards = scan_.accept('-');
-  TARN_TRY(bound.stride, read_size(scan_, "a stride"));
-  if (bound.stride > kMaxExtent) return scan_.fail(fmt::format("a stride cannot be more than {}", kMaxExtent));
-  if (backwards) bound.stride = -bound.stride;
+  TARN_TRY(bound.stride, read_stride(scan_));
   access.bounds.push_back(std::move(bound));
   return Done{};
 }

@@ -44,6 +44,8 @@ struct BodyPlace {
 Result<Extent> read_extent(Scanner& scan);
 // A number from 0 to kMaxExtent², for offsets and the like.
 Result<std::int64_t> read_size(Scanner& scan, std::string_view what);
+// One from -kMaxExtent to kMaxExtent.
+Result<std::int64_t> read_stride(Scanner& scan);
 
 class BodyParser {
  public:

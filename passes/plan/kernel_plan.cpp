@@ -13,14 +13,6 @@ namespace {
 
 using Extents = std::vector<Extent>;
 
-// By axis of the epilogue: whether sums go along it.
-std::vector<bool> summed_axes(const ContractionKernel& kernel) {
-  std::vector<bool> reduced(kernel.column_axis() + 1);
-  const auto rows = reduced.begin() + static_cast<std::ptrdiff_t>(kernel.batch.size());
-  std::fill(rows, rows + static_cast<std::ptrdiff_t>(kernel.rows.size()), !kernel.sums.empty());
-  return reduced;
-}
-
 double points(const Extents& axes, const std::vector<bool>& without, std::int64_t max_batch) {
   double count = 1;
   for (std::size_t i = 0; i < axes.size(); ++i) {
@@ -86,6 +78,13 @@ std::vector<Extent> axes_with(const ContractionKernel& kernel, const std::vector
   axes.insert(axes.end(), first.begin(), first.end());
   axes.insert(axes.end(), second.begin(), second.end());
   return axes;
+}
+
+std::vector<bool> summed_axes(const ContractionKernel& kernel) {
+  std::vector<bool> reduced(kernel.column_axis() + 1);
+  const auto rows = reduced.begin() + static_cast<std::ptrdiff_t>(kernel.batch.size());
+  std::fill(rows, rows + static_cast<std::ptrdiff_t>(kernel.rows.size()), !kernel.sums.empty());
+  return reduced;
 }
 
 std::vector<bool> inputs_in_place(const KernelPlan& plan, std::size_t inputs) {

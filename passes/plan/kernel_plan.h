@@ -188,11 +188,16 @@ struct ContractionKernel {
   // `a` and in `b`, of the columns in `b`.
   std::size_t row_axis() const { return batch.size() + rows.size() - 1; }
   std::size_t column_axis() const { return row_axis() + columns.size(); }
-  std::size_t inner_axis_of_a() const { return row_axis() + inner.size(); }
-  std::size_t inner_axis_of_b() const { return batch.size() + inner.size() - 1; }
+  std::size_t inner_axis_of_a() const { return inner_axis_of_a(inner.size() - 1); }
+  std::size_t inner_axis_of_b() const { return inner_axis_of_b(inner.size() - 1); }
   std::size_t column_axis_of_b() const { return inner_axis_of_b() + columns.size(); }
+  // Those of any inner axis.
+  std::size_t inner_axis_of_a(std::size_t number) const { return batch.size() + rows.size() + number; }
+  std::size_t inner_axis_of_b(std::size_t number) const { return batch.size() + number; }
   // No role but that of the batch has more than one axis.
   bool has_one_axis_each() const { return rows.size() == 1 && columns.size() == 1 && inner.size() == 1; }
+  // A product of two matrices as they stand in memory, or a batch of such.
+  bool is_of_matrices() const { return has_one_axis_each() && a.is_load() && b.is_load(); }
   bool one_column() const { return columns.size() == 1 && columns[0] == Extent{}; }
 };
 
@@ -427,6 +432,8 @@ bool share_bytes(const Buffer& a, const Buffer& b, std::int64_t max_batch);
 // The axes of a part of a product: those of its batch, and those of two other roles.
 std::vector<Extent> axes_with(const ContractionKernel& kernel, const std::vector<Extent>& first,
                               const std::vector<Extent>& second);
+// By axis of the epilogue: whether sums go along it.
+std::vector<bool> summed_axes(const ContractionKernel& kernel);
 
 // By input, whether products read it where the caller has it (CpuTactics::rows_in_place).
 std::vector<bool> inputs_in_place(const KernelPlan& plan, std::size_t inputs);

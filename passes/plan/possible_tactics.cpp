@@ -61,16 +61,28 @@ std::optional<CopyAxes> axes_of_transposing_copy(const KernelPlan& plan, const L
   return std::nullopt;
 }
 
+ProductStrides strides_of(const ContractionKernel& kernel) {
+  ProductStrides strides;
+  if (kernel.a.is_load()) {
+    const std::vector<std::int64_t>& of_a = kernel.a.access().at.strides;
+    strides.a_rows = of_a[kernel.row_axis()];
+    strides.a_inner = of_a[kernel.inner_axis_of_a()];
+  }
+  if (kernel.b.is_load()) {
+    const std::vector<std::int64_t>& of_b = kernel.b.access().at.strides;
+    strides.b_inner = of_b[kernel.inner_axis_of_b()];
+    strides.b_columns = of_b[kernel.column_axis_of_b()];
+  }
+  return strides;
+}
+
 bool may_dot(const ContractionKernel& kernel) {
-  return kernel.inner.size() == 1 && kernel.a.is_load() && kernel.b.is_load() && kernel.sums.empty() &&
-         kernel.a.access().at.strides[kernel.inner_axis_of_a()] == 1 &&
-         kernel.b.access().at.strides[kernel.inner_axis_of_b()] == 1;
+  const ProductStrides strides = strides_of(kernel);
+  return kernel.inner.size() == 1 && kernel.sums.empty() && strides.a_inner == 1 && strides.b_inner == 1;
 }
 
 bool has_groups(const ContractionKernel& kernel) {
-  if (kernel.batch.size() != 1 || !kernel.has_one_axis_each() || !kernel.a.is_load() || !kernel.b.is_load()) {
-    return false;
-  }
+  if (kernel.batch.size() != 1 || !kernel.is_of_matrices()) return false;
   const Extent &columns = kernel.columns.front(), &inner = kernel.inner.front();
   const std::vector<std::int64_t>& strides = kernel.b.access().at.strides;
   return !columns.times_batch && !inner.times_batch && kernel.a.access().at.strides.front() == 0 && strides[2] == 1 &&

@@ -24,6 +24,12 @@ struct CopyAxes {
 inline constexpr std::int64_t kSquareOfCopy = 8;
 std::optional<CopyAxes> axes_of_transposing_copy(const KernelPlan& plan, const LoopKernel& kernel);
 
+// Along the last axes of their roles, in elements, of what is an element in memory; 0 of what is computed.
+struct ProductStrides {
+  std::int64_t a_rows = 0, a_inner = 0, b_inner = 0, b_columns = 0;
+};
+ProductStrides strides_of(const ContractionKernel& kernel);
+
 // Whether vectors may lie along the sum of a product: both operands are contiguous there.
 bool may_dot(const ContractionKernel& kernel);
 

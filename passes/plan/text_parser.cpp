@@ -90,10 +90,8 @@ class Parser {
     TARN_RETURN_IF_ERROR(scan_.expect('['));
     while (!scan_.accept(']')) {
       if (!buffer.strides.empty()) TARN_RETURN_IF_ERROR(scan_.expect(','));
-      const bool negative = scan_.accept('-');
-      TARN_TRY(const std::int64_t stride, read_size(scan_, "a stride"));
-      if (stride > kMaxExtent) return scan_.fail(fmt::format("a stride cannot be more than {}", kMaxExtent));
-      buffer.strides.push_back(negative ? -stride : stride);
+      TARN_TRY(const std::int64_t stride, read_stride(scan_));
+      buffer.strides.push_back(stride);
     }
     if (buffer.strides.size() != buffer.shape.size()) {
       return scan_.fail(fmt::format("{} strides for {} axes", buffer.strides.size(), buffer.shape.size()));
@@ -204,6 +202,10 @@ class Parser {
     TARN_TRY(axis.extent, read_extent(scan_));
     return std::optional(std::move(axis));
   }
+  static bool are_called(const std::vector<Axis>& axes, const std::vector<std::string>& names) {
+    return std::equal(axes.begin(), axes.end(), names.begin(), names.end(),
+                      [](const Axis& axis, const std::string& name) { return axis.name == name; });
+  }
   Result<std::vector<Axis>> axes() {
     std::vector<Axis> all;
     while (true) {
@@ -274,9 +276,8 @@ class Parser {
       const char letter = axis.name.front();
       (letter == 'm' ? kernel.rows : letter == 'n' ? kernel.columns : kernel.batch).push_back(axis.extent);
     }
-    const auto same_name = [](const Axis& axis, const std::string& name) { return axis.name == name; };
     BodyPlace place = place_along(plan_words::product_axes(kernel));
-    if (!std::equal(axes.begin(), axes.end(), place.axes.begin(), place.axes.end(), same_name)) {
+    if (!are_called(axes, place.axes)) {
       return at_axes.fail(
           "the axes of a product are called b0, b1, …, m and n, or m0, m1, …, m where there are several");
     }
@@ -302,9 +303,7 @@ class Parser {
     TARN_TRY(const std::vector<Axis> inner, axes());
     for (const Axis& axis : inner) kernel.inner.push_back(axis.extent);
     const plan_words::Role m{"m", kernel.rows.size()}, n{"n", kernel.columns.size()}, k{"k", inner.size()};
-    const auto same_name = [](const Axis& axis, const std::string& name) { return axis.name == name; };
-    const std::vector<std::string> names = plan_words::role_axes(k);
-    if (!std::equal(inner.begin(), inner.end(), names.begin(), names.end(), same_name)) {
+    if (!are_called(inner, plan_words::role_axes(k))) {
       return scan_.fail("the sum of a product goes over k, or k0, k1, …, k where there are several");
     }
     TARN_RETURN_IF_ERROR(scan_.expect_keyword("of"));
@@ -313,29 +312,27 @@ class Parser {
     BodyPlace right = place_along(plan_words::product_axes(batch, k, n));
     left.gives = plan_words::kLeft;
     right.gives = plan_words::kRight;
-    const bool computes_left = scan_.accept_keyword(plan_words::kLeft);
-    if (!computes_left) {
-      TARN_TRY(kernel.a, BodyParser(scan_, plan_, names_, left).operand());
-    }
+    TARN_RETURN_IF_ERROR(operand(left, kernel.a));
     TARN_RETURN_IF_ERROR(scan_.expect('*'));
-    const bool computes_right = scan_.accept_keyword(plan_words::kRight);
-    if (!computes_right) {
-      TARN_TRY(kernel.b, BodyParser(scan_, plan_, names_, right).operand());
-    }
-    if (computes_left) {
-      TARN_TRY(kernel.a, computed_operand(left));
-    }
-    if (computes_right) {
-      TARN_TRY(kernel.b, computed_operand(right));
-    }
+    TARN_RETURN_IF_ERROR(operand(right, kernel.b));
+    TARN_RETURN_IF_ERROR(computed_operand(left, kernel.a));
+    TARN_RETURN_IF_ERROR(computed_operand(right, kernel.b));
     kernel.dtype = dtype.value_or(kernel.a.body.values[kernel.a.value].dtype);
     return Done{};
   }
-  // "left   t0 = …   left = exp(t0)"
-  Result<Operand> computed_operand(const BodyPlace& place) {
+  // An element; or the name of what is computed, which leaves the operand as it is.
+  Status operand(const BodyPlace& place, Operand& operand) {
+    if (scan_.accept_keyword(place.gives)) return Done{};
+    TARN_TRY(operand, BodyParser(scan_, plan_, names_, place).operand());
+    return Done{};
+  }
+  // "left   t0 = …   left = exp(t0)", of an operand that is no element.
+  Status computed_operand(const BodyPlace& place, Operand& operand) {
+    if (!operand.body.values.empty()) return Done{};
     TARN_RETURN_IF_ERROR(scan_.expect_keyword(place.gives));
     TARN_TRY(BodyParser::Parsed parsed, BodyParser(scan_, plan_, names_, place).parse());
-    return Operand{std::move(parsed.body), parsed.given};
+    operand = {std::move(parsed.body), parsed.given};
+    return Done{};
   }
 
   Scanner scan_;

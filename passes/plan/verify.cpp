@@ -62,10 +62,6 @@ bool is_of_type(double number, DType dtype) {
          std::fabs(number) <= -static_cast<double>(std::numeric_limits<std::int32_t>::min());
 }
 
-bool is_empty(const Extents& axes) {
-  return std::any_of(axes.begin(), axes.end(), [](const Extent& e) { return e.constant == 0; });
-}
-
 class Verifier {
  public:
   explicit Verifier(const KernelPlan& plan) : plan_(plan), written_(plan.buffers.size(), false) {}
@@ -155,10 +151,12 @@ class Verifier {
     }
     if (!is_good() || is_empty(axes)) return;
     const Buffer& buffer = plan_.buffers[access.buffer];
-    // Those who look for points that meet count with this.
-    constexpr Wide kFarthest = Wide{1} << 60;
-    const Range anywhere = range_of({access.buffer, access.at}, axes, repeats_, plan_.max_batch);
-    require(anywhere.first > -kFarthest && anywhere.last < kFarthest, "an access goes too far beyond its bounds");
+    if (!access.bounds.empty()) {
+      // Those who look for points that meet count with this.
+      constexpr Wide kFarthest = Wide{1} << 60;
+      const Range anywhere = range_of({access.buffer, access.at}, axes, repeats_, plan_.max_batch);
+      require(anywhere.first > -kFarthest && anywhere.last < kFarthest, "an access goes too far beyond its bounds");
+    }
     const Range range = range_of(access, axes, repeats_, plan_.max_batch);
     require(range.first >= 0 && range.last < span_of(buffer, plan_.max_batch),
             fmt::format("an access to '{}' leaves it", buffer.name));
@@ -423,8 +421,7 @@ class Verifier {
     check_operand(kernel.a, axes_with(kernel, kernel.rows, kernel.inner), kernel.dtype);
     check_operand(kernel.b, axes_with(kernel, kernel.inner, kernel.columns), kernel.dtype);
     if (!is_good()) return;
-    std::vector<bool> reduced(axes.size());
-    for (std::size_t i = 0; i < kernel.rows.size(); ++i) reduced[kernel.batch.size() + i] = !kernel.sums.empty();
+    const std::vector<bool> reduced = summed_axes(kernel);
     check_values(kernel.epilogue, axes, 0, true);
     check_reductions(kernel.epilogue, kernel.sums, kernel.tail, axes);
     for (const Reduction& sum : kernel.sums) {

@@ -63,7 +63,7 @@ class WeightPacker {
           kernel.body, [&](LoopKernel&) { for_each_buffer(kernel.body, note); },
           [&](ContractionKernel& product) {
             for_each_buffer(product.a.body, note);
-            if (product.a.is_load() && product.b.is_load() && product.has_one_axis_each()) {
+            if (product.is_of_matrices()) {
               Readers& readers = readers_[product.b.access().buffer];
               readers.products.push_back(&product);
               readers.along_columns = readers.along_columns && kernel.tactics.form == CpuTactics::Form::columns;

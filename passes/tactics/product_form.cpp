@@ -45,14 +45,12 @@ ProductTimes times_of_product(const ContractionKernel& kernel, std::int64_t max_
   shape.columns = points_of(kernel.columns, max_batch);
   shape.inner = points_of(kernel.inner, max_batch);
   shape.columns_times_batch = kernel.columns.back().times_batch;
-  if (kernel.a.is_load()) shape.a_inner = kernel.a.access().at.strides[kernel.inner_axis_of_a()];
-  if (kernel.b.is_load()) {
-    shape.b_inner = kernel.b.access().at.strides[kernel.inner_axis_of_b()];
-    shape.b_columns = kernel.b.access().at.strides[kernel.column_axis_of_b()];
-  } else {
-    // It is computed where it is put in order.
-    shape.b_is_copied = true;
-  }
+  const ProductStrides strides = strides_of(kernel);
+  shape.a_inner = strides.a_inner;
+  shape.b_inner = strides.b_inner;
+  shape.b_columns = strides.b_columns;
+  // What is computed, is so where it is put in order.
+  shape.b_is_copied = !kernel.b.is_load();
   const std::int64_t lanes = target.vector_bytes / static_cast<std::int64_t>(size_of(kernel.dtype));
   return times_of_product(shape, std::max<std::int64_t>(1, lanes), costs);
 }

@@ -7,7 +7,6 @@
 #include <cmath>
 #include <map>
 #include <optional>
-#include <span>
 #include <utility>
 
 #include "ir/counted.h"
@@ -55,11 +54,7 @@ class Names {
   std::size_t count() const { return names_.size(); }
   std::vector<std::string> take() { return std::move(names_); }
   // "cat, dog", of many the first.
-  std::string listed() const {
-    const std::size_t shown = std::min(names_.size(), kMostLabelsListed);
-    return joined(std::span(names_).first(shown), ", ") +
-           (shown < names_.size() ? fmt::format(" and {} more", names_.size() - shown) : "");
-  }
+  std::string listed() const { return first_joined(names_, kMostLabelsListed); }
 
  private:
   void index(std::int64_t number) {

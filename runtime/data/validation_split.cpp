@@ -64,9 +64,7 @@ std::string missing(const std::set<std::int64_t>& all, const std::set<std::int64
     const bool named = c >= 0 && c < static_cast<std::int64_t>(names.size());
     texts.push_back(named ? fmt::format("'{}'", names[static_cast<std::size_t>(c)]) : fmt::format("{}", c));
   }
-  const std::size_t more = texts.size() > kMostMissingListed ? texts.size() - kMostMissingListed : 0;
-  texts.resize(texts.size() - more);
-  return joined(texts, ", ") + (more > 0 ? fmt::format(" and {} more", more) : "");
+  return first_joined(texts, kMostMissingListed);
 }
 
 // "the last 5 rows, which validation_split keeps for validation, have"

@@ -6,35 +6,19 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <random>
 #include <set>
 #include <string>
 
 #include "codegen/contraction/schedule.h"
 #include "passes/plan/text.h"
 #include "tests/support/compiler/codegen_test_support.h"
+#include "tests/support/compiler/draw.h"
 #include "tests/support/compiler/plan_text_support.h"
 
 namespace tarn::testing {
 namespace {
 
 constexpr std::int64_t kMostSamples = 5;
-
-class Chance {
- public:
-  explicit Chance(std::uint64_t seed) : engine_(seed) {}
-  std::int64_t between(std::int64_t first, std::int64_t last) {
-    return std::uniform_int_distribution<std::int64_t>(first, last)(engine_);
-  }
-  bool one_in(std::int64_t n) { return between(1, n) == 1; }
-  template <class T>
-  void shuffle(std::vector<T>& list) {
-    std::shuffle(list.begin(), list.end(), engine_);
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
 
 // An axis of a buffer: its index is offset + the sum of factor * index of some axes of the kernel.
 struct Dimension {
@@ -269,7 +253,7 @@ class RandomProduct {
     kernel_.tail.stores = {{0, at(hand_.result(dtype_, shape), strides), false}};
   }
 
-  Chance draw_;
+  Draw draw_;
   const DType dtype_;
   bool in_order_ = false;  // b lies as its axes do
   HandPlan hand_;

@@ -7,12 +7,12 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <random>
 #include <set>
 
 #include "codegen/contraction/schedule.h"
 #include "codegen/kernels/transpose.h"
 #include "tests/support/compiler/codegen_test_support.h"
+#include "tests/support/compiler/draw.h"
 
 namespace tarn::testing {
 namespace {
@@ -110,23 +110,6 @@ Traits features_of(const ProductShape& p, const ContractionSchedule& s) {
   features.insert(std::begin(cuts), std::end(cuts));
   return features;
 }
-
-class Draw {
- public:
-  explicit Draw(std::uint64_t seed) : engine_(seed) {}
-  std::int64_t between(std::int64_t first, std::int64_t last) {
-    return std::uniform_int_distribution<std::int64_t>(first, last)(engine_);
-  }
-  // One of these, or one more or less.
-  std::int64_t near(const std::vector<std::int64_t>& numbers) {
-    const auto at = static_cast<std::size_t>(between(0, static_cast<std::int64_t>(numbers.size()) - 1));
-    return std::max<std::int64_t>(numbers[at] + between(-1, 1), 1);
-  }
-  bool one_in(std::int64_t n) { return between(1, n) == 1; }
-
- private:
-  std::mt19937_64 engine_;
-};
 
 constexpr std::int64_t kMaxBatch = 40;
 
