@@ -145,8 +145,9 @@ class Verifier {
     require(access.row == kNoValue || access.row_limit >= 1, "an access has no row to choose from");
     for (const Bound& bound : access.bounds) {
       require(bound.index.strides.size() == axes.size(), "a bound has not one stride an axis");
-      require(bound.limit >= 1 && bound.limit < kMost && std::abs(bound.stride) < kMost,
-              "a bound leaves nothing inside");
+      require(bound.limit >= 1 && std::abs(bound.stride) < kMost, "a bound leaves nothing inside");
+      // Code compares it with the index as numbers of 32 bits.
+      require(bound.limit <= std::int64_t{1} << 31, "a bound does not fit 32 bits");
       check_repeat_strides(bound.index);
     }
     if (!is_good() || is_empty(axes)) return;
@@ -156,6 +157,11 @@ class Verifier {
       constexpr Wide kFarthest = Wide{1} << 60;
       const Range anywhere = range_of({access.buffer, access.at}, axes, repeats_, plan_.max_batch);
       require(anywhere.first > -kFarthest && anywhere.last < kFarthest, "an access goes too far beyond its bounds");
+    }
+    for (const Bound& bound : access.bounds) {
+      using Limits = std::numeric_limits<std::int32_t>;
+      const Range index = range_of({access.buffer, bound.index}, axes, repeats_, plan_.max_batch);
+      require(index.first >= Limits::min() && index.last <= Limits::max(), "an index with bounds does not fit 32 bits");
     }
     const Range range = range_of(access, axes, repeats_, plan_.max_batch);
     require(range.first >= 0 && range.last < span_of(buffer, plan_.max_batch),

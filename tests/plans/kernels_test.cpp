@@ -454,6 +454,49 @@ TEST(PlanKernels, VerifyFindsBrokenPlans) {
          product_of(p).sums = {{Op::reduce_sum, 0, DType::f64}};
          p.kernels[0].tactics.form = CpuTactics::Form::inner;
        }},
+      {"no rows, columns or inner axes", [&](KernelPlan& p) { product_of(p).rows.clear(); }},
+      {"no floating-point number", [&](KernelPlan& p) { product_of(p).dtype = DType::i32; }},
+      {"stores something", [&](KernelPlan& p) { product_of(p).a.body.stores = product_of(p).epilogue.stores; }},
+      {"no value of its type", [&](KernelPlan& p) { product_of(p).a.value = 7; }},
+      {"not the type of its buffer", [&](KernelPlan& p) { product_of(p).a.body.values[0].dtype = DType::f32; }},
+      {"a constant is no number of its type",
+       [&](KernelPlan& p) {
+         Value half;
+         half.kind = Value::Kind::constant;
+         half.dtype = DType::i32;
+         half.number = 0.5;
+         product_of(p).epilogue.values.push_back(half);
+       }},
+      {"outside of its bounds is no number of its type",
+       [&](KernelPlan& p) {
+         Access& access = product_of(p).a.access();
+         product_of(p).a.body.values[0].dtype = p.buffers[access.buffer].dtype = DType::i32;
+         access.bounds = {{access.at, 1, 1}};
+         access.fill = 0.5;
+       }},
+      {"has bounds",
+       [&](KernelPlan& p) {
+         Access& access = product_of(p).epilogue.stores[0].access;
+         access.bounds = {{access.at, 1, 1}};
+       }},
+      {"leaves nothing inside",
+       [&](KernelPlan& p) {
+         Access& access = product_of(p).a.access();
+         access.bounds = {{access.at, 0, 1}};
+       }},
+      {"too far beyond its bounds",
+       [&](KernelPlan& p) {
+         Access& access = product_of(p).a.access();
+         access.at = {{std::int64_t{1} << 59, 0}};
+         access.bounds = {{access.at, 1, 1}};
+       }},
+      {"a bound does not fit 32 bits",
+       [&](KernelPlan& p) {
+         Access& access = product_of(p).a.access();
+         access.bounds = {{access.at, (std::int64_t{1} << 31) + 1, 0}};
+       }},
+      {"an index with bounds does not fit 32 bits",
+       [&](KernelPlan& p) { product_of(p).a.access().bounds = {{{{0, std::int64_t{1} << 30}}, 1, 0}}; }},
       {"cannot be written",
        [&](KernelPlan& p) { p.buffers[product_of(p).epilogue.stores[0].access.buffer].space = Space::input; }},
   };
