@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "ir/random.h"
+#include "ir/tensor_functions.h"
 
 namespace tarn {
 
@@ -34,6 +35,15 @@ HostTensor evaluate_elementwise(const Graph& graph, const Node& node, const Eval
     result.data[i] = node.op == Op::convert ? convert_element(value, from, node.type.dtype) : value;
   }
   return result;
+}
+
+HostTensor evaluate_node(const Graph& graph, const Node& node, const EvaluationContext& context,
+                         std::span<const HostTensor* const> operands) {
+  const OpInfo& row = info(node.op);
+  if (row.op_class == OpClass::elementwise) return evaluate_elementwise(graph, node, context, operands);
+  if (row.tensor != nullptr) return row.tensor(context, node, operands);
+  const std::optional<ViewMap> map = view_map(node, graph[node.inputs.front()].type.shape);
+  return tensor_functions::view(*map, *operands.front(), with_batch(node.type.shape, context.batch));
 }
 
 // Inputs and tensors must be in the context, with the shape that the graph declares.
@@ -100,8 +110,7 @@ Result<std::vector<HostTensor>> run(const Graph& graph, const EvaluationContext&
     std::vector<const HostTensor*> operands;
     operands.reserve(node.inputs.size());
     for (const NodeId input : node.inputs) operands.push_back(&values[input]);
-    values[id] = info(node.op).op_class == OpClass::elementwise ? evaluate_elementwise(graph, node, context, operands)
-                                                                : info(node.op).tensor(context, node, operands);
+    values[id] = evaluate_node(graph, node, context, operands);
     if (context.rounds && node.type.dtype == DType::f32) round_to_single(values[id].data);
     add_noise(context, node, id, operands, values[id].data);
     if (keep_all) continue;

@@ -11,6 +11,7 @@
 #include "ir/gradient_terms.h"
 #include "ir/tensor_functions.h"
 #include "ir/type_rules.h"
+#include "ir/views.h"
 
 namespace tarn {
 
@@ -85,8 +86,10 @@ constexpr OpInfo reduction(OpInfo info, Op combine, double identity, std::string
   return info;
 }
 
-constexpr OpInfo view(OpInfo info, std::uint16_t facts) {
+constexpr OpInfo view(OpInfo info, std::uint16_t facts, ViewRule rule, ViewAttributes attributes) {
   info.facts = facts;
+  info.view_rule = rule;
+  info.view_attributes = attributes;
   return info;
 }
 
@@ -124,8 +127,12 @@ constexpr OpInfo draw(OpInfo info, Distribution distribution) {
   reduction(                                                                                                        \
       ROW(name, reduction, 1, KEYS1(axes), rule, RULE(gradient), tensor_functions::reduce_##result, documentation), \
       Op::combine, identity, #result),
-#define VIEW(name, facts, keys, documentation) \
-  view(ROW(name, view, 1, keys, name, RULE(name), tensor_functions::name, documentation), facts),
+#define VIEW(name, facts, keys, documentation)                                                      \
+  view(ROW(name, view, 1, keys, name, RULE(name), nullptr, documentation), facts, view_rules::name, \
+       view_attributes::name),
+#define FILLED_VIEW(name, keys, documentation)                                                             \
+  view(ROW(name, assembly, 1, keys, name, RULE(name), nullptr, documentation), kNoFacts, view_rules::name, \
+       view_attributes::name),
 #define DRAW(name, distribution, documentation)                                                            \
   draw(ROW(name, draw, 0, KEYS1(stream) | OPTIONAL1(per_step), random, RULE(none), tensor_functions::draw, \
            documentation),                                                                                 \

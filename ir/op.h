@@ -98,6 +98,11 @@ using GradientRule = std::vector<NodeId> (*)(Builder& builder, NodeId node, Node
 
 // An element of the result in double precision; operands beyond the arity are 0.
 using ScalarFunction = double (*)(double a, double b, double c);
+// Views: where their elements stand in the operand, and attributes that say so. See views.h.
+struct ViewMap;
+using ViewRule = Result<ViewMap> (*)(const Shape& operand, const Attributes& attributes, const Shape* requested);
+using ViewAttributes = Attributes (*)(const Shape& operand, const ViewMap& map);
+
 // A whole result in double precision.
 using TensorFunction = HostTensor (*)(const EvaluationContext& context, const Node& node,
                                       std::span<const HostTensor* const> operands);
@@ -121,10 +126,12 @@ struct OpInfo {
   Signature signature = Signature::any;
   Notation notation = {};
   ScalarFunction scalar = nullptr;
-  // All others.
+  // All others but views.
   TensorFunction tensor = nullptr;
   std::optional<ReductionInfo> reduction = std::nullopt;    // reductions but batch_sum, which is gone after batching
   std::optional<Distribution> distribution = std::nullopt;  // random numbers
+  ViewRule view_rule = nullptr;                             // views, and assemblies that are views as well
+  ViewAttributes view_attributes = nullptr;                 // the same
 
   constexpr bool has(Fact fact) const { return (facts & fact) != 0; }
 };

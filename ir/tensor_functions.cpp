@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "ir/random.h"
 #include "ir/type_rules.h"
@@ -41,12 +42,6 @@ void walk(const Shape& shape, const std::array<Integers, K>& strides, std::array
       index[axis] = 0;
     }
   }
-}
-
-// result[i] = x[base + strides * i] over the indices of the result, in row-major order.
-void take(HostTensor& result, const HostTensor& x, const Integers& strides, std::int64_t base) {
-  std::size_t at = 0;
-  walk<1>(result.shape, {strides}, {base}, [&](const auto& offset) { result.data[at++] = x.data[offset[0]]; });
 }
 
 // result[base + strides * i] = x[i] over the indices of x.
@@ -157,48 +152,26 @@ HostTensor contract(const EvaluationContext& context, const Node& node, OperandV
   return result;
 }
 
-HostTensor reshape(const EvaluationContext& context, const Node& node, OperandValues x) {
-  return {with_batch(node.type.shape, context.batch), x[0]->data};
-}
-
-HostTensor broadcast(const EvaluationContext& context, const Node& node, OperandValues x) {
-  HostTensor result = make_result(context, node);
-  const Integers& axes = node.attributes.integers(Key::axes);
-  const Integers own = row_major_strides(x[0]->shape);
-  Integers strides(result.shape.size(), 0);
-  for (std::size_t i = 0; i < axes.size(); ++i) strides[axes[i]] = own[i];
-  take(result, *x[0], strides, 0);
-  return result;
-}
-
-HostTensor transpose(const EvaluationContext& context, const Node& node, OperandValues x) {
-  HostTensor result = make_result(context, node);
-  const Integers own = row_major_strides(x[0]->shape);
-  Integers strides;
-  for (const std::int64_t axis : node.attributes.integers(Key::axes)) strides.push_back(own[axis]);
-  take(result, *x[0], strides, 0);
-  return result;
-}
-
-HostTensor slice(const EvaluationContext& context, const Node& node, OperandValues x) {
-  HostTensor result = make_result(context, node);
-  const Integers& starts = node.attributes.integers(Key::starts);
-  Integers strides = row_major_strides(x[0]->shape);
-  std::int64_t base = 0;
-  for (std::size_t i = 0; i < strides.size(); ++i) {
-    base += starts[i] * strides[i];
-    strides[i] *= node.attributes.integers(Key::strides)[i];
+HostTensor view(const ViewMap& map, const HostTensor& x, const Shape& shape) {
+  HostTensor result{shape, map.by_number ? x.data : std::vector<double>(element_count(shape), map.fill.value_or(0))};
+  if (map.by_number) return result;
+  std::vector<std::int64_t> index(shape.size(), 0);
+  for (double& element : result.data) {
+    std::int64_t from = 0;
+    bool is_inside = true;
+    for (std::size_t i = 0; i < map.operand.size(); ++i) {
+      const auto& [strides, offset] = map.operand[i];
+      const std::int64_t place = std::inner_product(index.begin(), index.end(), strides.begin(), offset);
+      is_inside = is_inside && place >= 0 && place < x.shape[i];
+      from = from * x.shape[i] + place;
+    }
+    TARN_CHECK(is_inside || map.fill, "a view shows what its operand does not have");
+    if (is_inside) element = x.data[from];
+    for (std::size_t axis = shape.size(); axis-- > 0;) {
+      if (++index[axis] < shape[axis]) break;
+      index[axis] = 0;
+    }
   }
-  take(result, *x[0], strides, base);
-  return result;
-}
-
-HostTensor pad(const EvaluationContext& context, const Node& node, OperandValues x) {
-  HostTensor result = make_result(context, node, node.attributes.number(Key::value));
-  const Integers strides = row_major_strides(result.shape);
-  std::int64_t base = 0;
-  for (std::size_t i = 0; i < strides.size(); ++i) base += node.attributes.integers(Key::low)[i] * strides[i];
-  put(result, *x[0], strides, base);
   return result;
 }
 
@@ -207,18 +180,6 @@ HostTensor spread(const EvaluationContext& context, const Node& node, OperandVal
   Integers strides = row_major_strides(result.shape);
   for (std::size_t i = 0; i < strides.size(); ++i) strides[i] *= node.attributes.integers(Key::strides)[i];
   put(result, *x[0], strides, 0);
-  return result;
-}
-
-HostTensor reverse(const EvaluationContext& context, const Node& node, OperandValues x) {
-  HostTensor result = make_result(context, node);
-  Integers strides = row_major_strides(x[0]->shape);
-  std::int64_t base = 0;
-  for (const std::int64_t axis : node.attributes.integers(Key::axes)) {
-    base += (result.shape[axis] - 1) * strides[axis];
-    strides[axis] = -strides[axis];
-  }
-  take(result, *x[0], strides, base);
   return result;
 }
 

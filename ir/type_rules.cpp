@@ -9,6 +9,8 @@
 #include <limits>
 
 #include "ir/counted.h"
+#include "ir/shape_checks.h"
+#include "ir/views.h"
 
 namespace tarn {
 
@@ -17,15 +19,10 @@ namespace {
 using Operands = std::span<const Type>;
 using Integers = std::vector<std::int64_t>;
 
-// Elements of one sample: the batch axis counts once.
-std::int64_t count_of_sample(const Shape& shape) { return element_count(with_batch(shape, 1)); }
-
 Result<Type> checked(Type type) {
   TARN_RETURN_IF_ERROR(check_shape(type.shape));
   return type;
 }
-
-Diagnostic needs_type() { return error("the type of the result must be given"); }
 
 Status need_numbers(const Type& type) {
   if (type.dtype == DType::boolean) return error("numbers are needed here, not bool");
@@ -44,27 +41,6 @@ Status need_same_dtypes(Operands operands) {
     }
   }
   return Done{};
-}
-
-Status need_axis(std::int64_t axis, const Shape& shape) {
-  if (axis < 0 || axis >= static_cast<std::int64_t>(shape.size())) {
-    return error(fmt::format("there is no axis {} in the shape {}", axis, to_string(shape)));
-  }
-  return Done{};
-}
-
-Status need_rising_axes(const Integers& axes, const Shape& shape) {
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    TARN_RETURN_IF_ERROR(need_axis(axes[i], shape));
-    if (i > 0 && axes[i] <= axes[i - 1]) return error(fmt::format("axes must rise: {}", to_string(axes)));
-  }
-  return Done{};
-}
-
-Status need_one_for_each_axis(Key key, const Integers& list, const Shape& shape) {
-  if (list.size() == shape.size()) return Done{};
-  return error(
-      fmt::format("'{}' needs one entry for each axis of {}, not {}", name_of(key), to_string(shape), list.size()));
 }
 
 bool any_per_sample(Operands operands) {
@@ -97,8 +73,6 @@ Status need_elements(const Shape& shape, const Integers& axes) {
   }
   return Done{};
 }
-
-Diagnostic batch_axis_moved(std::string_view what) { return error(fmt::format("the batch axis cannot be {}", what)); }
 
 // Whether a constant of the type can hold the value.
 bool fits(double value, DType dtype) {
@@ -298,97 +272,21 @@ Result<Type> contract(Operands operands, const Attributes& attributes, const Typ
   return checked({operands.front().dtype, any_per_sample(operands), std::move(shape)});
 }
 
-Result<Type> reshape(Operands operands, const Attributes&, const Type* requested) {
+// The type of a view's result: what its map says.
+Result<Type> view(ViewRule rule, Operands operands, const Attributes& attributes, const Type* requested) {
   const Type& x = operands.front();
-  if (requested == nullptr) return needs_type();
-  TARN_RETURN_IF_ERROR(check_shape(requested->shape));
-  if (has_batch(x.shape) != has_batch(requested->shape)) return batch_axis_moved("reshaped");
-  if (count_of_sample(x.shape) != count_of_sample(requested->shape)) {
-    return error(fmt::format("cannot reshape {} into {}: {} {} not {}", to_string(x.shape), to_string(requested->shape),
-                             counted(count_of_sample(x.shape), "element"),
-                             agreeing(count_of_sample(x.shape), "is", "are"), count_of_sample(requested->shape)));
-  }
-  return Type{x.dtype, x.per_sample, requested->shape};
+  TARN_TRY(ViewMap map, rule(x.shape, attributes, requested == nullptr ? nullptr : &requested->shape));
+  if (map.fill && !fits(*map.fill, x.dtype)) return error(fmt::format("{} is no {}", *map.fill, name_of(x.dtype)));
+  if (x.per_sample && has_batch(map.shape)) return error("a value of one sample has no batch axis");
+  return checked({x.dtype, x.per_sample, std::move(map.shape)});
 }
-
-Result<Type> broadcast(Operands operands, const Attributes& attributes, const Type* requested) {
-  const Type& x = operands.front();
-  if (requested == nullptr) return needs_type();
-  const Integers& axes = attributes.integers(Key::axes);
-  TARN_RETURN_IF_ERROR(need_one_for_each_axis(Key::axes, axes, x.shape));
-  TARN_RETURN_IF_ERROR(check_shape(requested->shape));
-  TARN_RETURN_IF_ERROR(need_rising_axes(axes, requested->shape));
-  for (std::size_t i = 0; i < axes.size(); ++i) {
-    if (requested->shape[axes[i]] != x.shape[i]) {
-      return error(fmt::format("cannot broadcast {} to {}", to_string(x.shape), to_string(requested->shape)));
-    }
+#define VIEW(name, ...)                                                                       \
+  Result<Type> name(Operands operands, const Attributes& attributes, const Type* requested) { \
+    return view(view_rules::name, operands, attributes, requested);                           \
   }
-  if (x.per_sample && has_batch(requested->shape)) return error("a value of one sample has no batch axis");
-  return Type{x.dtype, x.per_sample, requested->shape};
-}
-
-Result<Type> transpose(Operands operands, const Attributes& attributes, const Type*) {
-  const Type& x = operands.front();
-  const Integers& axes = attributes.integers(Key::axes);
-  TARN_RETURN_IF_ERROR(need_one_for_each_axis(Key::axes, axes, x.shape));
-  Shape shape;
-  std::vector<bool> seen(axes.size());
-  for (const std::int64_t axis : axes) {
-    TARN_RETURN_IF_ERROR(need_axis(axis, x.shape));
-    if (seen[axis]) return error(fmt::format("axis {} stands twice in {}", axis, to_string(axes)));
-    seen[axis] = true;
-    shape.push_back(x.shape[axis]);
-  }
-  if (has_batch(x.shape) && axes.front() != 0) return batch_axis_moved("moved from the first place");
-  return Type{x.dtype, x.per_sample, std::move(shape)};
-}
-
-Result<Type> slice(Operands operands, const Attributes& attributes, const Type*) {
-  const Type& x = operands.front();
-  const Integers& starts = attributes.integers(Key::starts);
-  const Integers& limits = attributes.integers(Key::limits);
-  const Integers& strides = attributes.integers(Key::strides);
-  TARN_RETURN_IF_ERROR(need_one_for_each_axis(Key::starts, starts, x.shape));
-  TARN_RETURN_IF_ERROR(need_one_for_each_axis(Key::limits, limits, x.shape));
-  TARN_RETURN_IF_ERROR(need_one_for_each_axis(Key::strides, strides, x.shape));
-  Shape shape;
-  for (std::size_t i = 0; i < x.shape.size(); ++i) {
-    if (x.shape[i] == kBatch) {
-      if (starts[i] != 0 || limits[i] != kBatch || strides[i] != 1) return batch_axis_moved("sliced");
-      shape.push_back(kBatch);
-      continue;
-    }
-    if (strides[i] < 1) return error(fmt::format("a slice cannot step by {}", strides[i]));
-    if (starts[i] < 0 || starts[i] > limits[i] || limits[i] > x.shape[i]) {
-      return error(fmt::format("{}:{} is outside of axis {} of {}", starts[i], limits[i], i, to_string(x.shape)));
-    }
-    const std::int64_t span = limits[i] - starts[i];
-    shape.push_back(span == 0 ? 0 : (span - 1) / strides[i] + 1);
-  }
-  return Type{x.dtype, x.per_sample, std::move(shape)};
-}
-
-Result<Type> pad(Operands operands, const Attributes& attributes, const Type*) {
-  const Type& x = operands.front();
-  const Integers& low = attributes.integers(Key::low);
-  const Integers& high = attributes.integers(Key::high);
-  TARN_RETURN_IF_ERROR(need_one_for_each_axis(Key::low, low, x.shape));
-  TARN_RETURN_IF_ERROR(need_one_for_each_axis(Key::high, high, x.shape));
-  const double value = attributes.number(Key::value);
-  if (!fits(value, x.dtype)) return error(fmt::format("{} is no {}", value, name_of(x.dtype)));
-  Shape shape = x.shape;
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i] == kBatch && (low[i] != 0 || high[i] != 0)) return batch_axis_moved("padded");
-    if (low[i] < 0 || high[i] < 0) return error("padding cannot be negative");
-    if (shape[i] == kBatch) continue;
-    if (low[i] > kMaxElements || high[i] > kMaxElements) {
-      return error(
-          fmt::format("padding by {} is over the limit of {} elements", std::max(low[i], high[i]), kMaxElements));
-    }
-    shape[i] += low[i] + high[i];
-  }
-  return checked({x.dtype, x.per_sample, std::move(shape)});
-}
+#define FILLED_VIEW VIEW
+#define OPERATION(...)
+#include "ir/ops.def"
 
 Result<Type> spread(Operands operands, const Attributes& attributes, const Type*) {
   const Type& x = operands.front();
@@ -402,14 +300,6 @@ Result<Type> spread(Operands operands, const Attributes& attributes, const Type*
     if (shape[i] > 0) shape[i] = (shape[i] - 1) * strides[i] + 1;
   }
   return checked({x.dtype, x.per_sample, std::move(shape)});
-}
-
-Result<Type> reverse(Operands operands, const Attributes& attributes, const Type*) {
-  const Type& x = operands.front();
-  const Integers& axes = attributes.integers(Key::axes);
-  TARN_RETURN_IF_ERROR(need_rising_axes(axes, x.shape));
-  if (has_batch(x.shape) && !axes.empty() && axes.front() == 0) return batch_axis_moved("reversed");
-  return x;
 }
 
 Result<Type> concat(Operands operands, const Attributes& attributes, const Type*) {

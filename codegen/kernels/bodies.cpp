@@ -361,19 +361,20 @@ BodyEmitter::Address BodyEmitter::address_of(const Access& access, DType dtype) 
   return address;
 }
 
-// Which lanes are inside of the bounds and exist; one i1 where that is the same for all of them.
-llvm::Value* BodyEmitter::inside(const Access& access) {
-  llvm::Value* all = nest_.mask;
+// Where an access is inside of its bounds: what is the same for all lanes, and what each lane that `exists` has.
+// Nothing stands for true. (They stay apart: of a splat and a constant that is false in half of a mask, LLVM 19 makes a
+// load without a mask where it cuts vectors in two.)
+BodyEmitter::Inside BodyEmitter::inside(const Access& access, llvm::Value* exists) {
+  Inside inside{nullptr, exists};
   for (const Bound& bound : access.bounds) {
     llvm::Value* const index = emit_index(bound.index, DType::i32);
     llvm::Value* const limit = builder_.getInt32(static_cast<std::uint32_t>(bound.limit));
     // As numbers without a sign, those below 0 are the largest.
     llvm::Value* const is_inside = builder_.CreateICmpULT(index, widen(builder_, limit, lanes_of(index)));
-    const unsigned lanes = all == nullptr ? 1 : std::max(lanes_of(all), lanes_of(is_inside));
-    all =
-        all == nullptr ? is_inside : builder_.CreateAnd(widen(builder_, all, lanes), widen(builder_, is_inside, lanes));
+    llvm::Value*& all = lanes_of(is_inside) == 1 ? inside.of_all : inside.of_lanes;
+    all = all == nullptr ? is_inside : builder_.CreateAnd(all, is_inside);
   }
-  return all;
+  return inside;
 }
 
 // No lane that is outside touches memory.
@@ -383,30 +384,32 @@ llvm::Value* BodyEmitter::emit_bounded_load(const Access& access, DType dtype, b
   llvm::Constant* const fill = type->isIntegerTy()
                                    ? llvm::ConstantInt::getSigned(type, static_cast<std::int64_t>(access.fill))
                                    : llvm::ConstantFP::get(type, access.fill);
-  llvm::Value* loaded = nullptr;
-  llvm::Value* mask = inside(access);
+  // What all lanes share is loaded for those that exist.
+  const Inside inside = this->inside(access, varying ? nest_.mask : nullptr);
   const Address address = address_of(access, dtype);
+  llvm::Type* const vector = with_lanes(type, nest_.lanes);
+  llvm::Value* const outside = varying ? widen(builder_, fill, nest_.lanes) : fill;
   const auto load_one = [&](llvm::Value* is_inside) {
     return emit_if(builder_, is_inside, {fill},
                    [&](const Carried&) { return Carried{builder_.CreateAlignedLoad(type, address.first, align)}; })
         .front();
   };
-  if (!varying) {
-    loaded = load_one(mask);
-  } else {
-    llvm::Type* const vector = with_lanes(type, nest_.lanes);
-    llvm::Value* const outside = widen(builder_, fill, nest_.lanes);
-    mask = widen(builder_, mask, nest_.lanes);
+  const auto load = [&]() -> llvm::Value* {
+    if (!varying) return builder_.CreateAlignedLoad(type, address.first, align);
+    llvm::Value* const mask =
+        inside.of_lanes != nullptr ? inside.of_lanes : widen(builder_, builder_.getTrue(), nest_.lanes);
     if (address.others != nullptr) {
-      loaded = builder_.CreateMaskedGather(vector, builder_.CreateGEP(type, address.first, address.others), align, mask,
-                                           outside);
-    } else if (address.stride != 0) {
-      loaded = builder_.CreateMaskedLoad(vector, address.first, align, mask, outside);
-    } else {
-      loaded = widen(builder_, load_one(builder_.CreateOrReduce(mask)), nest_.lanes);
-      loaded = builder_.CreateSelect(mask, loaded, outside);
+      return builder_.CreateMaskedGather(vector, builder_.CreateGEP(type, address.first, address.others), align, mask,
+                                         outside);
     }
-  }
+    if (address.stride != 0) return builder_.CreateMaskedLoad(vector, address.first, align, mask, outside);
+    llvm::Value* const one = load_one(builder_.CreateOrReduce(mask));
+    return builder_.CreateSelect(mask, widen(builder_, one, nest_.lanes), outside);
+  };
+  llvm::Value* const loaded =
+      inside.of_all == nullptr
+          ? load()
+          : emit_if(builder_, inside.of_all, {outside}, [&](const Carried&) { return Carried{load()}; }).front();
   if (dtype != DType::boolean) return loaded;
   return builder_.CreateICmpNE(loaded, llvm::Constant::getNullValue(loaded->getType()));
 }

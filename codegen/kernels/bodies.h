@@ -67,7 +67,10 @@ class BodyEmitter {
   llvm::Value* emit_draw(const Value& value, bool varying);
   llvm::Value* emit_load(const Access& access, DType dtype);
   llvm::Value* emit_bounded_load(const Access& access, DType dtype, bool varying);
-  llvm::Value* inside(const Access& access);
+  struct Inside {
+    llvm::Value *of_all, *of_lanes;
+  };
+  Inside inside(const Access& access, llvm::Value* exists);
   // By store, what is to be stored: a scalar where it is one element, else a vector where there are lanes.
   std::vector<llvm::Value*> stored_values();
   void keep_old_unless_finite(std::vector<llvm::Value*>& values);

@@ -16,7 +16,8 @@ struct Letter {
   std::int64_t a = 0, b = 0, result = 0;
   bool in_a = false, in_b = false;
   std::size_t result_axis = kNone;  // number among axes_of(result)
-  std::size_t number = 0;           // in the order in which they are met
+  std::size_t number = 0;           // in the order in which they are met, from 1
+  bool has_bounds = false;          // an index with bounds depends on it: stays an axis of its own
 };
 
 // Adjacent letters as one axis.
@@ -24,6 +25,8 @@ struct Merged {
   std::vector<std::size_t> result_axes;
   Extent extent;
   std::int64_t a = 0, b = 0, result = 0;
+  std::size_t letter = 0;  // number of the first; 0: there is none
+  bool has_bounds = false;
 };
 
 // Letters, outermost first, merged where both operands and the result allow.
@@ -31,7 +34,7 @@ std::vector<Merged> merge(const std::vector<Letter>& letters) {
   std::vector<Merged> axes;
   for (const Letter& letter : letters) {
     const std::int64_t e = letter.extent.constant;
-    if (!axes.empty() && !letter.extent.times_batch) {
+    if (!axes.empty() && !letter.extent.times_batch && !letter.has_bounds && !axes.back().has_bounds) {
       Merged& outer = axes.back();
       if (outer.a == letter.a * e && outer.b == letter.b * e && outer.result == letter.result * e) {
         outer.extent.constant *= e;
@@ -42,7 +45,7 @@ std::vector<Merged> merge(const std::vector<Letter>& letters) {
         continue;
       }
     }
-    axes.push_back({{}, letter.extent, letter.a, letter.b, letter.result});
+    axes.push_back({{}, letter.extent, letter.a, letter.b, letter.result, letter.number, letter.has_bounds});
     if (letter.result_axis != kNone) axes.back().result_axes.push_back(letter.result_axis);
   }
   return axes;
@@ -92,22 +95,24 @@ class Layouter {
   struct Operand {
     NodeId node;
     PlaceId place;
-    Linear at;            // over axes_of(node)
+    Access at;            // over axes_of(node)
     UnitId copy = kNone;  // that fills the place
   };
 
   Operand operand(NodeId node) {
     const View view = view_of(node, p_.leaves, p_.max_batch);
     const PlaceId place = p_.place(view.leaf.node);
-    return {node, place, linear_at(p_.places[place], view.leaf, axes_of(p_.shape(node)).size()), kNone};
+    Operand operand{node, place, {}, kNone};
+    set_address(operand.at, p_.places[place], view.leaf, axes_of(p_.shape(node)).size());
+    return operand;
   }
 
-  // Strides of an operand over the axes of its node.
-  std::vector<std::int64_t> strides_of(const Operand& operand) const {
+  // Strides over the axes of an operand's node, from those over its axes that are not 1.
+  std::vector<std::int64_t> strides_of(const Operand& operand, const Linear& linear) const {
     std::vector<std::int64_t> strides;
     std::size_t next = 0;
     for (const std::int64_t extent : p_.shape(operand.node)) {
-      strides.push_back(extent == 1 ? 0 : operand.at.strides[next++]);
+      strides.push_back(extent == 1 ? 0 : linear.strides[next++]);
     }
     return strides;
   }
@@ -135,14 +140,43 @@ class Layouter {
     for (const bool first : {true, false}) {
       const Operand& operand = operands_[first ? 0 : 1];
       const std::string_view names = first ? map.a : map.b;
-      const std::vector<std::int64_t> strides = strides_of(operand);
+      const std::vector<std::int64_t> strides = strides_of(operand, operand.at.at);
       for (std::size_t i = 0; i < names.size(); ++i) {
         if (p_.shape(operand.node)[i] == 1) continue;
         Letter& letter = find(names[i], p_.shape(operand.node)[i]);
         (first ? letter.a : letter.b) = strides[i];
         (first ? letter.in_a : letter.in_b) = true;
+        for (const Bound& bound : operand.at.bounds) {
+          letter.has_bounds = letter.has_bounds || strides_of(operand, bound.index)[i] != 0;
+        }
       }
     }
+  }
+
+  // The indices of an operand with bounds, over the axes of the product that it has: each letter that they depend on is
+  // one of them.
+  std::vector<Bound> bounds_over(const Operand& operand, std::string_view names,
+                                 const std::vector<const Merged*>& axes) const {
+    std::vector<Bound> bounds;
+    for (const Bound& bound : operand.at.bounds) {
+      const std::vector<std::int64_t> strides = strides_of(operand, bound.index);
+      Bound& made = bounds.emplace_back(bound);
+      made.index.strides.clear();
+      for (const Merged* const axis : axes) {
+        std::int64_t stride = 0;
+        for (std::size_t i = 0; i < names.size() && axis->has_bounds; ++i) {
+          if (number_of(names[i]) == axis->letter) stride = strides[i];
+        }
+        made.index.strides.push_back(stride);
+      }
+    }
+    return bounds;
+  }
+  std::size_t number_of(char name) const {
+    for (const auto& [known, letter] : letters_) {
+      if (known == name) return letter.number;
+    }
+    return 0;
   }
 
   // A letter that is summed in one operand only counts as inner, with stride 0 in the other.
@@ -198,12 +232,14 @@ class Layouter {
     shape.columns = largest(c.columns.extent, p_.max_batch);
     for (const Merged& axis : c.inner) shape.inner *= largest(axis.extent, p_.max_batch);
     shape.columns_times_batch = c.columns.extent.times_batch;
-    // Dot products go along one axis.
-    shape.a_inner = c.inner.size() == 1 ? c.inner.back().a : 0;
-    shape.b_inner = c.inner.size() == 1 ? c.inner.back().b : 0;
+    // Dot products go along one axis, in memory.
+    const Operand &a = operands_[c.swap ? 1 : 0], &b = operands_[c.swap ? 0 : 1];
+    const bool in_memory = c.inner.size() == 1 && a.at.bounds.empty() && b.at.bounds.empty();
+    shape.a_inner = in_memory ? c.inner.back().a : 0;
+    shape.b_inner = in_memory ? c.inner.back().b : 0;
     shape.b_columns = c.columns.b;
     shape.stores = c.columns.result;
-    shape.b_is_copied = c.copied;
+    shape.b_is_copied = c.copied || !b.at.bounds.empty();
     const ProductTimes times = times_of_product(shape, lanes_);
     c.form = c.copied ? CpuTactics::Form::columns : times.form();
     c.cost = c.copied || !times.can_dot ? times.by_columns : std::min(times.by_columns, times.by_inner);
@@ -243,13 +279,15 @@ class Layouter {
     copy.targets.push_back({buffer, strides, 0, place, kNone, false, false});
     const View view = view_of(operand.node, p_.leaves, p_.max_batch);
     const Shape& leaf = p_.shape(view.leaf.node);
-    copy.reads.push_back({operand.place, !view.leaf.flat && axes_of(leaf).size() == copy.axes.size() &&
+    copy.reads.push_back({operand.place, !view.leaf.flat && !view.has_border() &&
+                                             axes_of(leaf).size() == copy.axes.size() &&
                                              is_own_point(view.leaf.at, leaf)});
     copy.terms = 1;
     operand.copy = static_cast<UnitId>(p_.units.size());
     p_.units.push_back(std::move(copy));
     operand.place = place;
-    operand.at = linear_at(p_.places[place], {operand.node, false, own_point(shape)}, axes_of(shape).size());
+    operand.at = {};
+    set_address(operand.at, p_.places[place], {operand.node, false, own_point(shape)}, axes_of(shape).size());
   }
 
   // Letters that are summed, the batch axis first: it can be merged from the outside only.
@@ -282,7 +320,8 @@ class Layouter {
     Candidate best = candidate(false, false);
     for (const auto& [swap, copied] : {std::pair(true, false), std::pair(false, true), std::pair(true, true)}) {
       Candidate other = candidate(swap, copied);
-      const bool needs_no_copy = other.columns.b == 1 || largest(other.columns.extent, p_.max_batch) == 1;
+      const bool needs_no_copy = other.columns.b == 1 || largest(other.columns.extent, p_.max_batch) == 1 ||
+                                 !operands_[swap ? 0 : 1].at.bounds.empty();
       if (other.cost < best.cost && !(copied && needs_no_copy)) best = std::move(other);
     }
     if (best.copied) {
@@ -294,34 +333,46 @@ class Layouter {
       best = candidate(swap, false);
       best.form = CpuTactics::Form::columns;
     }
-    set_layout(p_.units[id], best);
+    set_layout(p_.units[id], best, map);
   }
 
-  void set_layout(Unit& unit, const Candidate& c) const {
+  void set_layout(Unit& unit, const Candidate& c, const ContractionMap& map) const {
     ContractionLayout layout;
     const Operand& a = operands_[c.swap ? 1 : 0];
     const Operand& b = operands_[c.swap ? 0 : 1];
     layout.a = a.place;
     layout.b = b.place;
-    layout.a_at.offset = a.at.offset;
-    layout.b_at.offset = b.at.offset;
+    layout.a_at = a.at;
+    layout.b_at = b.at;
+    std::vector<std::int64_t>&a_strides = layout.a_at.at.strides, &b_strides = layout.b_at.at.strides;
+    a_strides.clear();
+    b_strides.clear();
+    std::vector<const Merged*> a_axes, b_axes;
     for (const Merged& axis : c.batch) {
       layout.axes.push_back(axis.result_axes);
       layout.extents.push_back(axis.extent);
-      layout.a_at.strides.push_back(axis.a);
-      layout.b_at.strides.push_back(axis.b);
+      a_strides.push_back(axis.a);
+      b_strides.push_back(axis.b);
+      a_axes.push_back(&axis);
+      b_axes.push_back(&axis);
     }
     for (const Merged& axis : {c.rows, c.columns}) {
       layout.axes.push_back(axis.result_axes);
       layout.extents.push_back(axis.extent);
     }
-    layout.a_at.strides.push_back(c.rows.a);
+    a_strides.push_back(c.rows.a);
+    a_axes.push_back(&c.rows);
     for (const Merged& axis : c.inner) {
-      layout.a_at.strides.push_back(axis.a);
-      layout.b_at.strides.push_back(axis.b);
+      a_strides.push_back(axis.a);
+      b_strides.push_back(axis.b);
+      a_axes.push_back(&axis);
+      b_axes.push_back(&axis);
       layout.inner.push_back(axis.extent);
     }
-    layout.b_at.strides.push_back(c.columns.b);
+    b_strides.push_back(c.columns.b);
+    b_axes.push_back(&c.columns);
+    layout.a_at.bounds = bounds_over(a, c.swap ? map.b : map.a, a_axes);
+    layout.b_at.bounds = bounds_over(b, c.swap ? map.a : map.b, b_axes);
     layout.form = c.form;
     unit.reads = {{layout.a, false}};
     if (layout.b != layout.a) unit.reads.push_back({layout.b, false});

@@ -99,7 +99,7 @@ class Emitter {
     for (const Term& term : expression.terms()) {
       Value value = term.value;
       if (value.kind == Value::Kind::load)
-        set_access(value.access, p_.places[p_.place(term.leaf.node)], term.leaf, axes);
+        set_address(value.access, p_.places[p_.place(term.leaf.node)], term.leaf, axes);
       body.values.push_back(std::move(value));
     }
     for (const Delivery& delivery : deliveries) {
@@ -122,14 +122,6 @@ class Emitter {
     return body;
   }
 
-  static void set_access(Access& access, const Place& place, const Point& leaf, std::size_t axes) {
-    access.buffer = place.buffer;
-    access.at = linear_at(place, leaf, access.row == kNoValue ? axes : axes + 1);
-    if (access.row == kNoValue) return;
-    access.row_stride = access.at.strides.back();
-    access.at.strides.pop_back();
-  }
-
   static ValueId as_stored(Body& body, ValueId value, DType dtype) {
     if (body.values[value].dtype == dtype) return value;
     Value convert;
@@ -147,7 +139,7 @@ class Emitter {
     Value& value = body.values.emplace_back();
     value.kind = Value::Kind::load;
     value.dtype = p_.graph[unit.node].type.dtype;
-    set_access(value.access, p_.places[unit.copy_of], {unit.node, false, at}, unit.axes.size());
+    set_address(value.access, p_.places[unit.copy_of], {unit.node, false, at}, unit.axes.size());
     for (const Destination& target : unit.targets) {
       const ValueId stored = as_stored(body, 0, p_.plan.buffers[target.buffer].dtype);
       body.stores.push_back({stored, {target.buffer, dot(target.strides, at, target.offset, unit.axes.size())}, false});
@@ -246,8 +238,10 @@ class Emitter {
     kernel.columns = {layout.extents[batch_axes + 1]};
     kernel.inner = layout.inner;
     kernel.dtype = p_.graph[unit.node].type.dtype;
-    kernel.a = operand_of({p_.places[layout.a].buffer, layout.a_at}, kernel.dtype);
-    kernel.b = operand_of({p_.places[layout.b].buffer, layout.b_at}, kernel.dtype);
+    kernel.a = operand_of(layout.a_at, kernel.dtype);
+    kernel.b = operand_of(layout.b_at, kernel.dtype);
+    kernel.a.access().buffer = p_.places[layout.a].buffer;
+    kernel.b.access().buffer = p_.places[layout.b].buffer;
     Expression epilogue(p_.leaves, p_.space(unit.axes));
     Value product;
     product.kind = Value::Kind::product;
@@ -324,9 +318,10 @@ std::vector<Linear> linears_of(Planning& planning, UnitId id) {
   for (const Term& term : expression.terms()) {
     const Value& value = term.value;
     if (value.kind == Value::Kind::load) {
-      const bool by_row = value.access.row != kNoValue;
-      result.push_back(
-          linear_at(planning.places[planning.place(term.leaf.node)], term.leaf, unit.axes.size() + by_row));
+      Access access = value.access;
+      set_address(access, planning.places[planning.place(term.leaf.node)], term.leaf, unit.axes.size());
+      for (Bound& bound : access.bounds) result.push_back(std::move(bound.index));
+      result.push_back(std::move(access.at));
     }
     if (value.kind == Value::Kind::index || value.kind == Value::Kind::draw) {
       result.push_back(value.linear);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ir/views.h"
 #include "passes/planner/short_rows.h"
 
 namespace tarn {
@@ -20,65 +21,69 @@ Coordinates with_reduced_axes(const Coordinates& at, const std::vector<std::int6
   return result;
 }
 
-using Integers = std::vector<std::int64_t>;
-
-// One function a view: the coordinates in the operand of the element that stands at `at` in the result. Those of a
-// reshape are flat: the number of the element.
-namespace view_rules {
-
-Coordinates reshape(const Node& node, const Coordinates& at, const Shape&, std::size_t axes) {
-  return {dot(row_major_strides(node.type.shape), at, 0, axes)};
+// The axes of a kernel and, behind them, the indices within the edges.
+IterationSpace with_edges(const IterationSpace& space, const std::vector<Edge>& edges) {
+  IterationSpace wide = space;
+  for (const Edge& edge : edges) wide.axes.push_back({edge.limit, false});
+  return wide;
 }
 
-Coordinates broadcast(const Node& node, const Coordinates& at, const Shape&, std::size_t) {
-  Coordinates result;
-  for (const std::int64_t axis : node.attributes.integers(Key::axes)) result.push_back(at[axis]);
-  return result;
-}
-
-Coordinates transpose(const Node& node, const Coordinates& at, const Shape&, std::size_t) {
-  const Integers& from = node.attributes.integers(Key::axes);
-  Coordinates result(from.size());
-  for (std::size_t i = 0; i < from.size(); ++i) result[from[i]] = at[i];
-  return result;
-}
-
-Coordinates slice(const Node& node, const Coordinates& at, const Shape&, std::size_t axes) {
-  const Integers &starts = node.attributes.integers(Key::starts), &strides = node.attributes.integers(Key::strides);
-  Coordinates result;
-  for (std::size_t i = 0; i < at.size(); ++i)
-    result.push_back(sum(constant_linear(axes, starts[i]), scaled(at[i], strides[i])));
-  return result;
-}
-
-Coordinates reverse(const Node& node, const Coordinates& at, const Shape& operand, std::size_t axes) {
-  Coordinates result = at;
-  for (const std::int64_t axis : node.attributes.integers(Key::axes)) {
-    result[axis] = sum(constant_linear(axes, operand[axis] - 1), scaled(at[axis], -1));
+// Whether the coordinate is within [0, limit) everywhere.
+bool is_within(const Linear& coordinate, std::int64_t limit, const IterationSpace& space) {
+  std::int64_t least = coordinate.offset, most = coordinate.offset;
+  for (std::size_t i = 0; i < coordinate.strides.size(); ++i) {
+    const std::int64_t reach = coordinate.strides[i] * (space.largest(i) - 1);
+    (reach < 0 ? least : most) += reach;
   }
-  return result;
+  return least >= 0 && most < limit;
 }
 
-}  // namespace view_rules
+void add_edge(Point& point, std::size_t axis, std::int64_t limit) {
+  const std::size_t axes = point.at[axis].strides.size();
+  point.edges.push_back({point.at[axis], limit});
+  for (Linear& coordinate : point.at) coordinate.strides.push_back(0);
+  point.at[axis] = axis_linear(axes + 1, axes);
+}
+
+// The point of a view's operand; nothing where it has a border that the way cannot lead across: of a second number, or
+// around nothing.
+std::optional<Point> step_through(const Point& point, const ViewMap& map, const Shape& operand, NodeId node,
+                                  const IterationSpace& space) {
+  const std::size_t axes = space.axes.size() + point.edges.size();
+  Point next{node, map.by_number, {}, point.edges, point.fill};
+  if (map.by_number) {
+    next.at = {point.flat ? point.at[0] : dot(row_major_strides(map.shape), point.at, 0, axes)};
+    return next;
+  }
+  if (point.flat) return std::nullopt;
+  for (const auto& [strides, offset] : map.operand) next.at.push_back(dot(strides, point.at, offset, axes));
+  if (!map.fill) return next;
+  for (std::size_t i = 0; i < operand.size(); ++i) {
+    if (operand[i] == kBatch || is_within(next.at[i], operand[i], with_edges(space, next.edges))) continue;
+    if (operand[i] == 0 || (!point.edges.empty() && point.fill != *map.fill)) return std::nullopt;
+    add_edge(next, i, operand[i]);
+    next.fill = *map.fill;
+  }
+  return next;
+}
 
 // The point of the operand where the value of the node at a point is found; nothing for what is no movement of single
 // elements.
-std::optional<Point> step_through(const Point& point, const Graph& graph, std::size_t axes) {
+std::optional<Point> step_through(const Point& point, const Graph& graph, const IterationSpace& space) {
   const Node& node = graph[point.node];
   if (node.inputs.empty()) return std::nullopt;
   const NodeId operand = node.inputs[0];
   const Shape& shape = graph[operand].type.shape;
-  if (node.op == Op::reshape && point.flat) return Point{operand, true, point.at};
+  if (const std::optional<ViewMap> map = view_map(node, shape)) return step_through(point, *map, shape, operand, space);
   if (point.flat) return std::nullopt;
-#define VIEW(name, ...) \
-  if (node.op == Op::name) return Point{operand, node.op == Op::reshape, view_rules::name(node, point.at, shape, axes)};
-#define OPERATION(...)
-#include "ir/ops.def"
-  if (node.op == Op::stop_gradient) return Point{operand, false, point.at};
+  Point next{operand, false, point.at, point.edges, point.fill};
+  if (node.op == Op::stop_gradient) return next;
   const OpInfo& row = info(node.op);
   const bool reduces = row.reduction && !row.reduction->gives_index;
   if (!reduces || !reduces_nothing(graph, point.node)) return std::nullopt;
-  return Point{operand, false, with_reduced_axes(point.at, node.attributes.integers(Key::axes), shape.size(), axes)};
+  next.at = with_reduced_axes(point.at, node.attributes.integers(Key::axes), shape.size(),
+                              space.axes.size() + point.edges.size());
+  return next;
 }
 
 }  // namespace
@@ -96,15 +101,17 @@ bool Leaves::is_source(NodeId id) const {
 }
 
 Point follow(Point point, const Leaves& leaves, const IterationSpace& space, bool defined) {
-  const std::size_t axes = space.axes.size();
   while (true) {
     const Shape& shape = leaves.graph[point.node].type.shape;
     if (point.flat) {
-      if (auto at = unflatten(point.at[0], shape, space)) point = {point.node, false, std::move(*at)};
+      if (auto at = unflatten(point.at[0], shape, with_edges(space, point.edges))) {
+        point.flat = false;
+        point.at = std::move(*at);
+      }
     }
     if (leaves.contains(point.node) && !defined) return point;
     defined = false;
-    auto next = step_through(point, leaves.graph, axes);
+    auto next = step_through(point, leaves.graph, space);
     if (!next) return point;
     point = std::move(*next);
   }
@@ -119,6 +126,7 @@ View view_of(NodeId node, const Leaves& leaves, std::int64_t max_batch) {
 }
 
 bool Expression::is_defined_at(const Point& point) const {
+  if (!point.edges.empty()) return false;
   const auto along = along_.find(point.node);
   const Shape& shape = leaves_.graph[point.node].type.shape;
   if (along != along_.end() && is_row_point(point.at, shape, along->second, space_.axes.size())) return !point.flat;
@@ -202,6 +210,8 @@ void Expression::resolve(const Pending& pending) {
     return;
   }
   if (leaves_.contains(point.node) && !defined) return resolve_load(pending);
+  // Within an edge only loads know what is outside of it.
+  if (!point.edges.empty()) return resolve_missing(pending);
   if (defined && along_.contains(point.node) && info(node.op).op_class == OpClass::reduction) {
     return resolve_chain(pending, node);
   }
@@ -340,8 +350,9 @@ void Expression::resolve_gather(const Pending& pending, const Node& node) {
   const Shape& table = leaves_.graph[node.inputs[0]].type.shape;
   const std::size_t index_rank = leaves_.graph[node.inputs[1]].type.shape.size();
   const View view = view_of(node.inputs[0], leaves_, space_.max_batch);
-  if (!view.is_view) {
-    missing_.push_back(view.leaf.node);
+  // The rows of a table that has a border are put beside each other first.
+  if (!view.is_view || view.has_border()) {
+    missing_.push_back(view.is_view ? node.inputs[0] : view.leaf.node);
     return resolve_load(pending);
   }
   const Coordinates& at = pending.point.at;

@@ -15,11 +15,22 @@
 
 namespace tarn {
 
+// An edge of an array that has a border: within it, 0 <= index < limit.
+struct Edge {
+  Linear index;  // over the axes of the kernel and the edges that were crossed before
+  std::int64_t limit = 0;
+  friend bool operator==(const Edge&, const Edge&) = default;
+};
+
 struct Point {
   NodeId node = 0;
   // `at` holds one Linear, the row-major number of the element.
   bool flat = false;
+  // Behind the axes of the kernel, a Linear has a stride for each edge: by the index that is within it.
   Coordinates at;
+  // The edges that the way led across; outside of any of them, the value is `fill` and there is no element.
+  std::vector<Edge> edges = {};
+  double fill = 0;
   friend bool operator==(const Point&, const Point&) = default;
 };
 
@@ -43,7 +54,7 @@ struct Leaves {
   bool contains(NodeId node) const { return materialized[node] || is_source(node); }
 };
 
-// The element of a leaf (or of the node that stopped the way, if that is no leaf) that a point is, following movements.
+// The element of a leaf (or of the node that stopped the way, if that is no leaf) that a point is, following views.
 // `defined`, if given, is a materialized node through which the way goes on at this point.
 Point follow(Point point, const Leaves& leaves, const IterationSpace& space, bool defined = false);
 
@@ -52,6 +63,7 @@ Point follow(Point point, const Leaves& leaves, const IterationSpace& space, boo
 struct View {
   Point leaf;
   bool is_view = false;
+  bool has_border() const { return !leaf.edges.empty(); }
 };
 View view_of(NodeId node, const Leaves& leaves, std::int64_t max_batch);
 

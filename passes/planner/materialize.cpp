@@ -16,6 +16,7 @@ class Chooser {
       : graph_(graph), options_(options), max_batch_(max_batch), leaves_{graph, std::vector<bool>(graph.size())} {}
 
   Leaves choose() {
+    find_borders();
     weigh();
     force();
     const std::vector<bool> reachable = graph_.reachable();
@@ -35,6 +36,20 @@ class Chooser {
   }
 
  private:
+  // Whose border is read where the value is used: a bounded load costs less than a copy with the border around it.
+  // There must be elements in memory then; a few numbers that are the same everywhere are not worth that.
+  void find_borders() {
+    has_border_.assign(graph_.size(), false);
+    for (NodeId id = 0; id < graph_.size() && options_.fuse; ++id) {
+      const OpInfo& row = info(graph_[id].op);
+      if (row.view_rule == nullptr || row.op_class != OpClass::assembly) continue;
+      const NodeId from = origin(graph_[id].inputs[0]);
+      const Op op = graph_[from].op;
+      const bool is_source = info(op).op_class == OpClass::source && !leaves_.is_source(from);
+      has_border_[id] = !is_source && element_count(with_batch(graph_[from].type.shape, 1)) > 0;
+    }
+  }
+
   // From the sources up: cost of computing an element, and whether it continues the result of one kernel alone.
   void weigh() {
     uses_ = graph_.use_counts();
@@ -47,7 +62,7 @@ class Chooser {
       const Node& node = graph_[id];
       const OpClass op_class = info(node.op).op_class;
       if (op_class == OpClass::contraction || (op_class == OpClass::reduction && !reduces_nothing(graph_, id)) ||
-          op_class == OpClass::assembly) {
+          (op_class == OpClass::assembly && !has_border_[id])) {
         continue;
       }
       cost_[id] = info(node.op).cost;
@@ -64,10 +79,10 @@ class Chooser {
     }
   }
 
-  // Below movements, the node whose value `id` shows.
+  // Below views, the node whose value `id` shows.
   NodeId origin(NodeId id) const {
     while (!graph_[id].inputs.empty() &&
-           (info(graph_[id].op).op_class == OpClass::view || graph_[id].op == Op::stop_gradient)) {
+           (info(graph_[id].op).op_class == OpClass::view || has_border_[id] || graph_[id].op == Op::stop_gradient)) {
       id = graph_[id].inputs[0];
     }
     return id;
@@ -81,6 +96,8 @@ class Chooser {
         for (const NodeId input : node.inputs) forced_[origin(input)] = true;
       } else if (node.op == Op::gather) {
         forced_[origin(node.inputs[0])] = true;
+      } else if (has_border_[id]) {
+        forced_[origin(id)] = true;
       } else if (node.op == Op::broadcast && repeats(node) && cost_[node.inputs[0]] > 0 &&
                  !is_of_batch_[node.inputs[0]]) {
         forced_[origin(node.inputs[0])] = true;
@@ -98,7 +115,8 @@ class Chooser {
     if (leaves_.is_source(id)) return false;
     const OpClass op_class = info(node.op).op_class;
     const bool free = node.op == Op::constant || node.op == Op::batch_size;
-    if (op_class == OpClass::contraction || op_class == OpClass::assembly || forced_[id]) return true;
+    if (forced_[id] || op_class == OpClass::contraction) return true;
+    if (op_class == OpClass::assembly) return !has_border_[id];
     if (op_class == OpClass::reduction) return !reduces_nothing(graph_, id) || !options_.fuse;
     if (!options_.fuse) return !free;
     if (owner_[id] != kMany) return false;
@@ -144,7 +162,7 @@ class Chooser {
   Leaves leaves_;
   std::vector<std::uint32_t> uses_;
   std::vector<int> cost_;
-  std::vector<bool> continues_, forced_;
+  std::vector<bool> continues_, forced_, has_border_;
   // Depends on nothing but N: a kernel computes it before its loops.
   std::vector<bool> is_of_batch_;
   // The one materialized node whose kernel uses a node; kMany.

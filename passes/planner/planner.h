@@ -59,7 +59,7 @@ struct ContractionLayout {
   std::vector<Extent> extents;
   std::vector<Extent> inner;
   PlaceId a = 0, b = 0;
-  Linear a_at, b_at;                                  // over batch…, rows, inner… and batch…, inner…, columns
+  Access a_at, b_at;                                  // over batch…, rows, inner… and batch…, inner…, columns
   CpuTactics::Form form = CpuTactics::Form::columns;  // what the tactics of the kernel will be
 };
 
@@ -147,8 +147,9 @@ struct Planning {
 // The points of a unit's node that a point of the unit computes.
 std::vector<Coordinates> points_of(const Planning& planning, const Unit& unit);
 
-// The element of a place that a leaf point is.
-Linear linear_at(const Place& place, const Point& leaf, std::size_t axes);
+// The element of a place that a leaf point is, for a kernel with so many axes: the address, and the bounds where the
+// way led across edges. Of a gather, the stride behind those of the axes is by the row.
+void set_address(Access& access, const Place& place, const Point& leaf, std::size_t axes);
 
 // Every affine function of the axes in the body and the stores of a loop unit.
 std::vector<Linear> linears_of(Planning& planning, UnitId unit);

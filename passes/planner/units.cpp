@@ -150,6 +150,7 @@ class UnitMaker {
     const std::vector<std::int64_t> strides = p_.places[place].strides;
 #define ASSEMBLY(name, ...) \
   if (node.op == Op::name) return assemble_##name(node, id, place, strides);
+#define FILLED_VIEW ASSEMBLY
 #define OPERATION(...)
 #include "ir/ops.def"
   }
@@ -239,7 +240,7 @@ class UnitMaker {
       const PlaceId place = p_.place(term.leaf.node);
       const Shape& shape = p_.shape(term.leaf.node);
       if (term.leaf.flat) p_.places[place].read_flat = true;
-      const bool element = !term.leaf.flat && term.value.access.row == kNoValue;
+      const bool element = !term.leaf.flat && term.leaf.edges.empty() && term.value.access.row == kNoValue;
       const bool own = element && ((axes_of(shape).size() == unit.axes.size() && is_own_point(term.leaf.at, shape)) ||
                                    is_in_own_row(unit, term.leaf));
       add_read(unit, {place, own});
@@ -462,13 +463,29 @@ PlaceId Planning::place(NodeId id) {
   return place_of[id];
 }
 
-Linear linear_at(const Place& place, const Point& leaf, std::size_t axes) {
-  if (leaf.flat) {
-    Linear result = leaf.at[0];
-    result.offset += place.offset;
-    return result;
+void set_address(Access& access, const Place& place, const Point& leaf, std::size_t axes) {
+  const bool by_row = access.row != kNoValue;
+  access.buffer = place.buffer;
+  access.at = leaf.flat ? leaf.at[0] : dot(place.strides, leaf.at, place.offset, axes + leaf.edges.size() + by_row);
+  if (leaf.flat) access.at.offset += place.offset;
+  if (by_row) {
+    access.row_stride = access.at.strides.back();
+    access.at.strides.pop_back();
+    return;
   }
-  return dot(place.strides, leaf.at, place.offset, axes);
+  // Indices within edges as functions of the axes alone.
+  for (const Edge& edge : leaf.edges) {
+    Linear index = edge.index;
+    index.strides.resize(axes);
+    for (std::size_t i = 0; i < access.bounds.size(); ++i) {
+      index = sum(index, scaled(access.bounds[i].index, edge.index.strides[axes + i]));
+    }
+    const std::int64_t stride = access.at.strides[axes + access.bounds.size()];
+    access.bounds.push_back({std::move(index), edge.limit, stride});
+  }
+  access.at.strides.resize(axes);
+  for (const Bound& bound : access.bounds) access.at = sum(access.at, scaled(bound.index, bound.stride));
+  access.fill = leaf.fill;
 }
 
 std::vector<Coordinates> points_of(const Planning& planning, const Unit& unit) {

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "ir/evaluator.h"
+#include "ir/tensor_functions.h"
 #include "passes/graph_passes.h"
 #include "passes/rebuild.h"
 #include "passes/rules/rules.h"
@@ -66,6 +67,9 @@ std::optional<HostTensor> operand_tensor(const Graph& graph, NodeId id) {
 
 HostTensor evaluate_operation(const Node& node, const std::vector<HostTensor>& operands) {
   const OpInfo& row = info(node.op);
+  if (row.tensor == nullptr && row.scalar == nullptr) {
+    return tensor_functions::view(*view_map(node, operands.front().shape), operands.front(), node.type.shape);
+  }
   if (row.scalar == nullptr) {
     std::vector<const HostTensor*> pointers;
     pointers.reserve(operands.size());

@@ -3,6 +3,7 @@
 // which repeats as late as it can.
 #include <algorithm>
 
+#include "ir/views.h"
 #include "passes/rebuild.h"
 #include "passes/rules/rules.h"
 #include "passes/rules/structure.h"
@@ -15,10 +16,6 @@ using Integers = std::vector<std::int64_t>;
 
 const Integers& integers(Builder& b, NodeId id, Key key) { return b.node(id).attributes.integers(key); }
 bool is(Builder& b, NodeId id, Op op) { return b.node(id).op == op; }
-bool all_are(const Integers& list, std::int64_t value) {
-  return std::all_of(list.begin(), list.end(), [&](std::int64_t entry) { return entry == value; });
-}
-
 // ---------------------------------------------------------------- nothing happens
 
 NodeId drop_same_type(RewriteSite& site, NodeId id) {
@@ -26,17 +23,10 @@ NodeId drop_same_type(RewriteSite& site, NodeId id) {
   return b.type(operand(b, id)) == b.type(id) ? operand(b, id) : kNoNode;
 }
 
-NodeId drop_identity_transpose(RewriteSite& site, NodeId id) {
+NodeId drop_identity_view(RewriteSite& site, NodeId id) {
   Builder& b = site.builder();
-  return integers(b, id, Key::axes) == all_axes(b.shape(id).size()) ? operand(b, id) : kNoNode;
-}
-
-NodeId drop_unit_reverse(RewriteSite& site, NodeId id) {
-  Builder& b = site.builder();
-  for (const std::int64_t axis : integers(b, id, Key::axes)) {
-    if (b.shape(id)[axis] != 1) return kNoNode;
-  }
-  return operand(b, id);
+  const NodeId x = operand(b, id);
+  return is_identity(*view_map(b.node(id), b.shape(x)), b.shape(x)) ? x : kNoNode;
 }
 
 NodeId drop_single_concat(RewriteSite& site, NodeId id) {
@@ -46,69 +36,20 @@ NodeId drop_single_concat(RewriteSite& site, NodeId id) {
 
 // ---------------------------------------------------------------- two of a kind
 
-NodeId merge_reshapes(RewriteSite& site, NodeId id) {
+// Two views in a row are the product of their matrices: one view, where a row of the table can say it.
+NodeId merge_views(RewriteSite& site, NodeId id) {
   Builder& b = site.builder();
   const NodeId inner = operand(b, id);
-  return is(b, inner, Op::reshape) ? b.reshape(operand(b, inner), Shape(b.shape(id))) : kNoNode;
-}
-
-NodeId merge_broadcasts(RewriteSite& site, NodeId id) {
-  Builder& b = site.builder();
-  const NodeId inner = operand(b, id);
-  if (!is(b, inner, Op::broadcast)) return kNoNode;
-  Integers axes;
-  for (const std::int64_t axis : integers(b, inner, Key::axes)) axes.push_back(integers(b, id, Key::axes)[axis]);
-  return b.broadcast(operand(b, inner), Shape(b.shape(id)), axes);
-}
-
-NodeId merge_transposes(RewriteSite& site, NodeId id) {
-  Builder& b = site.builder();
-  const NodeId inner = operand(b, id);
-  if (!is(b, inner, Op::transpose)) return kNoNode;
-  Integers axes;
-  for (const std::int64_t axis : integers(b, id, Key::axes)) axes.push_back(integers(b, inner, Key::axes)[axis]);
-  return b.transpose(operand(b, inner), axes);
-}
-
-NodeId merge_slices(RewriteSite& site, NodeId id) {
-  Builder& b = site.builder();
-  const NodeId inner = operand(b, id);
-  if (!is(b, inner, Op::slice)) return kNoNode;
-  const Shape shape = b.shape(id);
-  Integers starts = integers(b, inner, Key::starts), limits = shape, strides = integers(b, inner, Key::strides);
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (shape[i] == kBatch) continue;
-    starts[i] += integers(b, id, Key::starts)[i] * strides[i];
-    strides[i] *= integers(b, id, Key::strides)[i];
-    limits[i] = shape[i] == 0 ? starts[i] : starts[i] + (shape[i] - 1) * strides[i] + 1;
-  }
-  return b.slice(operand(b, inner), starts, limits, strides);
-}
-
-NodeId merge_pads(RewriteSite& site, NodeId id) {
-  Builder& b = site.builder();
-  const NodeId inner = operand(b, id);
-  if (!is(b, inner, Op::pad)) return kNoNode;
-  const double value = b.node(id).attributes.number(Key::value);
-  if (b.node(inner).attributes.number(Key::value) != value) return kNoNode;
-  Integers low = integers(b, id, Key::low), high = integers(b, id, Key::high);
-  for (std::size_t i = 0; i < low.size(); ++i) {
-    low[i] += integers(b, inner, Key::low)[i];
-    high[i] += integers(b, inner, Key::high)[i];
-  }
-  return b.pad(operand(b, inner), low, high, value);
-}
-
-NodeId cancel_reverses(RewriteSite& site, NodeId id) {
-  Builder& b = site.builder();
-  const NodeId inner = operand(b, id);
-  if (!is(b, inner, Op::reverse)) return kNoNode;
-  // An axis that is turned twice is as it was.
-  Integers axes;
-  std::set_symmetric_difference(integers(b, id, Key::axes).begin(), integers(b, id, Key::axes).end(),
-                                integers(b, inner, Key::axes).begin(), integers(b, inner, Key::axes).end(),
-                                std::back_inserter(axes));
-  return axes.empty() ? operand(b, inner) : b.reverse(operand(b, inner), axes);
+  if (info(b.node(inner).op).view_rule == nullptr) return kNoNode;
+  const NodeId x = operand(b, inner);
+  const std::optional<ViewMap> map =
+      composed(*view_map(b.node(id), b.shape(inner)), *view_map(b.node(inner), b.shape(x)), b.shape(x));
+  if (!map) return kNoNode;
+  if (is_identity(*map, b.shape(x))) return x;
+  std::optional<NamedView> named = named_view(*map, b.shape(x));
+  if (!named) return kNoNode;
+  const Type type = b.type(id);
+  return b.make(named->op, {x}, std::move(named->attributes), &type);
 }
 
 NodeId merge_concats(RewriteSite& site, NodeId id) {
@@ -127,16 +68,6 @@ NodeId merge_concats(RewriteSite& site, NodeId id) {
 }
 
 // ---------------------------------------------------------------- what is taken is in one place
-
-// slice(pad(x)) that cuts off just the padding
-NodeId slice_of_pad(RewriteSite& site, NodeId id) {
-  Builder& b = site.builder();
-  const NodeId inner = operand(b, id);
-  if (!is(b, inner, Op::pad) || !all_are(integers(b, id, Key::strides), 1)) return kNoNode;
-  const NodeId x = operand(b, inner);
-  const bool exact = b.shape(x) == b.shape(id) && integers(b, id, Key::starts) == integers(b, inner, Key::low);
-  return exact ? x : kNoNode;
-}
 
 // slice(concat(…)) that takes from one part only
 NodeId slice_of_concat(RewriteSite& site, NodeId id) {
@@ -200,28 +131,6 @@ NodeId broadcast_without_units(RewriteSite& site, NodeId id) {
   return b.broadcast(b.reshape(x, kept), shape, axes);
 }
 
-// Any movement of a value that is the same everywhere
-NodeId move_uniform(RewriteSite& site, NodeId id) {
-  Builder& b = site.builder();
-  const NodeId x = operand(b, id);
-  if (!is(b, x, Op::broadcast) || !b.shape(operand(b, x)).empty()) return kNoNode;
-  return b.broadcast(operand(b, x), Shape(b.shape(id)), {});
-}
-
-// transpose(broadcast(x)) = broadcast(x), where the axes of x keep their order
-NodeId transpose_of_broadcast(RewriteSite& site, NodeId id) {
-  Builder& b = site.builder();
-  const NodeId inner = operand(b, id);
-  if (!is(b, inner, Op::broadcast)) return kNoNode;
-  const Integers& order = integers(b, id, Key::axes);
-  Integers axes;
-  for (const std::int64_t axis : integers(b, inner, Key::axes)) {
-    axes.push_back(std::find(order.begin(), order.end(), axis) - order.begin());
-  }
-  if (!std::is_sorted(axes.begin(), axes.end())) return kNoNode;
-  return b.broadcast(operand(b, inner), Shape(b.shape(id)), axes);
-}
-
 // A transpose that keeps the order of all axes but those of extent 1 is a reshape.
 NodeId transpose_to_reshape(RewriteSite& site, NodeId id) {
   Builder& b = site.builder();
@@ -231,18 +140,6 @@ NodeId transpose_to_reshape(RewriteSite& site, NodeId id) {
   }
   if (!std::is_sorted(moved.begin(), moved.end())) return kNoNode;
   return b.reshape(operand(b, id), Shape(b.shape(id)));
-}
-
-// slice(broadcast(x)) = broadcast(x), where x keeps all its elements
-NodeId slice_of_broadcast(RewriteSite& site, NodeId id) {
-  Builder& b = site.builder();
-  const NodeId inner = operand(b, id);
-  if (!is(b, inner, Op::broadcast)) return kNoNode;
-  const Integers axes = integers(b, inner, Key::axes);
-  for (const std::int64_t axis : axes) {
-    if (b.shape(inner)[axis] != b.shape(id)[axis]) return kNoNode;
-  }
-  return b.broadcast(operand(b, inner), Shape(b.shape(id)), axes);
 }
 
 // ---------------------------------------------------------------- convert
@@ -350,48 +247,84 @@ NodeId example_slice_of_pad(ExampleMaker& m) {
   Builder& b = m.builder();
   const NodeId x = m.variable(m.shape(1));
   const NodeId padded = example_pad(m, x, 0);
-  const Integers starts = integers(b, padded, Key::low);
+  Integers starts = integers(b, padded, Key::low);
   Integers limits = b.shape(x);
-  for (std::size_t i = 0; i < limits.size(); ++i) limits[i] += limits[i] == kBatch ? 0 : starts[i];
+  for (std::size_t i = 0; i < limits.size(); ++i) {
+    if (limits[i] == kBatch) continue;
+    limits[i] += starts[i];
+    starts[i] += m.below(limits[i] - starts[i]);
+  }
   return b.slice(padded, starts, limits, Integers(limits.size(), 1));
 }
 
-NodeId example_uniform(ExampleMaker& m) {
-  const NodeId x = m.builder().broadcast(m.variable({}), m.shape(1), {});
+NodeId example_nowhere(ExampleMaker& m) {
+  Builder& b = m.builder();
+  const NodeId x = m.variable({1, 2 + m.below(3), 1});
+  const Type type = b.type(x);
+  switch (m.below(5)) {
+    case 0:
+      return b.make(Op::reshape, {x}, {}, &type);
+    case 1:
+      return b.make(Op::broadcast, {x}, {{Key::axes, Integers{0, 1, 2}}}, &type);
+    case 2:
+      return b.make(Op::transpose, {x}, {{Key::axes, Integers{2, 1, 0}}});
+    case 3:
+      return b.slice(x, {0, 0, 0}, type.shape, {1, 1, 1});
+    default:
+      return b.reverse(x, {0, 2});
+  }
+}
+
+// Of a kind, or of two kinds that are one again.
+NodeId example_two_views(ExampleMaker& m) {
+  Builder& b = m.builder();
+  switch (m.below(10)) {
+    case 0:
+      return example_reshape(m, example_reshape(m, m.variable(m.shape(1))));
+    case 1:
+      return example_broadcast(m, example_broadcast(m, m.variable(m.shape())));
+    case 2:
+      return example_transpose(m, example_transpose(m, m.variable(m.shape())));
+    case 3:
+      return example_slice(m, example_slice(m, m.variable(m.shape(1))));
+    case 4:
+      return example_pad(m, example_pad(m, m.variable(m.shape()), 1.5), 1.5);
+    case 5:
+      return example_reverse(m, example_reverse(m, m.variable(m.shape())));
+    case 6:  // The padding is cut off, and at times more.
+      return example_slice_of_pad(m);
+    case 7:  // The axes of x keep their order.
+      return b.transpose(b.broadcast(m.variable({3, 2}), {3, 4, 2}, {0, 2}), {1, 0, 2});
+    case 8:  // x is kept whole.
+      return b.slice(b.broadcast(m.variable({3}), {4, 3}, {1}), {m.below(3), 0}, {4, 3}, {1 + m.below(2), 1});
+    default:
+      break;
+  }
+  const NodeId uniform = b.broadcast(m.variable({}), m.shape(1), {});
   const std::array examples = {example_reshape, example_transpose, example_slice, example_reverse};
-  return examples[static_cast<std::size_t>(m.below(4))](m, x);
+  return examples[static_cast<std::size_t>(m.below(4))](m, uniform);
+}
+
+// The operations that are views; with those that have a border.
+std::vector<Op> views(bool with_filled) {
+  std::vector<Op> result;
+  for (const OpInfo& row : all_operations()) {
+    if (row.view_rule != nullptr && (with_filled || row.op_class == OpClass::view)) result.push_back(row.op);
+  }
+  return result;
 }
 
 std::vector<Rule> nothing_happens() {
-  const std::vector<Op> by_type = {Op::reshape, Op::broadcast, Op::convert, Op::pad, Op::spread, Op::slice};
+  const std::vector<Op> by_type = {Op::convert, Op::pad, Op::spread};
   return {
       {"movement_nowhere", "move(x) = x, where the type stays", by_type, drop_same_type,
        [](ExampleMaker& m) {
          const NodeId x = m.variable(m.shape(1));
          const Type type = m.builder().type(x);
-         switch (m.below(3)) {
-           case 0:
-             return m.builder().make(Op::reshape, {x}, {}, &type);
-           case 1:
-             return m.builder().spread(x, Integers(type.shape.size(), 1));
-           default:
-             return m.builder().make(Op::convert, {x}, {}, &type);
-         }
+         if (m.below(2) == 0) return m.builder().spread(x, Integers(type.shape.size(), 1));
+         return m.builder().make(Op::convert, {x}, {}, &type);
        }},
-      {"transpose_nowhere",
-       "transpose(x, 0 1 2 …) = x",
-       {Op::transpose},
-       drop_identity_transpose,
-       [](ExampleMaker& m) {
-         const NodeId x = m.variable(m.shape());
-         const Integers axes = all_axes(m.builder().shape(x).size());
-         return m.builder().make(Op::transpose, {x}, {{Key::axes, axes}});
-       }},
-      {"reverse_of_units",
-       "reverse(x) = x along axes of extent 1",
-       {Op::reverse},
-       drop_unit_reverse,
-       [](ExampleMaker& m) { return m.builder().reverse(m.variable({3, 1}), {1}); }},
+      {"view_nowhere", "view(x) = x, where every element stays", views(false), drop_identity_view, example_nowhere},
       {"concat_of_one",
        "concat(x) = x",
        {Op::concat},
@@ -402,36 +335,7 @@ std::vector<Rule> nothing_happens() {
 
 std::vector<Rule> two_of_a_kind() {
   return {
-      {"reshape_reshape",
-       "reshape(reshape(x)) = reshape(x)",
-       {Op::reshape},
-       merge_reshapes,
-       [](ExampleMaker& m) { return example_reshape(m, example_reshape(m, m.variable(m.shape(1)))); }},
-      {"broadcast_broadcast",
-       "broadcast(broadcast(x)) = broadcast(x)",
-       {Op::broadcast},
-       merge_broadcasts,
-       [](ExampleMaker& m) { return example_broadcast(m, example_broadcast(m, m.variable(m.shape()))); }},
-      {"transpose_transpose",
-       "transpose(transpose(x)) = transpose(x)",
-       {Op::transpose},
-       merge_transposes,
-       [](ExampleMaker& m) { return example_transpose(m, example_transpose(m, m.variable(m.shape()))); }},
-      {"slice_slice",
-       "slice(slice(x)) = slice(x)",
-       {Op::slice},
-       merge_slices,
-       [](ExampleMaker& m) { return example_slice(m, example_slice(m, m.variable(m.shape()))); }},
-      {"pad_pad",
-       "pad(pad(x, v), v) = pad(x, v)",
-       {Op::pad},
-       merge_pads,
-       [](ExampleMaker& m) { return example_pad(m, example_pad(m, m.variable(m.shape()), 1.5), 1.5); }},
-      {"reverse_reverse",
-       "reverse(reverse(x)) = reverse(x)",
-       {Op::reverse},
-       cancel_reverses,
-       [](ExampleMaker& m) { return example_reverse(m, example_reverse(m, m.variable(m.shape()))); }},
+      {"view_view", "view(view(x)) = view(x), where one view can say it", views(true), merge_views, example_two_views},
       {"concat_concat",
        "concat(concat(x, y), z) = concat(x, y, z)",
        {Op::concat},
@@ -441,11 +345,6 @@ std::vector<Rule> two_of_a_kind() {
          const std::int64_t axis = static_cast<std::int64_t>(shape.size()) - 1;
          return m.builder().concat({example_concat(m, shape, axis, 2), example_concat(m, shape, axis, 1)}, axis);
        }},
-      {"slice_pad",
-       "slice(pad(x)) = x, where it cuts the padding off",
-       {Op::slice},
-       slice_of_pad,
-       example_slice_of_pad},
       {"slice_concat",
        "slice(concat(x, y, …)) = slice(y), where it takes from y only",
        {Op::slice},
@@ -464,7 +363,6 @@ std::vector<Rule> two_of_a_kind() {
 }
 
 std::vector<Rule> broadcasts() {
-  const std::vector<Op> movable = {Op::reshape, Op::transpose, Op::slice, Op::reverse};
   return {
       {"constant_broadcast",
        "constant of many equal elements = broadcast(constant of one)",
@@ -490,28 +388,11 @@ std::vector<Rule> broadcasts() {
        {Op::broadcast},
        broadcast_without_units,
        [](ExampleMaker& m) { return example_broadcast(m, m.variable({2, 1, 3})); }},
-      {"move_uniform", "move(broadcast(x)) = broadcast(x) for a scalar x", movable, move_uniform, example_uniform},
-      {"transpose_broadcast",
-       "transpose(broadcast(x)) = broadcast(x), where the axes of x keep their order",
-       {Op::transpose},
-       transpose_of_broadcast,
-       [](ExampleMaker& m) {
-         Builder& b = m.builder();
-         return b.transpose(b.broadcast(m.variable({3, 2}), {3, 4, 2}, {0, 2}), {1, 0, 2});
-       }},
       {"transpose_units",
        "transpose(x) = reshape(x), where only extents of 1 move",
        {Op::transpose},
        transpose_to_reshape,
        [](ExampleMaker& m) { return m.builder().transpose(m.variable({3, 1, 2}), {1, 0, 2}); }},
-      {"slice_broadcast",
-       "slice(broadcast(x)) = broadcast(x), where x is kept whole",
-       {Op::slice},
-       slice_of_broadcast,
-       [](ExampleMaker& m) {
-         Builder& b = m.builder();
-         return b.slice(b.broadcast(m.variable({3}), {4, 3}, {1}), {m.below(3), 0}, {4, 3}, {1 + m.below(2), 1});
-       }},
   };
 }
 

@@ -6,6 +6,8 @@
 
 #include "ir/text.h"
 #include "passes/pipeline.h"
+#include "passes/plan/interpreter.h"
+#include "passes/plan/text.h"
 #include "tests/support/compiler/codegen_test_support.h"
 #include "tests/support/compiler/plan_graphs.h"
 
@@ -33,6 +35,37 @@ void expect_near(const HostTensor& actual, const HostTensor& expected, const std
     if (a == e || (std::isnan(a) && std::isnan(e))) continue;
     ASSERT_NEAR(a, e, tolerance * std::max(1.0, std::fabs(e))) << what << " [" << i << "]";
   }
+}
+
+// The first kernel of which a buffer in the arena has other numbers from code than from the interpreter.
+std::string first_difference(HandPlan hand, const CodegenOptions& options, std::int64_t batch, double tolerance) {
+  const std::vector<Kernel> kernels = hand.plan.kernels;
+  hand.context.batch = batch;
+  for (std::size_t count = 1; count <= kernels.size(); ++count) {
+    hand.plan.kernels.assign(kernels.begin(), kernels.begin() + static_cast<std::ptrdiff_t>(count));
+    hand.plan.results.clear();
+    for_each_body(hand.plan.kernels.back().body, [&](const Body& body) {
+      for (const Store& store : body.stores) {
+        const Buffer& buffer = hand.plan.buffers[store.access.buffer];
+        if (buffer.space == Space::arena)
+          hand.plan.results.push_back({ResultKind::value, buffer.name, store.access.buffer});
+      }
+    });
+    const auto expected = interpret(hand.plan, hand.program, hand.context);
+    if (!expected) return "kernel " + std::to_string(count - 1) + ": " + expected.error().front().message;
+    const NativeRun run = NativePlan(hand, options).run(hand.context, batch);
+    for (std::size_t i = 0; i < run.results.size(); ++i) {
+      for (std::size_t k = 0; k < run.results[i].data.size(); ++k) {
+        const double found = run.results[i].data[k], wanted = expected->results[i].data[k];
+        if (std::fabs(found - wanted) <= tolerance * (1 + std::fabs(wanted)) ||
+            (std::isnan(found) && std::isnan(wanted)))
+          continue;
+        return "kernel " + std::to_string(count - 1) + ": " + hand.plan.results[i].name + "[" + std::to_string(k) +
+               "] is " + std::to_string(found) + ", not " + std::to_string(wanted);
+      }
+    }
+  }
+  return "no kernel differs by itself";
 }
 
 void check_graph(const PlanCase& random, const PlanOptions& options, const std::string& cpu, const std::string& what) {
@@ -120,7 +153,9 @@ void check_steps(std::uint64_t seed, DType dtype, int& moved) {
                   what + ", " + result.name + " after step " + std::to_string(step),
                   dtype == DType::f32 ? kSingleTolerance : kTolerance);
       if (::testing::Test::HasFatalFailure()) {
-        ADD_FAILURE() << tarn::print(random.graph, "random", Sources(), {false});
+        hand.context = random.context;
+        ADD_FAILURE() << tarn::print(random.graph, "random", Sources(), {false}) << print_whole(hand.plan, "random")
+                      << first_difference(hand, options_for(cpu), how.batch, kSingleTolerance);
         return;
       }
     }
