@@ -2,6 +2,7 @@
 // convert. A movement that does nothing goes; two of a kind become one; a movement of what repeats becomes a broadcast,
 // which repeats as late as it can.
 #include <algorithm>
+#include <iterator>
 
 #include "ir/views.h"
 #include "passes/rebuild.h"
@@ -261,48 +262,47 @@ NodeId example_nowhere(ExampleMaker& m) {
   Builder& b = m.builder();
   const NodeId x = m.variable({1, 2 + m.below(3), 1});
   const Type type = b.type(x);
-  switch (m.below(5)) {
-    case 0:
-      return b.make(Op::reshape, {x}, {}, &type);
-    case 1:
-      return b.make(Op::broadcast, {x}, {{Key::axes, Integers{0, 1, 2}}}, &type);
-    case 2:
-      return b.make(Op::transpose, {x}, {{Key::axes, Integers{2, 1, 0}}});
-    case 3:
-      return b.slice(x, {0, 0, 0}, type.shape, {1, 1, 1});
-    default:
-      return b.reverse(x, {0, 2});
-  }
+  const std::pair<Op, Attributes> examples[] = {
+      {Op::reshape, {}},
+      {Op::broadcast, {{Key::axes, Integers{0, 1, 2}}}},
+      {Op::transpose, {{Key::axes, Integers{2, 1, 0}}}},
+      {Op::slice, {{Key::starts, Integers{0, 0, 0}}, {Key::limits, type.shape}, {Key::strides, Integers{1, 1, 1}}}},
+      {Op::reverse, {{Key::axes, Integers{0, 2}}}},
+  };
+  const auto& [op, attributes] = examples[static_cast<std::size_t>(m.below(std::size(examples)))];
+  return b.make(op, {x}, attributes, &type);
+}
+
+NodeId example_view_of_uniform(ExampleMaker& m) {
+  const NodeId uniform = m.builder().broadcast(m.variable({}), m.shape(1), {});
+  const std::array examples = {example_reshape, example_transpose, example_slice, example_reverse};
+  return examples[static_cast<std::size_t>(m.below(4))](m, uniform);
 }
 
 // Of a kind, or of two kinds that are one again.
 NodeId example_two_views(ExampleMaker& m) {
-  Builder& b = m.builder();
-  switch (m.below(10)) {
-    case 0:
-      return example_reshape(m, example_reshape(m, m.variable(m.shape(1))));
-    case 1:
-      return example_broadcast(m, example_broadcast(m, m.variable(m.shape())));
-    case 2:
-      return example_transpose(m, example_transpose(m, m.variable(m.shape())));
-    case 3:
-      return example_slice(m, example_slice(m, m.variable(m.shape(1))));
-    case 4:
-      return example_pad(m, example_pad(m, m.variable(m.shape()), 1.5), 1.5);
-    case 5:
-      return example_reverse(m, example_reverse(m, m.variable(m.shape())));
-    case 6:  // The padding is cut off, and at times more.
-      return example_slice_of_pad(m);
-    case 7:  // The axes of x keep their order.
-      return b.transpose(b.broadcast(m.variable({3, 2}), {3, 4, 2}, {0, 2}), {1, 0, 2});
-    case 8:  // x is kept whole.
-      return b.slice(b.broadcast(m.variable({3}), {4, 3}, {1}), {m.below(3), 0}, {4, 3}, {1 + m.below(2), 1});
-    default:
-      break;
-  }
-  const NodeId uniform = b.broadcast(m.variable({}), m.shape(1), {});
-  const std::array examples = {example_reshape, example_transpose, example_slice, example_reverse};
-  return examples[static_cast<std::size_t>(m.below(4))](m, uniform);
+  using Example = NodeId (*)(ExampleMaker&);
+  static constexpr Example kExamples[] = {
+      [](ExampleMaker& m) { return example_reshape(m, example_reshape(m, m.variable(m.shape(1)))); },
+      [](ExampleMaker& m) { return example_broadcast(m, example_broadcast(m, m.variable(m.shape()))); },
+      [](ExampleMaker& m) { return example_transpose(m, example_transpose(m, m.variable(m.shape()))); },
+      [](ExampleMaker& m) { return example_slice(m, example_slice(m, m.variable(m.shape(1)))); },
+      [](ExampleMaker& m) { return example_pad(m, example_pad(m, m.variable(m.shape()), 1.5), 1.5); },
+      [](ExampleMaker& m) { return example_reverse(m, example_reverse(m, m.variable(m.shape()))); },
+      // The padding is cut off, and at times more.
+      example_slice_of_pad,
+      // The axes of x keep their order.
+      [](ExampleMaker& m) {
+        return m.builder().transpose(m.builder().broadcast(m.variable({3, 2}), {3, 4, 2}, {0, 2}), {1, 0, 2});
+      },
+      // x is kept whole.
+      [](ExampleMaker& m) {
+        const NodeId rows = m.builder().broadcast(m.variable({3}), {4, 3}, {1});
+        return m.builder().slice(rows, {m.below(3), 0}, {4, 3}, {1 + m.below(2), 1});
+      },
+      example_view_of_uniform,
+  };
+  return kExamples[static_cast<std::size_t>(m.below(std::size(kExamples)))](m);
 }
 
 // The operations that are views; with those that have a border.
