@@ -37,15 +37,6 @@ HostTensor evaluate_elementwise(const Graph& graph, const Node& node, const Eval
   return result;
 }
 
-HostTensor evaluate_node(const Graph& graph, const Node& node, const EvaluationContext& context,
-                         std::span<const HostTensor* const> operands) {
-  const OpInfo& row = info(node.op);
-  if (row.op_class == OpClass::elementwise) return evaluate_elementwise(graph, node, context, operands);
-  if (row.tensor != nullptr) return row.tensor(context, node, operands);
-  const std::optional<ViewMap> map = view_map(node, graph[node.inputs.front()].type.shape);
-  return tensor_functions::view(*map, *operands.front(), with_batch(node.type.shape, context.batch));
-}
-
 // Inputs and tensors must be in the context, with the shape that the graph declares.
 Status check_source(const Node& node, const EvaluationContext& context) {
   if (node.op != Op::input && node.op != Op::tensor) return Done{};
@@ -122,6 +113,15 @@ Result<std::vector<HostTensor>> run(const Graph& graph, const EvaluationContext&
 }
 
 }  // namespace
+
+HostTensor evaluate_node(const Graph& graph, const Node& node, const EvaluationContext& context,
+                         std::span<const HostTensor* const> operands) {
+  const OpInfo& row = info(node.op);
+  if (row.op_class == OpClass::elementwise) return evaluate_elementwise(graph, node, context, operands);
+  if (row.tensor != nullptr) return row.tensor(context, node, operands);
+  const std::optional<ViewMap> map = view_map(node, graph[node.inputs.front()].type.shape);
+  return tensor_functions::view(*map, *operands.front(), with_batch(node.type.shape, context.batch));
+}
 
 Result<std::vector<HostTensor>> evaluate_nodes(const Graph& graph, const EvaluationContext& context) {
   return run(graph, context, true);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,10 @@ struct EvaluationContext {
   double noise = 0;
   std::uint64_t noise_seed = 0;
 };
+
+// The value of one node from those of its operands.
+HostTensor evaluate_node(const Graph& graph, const Node& node, const EvaluationContext& context,
+                         std::span<const HostTensor* const> operands);
 
 // Values of every node that a result needs (others are left empty). An input or tensor that the context does not hold,
 // or holds with another shape, is an error.

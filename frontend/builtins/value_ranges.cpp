@@ -61,7 +61,7 @@ class ElementTracer {
       for (const NodeId input : n.inputs) operands.push_back(&values[input]);
       values[id] = ends(id)                                      ? numbered(id)
                    : info(n.op).op_class == OpClass::elementwise ? *operands[0]
-                                                                 : info(n.op).tensor(context, n, operands);
+                                                                 : evaluate_node(graph_, n, context, operands);
     }
     numbers_ = std::move(values[node].data);
   }

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "ir/evaluator.h"
-#include "ir/tensor_functions.h"
 #include "passes/graph_passes.h"
 #include "passes/rebuild.h"
 #include "passes/rules/rules.h"
@@ -65,16 +64,13 @@ std::optional<HostTensor> operand_tensor(const Graph& graph, NodeId id) {
                     std::vector<double>(static_cast<std::size_t>(element_count(node.type.shape)), *held)};
 }
 
-HostTensor evaluate_operation(const Node& node, const std::vector<HostTensor>& operands) {
+HostTensor evaluate_operation(const Graph& graph, const Node& node, const std::vector<HostTensor>& operands) {
   const OpInfo& row = info(node.op);
-  if (row.tensor == nullptr && row.scalar == nullptr) {
-    return tensor_functions::view(*view_map(node, operands.front().shape), operands.front(), node.type.shape);
-  }
   if (row.scalar == nullptr) {
     std::vector<const HostTensor*> pointers;
     pointers.reserve(operands.size());
     for (const HostTensor& operand : operands) pointers.push_back(&operand);
-    return row.tensor({}, node, pointers);
+    return evaluate_node(graph, node, {}, pointers);
   }
   HostTensor result{node.type.shape, std::vector<double>(operands.front().data.size())};
   const auto element = [&](std::size_t which, std::size_t i) {
@@ -105,7 +101,7 @@ NodeId fold(RewriteSite& site, NodeId id) {
     if (!tensor) return kNoNode;
     operands.push_back(std::move(*tensor));
   }
-  std::vector<double> values = evaluate_operation(node, operands).data;
+  std::vector<double> values = evaluate_operation(b.graph(), node, operands).data;
   for (double& value : values) {
     const std::optional<double> held =
         rounded(node.op == Op::convert ? converted(value, node.type.dtype) : value, node.type.dtype);
@@ -129,7 +125,7 @@ NodeId fold_uniform(RewriteSite& site, NodeId id) {
     if (!value) return kNoNode;
     operands.push_back({{}, {*value}});
   }
-  const double raw = evaluate_operation(node, operands).data.front();
+  const double raw = evaluate_operation(b.graph(), node, operands).data.front();
   const std::optional<double> value =
       rounded(node.op == Op::convert ? converted(raw, node.type.dtype) : raw, node.type.dtype);
   return value ? make_constant(b, Type(node.type), {*value}) : kNoNode;

@@ -283,7 +283,6 @@ TEST(Architecture, DefaultsAreForWhatComesFromOutside) {
       {"frontend/syntax/token.cpp", 2},             // tokens
       {"ir/text_parser.cpp", 1},                    // the number of a kind of attribute
       {"passes/rules/constant_folding.cpp", 1},     // a drawn number
-      {"passes/rules/movement.cpp", 1},             // a drawn number
       {"passes/rules/stable_forms.cpp", 1},         // a drawn number
       {"runtime/files/array_values.cpp", 2},        // types that are computed apart
       {"runtime/files/file.cpp", 1},                // error numbers
