@@ -13,71 +13,9 @@ namespace tarn {
 
 namespace {
 
-constexpr std::int64_t kMaxSize = kMaxExtent * kMaxExtent;
-
-// to += a * b; whether the sum is no more than kMaxSize.
-bool add_product(std::int64_t& to, std::int64_t a, std::int64_t b) {
-  std::int64_t product = 0;
-  return !__builtin_mul_overflow(a, b, &product) && !__builtin_add_overflow(to, product, &to) && to <= kMaxSize &&
-         to >= -kMaxSize;
-}
-
 bool reduces(Op op) { return info(op).op_class == OpClass::reduction && op != Op::batch_sum; }
 
 }  // namespace
-
-Result<std::string> BufferNames::declare(Scanner& scan, BufferId id) {
-  TARN_TRY(std::string name, scan.name());
-  if (scan.accept('$')) {
-    TARN_TRY(const BufferId number, scan.number<BufferId>("the number of the buffer"));
-    if (number != id) return scan.fail(fmt::format("this is buffer {}", id));
-  } else if (!alone_.emplace(name, id).second) {
-    return scan.fail(fmt::format("there is a buffer '{}' already: each needs its number, {}${}", name, name, id));
-  }
-  names_.push_back(name);
-  return name;
-}
-
-Result<BufferId> BufferNames::read(Scanner& scan) const {
-  const auto found = [&](const std::string& name) -> std::optional<BufferId> {
-    const auto alone = alone_.find(name);
-    return alone == alone_.end() ? std::nullopt : std::optional(alone->second);
-  };
-  TARN_TRY(const std::string name, scan.name());
-  const Scanner at_name = scan;
-  if (scan.accept('$')) {
-    TARN_TRY(const BufferId number, scan.number<BufferId>("the number of a buffer"));
-    if (number < names_.size() && names_[number] == name) return number;
-    return scan.fail(fmt::format("buffer {} is not called '{}'", number, name));
-  }
-  if (const auto id = found(name)) return *id;
-  std::vector<std::string> known;
-  for (const auto& [other, id] : alone_) known.push_back(other);
-  const std::optional<std::string> near = nearest_name(name, known);
-  return at_name.fail(
-      fmt::format("there is no buffer '{}'{}", name, near ? fmt::format("; did you mean '{}'?", *near) : ""));
-}
-
-Result<std::int64_t> read_size(Scanner& scan, std::string_view what) {
-  TARN_TRY(const std::int64_t size, scan.number<std::int64_t>(what));
-  if (size < 0) return scan.fail(fmt::format("{} cannot be negative", what));
-  if (size > kMaxSize) return scan.fail(fmt::format("{} cannot be more than {}", what, kMaxSize));
-  return size;
-}
-
-Result<std::int64_t> read_stride(Scanner& scan) {
-  const bool backwards = scan.accept('-');
-  TARN_TRY(const std::int64_t stride, read_size(scan, "a stride"));
-  if (stride > kMaxExtent) return scan.fail(fmt::format("a stride cannot be more than {}", kMaxExtent));
-  return backwards ? -stride : stride;
-}
-
-Result<Extent> read_extent(Scanner& scan) {
-  if (scan.accept_keyword("N")) return Extent{1, true};
-  TARN_TRY(const std::int64_t constant, read_size(scan, "an extent"));
-  if (constant > kMaxExtent) return scan.fail(fmt::format("an extent cannot be more than {}", kMaxExtent));
-  return Extent{constant, scan.accept_keyword("N")};
-}
 
 Result<BodyParser::Parsed> BodyParser::parse() {
   while (true) {
@@ -291,7 +229,7 @@ Result<BodyParser::Term> BodyParser::word_term(const Scanner& before, std::strin
   if (word == "index") {
     result.value.kind = Value::Kind::index;
     TARN_RETURN_IF_ERROR(scan_.expect('('));
-    TARN_TRY(result.value.linear, linear());
+    TARN_TRY(result.value.linear, read_linear(scan_, place_.names));
     TARN_RETURN_IF_ERROR(scan_.expect(')'));
     return result;
   }
@@ -365,10 +303,10 @@ Result<BodyParser::Term> BodyParser::draw(Distribution distribution) {
   result.value.distribution = distribution;
   TARN_RETURN_IF_ERROR(scan_.expect('('));
   TARN_RETURN_IF_ERROR(scan_.expect_keyword("sample"));
-  TARN_TRY(result.value.sample, linear());
+  TARN_TRY(result.value.sample, read_linear(scan_, place_.names));
   TARN_RETURN_IF_ERROR(scan_.expect(','));
   TARN_RETURN_IF_ERROR(scan_.expect_keyword("element"));
-  TARN_TRY(result.value.linear, linear());
+  TARN_TRY(result.value.linear, read_linear(scan_, place_.names));
   TARN_RETURN_IF_ERROR(scan_.expect(','));
   TARN_RETURN_IF_ERROR(scan_.expect_keyword("stream"));
   TARN_TRY(result.value.stream, scan_.number<std::uint64_t>("the number of a stream"));
@@ -390,14 +328,16 @@ Result<Access> BodyParser::access() {
   Access result;
   TARN_TRY(result.buffer, buffers_.read(scan_));
   const Buffer& buffer = plan_.buffers[result.buffer];
-  result.at.strides.resize(place_.axes.size());
+  result.at.strides.resize(place_.names.axes.size());
   if (!scan_.accept('[')) {
     if (buffer.shape.empty()) return result;
     return scan_.fail_expected(fmt::format("'[' and where in '{}'", buffer.name));
   }
-  TARN_RETURN_IF_ERROR(scan_.accept_keyword("element") ? element(result) : by_axes(result, buffer));
+  TARN_RETURN_IF_ERROR(scan_.accept_keyword("element") ? element(result)
+                                                       : read_indices(scan_, place_.names, buffer, result));
   while (scan_.accept_keyword("inside")) {
-    TARN_RETURN_IF_ERROR(bound(result));
+    TARN_TRY(Bound bound, read_bound(scan_, place_.names));
+    result.bounds.push_back(std::move(bound));
     if (!scan_.accept(',')) return scan_.fail_expected("', inside' or ', else'");
   }
   if (!result.bounds.empty()) {
@@ -408,24 +348,11 @@ Result<Access> BodyParser::access() {
   return result;
 }
 
-// "m + k - 1 < 28 by 6"
-Status BodyParser::bound(Access& access) {
-  Bound bound;
-  TARN_TRY(bound.index, linear());
-  TARN_RETURN_IF_ERROR(scan_.expect('<'));
-  TARN_TRY(bound.limit, read_size(scan_, "a limit"));
-  if (bound.limit > kMaxExtent) return scan_.fail(fmt::format("a limit cannot be more than {}", kMaxExtent));
-  TARN_RETURN_IF_ERROR(scan_.expect_keyword("by"));
-  TARN_TRY(bound.stride, read_stride(scan_));
-  access.bounds.push_back(std::move(bound));
-  return Done{};
-}
-
 // The number of the element; then a row, bounds, or nothing.
 Status BodyParser::element(Access& access) {
-  TARN_TRY(access.at, linear());
+  TARN_TRY(access.at, read_linear(scan_, place_.names));
   while (scan_.accept(',')) {
-    if (bounds_follow()) return Done{};
+    if (bounds_follow(scan_)) return Done{};
     if (access.row != kNoValue) return scan_.fail_expected("'inside' or ']'");
     TARN_RETURN_IF_ERROR(row(access));
   }
@@ -442,69 +369,6 @@ Status BodyParser::row(Access& access) {
   TARN_RETURN_IF_ERROR(scan_.expect('<'));
   TARN_TRY(access.row_limit, read_size(scan_, "the number of rows"));
   if (access.row_limit > kMaxExtent) return scan_.fail(fmt::format("more than {} rows", kMaxExtent));
-  return Done{};
-}
-
-Status BodyParser::by_axes(Access& access, const Buffer& buffer) {
-  std::size_t count = 0;
-  do {
-    TARN_TRY(const Linear index, linear());
-    if (count == buffer.shape.size()) return scan_.fail(fmt::format("'{}' has {} axes", buffer.name, count));
-    const std::int64_t stride = buffer.strides[count++];
-    bool fits = add_product(access.at.offset, index.offset, stride);
-    for (std::size_t i = 0; i < index.strides.size(); ++i) {
-      fits = fits && add_product(access.at.strides[i], index.strides[i], stride);
-    }
-    access.at.repeat_strides.resize(place_.repeats.size());
-    for (std::size_t i = 0; i < index.repeat_strides.size(); ++i) {
-      fits = fits && add_product(access.at.repeat_strides[i], index.repeat_strides[i], stride);
-    }
-    drop_trailing_zeros(access.at.repeat_strides);
-    if (!fits) return scan_.fail("this index is out of range");
-  } while (scan_.accept(',') && !bounds_follow());
-  if (count != buffer.shape.size() || !(scan_.peek(']') || bounds_follow())) {
-    return scan_.fail(fmt::format("'{}' has {} axes", buffer.name, buffer.shape.size()));
-  }
-  return Done{};
-}
-
-Result<Linear> BodyParser::linear() {
-  Linear result;
-  result.strides.resize(place_.axes.size());
-  result.repeat_strides.resize(place_.repeats.size());
-  bool negative = scan_.accept('-');
-  while (true) {
-    TARN_RETURN_IF_ERROR(linear_term(result, negative));
-    if (scan_.accept('+')) {
-      negative = false;
-    } else if (scan_.accept('-')) {
-      negative = true;
-    } else {
-      drop_trailing_zeros(result.repeat_strides);
-      return result;
-    }
-  }
-}
-
-// "2*i", "i" or "3".
-Status BodyParser::linear_term(Linear& linear, bool negative) {
-  std::int64_t factor = 1;
-  std::int64_t* to = &linear.offset;
-  const bool has_number = scan_.peek_number();
-  if (has_number) {
-    TARN_TRY(factor, read_size(scan_, "a number"));
-  }
-  if (!has_number || scan_.accept('*')) {
-    TARN_TRY(const std::string_view name, scan_.word("an axis or a number"));
-    const auto stride_along = [&](const std::vector<std::string>& names, std::vector<std::int64_t>& strides) {
-      const auto found = std::find(names.begin(), names.end(), name);
-      return found == names.end() ? nullptr : &strides[static_cast<std::size_t>(found - names.begin())];
-    };
-    to = stride_along(place_.axes, linear.strides);
-    if (to == nullptr) to = stride_along(place_.repeats, linear.repeat_strides);
-    if (to == nullptr) return scan_.fail(fmt::format("there is no axis '{}' here", name));
-  }
-  if (!add_product(*to, factor, negative ? -1 : 1)) return scan_.fail("this number is out of range");
   return Done{};
 }
 

@@ -5,62 +5,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
-#include <optional>
+#include <map>
 
 #include "ir/random.h"
 #include "passes/plan/guarded_stores.h"
+#include "passes/plan/interpreter_memory.h"
 
 namespace tarn {
 namespace {
 
 using Point = std::vector<std::int64_t>;
-
-// A space of memory. Byte i belongs to the element that begins at owner[i] and is width[i] bytes wide (0: not written),
-// and was written at time[i].
-struct Memory {
-  struct Cell {
-    double value = 0;
-    std::uint64_t owner = 0;
-    std::uint8_t width = 0;
-    std::uint32_t time = 0;
-  };
-  std::vector<Cell> cells;
-
-  std::optional<double> read(std::int64_t at, std::size_t width) const {
-    if (at < 0 || at + width > cells.size()) return std::nullopt;
-    for (std::size_t i = at; i < at + width; ++i) {
-      if (cells[i].width != width || cells[i].owner != static_cast<std::uint64_t>(at)) return std::nullopt;
-    }
-    return cells[at].value;
-  }
-  bool write(std::int64_t at, std::size_t width, double value, std::uint32_t time = 0) {
-    if (at < 0 || at + width > cells.size()) return false;
-    for (std::size_t i = at; i < at + width; ++i) {
-      cells[i] = {value, static_cast<std::uint64_t>(at), static_cast<std::uint8_t>(width), time};
-    }
-    return true;
-  }
-};
-
-double decode_constant(const std::byte* bytes, DType dtype) {
-  const auto as = [&]<class T>(T value) {
-    std::memcpy(&value, bytes, sizeof(T));
-    return static_cast<double>(value);
-  };
-  switch (dtype) {
-    case DType::f32:
-      return as(float{});
-    case DType::f64:
-      return as(double{});
-    case DType::i32:
-      return as(std::int32_t{});
-    case DType::boolean:
-      return as(std::uint8_t{});
-  }
-  return 0;
-}
 
 // The meaning of convert: float to i32 truncates and saturates, NaN becomes 0; anything to bool is x != 0.
 double convert_value(double value, DType from, DType to) {
@@ -90,14 +45,11 @@ class Interpreter {
  public:
   Interpreter(const KernelPlan& plan, const Program& program, const EvaluationContext& context,
               InterpreterOptions options)
-      : plan_(plan), program_(program), context_(context), options_(options) {}
+      : plan_(plan), context_(context), options_(options), memory_(plan, program, context) {}
 
   Result<PlanOutcome> run();
 
  private:
-  Status fill_tensors();
-  Status fill_inputs();
-  void make_outputs();
   // The number of the first.
   Status run_kernels(const std::vector<Kernel>& kernels, std::size_t number);
   Status run_kernel(const LoopKernel& kernel);
@@ -126,10 +78,6 @@ class Interpreter {
     for (const Extent& axis : axes) extents.push_back(extent(axis));
     return extents;
   }
-  Memory& memory(const Buffer& buffer) {
-    return buffer.space == Space::input || buffer.space == Space::output ? rows_[{buffer.space, buffer.index}]
-                                                                         : rows_[{buffer.space, 0}];
-  }
   Result<HostTensor> read_buffer(BufferId id);
   void fail(std::string message) {
     if (failure_.empty()) failure_ = fmt::format("kernel {}: {}", number_, message);
@@ -137,10 +85,9 @@ class Interpreter {
   Status status() const { return failure_.empty() ? Status(Done{}) : Status(error(failure_)); }
 
   const KernelPlan& plan_;
-  const Program& program_;
   const EvaluationContext& context_;
   InterpreterOptions options_;
-  std::map<std::pair<Space, std::uint32_t>, Memory> rows_;
+  PlanMemory memory_;
   std::vector<double> values_;
   std::string failure_;
   std::size_t number_ = 0;              // of the kernel that runs
@@ -174,67 +121,14 @@ void for_each_point(const std::vector<std::int64_t>& extents, bool reversed, Vis
   }
 }
 
-Status Interpreter::fill_tensors() {
-  rows_[{Space::state, 0}].cells.resize(state_bytes(program_));
-  rows_[{Space::accumulators, 0}].cells.resize(metric_bytes(program_));
-  for (const TensorInfo& tensor : program_.tensors) {
-    const auto found = context_.tensors.find(tensor.name);
-    if (found == context_.tensors.end()) continue;
-    if (static_cast<std::int64_t>(found->second.data.size()) != element_count(tensor.type.shape)) {
-      return error(fmt::format("tensor '{}' has {} elements", tensor.name, found->second.data.size()));
-    }
-    const bool metric = tensor.kind == TensorKind::metric;
-    Memory& space = rows_[{metric ? Space::accumulators : Space::state, 0}];
-    const std::size_t width = size_of(tensor.type.dtype);
-    for (std::size_t i = 0; i < found->second.data.size(); ++i) {
-      space.write(tensor.offset + i * width, width, found->second.data[i]);
-    }
-  }
-  return Done{};
-}
-
-Status Interpreter::fill_inputs() {
-  for (std::uint32_t i = 0; i < program_.inputs.size(); ++i) {
-    const InputInfo& input = program_.inputs[i];
-    const auto found = context_.inputs.find(input.name);
-    if (found == context_.inputs.end()) continue;
-    const std::vector<double>& data = found->second.data;
-    if (static_cast<std::int64_t>(data.size()) != element_count(input.type.shape) * context_.batch) {
-      return error(fmt::format("input '{}' has {} elements", input.name, data.size()));
-    }
-    Memory& space = rows_[{Space::input, i}];
-    const std::size_t width = size_of(input.type.dtype);
-    space.cells.resize(data.size() * width);
-    for (std::size_t k = 0; k < data.size(); ++k) space.write(k * width, width, data[k]);
-  }
-  return Done{};
-}
-
-void Interpreter::make_outputs() {
-  for (const Buffer& buffer : plan_.buffers) {
-    if (buffer.space != Space::output) continue;
-    Memory& space = rows_[{buffer.space, buffer.index}];
-    const std::size_t bytes = element_count(with_batch(buffer.shape, context_.batch)) * size_of(buffer.dtype);
-    space.cells.resize(std::max(space.cells.size(), buffer.offset + bytes));
-  }
-}
-
 double Interpreter::load(BufferId id, std::int64_t element) {
+  if (const auto found = memory_.load(id, element)) {
+    check_carried(id, element, found->time);
+    return found->value;
+  }
   const Buffer& buffer = plan_.buffers[id];
-  const std::int64_t width = static_cast<std::int64_t>(size_of(buffer.dtype));
-  const std::int64_t byte = static_cast<std::int64_t>(buffer.offset) + element * width;
-  if (buffer.space == Space::constants) {
-    if (byte >= 0 && byte + width <= static_cast<std::int64_t>(plan_.constants.size())) {
-      return decode_constant(&plan_.constants[byte], buffer.dtype);
-    }
-    fail(fmt::format("element {} of '{}' lies outside of the constants", element, buffer.name));
-    return 0;
-  }
-  if (const auto value = memory(buffer).read(byte, width)) {
-    check_carried(id, element, memory(buffer).cells[static_cast<std::size_t>(byte)].time);
-    return *value;
-  }
-  fail(fmt::format("element {} of '{}' is read, but not written", element, buffer.name));
+  fail(fmt::format("element {} of '{}' {}", element, buffer.name,
+                   buffer.space == Space::constants ? "lies outside of the constants" : "is read, but not written"));
   return 0;
 }
 
@@ -248,12 +142,8 @@ void Interpreter::check_carried(BufferId id, std::int64_t element, std::uint32_t
 }
 
 void Interpreter::store(BufferId id, std::int64_t element, double value) {
-  const Buffer& buffer = plan_.buffers[id];
-  const std::int64_t width = static_cast<std::int64_t>(size_of(buffer.dtype));
-  const bool writable = buffer.space != Space::constants && buffer.space != Space::input;
-  const std::int64_t byte = static_cast<std::int64_t>(buffer.offset) + element * width;
-  if (!writable || !memory(buffer).write(byte, width, value, time_)) {
-    fail(fmt::format("element {} of '{}' cannot be written", element, buffer.name));
+  if (!memory_.store(id, element, value, time_)) {
+    fail(fmt::format("element {} of '{}' cannot be written", element, plan_.buffers[id].name));
   }
 }
 
@@ -453,10 +343,7 @@ Result<HostTensor> Interpreter::read_buffer(BufferId id) {
 }
 
 Result<PlanOutcome> Interpreter::run() {
-  TARN_RETURN_IF_ERROR(fill_tensors());
-  TARN_RETURN_IF_ERROR(fill_inputs());
-  make_outputs();
-  rows_[{Space::arena, 0}].cells.resize(plan_.arena_bytes);
+  TARN_RETURN_IF_ERROR(memory_.fill());
   TARN_RETURN_IF_ERROR(run_kernels(plan_.kernels, 0));
   PlanOutcome outcome;
   outcome.stopped = stopped_;
@@ -466,17 +353,7 @@ Result<PlanOutcome> Interpreter::run() {
     TARN_TRY(HostTensor tensor, read_buffer(result.buffer));
     outcome.results.push_back(std::move(tensor));
   }
-  for (const TensorInfo& tensor : program_.tensors) {
-    const Memory& space = rows_[{tensor.kind == TensorKind::metric ? Space::accumulators : Space::state, 0}];
-    HostTensor value{tensor.type.shape, {}};
-    const std::size_t width = size_of(tensor.type.dtype);
-    for (std::int64_t i = 0; i < element_count(tensor.type.shape); ++i) {
-      if (const auto element = space.read(tensor.offset + i * width, width)) value.data.push_back(*element);
-    }
-    if (static_cast<std::int64_t>(value.data.size()) == element_count(value.shape)) {
-      outcome.tensors.emplace(tensor.name, std::move(value));
-    }
-  }
+  outcome.tensors = memory_.tensors();
   return outcome;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "passes/plan/address_parser.h"
 #include "passes/plan/body_parser.h"
 #include "passes/plan/tactics_text.h"
 #include "passes/plan/text.h"
@@ -171,8 +172,8 @@ class Parser {
   }
   BodyPlace place_along(std::vector<std::string> axes) const {
     BodyPlace place;
-    place.axes = std::move(axes);
-    place.repeats = plan_words::repeat_indices(repeats_);
+    place.names.axes = std::move(axes);
+    place.names.repeats = plan_words::repeat_indices(repeats_);
     return place;
   }
 
@@ -277,7 +278,7 @@ class Parser {
       (letter == 'm' ? kernel.rows : letter == 'n' ? kernel.columns : kernel.batch).push_back(axis.extent);
     }
     BodyPlace place = place_along(plan_words::product_axes(kernel));
-    if (!are_called(axes, place.axes)) {
+    if (!are_called(axes, place.names.axes)) {
       return at_axes.fail(
           "the axes of a product are called b0, b1, …, m and n, or m0, m1, …, m where there are several");
     }
