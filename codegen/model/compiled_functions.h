@@ -20,8 +20,4 @@ void emit_compiled_functions(llvm::Module& module, const Program& program, const
 // The exported names of those.
 std::vector<std::string> compiled_functions(const ModelInterface& interface);
 
-// The other functions of the interface, which are the same on every machine: sizes, checks, tables.
-void emit_common_functions(llvm::Module& module, const Program& program, const ProgramPlan& plan, const Target& target,
-                           const ModelInterface& interface);
-
 }  // namespace tarn

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "codegen/model/c_header.h"
+#include "codegen/model/common_functions.h"
 #include "codegen/model/compiled_functions.h"
 #include "codegen/model/cpu_dispatch.h"
 #include "codegen/object/compact_object.h"
@@ -204,7 +205,7 @@ std::unique_ptr<llvm::Module> emit_model(llvm::LLVMContext& context, const Progr
     finish_functions(*module, version.machine, version.level);
     levels.push_back(version.level);
   }
-  emit_common_functions(*module, program, first.plan, first.machine.target, first.interface);
+  emit_common_functions(*module, program, first.plan, first.interface);
   if (versions.size() > 1) emit_choices(*module, compiled_functions(first.interface), levels);
   finish_functions(*module, first.machine, "");
   return module;

@@ -254,6 +254,7 @@ class JsWriter {
     return fmt::format(kOpening, api_.model, in_js_comment(source_), in_js_comment(wasm_.substr(0, wasm_.rfind('.'))));
   }
   std::string members(const std::vector<const std::vector<InterfaceArray>*>& groups, bool results) const;
+  std::string class_declaration() const;
 
   const ModelInterface& api_;
   const std::string &wasm_, &source_;
@@ -322,10 +323,8 @@ std::string JsWriter::members(const std::vector<const std::vector<InterfaceArray
   return "{ " + text + " }";
 }
 
-std::string JsWriter::declarations() const {
-  std::string text = opening();
-  const bool trains = api_.has_train || api_.has_evaluate;
-  text += R"(
+// What all models have, whatever they are.
+constexpr const char* kTypes = R"(
 export type Numbers = ArrayLike<number>;
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 export interface ArrayInfo {
@@ -363,19 +362,10 @@ export declare const tensors: TensorInfo[];
 export declare const stateBytes: number;
 export declare function load(options?: LoadOptions): Promise<Model>;
 )";
-  const std::string inputs = members({&api_.inputs}, false);
-  text += fmt::format("\n/** A sample is an element of each array. */\nexport type Inputs = {};\n", inputs);
-  text += fmt::format("export type Outputs = {};\n", members({&api_.outputs}, true));
-  if (trains) {
-    text += fmt::format("export type Samples = {};\n", members({&api_.inputs, &api_.targets}, false));
-    std::string metrics;
-    for (const MetricInfo& metric : api_.metrics) {
-      metrics += fmt::format("{}{}: {}", metrics.empty() ? "" : "; ", js_string(metric.name),
-                             metric.shape.empty() ? "number" : view_of(api_.real));
-    }
-    text += fmt::format("export type Results = {{ loss: number; metrics: {{ {} }} }};\n", metrics);
-  }
-  text += "\nexport declare class Model {\n  private constructor();\n";
+
+// The methods that the model has.
+std::string JsWriter::class_declaration() const {
+  std::string text = "\nexport declare class Model {\n  private constructor();\n";
   const auto method = [&](bool exists, const char* comment, const char* declaration) {
     if (exists) text += fmt::format("  /** {} */\n  {};\n", comment, declaration);
   };
@@ -399,6 +389,25 @@ export declare function load(options?: LoadOptions): Promise<Model>;
   method(api_.has_state(), "Sets it; the length must be that of the tensor.",
          "setTensor(name: string, values: Numbers): void");
   return text + "}\n";
+}
+
+std::string JsWriter::declarations() const {
+  std::string text = opening();
+  const bool trains = api_.has_train || api_.has_evaluate;
+  text += kTypes;
+  const std::string inputs = members({&api_.inputs}, false);
+  text += fmt::format("\n/** A sample is an element of each array. */\nexport type Inputs = {};\n", inputs);
+  text += fmt::format("export type Outputs = {};\n", members({&api_.outputs}, true));
+  if (trains) {
+    text += fmt::format("export type Samples = {};\n", members({&api_.inputs, &api_.targets}, false));
+    std::string metrics;
+    for (const MetricInfo& metric : api_.metrics) {
+      metrics += fmt::format("{}{}: {}", metrics.empty() ? "" : "; ", js_string(metric.name),
+                             metric.shape.empty() ? "number" : view_of(api_.real));
+    }
+    text += fmt::format("export type Results = {{ loss: number; metrics: {{ {} }} }};\n", metrics);
+  }
+  return text + class_declaration();
 }
 
 }  // namespace
