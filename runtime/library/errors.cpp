@@ -54,6 +54,8 @@ Answer invalid(std::string message) { return {TARN_INVALID, {error(std::move(mes
 
 Answer is_null(const std::string& what) { return invalid(what + " is null"); }
 
+Answer stopped() { return {TARN_STOPPED, {error("stopped before the end")}}; }
+
 Answer failure(tarn_status code, Diagnostics diagnostics) {
   const bool machine = machine_failed(diagnostics);
   return {machine ? tarn_status{TARN_SYSTEM} : code, std::move(diagnostics)};

@@ -37,6 +37,8 @@ Answer invalid(std::string message);
 Answer is_null(const std::string& what);
 // `code`, or TARN_SYSTEM where the machine is to blame.
 Answer failure(tarn_status code, Diagnostics diagnostics);
+// Of a call that was told to stop.
+Answer stopped();
 inline Answer answer_of(tarn_status code, Status status) {
   return status ? Answer() : failure(code, std::move(status).error());
 }

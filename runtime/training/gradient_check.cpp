@@ -86,6 +86,36 @@ Result<Difference> difference_at(const Graph& graph, EvaluationContext& context,
                     std::fabs(forward - backward) / std::max({1.0, std::fabs(forward), std::fabs(backward)})};
 }
 
+// The gradient of a tensor beside differences of the objective, at up to `most` of its elements, evenly spread.
+Result<GradientCheck> check_tensor(const std::string& tensor, const HostTensor& gradient, const Graph& objective,
+                                   EvaluationContext& context, std::int64_t most) {
+  // A kink moves one-sided differences apart by much more than the curvature over the step does.
+  constexpr double kStep = 1e-5, kSmallStep = 1e-8, kKink = 1e-3;
+  std::vector<double>& elements = context.tensors.at(tensor).data;
+  const auto count = static_cast<std::int64_t>(elements.size());
+  GradientCheck check{tensor, std::min(count, most)};
+  for (std::int64_t i = 0; i < check.elements; ++i) {
+    const std::int64_t at = i * count / check.elements;
+    double& element = elements[static_cast<std::size_t>(at)];
+    const double scale = std::max(1.0, std::fabs(element));
+    TARN_TRY(Difference difference, difference_at(objective, context, element, kStep * scale));
+    if (difference.kink > kKink) {
+      TARN_TRY(difference, difference_at(objective, context, element, kSmallStep * scale));
+    }
+    const double derivative = gradient.data[static_cast<std::size_t>(at)];
+    const double error = std::fabs(derivative - difference.central) /
+                         std::max({1.0, std::fabs(derivative), std::fabs(difference.central)});
+    // The comparison is written so that a NaN counts as the largest error.
+    if (!(error <= check.largest_error)) {
+      check.largest_error = error;
+      check.at = at;
+      check.derivative = derivative;
+      check.difference = difference.central;
+    }
+  }
+  return check;
+}
+
 }  // namespace
 
 Result<std::map<std::string, HostTensor, std::less<>>> initial_tensors(const Program& program, std::uint64_t seed,
@@ -137,34 +167,11 @@ Result<std::vector<GradientCheck>> check_gradients(const Program& program, Evalu
   TARN_TRY(const Graph backward, run_pass("autodiff", batched, passes));
   TARN_TRY(const std::vector<HostTensor> gradients, evaluate(backward, context));
 
-  // A kink moves one-sided differences apart by much more than the curvature over the step does.
-  constexpr double kStep = 1e-5, kSmallStep = 1e-8, kKink = 1e-3;
   std::vector<GradientCheck> checks;
   for (std::size_t k = 0; k < derivatives.size(); ++k) {
-    std::vector<double>& elements = context.tensors.at(derivatives[k].tensor).data;
-    const auto count = static_cast<std::int64_t>(elements.size());
-    GradientCheck check{derivatives[k].tensor, std::min(count, most)};
     const auto objective = std::find(objectives.begin(), objectives.end(), derivatives[k].objective);
     const Graph& value = forward[static_cast<std::size_t>(objective - objectives.begin())];
-    for (std::int64_t i = 0; i < check.elements; ++i) {
-      const std::int64_t at = i * count / check.elements;
-      double& element = elements[static_cast<std::size_t>(at)];
-      const double scale = std::max(1.0, std::fabs(element));
-      TARN_TRY(Difference difference, difference_at(value, context, element, kStep * scale));
-      if (difference.kink > kKink) {
-        TARN_TRY(difference, difference_at(value, context, element, kSmallStep * scale));
-      }
-      const double derivative = gradients[k].data[static_cast<std::size_t>(at)];
-      const double error = std::fabs(derivative - difference.central) /
-                           std::max({1.0, std::fabs(derivative), std::fabs(difference.central)});
-      // The comparison is written so that a NaN counts as the largest error.
-      if (!(error <= check.largest_error)) {
-        check.largest_error = error;
-        check.at = at;
-        check.derivative = derivative;
-        check.difference = difference.central;
-      }
-    }
+    TARN_TRY(GradientCheck check, check_tensor(derivatives[k].tensor, gradients[k], value, context, most));
     checks.push_back(std::move(check));
   }
   return checks;

@@ -30,6 +30,8 @@
 // It is built with `c++ -std=c++20 program.cpp $(pkg-config --cflags --libs tarn)`, or in CMake with
 // `find_package(Tarn)` and the target `Tarn::tarn`.
 //
+// It is long because it is read as much as included: each class stands beside the options and results of its calls.
+//
 // All of this header is a thin layer over the C API, tarn/c.h: the library exports nothing else, so programs need not
 // be built with the compiler and the standard library that built it. What tarn/c.h says about threads holds here, too.
 // Failures are exceptions derived from tarn::Error; after one, the session is as it was before the call (but for the
