@@ -395,9 +395,4 @@ struct File {
   std::vector<Statement> statements;
 };
 
-// The tree as text, for `tarn show --stage ast` and for tests: an S-expression a statement, blocks indented. Spans are
-// left out.
-std::string dump(const File& file);
-std::string dump(const Expression& expression);
-
 }  // namespace tarn::ast

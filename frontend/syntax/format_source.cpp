@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "frontend/syntax/ast.h"
+#include "frontend/syntax/dump.h"
 #include "frontend/syntax/format_alignment.h"
 #include "frontend/syntax/lexer.h"
 #include "frontend/syntax/parser.h"

@@ -8,63 +8,14 @@
 #include <optional>
 #include <utility>
 
+#include "frontend/syntax/characters.h"
+
 namespace tarn {
 
 namespace {
 
 constexpr std::size_t kMaxLexicalErrors = 100;
 constexpr std::size_t kMaxInterpolationNesting = 20;
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool is_word(char c) { return is_letter(c) || is_digit(c); }
-
-struct Word {
-  std::string_view text;
-  TokenKind kind;
-};
-
-constexpr std::array kKeywords = {
-    Word{"if", TokenKind::keyword_if},       Word{"then", TokenKind::keyword_then},
-    Word{"else", TokenKind::keyword_else},   Word{"for", TokenKind::keyword_for},
-    Word{"in", TokenKind::keyword_in},       Word{"return", TokenKind::keyword_return},
-    Word{"and", TokenKind::keyword_and},     Word{"or", TokenKind::keyword_or},
-    Word{"not", TokenKind::keyword_not},     Word{"true", TokenKind::keyword_true},
-    Word{"false", TokenKind::keyword_false}, Word{"none", TokenKind::keyword_none},
-};
-
-// Longer ones first, so that the first that fits is the right one.
-constexpr std::array kPunctuation = {
-    Word{"=>", TokenKind::arrow},
-    Word{"<-", TokenKind::left_arrow},
-    Word{"|>", TokenKind::pipe},
-    Word{"..", TokenKind::range},
-    Word{"//", TokenKind::double_slash},
-    Word{"==", TokenKind::equal},
-    Word{"!=", TokenKind::not_equal},
-    Word{"<=", TokenKind::less_equal},
-    Word{">=", TokenKind::greater_equal},
-    Word{"(", TokenKind::left_parenthesis},
-    Word{")", TokenKind::right_parenthesis},
-    Word{"[", TokenKind::left_bracket},
-    Word{"]", TokenKind::right_bracket},
-    Word{"{", TokenKind::left_brace},
-    Word{"}", TokenKind::right_brace},
-    Word{",", TokenKind::comma},
-    Word{":", TokenKind::colon},
-    Word{".", TokenKind::dot},
-    Word{"=", TokenKind::assign},
-    Word{"+", TokenKind::plus},
-    Word{"-", TokenKind::minus},
-    Word{"*", TokenKind::star},
-    Word{"/", TokenKind::slash},
-    Word{"%", TokenKind::percent},
-    Word{"@", TokenKind::at},
-    Word{"^", TokenKind::caret},
-    Word{"<", TokenKind::less},
-    Word{">", TokenKind::greater},
-    Word{";", TokenKind::semicolon},
-};
 
 // What other languages write: the message says what Tarn writes, and the kind is what was meant.
 struct ForeignOperator {
@@ -107,29 +58,6 @@ bool continues_before(TokenKind kind) {
 
 bool continues_after(TokenKind kind) {
   return kind == TokenKind::keyword_then || kind == TokenKind::keyword_else || is_binary_operator(kind);
-}
-
-// The bytes of the code point at the start of `text`; 0 where it is not well-formed UTF-8 (too long a form, a
-// surrogate, beyond U+10FFFF: the table of the Unicode standard, 3.9).
-std::size_t code_point_size(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto trailing = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
-    return i < text.size() && byte(i) >= low && byte(i) <= high;
-  };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xC2 && first <= 0xDF) return trailing(1) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {
-    const unsigned low = first == 0xE0 ? 0xA0 : 0x80;
-    const unsigned high = first == 0xED ? 0x9F : 0xBF;
-    return trailing(1, low, high) && trailing(2) ? 3 : 0;
-  }
-  if (first >= 0xF0 && first <= 0xF4) {
-    const unsigned low = first == 0xF0 ? 0x90 : 0x80;
-    const unsigned high = first == 0xF4 ? 0x8F : 0xBF;
-    return trailing(1, low, high) && trailing(2) && trailing(3) ? 4 : 0;
-  }
-  return 0;
 }
 
 class Lexer {
@@ -300,8 +228,7 @@ class Lexer {
     begin_token();
     while (is_word(peek())) step();
     const std::string_view text = text_.substr(start_, at_ - start_);
-    const auto keyword = std::ranges::find(kKeywords, text, &Word::text);
-    push(keyword == kKeywords.end() ? TokenKind::name : keyword->kind);
+    push(keyword_named(text).value_or(TokenKind::name));
   }
 
   // digits, single underscores between them
@@ -434,9 +361,9 @@ class Lexer {
         return;
       }
     }
-    if (const auto own = std::ranges::find_if(kPunctuation, starts); own != kPunctuation.end()) {
-      advance(own->text.size());
-      push(own->kind);
+    if (const std::optional<TokenKind> own = sign_at(rest)) {
+      advance(spelling(*own).size());
+      push(*own);
       return;
     }
     unexpected_character();
@@ -452,17 +379,6 @@ class Lexer {
     if (character == "\u201C" || character == "\u201D" || character == "'") advice = ": write strings in \"\"";
     if (character == "\u00D7" || character == "\u00B7") advice = ": write '*' for a product";
     report({file_, line_, start_column_, 1}, fmt::format("unexpected character '{}'{}", printable(character), advice));
-  }
-
-  // A character for a message: control characters, which could upset a terminal, by their number.
-  static std::string printable(std::string_view character) {
-    const auto first = static_cast<unsigned char>(character[0]);
-    if (first < 0x20 || first == 0x7F || (first >= 0x80 && character.size() == 1))
-      return fmt::format("\\x{:02X}", first);
-    if (first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0) {
-      return fmt::format("\\x{:02X}", static_cast<unsigned char>(character[1]));
-    }
-    return std::string(character);
   }
 
   // Over `bytes` characters of ASCII.

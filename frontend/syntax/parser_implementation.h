@@ -1,5 +1,5 @@
-// The recursive-descent parser behind parser.h, shared by its three sources: parser.cpp (tokens, errors, recovery),
-// parse_expression.cpp and parse_statement.cpp. Nothing else includes it.
+// The recursive-descent parser behind parser.h, shared by its sources: parser.cpp (tokens, errors, recovery),
+// parse_expression.cpp, parse_statement.cpp and parse_declaration.cpp. Nothing else includes it.
 //
 // A syntax error is reported where it is noticed and leaves by a SyntaxError exception, which the innermost loop over
 // statements catches; it never leaves parse() or parse_expression().
@@ -121,6 +121,7 @@ class Parser {
   void check_does_something(const ast::Expression& expression, std::size_t start);
 
   using Node = decltype(ast::Statement::node);
+  // Declarations.
   Node parse_import();
   Node parse_const();
   std::optional<ast::Direction> parse_direction();
@@ -130,6 +131,7 @@ class Parser {
   Node parse_data();
   Node parse_variable();
   Node parse_output();
+  // Other statements.
   Node parse_assignment();
   Node parse_update();
   Node parse_return();

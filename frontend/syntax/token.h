@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "ir/diagnostics.h"
@@ -9,63 +10,8 @@
 namespace tarn {
 
 enum class TokenKind : std::uint8_t {
-  name,
-  number,
-  // A string without interpolation is one `string`. "a {x} b {y} c" is string_start `"a {`, the tokens of x,
-  // string_middle
-  // `} b {`, the tokens of y, string_end `} c"`.
-  string,
-  string_start,
-  string_middle,
-  string_end,
-  // Reserved words. All others (`model`, `param`, `repeat`, …) are names that mean more where a statement may start.
-  keyword_if,
-  keyword_then,
-  keyword_else,
-  keyword_for,
-  keyword_in,
-  keyword_return,
-  keyword_and,
-  keyword_or,
-  keyword_not,
-  keyword_true,
-  keyword_false,
-  keyword_none,
-  // Punctuation and operators.
-  left_parenthesis,
-  right_parenthesis,
-  left_bracket,
-  right_bracket,
-  left_brace,
-  right_brace,
-  comma,
-  colon,
-  dot,
-  assign,      // =
-  arrow,       // =>
-  left_arrow,  // <-
-  pipe,        // |>
-  range,       // ..
-  plus,
-  minus,
-  star,
-  slash,
-  double_slash,
-  percent,
-  at,
-  caret,
-  equal,
-  not_equal,
-  less,
-  less_equal,
-  greater,
-  greater_equal,
-  // Ends of statements: a line end that counts, and `;`.
-  line_end,
-  semicolon,
-  file_end,
-  // Never among the tokens of the parser; see Lexed::comments.
-  comment,
+#define TOKEN(kind, group, spelling) kind,
+#include "frontend/syntax/tokens.def"
 };
 
 struct Token {
@@ -82,6 +28,10 @@ struct Token {
 
 // The spelling of a kind that has only one ("=>", "then"), else what it is called ("a name", "the end of the line").
 std::string_view spelling(TokenKind kind);
+// The keyword that a word is.
+std::optional<TokenKind> keyword_named(std::string_view word);
+// The longest sign that the text begins with.
+std::optional<TokenKind> sign_at(std::string_view text);
 
 // Whether the kind stands between two operands: + and |>, `in`.
 bool is_binary_operator(TokenKind kind);

@@ -1,4 +1,5 @@
 // The source formatter: what it changes, what it leaves, and that it changes neither meaning nor its own output.
+#include "frontend/syntax/dump.h"
 #include "frontend/syntax/format_source.h"
 
 #include <fmt/format.h>

@@ -1,5 +1,6 @@
 // The parser: the tree of every form of the language, positions, messages, recovery, limits, and text that is no
 // program.
+#include "frontend/syntax/dump.h"
 #include "frontend/syntax/parser.h"
 
 #include <fmt/format.h>

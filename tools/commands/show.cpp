@@ -4,6 +4,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "frontend/syntax/dump.h"
 #include "frontend/syntax/parser.h"
 #include "ir/text.h"
 #include "passes/plan/tactics_text.h"
