@@ -99,7 +99,7 @@ class Loader {
       std::vector<std::string> names;
       for (const auto& [name, module] : named_) names.push_back(name);
       diagnostics_.push_back(error_at(import.name_span, fmt::format("the prelude has no module '{}'{}", import.name,
-                                                                    Elaborator::did_you_mean(import.name, names))));
+                                                                    did_you_mean(import.name, names))));
       diagnostics_.back().notes.push_back(
           {{}, fmt::format("a file is imported by its name in quotes: import \"{}.tarn\"", import.name)});
       return nullptr;
@@ -197,9 +197,9 @@ Diagnostic lost_constant(const Override& noted, const Module& main, const Source
   for (const auto& [name, declaration] : main.declarations) {
     if (declaration.constant != nullptr) constants.emplace_back(name);
   }
-  Diagnostic lost = error(fmt::format("'{}' was trained with the constant {} = {}, which '{}' does not have{}",
-                                      noted.weights, noted.key, noted.text, sources.name(main.file),
-                                      Elaborator::did_you_mean(noted.key, constants)));
+  Diagnostic lost =
+      error(fmt::format("'{}' was trained with the constant {} = {}, which '{}' does not have{}", noted.weights,
+                        noted.key, noted.text, sources.name(main.file), did_you_mean(noted.key, constants)));
   lost.notes.push_back({{}, fmt::format("`const {} = {}` in the model file takes it", noted.key, noted.text)});
   return lost;
 }
@@ -232,8 +232,9 @@ FrontendResult compile_text(const std::string& name, std::string text, const Fro
   std::vector<Override> overrides = parse_overrides(options, sources, result.diagnostics, first_override);
   Elaborator elaborator(options, sources, result.diagnostics);
   elaborator.main_module = main;
-  elaborator.lines_are_missing = has_errors(result.diagnostics);
-  elaborator.first_own_file = first_override != 0 ? first_override : static_cast<FileId>(-1);
+  elaborator.reports.main_file = main->file;
+  elaborator.evaluator.lines_are_missing = has_errors(result.diagnostics);
+  elaborator.reports.first_own_file = first_override != 0 ? first_override : static_cast<FileId>(-1);
   override_constants(*main, overrides, elaborator.program, sources, result.diagnostics);
   elaborate_program(elaborator, overrides);
   if (!has_errors(result.diagnostics)) result.program = std::move(elaborator.program);
@@ -279,8 +280,8 @@ std::vector<PreludeName> prelude_names() {
       if (const auto* function = std::get_if<ast::Function>(&statement.node)) {
         FunctionValue value;
         value.declaration = function;
-        names.push_back({function->name.name, std::string(ast::spelling(function->kind)), elaborator.signature(value),
-                         std::string(file.name), comment});
+        names.push_back({function->name.name, std::string(ast::spelling(function->kind)),
+                         elaborator.reports.signature(value), std::string(file.name), comment});
       } else if (const auto* constant = std::get_if<ast::Const>(&statement.node)) {
         names.push_back({constant->name.name, "const", constant->name.name, std::string(file.name), comment});
       }

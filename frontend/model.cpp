@@ -25,13 +25,13 @@ Blocks find_blocks(Elaborator& e) {
   for (const ast::Statement& statement : e.main_module->tree->statements) {
     if (const auto* model = std::get_if<ast::Model>(&statement.node)) {
       if (blocks.model != nullptr) {
-        e.fail(model->name.span, "a file has one model, and this is another", "",
-               fmt::format("'{}' is the first", blocks.model->name.name));
+        e.reports.fail(model->name.span, "a file has one model, and this is another", "",
+                       fmt::format("'{}' is the first", blocks.model->name.name));
       } else {
         blocks.model = model;
       }
     } else if (const auto* train = std::get_if<ast::Train>(&statement.node)) {
-      if (blocks.train != nullptr) e.fail(statement.span, "a file has one train block, and this is another");
+      if (blocks.train != nullptr) e.reports.fail(statement.span, "a file has one train block, and this is another");
       if (blocks.train == nullptr) {
         blocks.train = train;
         blocks.train_span = statement.span;
@@ -43,21 +43,21 @@ Blocks find_blocks(Elaborator& e) {
   if (blocks.model == nullptr) {
     Diagnostic missing =
         error_at({e.main_module->file, 1, 1, 1}, "the file has no model: model name { input x[4]; output y = … }");
-    e.fail(std::move(missing));
+    e.reports.fail(std::move(missing));
   }
   return blocks;
 }
 
 // Elaborates the model into the graph at work, and the train block behind it where the graph has an objective.
 void elaborate_graph(Elaborator& e, const Blocks& blocks, TrainBlock* train) {
-  Activation top{&e.root, {}};
-  e.activation = &top;
-  e.loss_functions.clear();
-  const Elaborator::Names names(e, nullptr, e.main_module);
-  Body body{BodyKind::model, e.environment, "a model", NoneValue{}, false};
-  e.execute(blocks.model->block, body);
-  if (train != nullptr && !e.stopped()) train->elaborate();
-  e.activation = nullptr;
+  Activation top{&e.names.root, {}};
+  e.names.activation = &top;
+  e.notes.loss_functions.clear();
+  const NamesAtWork::Inside names(e.names, nullptr, e.main_module);
+  Body body{BodyKind::model, e.names.environment, "a model", NoneValue{}, false};
+  e.statements.execute(blocks.model->block, body);
+  if (train != nullptr && !e.reports.stopped()) train->elaborate();
+  e.names.activation = nullptr;
 }
 
 // Without the nodes that no result needs: elaboration makes some for what turned out to be known at compile time.
@@ -83,7 +83,8 @@ void drop_unread(Elaborator& e) {
       if (graph[id].op == Op::tensor) read.insert(graph[id].attributes.text(Key::name));
     }
   }
-  std::erase_if(e.tensors, [&](const TensorInfo& t) { return t.kind == TensorKind::hyper && !read.contains(t.name); });
+  std::erase_if(e.tensors.all,
+                [&](const TensorInfo& t) { return t.kind == TensorKind::hyper && !read.contains(t.name); });
 }
 
 void check_overrides(Elaborator& e, const std::vector<Override>& overrides) {
@@ -93,17 +94,18 @@ void check_overrides(Elaborator& e, const std::vector<Override>& overrides) {
     for (const auto& [name, declaration] : e.main_module->declarations) {
       if (declaration.constant != nullptr) keys.emplace_back(name);
     }
-    for (const TensorInfo& t : e.tensors) {
+    for (const TensorInfo& t : e.tensors.all) {
       if (t.kind == TensorKind::hyper) keys.push_back(t.name);
     }
     const std::string_view line = std::string_view(override_.key).substr(0, override_.key.find('.'));
     const bool has_arguments = line == "early_stopping" || line == "reduce_on_plateau" || line == "checkpoint";
-    e.fail(override_.key_span,
-           has_arguments
-               ? fmt::format("arguments of {}(...) are not set one by one; name a constant there, which --set can set",
-                             line)
-               : fmt::format("'{}' is neither a constant of the file nor a key of its train block{}", override_.key,
-                             Elaborator::did_you_mean(override_.key, keys)));
+    e.reports.fail(
+        override_.key_span,
+        has_arguments
+            ? fmt::format("arguments of {}(...) are not set one by one; name a constant there, which --set can set",
+                          line)
+            : fmt::format("'{}' is neither a constant of the file nor a key of its train block{}", override_.key,
+                          did_you_mean(override_.key, keys)));
   }
 }
 
@@ -119,18 +121,19 @@ void check_adapted(Elaborator& e, const Graph& graph) {
       if (!needed[id] || graph[id].op != Op::tensor) continue;
       const std::string& name = graph[id].attributes.text(Key::name);
       if (!stored.contains(name) || owner_of(name) == owner_of(r.name)) continue;
-      e.fail(e.find_tensor(r.name)->declared,
-             fmt::format("'{}' would be fitted to what '{}' gives, which is fitted in the same pass over the data",
-                         r.name, name));
+      e.reports.fail(
+          e.tensors.find(r.name)->declared,
+          fmt::format("'{}' would be fitted to what '{}' gives, which is fitted in the same pass over the data", r.name,
+                      name));
       return;
     }
   }
 }
 
 void elaborate_adapt(Elaborator& e, const Blocks& blocks) {
-  const std::unique_ptr<GraphContext> graph = e.new_graph("adapt");
+  const std::unique_ptr<GraphContext> graph = e.graphs.make(function_named("adapt"));
   graph->adapts = true;
-  const Elaborator::Working working(e, *graph);
+  const Graphs::Working working(e.graphs, *graph);
   elaborate_graph(e, blocks, nullptr);
   graph->graph.results().clear();
   for (const std::string& name : graph->updated)
@@ -145,12 +148,12 @@ void finish(Elaborator& e) {
   constexpr TensorKind kOrder[] = {TensorKind::parameter, TensorKind::state,   TensorKind::slot,
                                    TensorKind::hyper,     TensorKind::counter, TensorKind::metric};
   for (const TensorKind kind : kOrder) {
-    for (const TensorInfo& t : e.tensors) {
+    for (const TensorInfo& t : e.tensors.all) {
       if (t.kind == kind) e.program.tensors.push_back(t);
     }
   }
-  GraphContext& init = *e.init_graph;
-  const Elaborator::Working at_init(e, init);
+  GraphContext& init = *e.graphs.init;
+  const Graphs::Working at_init(e.graphs, init);
   init.builder.set_location(0);
   for (const TensorInfo& t : e.program.tensors) {
     if (t.kind != TensorKind::hyper && t.kind != TensorKind::counter) continue;
@@ -161,22 +164,12 @@ void finish(Elaborator& e) {
 
 }  // namespace
 
-std::unique_ptr<GraphContext> Elaborator::new_graph(const std::string& name) {
-  auto graph = std::make_unique<GraphContext>(name, ++graph_count_, locations, options.float_type);
-  if (const FunctionInfo* const function = find_function(name)) {
-    graph->training = graph->updates_states = function->has(kCountsSteps);
-    graph->across_samples = function->has(kAcrossSamples);
-    graph->has_objective = function->has(kHasTargets);
-  }
-  return graph;
-}
-
 void elaborate_program(Elaborator& e, std::vector<Override>& overrides) {
   const Blocks blocks = find_blocks(e);
   if (blocks.model == nullptr) return;
   e.program.name = blocks.model->name.name;
-  e.init_graph = e.new_graph("init");
-  e.init_graph->per_step_draws = true;
+  e.graphs.init = e.graphs.make(function_named("init"));
+  e.graphs.init->per_step_draws = true;
 
   std::unique_ptr<TrainBlock> train;
   if (blocks.train != nullptr) train = std::make_unique<TrainBlock>(e, *blocks.train, blocks.train_span, overrides);
@@ -184,24 +177,25 @@ void elaborate_program(Elaborator& e, std::vector<Override>& overrides) {
   std::vector<std::string> names = {"predict"};
   if (train) names = {"train", "evaluate", "predict"};
   for (const std::string& name : names) {
-    if (e.stopped()) return;
-    const std::unique_ptr<GraphContext> graph = e.new_graph(name);
+    if (e.reports.stopped()) return;
+    const std::unique_ptr<GraphContext> graph = e.graphs.make(function_named(name));
     const bool predicts = function_named(name).has(kPredicts);
-    const Elaborator::Working working(e, *graph);
+    const Graphs::Working working(e.graphs, *graph);
     elaborate_graph(e, blocks, predicts ? nullptr : train.get());
     // Outputs are delivered by predictions only.
     if (!predicts)
       std::erase_if(graph->graph.results(), [](const GraphResult& r) { return r.kind == ResultKind::output; });
     e.program.graphs.insert_or_assign(name, std::move(graph->graph));
   }
-  if (e.has_adapt && !e.stopped()) elaborate_adapt(e, blocks);
-  if (train && !e.stopped()) train->finish();
+  if (e.statements.has_adapt && !e.reports.stopped()) elaborate_adapt(e, blocks);
+  if (train && !e.reports.stopped()) train->finish();
   check_overrides(e, overrides);
-  if (e.program.outputs.empty() && !has_errors(e.diagnostics)) {
-    e.fail(blocks.model->name.span, fmt::format("the model '{}' has no output: output y = …", blocks.model->name.name));
+  if (e.program.outputs.empty() && !has_errors(e.reports.diagnostics)) {
+    e.reports.fail(blocks.model->name.span,
+                   fmt::format("the model '{}' has no output: output y = …", blocks.model->name.name));
   }
-  if (!blocks.data.empty() && !e.stopped()) read_data_blocks(e, blocks.data);
-  if (!has_errors(e.diagnostics)) finish(e);
+  if (!blocks.data.empty() && !e.reports.stopped()) read_data_blocks(e, blocks.data);
+  if (!has_errors(e.reports.diagnostics)) finish(e);
 }
 
 }  // namespace tarn::elaboration

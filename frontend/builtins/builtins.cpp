@@ -79,13 +79,13 @@ std::optional<std::int64_t> axis_argument(BuiltinCall& call, std::size_t argumen
                                           std::size_t rank) {
   std::int64_t axis = otherwise;
   if (call.has(argument)) {
-    const auto given = call.elaborator.to_integer(call.value(argument), call.span_of(argument), "the axis");
+    const auto given = call.elaborator.readings.to_integer(call.value(argument), call.span_of(argument), "the axis");
     if (!given) return std::nullopt;
     axis = *given;
   }
   const auto count = static_cast<std::int64_t>(rank);
   if (axis < -count || axis >= count) {
-    call.elaborator.fail(
+    call.elaborator.reports.fail(
         call.span_of(argument),
         count == 0 ? fmt::format("there is no axis {}: this is a scalar", axis)
                    : fmt::format("there is no axis {}: the axes are 0 to {}, or -1 for the last", axis, count - 1));
@@ -104,18 +104,18 @@ std::optional<std::vector<std::int64_t>> axes_argument(BuiltinCall& call, std::s
   const auto* list = call.value(argument).list();
   std::vector<Value> given = list != nullptr ? *list : std::vector<Value>{call.value(argument)};
   for (const Value& value : given) {
-    const auto axis = call.elaborator.to_integer(value, call.span_of(argument), "an axis");
+    const auto axis = call.elaborator.readings.to_integer(value, call.span_of(argument), "an axis");
     if (!axis) return std::nullopt;
     if (*axis < -rank || *axis >= rank) {
-      call.elaborator.fail(call.span_of(argument),
-                           fmt::format("there is no axis {} in the shape {}", *axis, to_string(shape)));
+      call.elaborator.reports.fail(call.span_of(argument),
+                                   fmt::format("there is no axis {} in the shape {}", *axis, to_string(shape)));
       return std::nullopt;
     }
     axes.push_back(*axis < 0 ? *axis + rank : *axis);
   }
   std::sort(axes.begin(), axes.end());
   if (std::adjacent_find(axes.begin(), axes.end()) != axes.end()) {
-    call.elaborator.fail(call.span_of(argument), "an axis is given twice");
+    call.elaborator.reports.fail(call.span_of(argument), "an axis is given twice");
     return std::nullopt;
   }
   return axes;

@@ -35,7 +35,7 @@ std::optional<Letters> parse(BuiltinCall& call, const std::string& given) {
   std::copy_if(given.begin(), given.end(), std::back_inserter(text), [](char c) { return c != ' '; });
   const std::size_t arrow = text.find("->");
   if (arrow == std::string::npos) {
-    e.fail(call.span_of(0), "the letters of einsum need an arrow", "call", kForm);
+    e.reports.fail(call.span_of(0), "the letters of einsum need an arrow", "call", kForm);
     return std::nullopt;
   }
   Letters letters;
@@ -48,13 +48,13 @@ std::optional<Letters> parse(BuiltinCall& call, const std::string& given) {
   sides.push_back(letters.result);
   for (const std::string& side : sides) {
     if (std::string wrong = check_letters(side); !wrong.empty()) {
-      e.fail(call.span_of(0), wrong, "call", kForm);
+      e.reports.fail(call.span_of(0), wrong, "call", kForm);
       return std::nullopt;
     }
   }
   for (char c : letters.result) {
     if (text.substr(0, arrow).find(c) == std::string::npos) {
-      e.fail(call.span_of(0), fmt::format("'{}' is in the result but in no operand", c), "call", kForm);
+      e.reports.fail(call.span_of(0), fmt::format("'{}' is in the result but in no operand", c), "call", kForm);
       return std::nullopt;
     }
   }
@@ -73,13 +73,13 @@ NodeId sum_lonely(Elaborator& e, NodeId node, std::string& letters, const std::s
     }
   }
   letters = kept;
-  return e.builder().sum(node, axes);
+  return e.graphs.builder().sum(node, axes);
 }
 
 Value permute(Elaborator& e, NodeId node, const std::string& letters, const std::string& result) {
   std::vector<std::int64_t> axes;
   for (char c : result) axes.push_back(static_cast<std::int64_t>(letters.find(c)));
-  return e.tensor(e.builder().transpose(node, axes));
+  return e.graphs.tensor(e.graphs.builder().transpose(node, axes));
 }
 
 }  // namespace
@@ -88,48 +88,50 @@ Value run_einsum(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
   const auto* text = call.value(0).get<std::string>();
   if (text == nullptr)
-    return e.fail(call.span_of(0), "einsum begins with a string of letters, as in einsum(\"nk,km->nm\", a, b)");
+    return e.reports.fail(call.span_of(0), "einsum begins with a string of letters, as in einsum(\"nk,km->nm\", a, b)");
   const auto letters = parse(call, *text);
   if (!letters) return ErrorValue{};
   const std::size_t count = call.has(2) ? 2 : 1;
   if (letters->operands.size() != count) {
-    return e.fail(call.span,
-                  fmt::format("the letters name {} operands, and {} are given", letters->operands.size(), count),
-                  "call", "einsum takes one or two");
+    return e.reports.fail(
+        call.span, fmt::format("the letters name {} operands, and {} are given", letters->operands.size(), count),
+        "call", "einsum takes one or two");
   }
   std::vector<NodeId> nodes;
   std::array<std::int64_t, 128> extents{};
   for (std::size_t i = 0; i < count; ++i) {
-    const std::optional<NodeId> node = e.to_floating(call.value(i + 1), call.span_of(i + 1));
+    const std::optional<NodeId> node = e.nodes.to_floating(call.value(i + 1), call.span_of(i + 1));
     if (!node) return ErrorValue{};
     nodes.push_back(*node);
-    const Shape shape = e.builder().shape(*node);
+    const Shape shape = e.graphs.builder().shape(*node);
     const std::string& names = letters->operands[i];
     if (shape.size() != names.size()) {
-      return e.fail(call.span_of(i + 1), fmt::format("\"{}\" names {}, and the operand has the shape {}", names,
-                                                     counted(names.size(), "axis", "axes"), to_string(shape)));
+      return e.reports.fail(call.span_of(i + 1), fmt::format("\"{}\" names {}, and the operand has the shape {}", names,
+                                                             counted(names.size(), "axis", "axes"), to_string(shape)));
     }
     for (std::size_t k = 0; k < names.size(); ++k) {
       std::int64_t& extent = extents[static_cast<unsigned char>(names[k])];
       if (extent != 0 && extent != shape[k]) {
-        return e.fail(call.span, fmt::format("the axis '{}' has {} in one operand and {} in the other", names[k],
-                                             extent, shape[k]));
+        return e.reports.fail(call.span, fmt::format("the axis '{}' has {} in one operand and {} in the other",
+                                                     names[k], extent, shape[k]));
       }
       extent = shape[k];
     }
   }
-  if (!e.spend(1, call.span)) return ErrorValue{};
-  e.locate(call.span);
+  if (!e.reports.spend(1, call.span)) return ErrorValue{};
+  e.nodes.locate(call.span);
   std::string first = letters->operands[0];
   if (count == 1) return permute(e, sum_lonely(e, nodes[0], first, letters->result), first, letters->result);
   std::string second = letters->operands[1];
   const NodeId a = sum_lonely(e, nodes[0], first, second + letters->result);
   const NodeId b = sum_lonely(e, nodes[1], second, first + letters->result);
-  const DType type =
-      e.builder().type(a).dtype == DType::f64 || e.builder().type(b).dtype == DType::f64 ? DType::f64 : DType::f32;
-  const auto node = e.make(Op::contract, {e.convert(a, type), e.convert(b, type)},
-                           {{Key::map, first + "," + second + "->" + letters->result}}, nullptr, call.span, "einsum");
-  return node ? e.tensor(*node) : Value(ErrorValue{});
+  const DType type = e.graphs.builder().type(a).dtype == DType::f64 || e.graphs.builder().type(b).dtype == DType::f64
+                         ? DType::f64
+                         : DType::f32;
+  const auto node =
+      e.nodes.make(Op::contract, {e.nodes.convert(a, type), e.nodes.convert(b, type)},
+                   {{Key::map, first + "," + second + "->" + letters->result}}, nullptr, call.span, "einsum");
+  return node ? e.graphs.tensor(*node) : Value(ErrorValue{});
 }
 
 }  // namespace tarn::elaboration

@@ -13,12 +13,13 @@ template <Op op>
 Value run_operation(BuiltinCall& call) {
   std::vector<Value> operands;
   for (std::size_t i = 0; i < call.arguments.size(); ++i) operands.push_back(call.value(i));
-  return call.elaborator.elementwise(op, std::move(operands), call.span, call.builtin.name);
+  return call.elaborator.operators.elementwise(op, std::move(operands), call.span, call.builtin.name);
 }
 
 Value run_clip(BuiltinCall& call) {
-  const Value above = call.elaborator.elementwise(Op::maximum, {call.value(0), call.value(1)}, call.span, "clip");
-  return call.elaborator.elementwise(Op::minimum, {above, call.value(2)}, call.span, "clip");
+  const Value above =
+      call.elaborator.operators.elementwise(Op::maximum, {call.value(0), call.value(1)}, call.span, "clip");
+  return call.elaborator.operators.elementwise(Op::minimum, {above, call.value(2)}, call.span, "clip");
 }
 
 // Numbers convert now; only truncation changes one. A float's type is that of what it meets later.
@@ -41,13 +42,13 @@ Value run_convert(BuiltinCall& call) {
   const Value& x = call.value(0);
   if (x.is_error()) return ErrorValue{};
   if (!x.is<TensorValue>() && is_numeric(x)) {
-    if (!e.shape_of(x, call.span)) return ErrorValue{};
+    if (!e.nodes.shape_of(x, call.span)) return ErrorValue{};
     return convert_number(x, dtype);
   }
-  const std::optional<NodeId> node = e.to_node(x, std::nullopt, call.span);
+  const std::optional<NodeId> node = e.nodes.to_node(x, std::nullopt, call.span);
   if (!node) return ErrorValue{};
-  e.locate(call.span);
-  return e.tensor(e.convert(*node, dtype));
+  e.nodes.locate(call.span);
+  return e.graphs.tensor(e.nodes.convert(*node, dtype));
 }
 
 // Every operation that its row says to be a function of the language, and what is made of operations.

@@ -31,7 +31,7 @@ NodeId gather_first(Builder& b, NodeId table, NodeId index, std::size_t axis) {
 
 // A table that depends on the sample: sum over k of table[…, k, …] where k is the index, else 0.
 std::optional<NodeId> gather_of_sample(Elaborator& e, NodeId table, NodeId index, std::size_t axis, Span span) {
-  Builder& b = e.builder();
+  Builder& b = e.graphs.builder();
   const Shape from = b.shape(table), picks = b.shape(index);
   const auto at = static_cast<std::ptrdiff_t>(axis);
   Shape wide(from.begin(), from.begin() + at);
@@ -42,7 +42,7 @@ std::optional<NodeId> gather_of_sample(Elaborator& e, NodeId table, NodeId index
   wide.insert(wide.end(), from.begin() + at, from.end());
   narrow.insert(narrow.end(), from.begin() + at, from.end());
   numbers.resize(wide.size(), 1);
-  if (!e.check_shape(wide, span)) return std::nullopt;
+  if (!e.readings.check_shape(wide, span)) return std::nullopt;
   const NodeId last = b.constant(static_cast<double>(from[axis] - 1), DType::i32);
   const NodeId row = b.binary(Op::minimum, b.binary(Op::maximum, index, b.constant(0, DType::i32)), last);
   const Type rows{DType::i32, false, wide};
@@ -58,32 +58,34 @@ std::optional<NodeId> gather_of_sample(Elaborator& e, NodeId table, NodeId index
 
 Value run_gather(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
-  const std::optional<NodeId> table = e.to_node(call.value(0), std::nullopt, call.span_of(0));
-  const std::optional<NodeId> index = e.to_node(call.value(1), DType::i32, call.span_of(1));
-  if (!table || !index || !e.spend(1, call.span)) return ErrorValue{};
-  Builder& b = e.builder();
+  const std::optional<NodeId> table = e.nodes.to_node(call.value(0), std::nullopt, call.span_of(0));
+  const std::optional<NodeId> index = e.nodes.to_node(call.value(1), DType::i32, call.span_of(1));
+  if (!table || !index || !e.reports.spend(1, call.span)) return ErrorValue{};
+  Builder& b = e.graphs.builder();
   const Type type = b.type(*table);
-  if (type.shape.empty()) return e.fail(call.span_of(0), "gather needs a table with rows, and this is a scalar");
+  if (type.shape.empty())
+    return e.reports.fail(call.span_of(0), "gather needs a table with rows, and this is a scalar");
   const auto given = axis_argument(call, 2, 0, type.shape.size());
   if (!given) return ErrorValue{};
   const auto axis = static_cast<std::size_t>(*given);
   limit_inputs(e, *index, {ValueRange::Kind::index, type.shape[axis], {}});
-  e.locate(call.span);
+  e.nodes.locate(call.span);
   if (type.per_sample) {
     if (type.dtype == DType::boolean)
-      return e.fail(call.span_of(0), "a table that depends on the sample holds numbers");
+      return e.reports.fail(call.span_of(0), "a table that depends on the sample holds numbers");
     const auto node = gather_of_sample(e, *table, *index, axis, call.span);
-    return node ? e.tensor(*node) : Value(ErrorValue{});
+    return node ? e.graphs.tensor(*node) : Value(ErrorValue{});
   }
   if (b.type(*index).per_sample && axis > 0) {
     Shape shape = type.shape;
     shape.erase(shape.begin() + *given);
     const Shape picks = b.shape(*index);
     shape.insert(shape.begin(), picks.begin(), picks.end());
-    return e.check_shape(shape, call.span) ? e.tensor(gather_first(b, *table, *index, axis)) : Value(ErrorValue{});
+    return e.readings.check_shape(shape, call.span) ? e.graphs.tensor(gather_first(b, *table, *index, axis))
+                                                    : Value(ErrorValue{});
   }
-  const auto node = e.make(Op::gather, {*table, *index}, {{Key::axis, *given}}, nullptr, call.span, "gather");
-  return node ? e.tensor(*node) : Value(ErrorValue{});
+  const auto node = e.nodes.make(Op::gather, {*table, *index}, {{Key::axis, *given}}, nullptr, call.span, "gather");
+  return node ? e.graphs.tensor(*node) : Value(ErrorValue{});
 }
 
 }  // namespace tarn::elaboration

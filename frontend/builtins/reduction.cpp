@@ -17,7 +17,7 @@ enum class Reduction { sum, mean, prod, max, min, any, all };
 
 // All numbers of a compile-time value in order; false where there is something else or too much.
 bool flatten(Elaborator& e, const Value& value, Span span, std::vector<Value>& out) {
-  if (!e.spend(1, span)) return false;
+  if (!e.reports.spend(1, span)) return false;
   if (const auto* list = value.list()) {
     for (const Value& element : *list) {
       if (!flatten(e, element, span, out)) return false;
@@ -46,7 +46,7 @@ Value fold_list(BuiltinCall& call, Reduction reduction) {
       case Reduction::mean:
       case Reduction::max:
       case Reduction::min:
-        return e.fail(call.span, fmt::format("'{}' of an empty list", call.builtin.name));
+        return e.reports.fail(call.span, fmt::format("'{}' of an empty list", call.builtin.name));
     }
   }
   Op op = Op::add;
@@ -58,10 +58,11 @@ Value fold_list(BuiltinCall& call, Reduction reduction) {
   Value total = of_truths ? Value(reduction == Reduction::all) : numbers.front();
   if (!of_truths && total.is<bool>()) total = integer(*total.get<bool>() ? 1 : 0);
   for (std::size_t i = of_truths ? 0 : 1; i < numbers.size(); ++i) {
-    total = e.elementwise(op, {total, numbers[i]}, call.span, call.builtin.name);
+    total = e.operators.elementwise(op, {total, numbers[i]}, call.span, call.builtin.name);
   }
   if (reduction != Reduction::mean || total.is_error()) return total;
-  return e.elementwise(Op::div, {total, integer(static_cast<std::int64_t>(numbers.size()))}, call.span, "mean");
+  return e.operators.elementwise(Op::div, {total, integer(static_cast<std::int64_t>(numbers.size()))}, call.span,
+                                 "mean");
 }
 
 Shape kept_shape(Shape shape, const std::vector<std::int64_t>& axes) {
@@ -72,17 +73,17 @@ Shape kept_shape(Shape shape, const std::vector<std::int64_t>& axes) {
 // The operand in a type that the reduction takes.
 std::optional<NodeId> reduction_operand(BuiltinCall& call, Reduction reduction) {
   Elaborator& e = call.elaborator;
-  if (reduction == Reduction::mean) return e.to_floating(call.value(0), call.span);
-  const std::optional<NodeId> node = e.to_node(call.value(0), std::nullopt, call.span);
+  if (reduction == Reduction::mean) return e.nodes.to_floating(call.value(0), call.span);
+  const std::optional<NodeId> node = e.nodes.to_node(call.value(0), std::nullopt, call.span);
   if (!node) return std::nullopt;
-  const bool is_truth = e.builder().type(*node).dtype == DType::boolean;
+  const bool is_truth = e.graphs.builder().type(*node).dtype == DType::boolean;
   const bool of_truths = reduction == Reduction::any || reduction == Reduction::all;
   if (of_truths && !is_truth) {
-    e.fail(call.span_of(0),
-           fmt::format("'{}' needs truth values, as x > 0 gives them; these are numbers", call.builtin.name));
+    e.reports.fail(call.span_of(0),
+                   fmt::format("'{}' needs truth values, as x > 0 gives them; these are numbers", call.builtin.name));
     return std::nullopt;
   }
-  return of_truths || !is_truth ? *node : e.convert(*node, e.context()->float_type);
+  return of_truths || !is_truth ? *node : e.nodes.convert(*node, e.graphs.current().float_type);
 }
 
 template <Reduction reduction>
@@ -94,15 +95,15 @@ Value run_reduction(BuiltinCall& call) {
   if (!x.is<TensorValue>() && is_numeric(x) && !by_axis) return fold_list(call, reduction);
   const std::optional<NodeId> node = reduction_operand(call, reduction);
   if (!node) return ErrorValue{};
-  const Shape shape = e.builder().shape(*node);
+  const Shape shape = e.graphs.builder().shape(*node);
   const auto axes = axes_argument(call, kAxis, shape);
   const auto keepdims =
-      call.has(kKeepdims) ? e.to_truth(call.value(kKeepdims), call.span_of(kKeepdims), "keepdims") : false;
-  if (!axes || !keepdims || !e.spend(1, call.span)) return ErrorValue{};
+      call.has(kKeepdims) ? e.readings.to_truth(call.value(kKeepdims), call.span_of(kKeepdims), "keepdims") : false;
+  if (!axes || !keepdims || !e.reports.spend(1, call.span)) return ErrorValue{};
   constexpr Op kOps[] = {Op::reduce_sum, Op::reduce_sum, Op::reduce_prod, Op::reduce_max,
                          Op::reduce_min, Op::reduce_max, Op::reduce_min};
-  e.locate(call.span);
-  Builder& b = e.builder();
+  e.nodes.locate(call.span);
+  Builder& b = e.graphs.builder();
   NodeId result = b.reduce(kOps[static_cast<int>(reduction)], *node, *axes);
   if (reduction == Reduction::mean) {
     double count = 1;
@@ -110,7 +111,7 @@ Value run_reduction(BuiltinCall& call) {
     if (count != 1) result = b.div(result, b.constant(count, b.type(result).dtype));
   }
   if (*keepdims) result = b.reshape(result, kept_shape(shape, *axes));
-  return e.tensor(result);
+  return e.graphs.tensor(result);
 }
 
 // max(x, axis = …) reduces; max(a, b, …) takes the larger of each pair of elements.
@@ -118,21 +119,21 @@ template <Reduction reduction, Op op>
 Value run_extremum(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
   if (call.rest.empty())
-    return e.fail(call.span, fmt::format("'{}' needs an argument", call.builtin.name), "call",
-                  std::string(call.builtin.signature));
+    return e.reports.fail(call.span, fmt::format("'{}' needs an argument", call.builtin.name), "call",
+                          std::string(call.builtin.signature));
   if (call.rest.size() == 1) {
     BuiltinCall reduced{e, call.builtin, call.span, call.place, {call.rest[0], call.arguments[1], call.arguments[2]},
                         {}};
     return run_reduction<reduction>(reduced);
   }
   if (call.has(kAxis) || call.has(kKeepdims)) {
-    return e.fail(call.span,
-                  fmt::format("'axis' and 'keepdims' go with {0}(x, …) of one tensor; {0}(a, b) is elementwise",
-                              call.builtin.name));
+    return e.reports.fail(call.span,
+                          fmt::format("'axis' and 'keepdims' go with {0}(x, …) of one tensor; {0}(a, b) is elementwise",
+                                      call.builtin.name));
   }
   Value result = call.rest[0].value;
   for (std::size_t i = 1; i < call.rest.size(); ++i) {
-    result = e.elementwise(op, {result, call.rest[i].value}, call.span, call.builtin.name);
+    result = e.operators.elementwise(op, {result, call.rest[i].value}, call.span, call.builtin.name);
   }
   return result;
 }
@@ -140,9 +141,9 @@ Value run_extremum(BuiltinCall& call) {
 template <Op op>
 Value run_arg(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
-  const std::optional<NodeId> node = e.to_floating(call.value(0), call.span);
+  const std::optional<NodeId> node = e.nodes.to_floating(call.value(0), call.span);
   if (!node) return ErrorValue{};
-  const Shape shape = e.builder().shape(*node);
+  const Shape shape = e.graphs.builder().shape(*node);
   NodeId operand = *node;
   std::int64_t axis = 0;
   if (call.has(kAxis)) {
@@ -150,59 +151,58 @@ Value run_arg(BuiltinCall& call) {
     if (!given) return ErrorValue{};
     axis = *given;
   } else if (shape.size() != 1) {
-    e.locate(call.span);
-    operand = e.builder().reshape(operand, {element_count(shape)});
+    e.nodes.locate(call.span);
+    operand = e.graphs.builder().reshape(operand, {element_count(shape)});
   }
-  const auto result = e.make(op, {operand}, {{Key::axes, std::vector<std::int64_t>{axis}}}, nullptr, call.span,
-                             std::string(call.builtin.name));
-  return result ? e.tensor(*result) : Value(ErrorValue{});
+  const auto result = e.nodes.make(op, {operand}, {{Key::axes, std::vector<std::int64_t>{axis}}}, nullptr, call.span,
+                                   std::string(call.builtin.name));
+  return result ? e.graphs.tensor(*result) : Value(ErrorValue{});
 }
 
 bool allowed_across_samples(BuiltinCall& call) {
-  if (call.elaborator.context()->across_samples) return true;
-  const FunctionInfo* const function = find_function(call.elaborator.context()->name);
-  const bool predicts = function != nullptr && function->has(kPredicts);
+  if (call.elaborator.graphs.current().across_samples) return true;
+  const bool predicts = call.elaborator.graphs.current().function.has(kPredicts);
   const std::string why = predicts ? "in a prediction every sample stands alone" : "there are no samples here";
-  call.elaborator.fail(call.span, fmt::format("'{}' looks at the whole batch: {}", call.builtin.name, why), "call",
-                       predicts ? "what only training needs may stand in `if training { … }`" : "");
+  call.elaborator.reports.fail(call.span, fmt::format("'{}' looks at the whole batch: {}", call.builtin.name, why),
+                               "call", predicts ? "what only training needs may stand in `if training { … }`" : "");
   return false;
 }
 
 std::optional<NodeId> batch_operand(BuiltinCall& call) {
   if (call.value(0).is_error() || !allowed_across_samples(call)) return std::nullopt;
-  return call.elaborator.to_floating(call.value(0), call.span);
+  return call.elaborator.nodes.to_floating(call.value(0), call.span);
 }
 
 Value run_batch_sum(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
   const std::optional<NodeId> node = batch_operand(call);
-  if (!node || !e.spend(1, call.span)) return ErrorValue{};
-  e.locate(call.span);
-  Builder& b = e.builder();
-  if (b.type(*node).per_sample) return e.tensor(b.make(Op::batch_sum, {*node}));
+  if (!node || !e.reports.spend(1, call.span)) return ErrorValue{};
+  e.nodes.locate(call.span);
+  Builder& b = e.graphs.builder();
+  if (b.type(*node).per_sample) return e.graphs.tensor(b.make(Op::batch_sum, {*node}));
   // The same for every sample: as often as there are samples.
-  const NodeId count = e.ones_in_batch(b.type(*node).dtype);
+  const NodeId count = e.nodes.ones_in_batch(b.type(*node).dtype);
   const auto* number = call.value(0).get<NumberValue>();
-  return e.tensor(number != nullptr && number->value == 1 ? count : b.mul(*node, count));
+  return e.graphs.tensor(number != nullptr && number->value == 1 ? count : b.mul(*node, count));
 }
 
 Value run_batch_mean(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
   const std::optional<NodeId> node = batch_operand(call);
-  if (!node || !e.spend(1, call.span)) return ErrorValue{};
-  e.locate(call.span);
-  return e.tensor(e.batch_mean(*node));
+  if (!node || !e.reports.spend(1, call.span)) return ErrorValue{};
+  e.nodes.locate(call.span);
+  return e.graphs.tensor(e.nodes.batch_mean(*node));
 }
 
 // mean((x - mean(x))^2) over the samples
 Value run_batch_var(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
   const std::optional<NodeId> node = batch_operand(call);
-  if (!node || !e.spend(1, call.span)) return ErrorValue{};
-  e.locate(call.span);
-  Builder& b = e.builder();
-  const NodeId difference = b.sub(*node, e.batch_mean(*node));
-  return e.tensor(e.batch_mean(b.mul(difference, difference)));
+  if (!node || !e.reports.spend(1, call.span)) return ErrorValue{};
+  e.nodes.locate(call.span);
+  Builder& b = e.graphs.builder();
+  const NodeId difference = b.sub(*node, e.nodes.batch_mean(*node));
+  return e.graphs.tensor(e.nodes.batch_mean(b.mul(difference, difference)));
 }
 
 constexpr Builtin kReductionBuiltins[] = {

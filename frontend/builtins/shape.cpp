@@ -11,20 +11,22 @@ namespace tarn::elaboration {
 
 namespace {
 
-Value result_of(Elaborator& e, std::optional<NodeId> node) { return node ? e.tensor(*node) : Value(ErrorValue{}); }
+Value result_of(Elaborator& e, std::optional<NodeId> node) {
+  return node ? e.graphs.tensor(*node) : Value(ErrorValue{});
+}
 
 Value run_shape(BuiltinCall& call) {
-  const auto shape = call.elaborator.shape_of(call.value(0), call.span);
+  const auto shape = call.elaborator.nodes.shape_of(call.value(0), call.span);
   return shape ? make_list(*shape) : Value(ErrorValue{});
 }
 
 Value run_rank(BuiltinCall& call) {
-  const auto shape = call.elaborator.shape_of(call.value(0), call.span);
+  const auto shape = call.elaborator.nodes.shape_of(call.value(0), call.span);
   return shape ? integer(static_cast<std::int64_t>(shape->size())) : Value(ErrorValue{});
 }
 
 Value run_dim(BuiltinCall& call) {
-  const auto shape = call.elaborator.shape_of(call.value(0), call.span);
+  const auto shape = call.elaborator.nodes.shape_of(call.value(0), call.span);
   if (!shape) return ErrorValue{};
   const auto axis = axis_argument(call, 1, -1, shape->size());
   return axis ? integer((*shape)[static_cast<std::size_t>(*axis)]) : Value(ErrorValue{});
@@ -35,64 +37,66 @@ Value run_len(BuiltinCall& call) {
   if (x.is_error()) return ErrorValue{};
   if (const auto* list = x.list()) return integer(static_cast<std::int64_t>(list->size()));
   if (const auto* tensor = x.get<TensorValue>()) {
-    const Shape& shape = call.elaborator.type_of(*tensor).shape;
+    const Shape& shape = call.elaborator.graphs.type_of(*tensor).shape;
     if (!shape.empty()) return integer(shape.front());
   }
-  return call.elaborator.fail(call.span_of(0), fmt::format("{} has no length", kind_of(x)));
+  return call.elaborator.reports.fail(call.span_of(0), fmt::format("{} has no length", kind_of(x)));
 }
 
 Value run_dtype(BuiltinCall& call) {
   const Value& x = call.value(0);
   if (x.is_error()) return ErrorValue{};
   const auto* tensor = x.get<TensorValue>();
-  if (tensor != nullptr && !tensor->weak) return std::string(name_of(call.elaborator.type_of(*tensor).dtype));
+  if (tensor != nullptr && !tensor->weak) return std::string(name_of(call.elaborator.graphs.type_of(*tensor).dtype));
   if (tensor != nullptr || is_numeric(x)) return std::string("number");
-  return call.elaborator.fail(call.span_of(0), fmt::format("{} has no element type", kind_of(x)));
+  return call.elaborator.reports.fail(call.span_of(0), fmt::format("{} has no element type", kind_of(x)));
 }
 
 Value run_reshape(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
-  const std::optional<NodeId> node = e.to_node(call.value(0), std::nullopt, call.span);
-  std::optional<Shape> shape = e.to_shape(call.value(1), call.span_of(1), true);
+  const std::optional<NodeId> node = e.nodes.to_node(call.value(0), std::nullopt, call.span);
+  std::optional<Shape> shape = e.readings.to_shape(call.value(1), call.span_of(1), true);
   if (!node || !shape) return ErrorValue{};
-  const Shape from = e.builder().shape(*node);
+  const Shape from = e.graphs.builder().shape(*node);
   const auto inferred = std::find(shape->begin(), shape->end(), -1);
   if (inferred != shape->end()) {
-    if (std::count(shape->begin(), shape->end(), -1) > 1) return e.fail(call.span_of(1), "only one extent may be -1");
+    if (std::count(shape->begin(), shape->end(), -1) > 1)
+      return e.reports.fail(call.span_of(1), "only one extent may be -1");
     *inferred = 1;
     const std::int64_t rest = element_count(*shape);
     if (element_count(from) % rest != 0) {
       *inferred = -1;
-      return e.fail(call.span, fmt::format("cannot reshape {} to {}: {} {} not divide by {}", to_string(from),
-                                           to_text(make_list(*shape)), counted(element_count(from), "element"),
-                                           agreeing(element_count(from), "does", "do"), rest));
+      return e.reports.fail(call.span, fmt::format("cannot reshape {} to {}: {} {} not divide by {}", to_string(from),
+                                                   to_text(make_list(*shape)), counted(element_count(from), "element"),
+                                                   agreeing(element_count(from), "does", "do"), rest));
     }
     *inferred = element_count(from) / rest;
   }
   if (element_count(from) != element_count(*shape)) {
-    return e.fail(call.span, fmt::format("cannot reshape {} to {}: {} {} not {}", to_string(from), to_string(*shape),
-                                         counted(element_count(from), "element"),
-                                         agreeing(element_count(from), "is", "are"), element_count(*shape)));
+    return e.reports.fail(call.span, fmt::format("cannot reshape {} to {}: {} {} not {}", to_string(from),
+                                                 to_string(*shape), counted(element_count(from), "element"),
+                                                 agreeing(element_count(from), "is", "are"), element_count(*shape)));
   }
-  e.locate(call.span);
-  return e.tensor(e.builder().reshape(*node, *shape));
+  e.nodes.locate(call.span);
+  return e.graphs.tensor(e.graphs.builder().reshape(*node, *shape));
 }
 
 Value run_transpose(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
-  const std::optional<NodeId> node = e.to_node(call.value(0), std::nullopt, call.span);
+  const std::optional<NodeId> node = e.nodes.to_node(call.value(0), std::nullopt, call.span);
   if (!node) return ErrorValue{};
-  const std::size_t rank = e.builder().shape(*node).size();
+  const std::size_t rank = e.graphs.builder().shape(*node).size();
   std::vector<std::int64_t> axes(rank);
   if (!call.has(1)) {
     for (std::size_t i = 0; i < rank; ++i) axes[i] = static_cast<std::int64_t>(rank - 1 - i);
   } else {
     const auto* list = call.value(1).list();
     if (list == nullptr || list->size() != rank) {
-      return e.fail(call.span_of(1), fmt::format("the axes must be a list of all {}, as [1, 0] is for a matrix", rank));
+      return e.reports.fail(call.span_of(1),
+                            fmt::format("the axes must be a list of all {}, as [1, 0] is for a matrix", rank));
     }
     for (std::size_t i = 0; i < rank; ++i) {
-      const auto axis = e.to_integer((*list)[i], call.span_of(1), "an axis");
+      const auto axis = e.readings.to_integer((*list)[i], call.span_of(1), "an axis");
       if (!axis) return ErrorValue{};
       axes[i] = *axis < 0 ? *axis + static_cast<std::int64_t>(rank) : *axis;
     }
@@ -101,18 +105,18 @@ Value run_transpose(BuiltinCall& call) {
   std::sort(sorted.begin(), sorted.end());
   for (std::size_t i = 0; i < rank; ++i) {
     if (sorted[i] != static_cast<std::int64_t>(i))
-      return e.fail(call.span_of(1), fmt::format("the axes must name each of 0 to {} once", rank - 1));
+      return e.reports.fail(call.span_of(1), fmt::format("the axes must name each of 0 to {} once", rank - 1));
   }
-  e.locate(call.span);
-  return e.tensor(e.builder().transpose(*node, axes));
+  e.nodes.locate(call.span);
+  return e.graphs.tensor(e.graphs.builder().transpose(*node, axes));
 }
 
 Value run_broadcast(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
-  const std::optional<NodeId> node = e.to_node(call.value(0), std::nullopt, call.span);
-  const std::optional<Shape> shape = e.to_shape(call.value(1), call.span_of(1));
+  const std::optional<NodeId> node = e.nodes.to_node(call.value(0), std::nullopt, call.span);
+  const std::optional<Shape> shape = e.readings.to_shape(call.value(1), call.span_of(1));
   if (!node || !shape) return ErrorValue{};
-  return result_of(e, e.broadcast_to(*node, *shape, call.span));
+  return result_of(e, e.nodes.broadcast_to(*node, *shape, call.span));
 }
 
 // Values in one type, for operations that put them side by side; numbers alone become the default type.
@@ -122,13 +126,13 @@ std::optional<std::vector<NodeId>> same_type_nodes(BuiltinCall& call, const std:
   for (const Value& part : parts) {
     const auto* tensor = part.get<TensorValue>();
     if (tensor == nullptr || tensor->weak) continue;
-    const DType dtype = e.type_of(*tensor).dtype;
+    const DType dtype = e.graphs.type_of(*tensor).dtype;
     type = !type || (is_floating(dtype) && (!is_floating(*type) || dtype == DType::f64)) ? dtype : *type;
   }
-  const DType wanted = type ? *type : e.context()->float_type;
+  const DType wanted = type ? *type : e.graphs.current().float_type;
   std::vector<NodeId> nodes;
   for (const Value& part : parts) {
-    const std::optional<NodeId> node = e.to_node(part, wanted, call.span);
+    const std::optional<NodeId> node = e.nodes.to_node(part, wanted, call.span);
     if (!node) return std::nullopt;
     nodes.push_back(*node);
   }
@@ -139,11 +143,11 @@ Value concat_lists(BuiltinCall& call, const std::vector<Value>& parts) {
   std::vector<Value> elements;
   for (const Value& part : parts) {
     const auto& list = *part.list();
-    if (elements.size() + list.size() > call.elaborator.options.limits.list_length) {
-      return call.elaborator.fail(
-          call.span, fmt::format("a list has at most {} elements", call.elaborator.options.limits.list_length));
+    if (elements.size() + list.size() > call.elaborator.reports.options.limits.list_length) {
+      return call.elaborator.reports.fail(
+          call.span, fmt::format("a list has at most {} elements", call.elaborator.reports.options.limits.list_length));
     }
-    if (!call.elaborator.spend(list.size(), call.span)) return ErrorValue{};
+    if (!call.elaborator.reports.spend(list.size(), call.span)) return ErrorValue{};
     elements.insert(elements.end(), list.begin(), list.end());
   }
   return make_list(std::move(elements));
@@ -158,18 +162,18 @@ Value run_concat(BuiltinCall& call) {
       std::any_of(parts[0].list()->begin(), parts[0].list()->end(), is_tensor)) {
     parts = std::vector<Value>(*parts[0].list());
   }
-  if (parts.empty()) return e.fail(call.span, "'concat' needs something to join");
+  if (parts.empty()) return e.reports.fail(call.span, "'concat' needs something to join");
   if (std::all_of(parts.begin(), parts.end(), [](const Value& v) { return v.is<ListValue>(); }))
     return concat_lists(call, parts);
   const auto nodes = same_type_nodes(call, parts);
   if (!nodes) return ErrorValue{};
-  const Shape first = e.builder().shape(nodes->front());
+  const Shape first = e.graphs.builder().shape(nodes->front());
   if (first.empty())
-    return e.fail(call.span, "scalars have no axis to be joined along; stack([a, b]) makes a vector of them");
+    return e.reports.fail(call.span, "scalars have no axis to be joined along; stack([a, b]) makes a vector of them");
   const auto axis = axis_argument(call, 1, 0, first.size());
   if (!axis) return ErrorValue{};
-  if (nodes->size() == 1) return e.tensor(nodes->front());
-  return result_of(e, e.make(Op::concat, *nodes, {{Key::axis, *axis}}, nullptr, call.span, "concat"));
+  if (nodes->size() == 1) return e.graphs.tensor(nodes->front());
+  return result_of(e, e.nodes.make(Op::concat, *nodes, {{Key::axis, *axis}}, nullptr, call.span, "concat"));
 }
 
 Value run_stack(BuiltinCall& call) {
@@ -177,39 +181,39 @@ Value run_stack(BuiltinCall& call) {
   const auto* list = call.value(0).list();
   if (call.value(0).is_error()) return ErrorValue{};
   if (list == nullptr || list->empty())
-    return e.fail(call.span_of(0), fmt::format("'stack' takes a list of tensors, not {}",
-                                               list ? "an empty list" : kind_of(call.value(0))));
+    return e.reports.fail(call.span_of(0), fmt::format("'stack' takes a list of tensors, not {}",
+                                                       list ? "an empty list" : kind_of(call.value(0))));
   auto nodes = same_type_nodes(call, *list);
   if (!nodes) return ErrorValue{};
-  Shape shape = e.builder().shape(nodes->front());
+  Shape shape = e.graphs.builder().shape(nodes->front());
   const auto axis = axis_argument(call, 1, 0, shape.size() + 1);
   if (!axis) return ErrorValue{};
   for (const NodeId node : *nodes) {
-    if (e.builder().shape(node) != shape) {
-      return e.fail(call.span, fmt::format("tensors of different shapes cannot be stacked: {} and {}", to_string(shape),
-                                           to_string(e.builder().shape(node))));
+    if (e.graphs.builder().shape(node) != shape) {
+      return e.reports.fail(call.span, fmt::format("tensors of different shapes cannot be stacked: {} and {}",
+                                                   to_string(shape), to_string(e.graphs.builder().shape(node))));
     }
   }
   shape.insert(shape.begin() + *axis, 1);
-  if (!e.check_shape(shape, call.span)) return ErrorValue{};
-  e.locate(call.span);
-  for (NodeId& node : *nodes) node = e.builder().reshape(node, shape);
-  if (nodes->size() == 1) return e.tensor(nodes->front());
-  return result_of(e, e.make(Op::concat, *nodes, {{Key::axis, *axis}}, nullptr, call.span, "stack"));
+  if (!e.readings.check_shape(shape, call.span)) return ErrorValue{};
+  e.nodes.locate(call.span);
+  for (NodeId& node : *nodes) node = e.graphs.builder().reshape(node, shape);
+  if (nodes->size() == 1) return e.graphs.tensor(nodes->front());
+  return result_of(e, e.nodes.make(Op::concat, *nodes, {{Key::axis, *axis}}, nullptr, call.span, "stack"));
 }
 
 Value run_split(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
-  const std::optional<NodeId> node = e.to_node(call.value(0), std::nullopt, call.span);
-  const auto count = e.to_integer(call.value(1), call.span_of(1), "the number of parts");
+  const std::optional<NodeId> node = e.nodes.to_node(call.value(0), std::nullopt, call.span);
+  const auto count = e.readings.to_integer(call.value(1), call.span_of(1), "the number of parts");
   if (!node || !count) return ErrorValue{};
-  const Shape shape = e.builder().shape(*node);
+  const Shape shape = e.graphs.builder().shape(*node);
   const auto axis = axis_argument(call, 2, 0, shape.size());
   if (!axis) return ErrorValue{};
   const auto at = static_cast<std::size_t>(*axis);
   if (*count < 1 || shape[at] % *count != 0) {
-    return e.fail(call.span,
-                  fmt::format("axis {} of {} does not split into {} equal parts", *axis, to_string(shape), *count));
+    return e.reports.fail(
+        call.span, fmt::format("axis {} of {} does not split into {} equal parts", *axis, to_string(shape), *count));
   }
   const std::int64_t width = shape[at] / *count;
   std::vector<Value> parts;
@@ -217,9 +221,9 @@ Value run_split(BuiltinCall& call) {
   for (std::int64_t i = 0; i < *count; ++i) {
     starts[at] = i * width;
     limits[at] = (i + 1) * width;
-    if (!e.spend(1, call.span)) return ErrorValue{};
-    e.locate(call.span);
-    parts.push_back(e.tensor(*count == 1 ? *node : e.builder().slice(*node, starts, limits, strides)));
+    if (!e.reports.spend(1, call.span)) return ErrorValue{};
+    e.nodes.locate(call.span);
+    parts.push_back(e.graphs.tensor(*count == 1 ? *node : e.graphs.builder().slice(*node, starts, limits, strides)));
   }
   return make_list(std::move(parts), true);
 }
@@ -230,8 +234,8 @@ std::optional<std::vector<std::int64_t>> padding(BuiltinCall& call, std::size_t 
   const Value& given = call.value(1);
   std::vector<std::int64_t> sides;
   const auto add = [&](const Value& value) {
-    const auto side = e.to_integer(value, call.span_of(1), "a padding");
-    if (side && *side < 0) e.fail(call.span_of(1), "a padding cannot be negative; slices cut off");
+    const auto side = e.readings.to_integer(value, call.span_of(1), "a padding");
+    if (side && *side < 0) e.reports.fail(call.span_of(1), "a padding cannot be negative; slices cut off");
     if (!side || *side < 0) return false;
     sides.push_back(*side);
     return true;
@@ -248,7 +252,7 @@ std::optional<std::vector<std::int64_t>> padding(BuiltinCall& call, std::size_t 
   for (const Value& pair : pairs) {
     const auto* both = pair.list();
     if (pairs.size() != rank || both == nullptr || both->size() != 2) {
-      e.fail(call.span_of(1), fmt::format("the padding must be [before, after] for each of the {} axes", rank));
+      e.reports.fail(call.span_of(1), fmt::format("the padding must be [before, after] for each of the {} axes", rank));
       return std::nullopt;
     }
     if (!add((*both)[0]) || !add((*both)[1])) return std::nullopt;
@@ -258,29 +262,30 @@ std::optional<std::vector<std::int64_t>> padding(BuiltinCall& call, std::size_t 
 
 Value run_pad(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
-  const std::optional<NodeId> node = e.to_node(call.value(0), std::nullopt, call.span);
+  const std::optional<NodeId> node = e.nodes.to_node(call.value(0), std::nullopt, call.span);
   if (!node || call.value(1).is_error()) return ErrorValue{};
-  const std::size_t rank = e.builder().shape(*node).size();
+  const std::size_t rank = e.graphs.builder().shape(*node).size();
   const auto sides = padding(call, rank);
-  const auto fill = call.has(2) ? e.to_number(call.value(2), call.span_of(2), "the value of the padding") : 0.0;
+  const auto fill =
+      call.has(2) ? e.readings.to_number(call.value(2), call.span_of(2), "the value of the padding") : 0.0;
   if (!sides || !fill) return ErrorValue{};
   std::vector<std::int64_t> low, high;
   for (std::size_t i = 0; i < rank; ++i) {
     low.push_back((*sides)[2 * i]);
     high.push_back((*sides)[2 * i + 1]);
   }
-  return result_of(e, e.make(Op::pad, {*node}, {{Key::low, low}, {Key::high, high}, {Key::value, *fill}}, nullptr,
-                             call.span, "pad"));
+  return result_of(e, e.nodes.make(Op::pad, {*node}, {{Key::low, low}, {Key::high, high}, {Key::value, *fill}}, nullptr,
+                                   call.span, "pad"));
 }
 
 Value run_flip(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
-  const std::optional<NodeId> node = e.to_node(call.value(0), std::nullopt, call.span);
+  const std::optional<NodeId> node = e.nodes.to_node(call.value(0), std::nullopt, call.span);
   if (!node) return ErrorValue{};
-  const auto axes = axes_argument(call, 1, e.builder().shape(*node));
+  const auto axes = axes_argument(call, 1, e.graphs.builder().shape(*node));
   if (!axes) return ErrorValue{};
-  if (axes->empty()) return e.tensor(*node);
-  return result_of(e, e.make(Op::reverse, {*node}, {{Key::axes, *axes}}, nullptr, call.span, "flip"));
+  if (axes->empty()) return e.graphs.tensor(*node);
+  return result_of(e, e.nodes.make(Op::reverse, {*node}, {{Key::axes, *axes}}, nullptr, call.span, "flip"));
 }
 
 constexpr Builtin kShapeBuiltins[] = {

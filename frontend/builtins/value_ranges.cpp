@@ -21,7 +21,7 @@ bool keeps_elements(Op op) {
 bool moves_elements(Op op) { return keeps_elements(op) || op == Op::slice || op == Op::concat; }
 
 InputInfo* input_at(Elaborator& e, NodeId node) {
-  const Node& source = e.context()->graph[node];
+  const Node& source = e.graphs.current().graph[node];
   if (source.op != Op::input) return nullptr;
   const std::string& name = source.attributes.text(Key::name);
   const auto known = std::find_if(e.program.inputs.begin(), e.program.inputs.end(),
@@ -31,7 +31,7 @@ InputInfo* input_at(Elaborator& e, NodeId node) {
 
 // In a train block a range is of what targets hold: an input may be anything where predictions are made.
 bool takes_range(const Elaborator& e, const InputInfo& input, const ValueRange& range) {
-  return range.counts() || input.role != InputRole::input || !e.in_train_block;
+  return range.counts() || input.role != InputRole::input || !e.evaluator.in_train_block;
 }
 
 void narrow_elements(InputInfo& input, const std::vector<bool>& used, const ValueRange& range) {
@@ -49,7 +49,7 @@ void narrow_elements(InputInfo& input, const std::vector<bool>& used, const Valu
 // Numbers the elements of all inputs and moves the numbers as the graph moves the elements; -1 is any other value.
 class ElementTracer {
  public:
-  ElementTracer(Elaborator& e, NodeId node) : elaborator_(e), graph_(e.context()->graph) {
+  ElementTracer(Elaborator& e, NodeId node) : elaborator_(e), graph_(e.graphs.current().graph) {
     const auto ends = [&](NodeId id) { return !moves_elements(graph_[id].op); };
     const std::vector<bool> needed = graph_.reachable_from(node, ends);
     std::vector<HostTensor> values(node + 1);
@@ -107,20 +107,20 @@ std::optional<ValueRange> read_range(BuiltinCall& call) {
   const auto kind = std::find_if(std::begin(kKinds), std::end(kKinds),
                                  [&](const auto& row) { return name != nullptr && row.first == *name; });
   if (kind == std::end(kKinds)) {
-    e.fail(call.span_of(1), "what a value is, is \"class\", \"index\", \"probability\" or \"sign\"");
+    e.reports.fail(call.span_of(1), "what a value is, is \"class\", \"index\", \"probability\" or \"sign\"");
     return std::nullopt;
   }
   ValueRange range{kind->second, 0, {}};
   if (!range.counts()) return range;
   if (!call.has(2)) {
-    e.fail(call.span, fmt::format("takes(x, \"{}\", n) needs n, how many there are", *name));
+    e.reports.fail(call.span, fmt::format("takes(x, \"{}\", n) needs n, how many there are", *name));
     return std::nullopt;
   }
-  const auto count = e.to_integer(call.value(2), call.span_of(2), "how many there are");
+  const auto count = e.readings.to_integer(call.value(2), call.span_of(2), "how many there are");
   if (!count) return std::nullopt;
   range.count = *count;
   if (call.has(3)) {
-    range.ignored = e.to_integer(call.value(3), call.span_of(3), "the class that does not count");
+    range.ignored = e.readings.to_integer(call.value(3), call.span_of(3), "the class that does not count");
     if (!range.ignored) return std::nullopt;
   }
   return range;
@@ -129,7 +129,7 @@ std::optional<ValueRange> read_range(BuiltinCall& call) {
 }  // namespace
 
 void limit_inputs(Elaborator& e, NodeId node, const ValueRange& range) {
-  const Graph& graph = e.context()->graph;
+  const Graph& graph = e.graphs.current().graph;
   NodeId source = node;
   while (keeps_elements(graph[source].op)) source = graph[source].inputs[0];
   InputInfo* input = input_at(e, source);
@@ -148,12 +148,12 @@ void limit_inputs(Elaborator& e, NodeId node, const ValueRange& range) {
 Value run_takes(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
   const std::optional<ValueRange> range = read_range(call);
-  const std::optional<NodeId> node = e.to_node(call.value(0), std::nullopt, call.span_of(0));
+  const std::optional<NodeId> node = e.nodes.to_node(call.value(0), std::nullopt, call.span_of(0));
   if (!range || !node) return ErrorValue{};
   limit_inputs(e, *node, *range);
   if (!range->counts()) return call.value(0);
-  e.locate(call.span);
-  return e.tensor(e.convert(*node, DType::i32));
+  e.nodes.locate(call.span);
+  return e.graphs.tensor(e.nodes.convert(*node, DType::i32));
 }
 
 }  // namespace tarn::elaboration

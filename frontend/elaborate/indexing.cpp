@@ -1,4 +1,4 @@
-// x[i, a:b]: lists and tensors.
+// x[i, a:b]: lists and tensors. See evaluator.h.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,8 +24,8 @@ std::optional<Bounds> slice_bounds(Elaborator& elaborator, const ast::Index::Ite
   bool good = true;
   const auto read = [&](const ast::ExpressionPtr& expression, std::int64_t& bound) {
     if (!expression) return;
-    const auto value =
-        elaborator.to_integer(elaborator.evaluate(*expression), expression->span, "the bound of a slice");
+    const auto value = elaborator.readings.to_integer(elaborator.evaluator.evaluate(*expression), expression->span,
+                                                      "the bound of a slice");
     if (value) bound = clamp_index(*value, length);
     good = good && value.has_value();
   };
@@ -37,11 +37,11 @@ std::optional<Bounds> slice_bounds(Elaborator& elaborator, const ast::Index::Ite
 
 std::optional<std::int64_t> position(Elaborator& elaborator, const ast::Index::Item& item, std::int64_t length,
                                      const std::string& what) {
-  const auto value = elaborator.to_integer(elaborator.evaluate(*item.index), item.span, "an index");
+  const auto value = elaborator.readings.to_integer(elaborator.evaluator.evaluate(*item.index), item.span, "an index");
   if (!value) return std::nullopt;
   if (*value < -length || *value >= length) {
-    elaborator.fail(item.span, fmt::format("the index {} is out of range: {} has {}", *value, what,
-                                           tarn::counted(length, "element")));
+    elaborator.reports.fail(item.span, fmt::format("the index {} is out of range: {} has {}", *value, what,
+                                                   tarn::counted(length, "element")));
     return std::nullopt;
   }
   return *value < 0 ? *value + length : *value;
@@ -49,7 +49,8 @@ std::optional<std::int64_t> position(Elaborator& elaborator, const ast::Index::I
 
 Value index_list(Elaborator& elaborator, const std::vector<Value>& list, const std::vector<ast::Index::Item>& items,
                  Span span) {
-  if (items.size() != 1) return elaborator.fail(span, "a list has one axis: list[0][1] looks into a list of lists");
+  if (items.size() != 1)
+    return elaborator.reports.fail(span, "a list has one axis: list[0][1] looks into a list of lists");
   const auto length = static_cast<std::int64_t>(list.size());
   if (!items[0].is_slice) {
     const auto at = position(elaborator, items[0], length, "the list");
@@ -57,55 +58,56 @@ Value index_list(Elaborator& elaborator, const std::vector<Value>& list, const s
   }
   const auto bounds = slice_bounds(elaborator, items[0], length);
   if (!bounds) return ErrorValue{};
-  if (!elaborator.spend(static_cast<std::uint64_t>(length), span)) return ErrorValue{};
+  if (!elaborator.reports.spend(static_cast<std::uint64_t>(length), span)) return ErrorValue{};
   const std::int64_t end = std::max(bounds->begin, bounds->end);
   return make_list(std::vector<Value>(list.begin() + bounds->begin, list.begin() + end));
 }
 
 }  // namespace
 
-Value Elaborator::index(const ast::Index& index, Span span) {
+Value Evaluator::index(const ast::Index& index, Span span) {
   const Value object = evaluate(*index.object);
   if (object.is_error()) return ErrorValue{};
-  if (const auto* list = object.list()) return index_list(*this, *list, index.items, span);
+  if (const auto* list = object.list()) return index_list(e_, *list, index.items, span);
   const auto* tensor_value = object.get<TensorValue>();
   if (tensor_value == nullptr)
-    return fail(index.object->span, fmt::format("{} has no elements to pick from", kind_of(object)));
-  const std::optional<NodeId> node = to_node(object, std::nullopt, span);
+    return e_.reports.fail(index.object->span, fmt::format("{} has no elements to pick from", kind_of(object)));
+  const std::optional<NodeId> node = e_.nodes.to_node(object, std::nullopt, span);
   if (!node) return ErrorValue{};
-  const Shape shape = builder().shape(*node);
+  const Shape shape = e_.graphs.builder().shape(*node);
   if (index.items.size() > shape.size()) {
-    return fail(span, fmt::format("{} for the {} of {}", tarn::counted(index.items.size(), "index", "indices"),
-                                  tarn::counted(shape.size(), "axis", "axes"), to_string(shape)));
+    return e_.reports.fail(span,
+                           fmt::format("{} for the {} of {}", tarn::counted(index.items.size(), "index", "indices"),
+                                       tarn::counted(shape.size(), "axis", "axes"), to_string(shape)));
   }
   std::vector<std::int64_t> starts(shape.size(), 0), strides(shape.size(), 1), limits(shape.begin(), shape.end());
   Shape kept;
   for (std::size_t i = 0; i < index.items.size(); ++i) {
     const ast::Index::Item& item = index.items[i];
     if (!item.is_slice) {
-      const auto at = position(*this, item, shape[i], fmt::format("axis {} of {}", i, to_string(shape)));
+      const auto at = position(e_, item, shape[i], fmt::format("axis {} of {}", i, to_string(shape)));
       if (!at) return ErrorValue{};
       starts[i] = *at;
       limits[i] = *at + 1;
       continue;
     }
-    const auto bounds = slice_bounds(*this, item, shape[i]);
+    const auto bounds = slice_bounds(e_, item, shape[i]);
     if (!bounds) return ErrorValue{};
     if (bounds->begin >= bounds->end) {
-      return fail(item.span, fmt::format("the slice is empty: axis {} of {} has {}", i, to_string(shape),
-                                         tarn::counted(shape[i], "element")));
+      return e_.reports.fail(item.span, fmt::format("the slice is empty: axis {} of {} has {}", i, to_string(shape),
+                                                    tarn::counted(shape[i], "element")));
     }
     starts[i] = bounds->begin;
     limits[i] = bounds->end;
     kept.push_back(bounds->end - bounds->begin);
   }
   kept.insert(kept.end(), shape.begin() + static_cast<std::ptrdiff_t>(index.items.size()), shape.end());
-  if (!spend(1, span)) return ErrorValue{};
-  locate(span);
+  if (!e_.reports.spend(1, span)) return ErrorValue{};
+  e_.nodes.locate(span);
   if (limits == shape && std::all_of(starts.begin(), starts.end(), [](auto s) { return s == 0; })) {
-    return tensor(builder().reshape(*node, kept));
+    return e_.graphs.tensor(e_.graphs.builder().reshape(*node, kept));
   }
-  return tensor(builder().reshape(builder().slice(*node, starts, limits, strides), kept));
+  return e_.graphs.tensor(e_.graphs.builder().reshape(e_.graphs.builder().slice(*node, starts, limits, strides), kept));
 }
 
 }  // namespace tarn::elaboration

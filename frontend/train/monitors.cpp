@@ -21,7 +21,7 @@ void TrainBlock::find_direction(const Monitor& monitor, const MetricInfo& metric
   std::string& mode = mode_of(monitor);
   if (mode != "auto") return;
   if (metric.better == Better::unknown) {
-    elaborator_.fail(
+    elaborator_.reports.fail(
         monitor.span,
         fmt::format("{0}: nothing says whether more or less of '{1}' is better: give mode = \"max\" or mode = \"min\", "
                     "or say `larger is better` or `smaller is better` where the metric is declared",
@@ -41,7 +41,7 @@ void TrainBlock::check_monitor(const Monitor& monitor) {
     const auto count = static_cast<std::size_t>(element_count(metric.shape));
     const std::string first = name_of_value(metric, 0), last = name_of_value(metric, count - 1);
     if (metric.name == monitor.name || metric.name == wanted) {
-      elaborator_.fail(
+      elaborator_.reports.fail(
           monitor.span,
           fmt::format("'{}' has {} values, and {} follows one: {} to {}; or make one of them, as average = "
                       "\"macro\" of f1_score does",
@@ -56,10 +56,10 @@ void TrainBlock::check_monitor(const Monitor& monitor) {
   // "val_acc" is what Keras 2 calls "val_accuracy".
   const auto begins = [&](const std::string& name) { return name.starts_with(monitor.name); };
   const auto longer = std::find_if(names.begin(), names.end(), begins);
-  std::string meant = longer == names.end() ? Elaborator::did_you_mean(monitor.name, names)
-                                            : fmt::format("; did you mean '{}'?", *longer);
+  std::string meant =
+      longer == names.end() ? did_you_mean(monitor.name, names) : fmt::format("; did you mean '{}'?", *longer);
   if (meant.empty()) meant = fmt::format("; there are {}", joined(names, ", "));
-  elaborator_.fail(monitor.span, fmt::format("nothing is reported as '{}'{}", monitor.name, meant));
+  elaborator_.reports.fail(monitor.span, fmt::format("nothing is reported as '{}'{}", monitor.name, meant));
 }
 
 }  // namespace tarn::elaboration

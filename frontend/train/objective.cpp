@@ -13,8 +13,8 @@ namespace {
 // The input that a value is, or nullptr.
 const InputInfo* input_of(Elaborator& e, const Value& value) {
   const auto* tensor = value.get<TensorValue>();
-  if (tensor == nullptr || tensor->graph != e.context()->number) return nullptr;
-  const Node& node = e.context()->graph[tensor->node];
+  if (tensor == nullptr || tensor->graph != e.graphs.current().number) return nullptr;
+  const Node& node = e.graphs.current().graph[tensor->node];
   return node.op == Op::input ? e.program.find_input(node.attributes.text(Key::name)) : nullptr;
 }
 
@@ -39,12 +39,12 @@ bool reads_labels(const Elaborator& e, const std::string& target) {
 void TrainBlock::warn_about_order(const Value& callee, const Arguments& arguments, Span span) {
   const FunctionValue* function = callee.function();
   if (function == nullptr || function->declaration == nullptr || arguments.positional.size() < 2) return;
-  if (!elaborator_.sources.name(function->module->file).starts_with("prelude/")) return;
+  if (!elaborator_.reports.sources.name(function->module->file).starts_with("prelude/")) return;
   const InputInfo* first = input_of(elaborator_, arguments.positional[0].value);
   const InputInfo* second = input_of(elaborator_, arguments.positional[1].value);
   const auto* prediction = arguments.positional[1].value.get<TensorValue>();
   if (first == nullptr || first->role != InputRole::target || second != nullptr || prediction == nullptr) return;
-  elaborator_.warn(
+  elaborator_.reports.warn(
       span, fmt::format("'{}' takes the prediction first and the target second; Keras writes them the other way round",
                         function->declaration->name.name));
 }
@@ -52,24 +52,24 @@ void TrainBlock::warn_about_order(const Value& callee, const Arguments& argument
 Value TrainBlock::evaluate_loss(const ast::Term& term) {
   Elaborator& e = elaborator_;
   const auto* call = std::get_if<ast::Call>(&term.value->node);
-  if (call == nullptr) return e.evaluate(*term.value);
-  const Value callee = e.evaluate(*call->callee);
-  Arguments arguments = e.evaluate_arguments(call->arguments);
+  if (call == nullptr) return e.evaluator.evaluate(*term.value);
+  const Value callee = e.evaluator.evaluate(*call->callee);
+  Arguments arguments = e.calls.evaluate_arguments(call->arguments);
   if (callee.is_error() || arguments.has_error()) return ErrorValue{};
   warn_about_order(callee, arguments, term.value->span);
   const Value first = arguments.positional.empty() ? Value(NoneValue{}) : arguments.positional[0].value;
-  Value result = e.call(callee, std::move(arguments), term.value->span, term.value.get());
+  Value result = e.calls.call(callee, std::move(arguments), term.value->span, term.value.get());
   if (const auto* tensor = first.get<TensorValue>(); tensor != nullptr && callee.function() != nullptr) {
-    e.loss_functions[tensor->node] = e.tail_function();
+    e.notes.loss_functions[tensor->node] = e.calls.tail_function();
   }
   return result;
 }
 
 NodeId TrainBlock::weighted(NodeId per_sample) {
-  Builder& b = elaborator_.builder();
+  Builder& b = elaborator_.graphs.builder();
   const DType dtype = b.type(per_sample).dtype;
   for (const NodeId weight : {sample_weight_node_, class_weight_node_}) {
-    if (weight != kNoNode) per_sample = b.mul(per_sample, elaborator_.convert(weight, dtype));
+    if (weight != kNoNode) per_sample = b.mul(per_sample, elaborator_.nodes.convert(weight, dtype));
   }
   return per_sample;
 }
@@ -78,40 +78,41 @@ void TrainBlock::elaborate_loss(const ast::Term& term) {
   Elaborator& e = elaborator_;
   const std::vector<std::string> paths = resolve(term.paths);
   std::vector<std::pair<NodeId, NodeId>> compared;
-  e.compared = &compared;
+  e.notes.compared = &compared;
   const Value value = evaluate_loss(term);
-  e.compared = nullptr;
+  e.notes.compared = nullptr;
   const Span span = term.value->span;
-  const std::optional<NodeId> node = value.is_error() ? std::nullopt : e.to_floating(value, span);
-  if (!node || !e.spend(1, span)) return;
+  const std::optional<NodeId> node = value.is_error() ? std::nullopt : e.nodes.to_floating(value, span);
+  if (!node || !e.reports.spend(1, span)) return;
   note_targets_of_outputs(compared, *node);
-  e.locate(span);
-  const NodeId mean = e.convert(e.batch_mean(weighted(e.mean_of_all(*node))), e.context()->float_type);
+  e.nodes.locate(span);
+  const NodeId mean =
+      e.nodes.convert(e.nodes.batch_mean(weighted(e.nodes.mean_of_all(*node))), e.graphs.current().float_type);
   losses_.push_back({&term, {}, mean, paths});
 }
 
 // The sum of the chosen losses, of regularizers and of penalties.
 NodeId TrainBlock::objective_of(const std::vector<bool>& chosen) {
-  Builder& b = elaborator_.builder();
+  Builder& b = elaborator_.graphs.builder();
   NodeId sum = kNoNode;
   const auto add = [&](NodeId node) { sum = sum == kNoNode ? node : b.add(sum, node); };
   for (std::size_t i = 0; i < losses_.size(); ++i) {
     if (chosen[i]) add(losses_[i].mean);
   }
-  for (const NodeId node : elaborator_.context()->regularizers) add(node);
-  for (const NodeId node : elaborator_.context()->penalties) add(elaborator_.batch_mean(node));
-  return sum == kNoNode ? b.constant(0, elaborator_.context()->float_type) : sum;
+  for (const NodeId node : elaborator_.graphs.current().regularizers) add(node);
+  for (const NodeId node : elaborator_.graphs.current().penalties) add(elaborator_.nodes.batch_mean(node));
+  return sum == kNoNode ? b.constant(0, elaborator_.graphs.current().float_type) : sum;
 }
 
 void TrainBlock::sum_objective() {
   if (losses_.empty()) return;
-  elaborator_.locate(losses_.front().term->value->span);
+  elaborator_.nodes.locate(losses_.front().term->value->span);
   objective_ = objective_of(std::vector<bool>(losses_.size(), true));
   add_metric("loss", {}, "loss", Better::smaller);
-  // One behind the other, as in Elaborator::batch_mean.
+  // One behind the other, as in Nodes::batch_mean.
   const auto times_samples = [&](NodeId mean) {
-    const NodeId count = elaborator_.ones_in_batch(DType::f64);
-    return elaborator_.builder().mul(elaborator_.convert(mean, DType::f64), count);
+    const NodeId count = elaborator_.nodes.ones_in_batch(DType::f64);
+    return elaborator_.graphs.builder().mul(elaborator_.nodes.convert(mean, DType::f64), count);
   };
   accumulate("loss", times_samples(objective_), {});
   for (Loss& loss : losses_) {
@@ -125,16 +126,16 @@ void TrainBlock::sum_objective() {
 void TrainBlock::read_sample_weight(const ast::Setting& setting) {
   Elaborator& e = elaborator_;
   if (setting.arguments.size() != 1 || setting.arguments[0].name) {
-    e.fail(setting.key.span, "sample_weight takes one expression: sample_weight w");
+    e.reports.fail(setting.key.span, "sample_weight takes one expression: sample_weight w");
     return;
   }
   const ast::Expression& expression = *setting.arguments[0].value;
-  const Value value = e.evaluate(expression);
-  const std::optional<NodeId> node = value.is_error() ? std::nullopt : e.to_floating(value, expression.span);
+  const Value value = e.evaluator.evaluate(expression);
+  const std::optional<NodeId> node = value.is_error() ? std::nullopt : e.nodes.to_floating(value, expression.span);
   if (!node) return;
-  if (element_count(e.builder().shape(*node)) != 1) {
-    e.fail(expression.span,
-           fmt::format("a sample has one weight, and this has the shape {}", to_string(e.builder().shape(*node))));
+  if (element_count(e.graphs.builder().shape(*node)) != 1) {
+    e.reports.fail(expression.span, fmt::format("a sample has one weight, and this has the shape {}",
+                                                to_string(e.graphs.builder().shape(*node))));
     return;
   }
   if (const InputInfo* input = input_of(e, value)) {
@@ -142,8 +143,8 @@ void TrainBlock::read_sample_weight(const ast::Setting& setting) {
       if (known.name == input->name && known.role == InputRole::target) known.role = InputRole::sample_weight;
     }
   }
-  e.locate(expression.span);
-  sample_weight_node_ = e.builder().reshape(*node, {});
+  e.nodes.locate(expression.span);
+  sample_weight_node_ = e.graphs.builder().reshape(*node, {});
 }
 
 // The weight of a sample is 1 + sum over the classes k that are named of (w_k - 1) [its class is k]: [t = k] for class
@@ -156,19 +157,19 @@ void TrainBlock::read_class_weight(const ast::Setting& setting) {
                             ? std::get_if<ast::Map>(&setting.arguments[0].value->node)
                             : nullptr;
   if (map == nullptr) {
-    e.fail(span, "class_weight takes a map of class numbers to weights: class_weight {0: 1, 1: 2.5}");
+    e.reports.fail(span, "class_weight takes a map of class numbers to weights: class_weight {0: 1, 1: 2.5}");
     return;
   }
   std::string target = setting.paths.empty() ? "" : setting.paths[0].text();
   for (const InputInfo& input : e.program.inputs) {
     if (target.empty() && input.role == InputRole::target) target = input.name;
   }
-  const Value value =
-      target.empty() ? Value(e.fail(span, "class_weight needs a target declared before it")) : e.lookup(target, span);
+  const Value value = target.empty() ? Value(e.reports.fail(span, "class_weight needs a target declared before it"))
+                                     : e.evaluator.lookup(target, span);
   const InputInfo* info = input_of(e, value);
   if (value.is_error()) return;
   if (info == nullptr || info->role != InputRole::target || info->type.shape.size() > 1) {
-    e.fail(span, fmt::format("class_weight needs a target with one axis at most, and '{}' is none", target));
+    e.reports.fail(span, fmt::format("class_weight needs a target with one axis at most, and '{}' is none", target));
     return;
   }
   const std::int64_t classes = element_count(info->type.shape);
@@ -176,28 +177,28 @@ void TrainBlock::read_class_weight(const ast::Setting& setting) {
   std::vector<std::pair<Value, double>> weights;  // class number -> weight
   std::map<std::string, double>& labels = e.program.settings.class_weight;
   for (const ast::Map::Entry& entry : map->entries) {
-    const Value key = e.evaluate(*entry.key);
-    const auto weight = e.to_number(e.evaluate(*entry.value), entry.value->span, "a weight");
+    const Value key = e.evaluator.evaluate(*entry.key);
+    const auto weight = e.readings.to_number(e.evaluator.evaluate(*entry.value), entry.value->span, "a weight");
     if (key.is_error() || !weight) return;
     if (*weight < 0) {
-      e.fail(entry.value->span, fmt::format("a weight of a class must be at least 0, and is {}", *weight));
+      e.reports.fail(entry.value->span, fmt::format("a weight of a class must be at least 0, and is {}", *weight));
       return;
     }
     if (const auto* label = key.get<std::string>()) {
       labels[*label] = *weight;
       continue;
     }
-    const auto number = e.to_integer(key, entry.key->span, "a class");
+    const auto number = e.readings.to_integer(key, entry.key->span, "a class");
     if (!number) return;
     const bool is_class = *number >= 0 && (classes == 1 || *number < classes);
     if (has_labels) {
       const double initial = is_class ? static_cast<double>(*number) : -1;
-      weights.emplace_back(e.hyper_parameter(class_weight_tensor(*number), initial, entry.key->span), *weight);
+      weights.emplace_back(e.tensors.hyper_parameter(class_weight_tensor(*number), initial, entry.key->span), *weight);
       continue;
     }
     if (!is_class) {
-      e.fail(entry.key->span,
-             fmt::format("there is no class {}: '{}' has {}", *number, target, to_string(info->type.shape)));
+      e.reports.fail(entry.key->span,
+                     fmt::format("there is no class {}: '{}' has {}", *number, target, to_string(info->type.shape)));
       return;
     }
     weights.emplace_back(integer(*number), *weight);
@@ -205,7 +206,7 @@ void TrainBlock::read_class_weight(const ast::Setting& setting) {
   e.program.settings.class_weight_target = target;
   for (const auto& [label, weight] : labels) {
     const std::string name = class_weight_tensor(e.program.settings, label);
-    weights.emplace_back(e.hyper_parameter(name, -1, span), weight);
+    weights.emplace_back(e.tensors.hyper_parameter(name, -1, span), weight);
   }
   weigh_classes(value, classes, weights, span);
 }
@@ -215,28 +216,29 @@ void TrainBlock::weigh_classes(const Value& target, std::int64_t classes,
   Elaborator& e = elaborator_;
   Value classes_of_target = target;
   if (classes > 1) {
-    e.locate(span);
-    classes_of_target =
-        e.tensor(e.builder().source(Op::iota, Type{DType::i32, false, {classes}}, {{Key::axis, std::int64_t{0}}}));
+    e.nodes.locate(span);
+    classes_of_target = e.graphs.tensor(
+        e.graphs.builder().source(Op::iota, Type{DType::i32, false, {classes}}, {{Key::axis, std::int64_t{0}}}));
   }
   const Value part = classes > 1 ? target : Value(integer(1));
   Value total = integer(1);
   for (const auto& [number, weight] : weights) {
-    const Value is_class = e.elementwise(Op::equal, {classes_of_target, number}, span, "==");
-    const Value chosen = e.elementwise(Op::where, {is_class, part, integer(0)}, span, "where");
-    const std::optional<NodeId> node = e.to_floating(chosen, span);
+    const Value is_class = e.operators.elementwise(Op::equal, {classes_of_target, number}, span, "==");
+    const Value chosen = e.operators.elementwise(Op::where, {is_class, part, integer(0)}, span, "where");
+    const std::optional<NodeId> node = e.nodes.to_floating(chosen, span);
     if (!node) return;
-    e.locate(span);
-    Builder& b = e.builder();
+    e.nodes.locate(span);
+    Builder& b = e.graphs.builder();
     const NodeId share = b.shape(*node).empty() ? *node : b.sum(*node, {0});
-    total = e.elementwise(
-        Op::add, {total, e.elementwise(Op::mul, {real(weight - 1), e.tensor(b.reshape(share, {}))}, span, "*")}, span,
-        "+");
+    total = e.operators.elementwise(
+        Op::add,
+        {total, e.operators.elementwise(Op::mul, {real(weight - 1), e.graphs.tensor(b.reshape(share, {}))}, span, "*")},
+        span, "+");
   }
-  const std::optional<NodeId> node = e.to_floating(total, span);
+  const std::optional<NodeId> node = e.nodes.to_floating(total, span);
   if (!node) return;
-  e.locate(span);
-  class_weight_node_ = e.builder().reshape(*node, {});
+  e.nodes.locate(span);
+  class_weight_node_ = e.graphs.builder().reshape(*node, {});
 }
 
 }  // namespace tarn::elaboration

@@ -39,7 +39,7 @@ NodeId scores_of(const Graph& graph, NodeId id) {
 // it depends on with the only target.
 void TrainBlock::note_targets_of_outputs(const std::vector<std::pair<NodeId, NodeId>>& compared, NodeId loss) {
   const Elaborator& e = elaborator_;
-  const Graph& graph = elaborator_.context()->graph;
+  const Graph& graph = elaborator_.graphs.current().graph;
   const auto target_in = [&](NodeId node, const std::function<bool(NodeId)>& ends) {
     std::set<std::string> names;
     bool only_targets = true;

@@ -52,21 +52,21 @@ SettingArguments::SettingArguments(Elaborator& elaborator, const ast::Setting& s
     if (argument.name) {
       name = argument.name->name;
       if (std::find(names.begin(), names.end(), name) == names.end()) {
-        elaborator.fail(argument.name->span,
-                        fmt::format("'{}' has no argument '{}'{}", key_, name, Elaborator::did_you_mean(name, names)));
+        elaborator.reports.fail(argument.name->span,
+                                fmt::format("'{}' has no argument '{}'{}", key_, name, did_you_mean(name, names)));
         good_ = false;
         continue;
       }
     } else if (next < names.size()) {
       name = names[next++];
     } else {
-      elaborator.fail(argument.value->span, names.empty()
-                                                ? fmt::format("'{}' takes no value", key_)
-                                                : fmt::format("'{}' takes {}", key_, counted(names.size(), "value")));
+      elaborator.reports.fail(argument.value->span,
+                              names.empty() ? fmt::format("'{}' takes no value", key_)
+                                            : fmt::format("'{}' takes {}", key_, counted(names.size(), "value")));
       good_ = false;
       break;
     }
-    const Value value = elaborator.evaluate(*argument.value);
+    const Value value = elaborator.evaluator.evaluate(*argument.value);
     good_ = good_ && !value.is_error();
     arguments_[name] = {value, argument.value->span};
   }
@@ -77,12 +77,12 @@ SettingArguments::SettingArguments(Elaborator& elaborator, const ast::Setting& s
     const bool known = std::find(names.begin(), names.end(), part) != names.end();
     if (override_.expression == nullptr || (!whole && !known)) continue;
     override_.used = true;
-    const Value value = elaborator.evaluate(*override_.expression);
+    const Value value = elaborator.evaluator.evaluate(*override_.expression);
     good_ = good_ && !value.is_error();
     arguments_[whole ? names[0] : part] = {value, override_.expression->span};
   }
   if (good_ && names.size() == 1 && arguments_.empty()) {
-    elaborator.fail(span_, fmt::format("'{}' needs a value", key_));
+    elaborator.reports.fail(span_, fmt::format("'{}' needs a value", key_));
     good_ = false;
   }
 }
@@ -104,12 +104,12 @@ std::int64_t SettingArguments::integer(const std::string& name, std::int64_t oth
   const Argument* argument = find(name);
   if (argument == nullptr) return otherwise;
   const std::string what = name == "value" ? fmt::format("'{}'", key_) : fmt::format("'{}' of {}", name, key_);
-  const auto value = elaborator_.to_integer(argument->value, argument->span, what);
+  const auto value = elaborator_.readings.to_integer(argument->value, argument->span, what);
   good_ = good_ && value.has_value();
   if (!value || (*value >= least && *value <= most)) return value.value_or(otherwise);
-  elaborator_.fail(argument->span, *value < least
-                                       ? fmt::format("{} must be at least {}, and is {}", what, least, *value)
-                                       : fmt::format("{} must be at most {}, and is {}", what, most, *value));
+  elaborator_.reports.fail(argument->span, *value < least
+                                               ? fmt::format("{} must be at least {}, and is {}", what, least, *value)
+                                               : fmt::format("{} must be at most {}, and is {}", what, most, *value));
   good_ = false;
   return otherwise;
 }
@@ -118,12 +118,13 @@ double SettingArguments::number(const std::string& name, double otherwise, doubl
   const Argument* argument = find(name);
   if (argument == nullptr) return otherwise;
   const std::string what = name == "value" ? fmt::format("'{}'", key_) : fmt::format("'{}' of {}", name, key_);
-  const auto value = elaborator_.to_number(argument->value, argument->span, what);
+  const auto value = elaborator_.readings.to_number(argument->value, argument->span, what);
   good_ = good_ && value.has_value();
   if (!value || (*value >= least && *value <= most)) return value.value_or(otherwise);
-  elaborator_.fail(argument->span, !(*value >= least)
-                                       ? fmt::format("{} must be at least {}, and is {}", what, least, to_text(*value))
-                                       : fmt::format("{} must be at most {}, and is {}", what, most, to_text(*value)));
+  elaborator_.reports.fail(argument->span,
+                           !(*value >= least)
+                               ? fmt::format("{} must be at least {}, and is {}", what, least, to_text(*value))
+                               : fmt::format("{} must be at most {}, and is {}", what, most, to_text(*value)));
   good_ = false;
   return otherwise;
 }
@@ -131,9 +132,9 @@ double SettingArguments::number(const std::string& name, double otherwise, doubl
 bool SettingArguments::truth(const std::string& name, bool otherwise) {
   const Argument* argument = find(name);
   if (argument == nullptr) return otherwise;
-  const auto value =
-      elaborator_.to_truth(argument->value, argument->span,
-                           name == "value" ? fmt::format("'{}'", key_) : fmt::format("'{}' of {}", name, key_));
+  const auto value = elaborator_.readings.to_truth(
+      argument->value, argument->span,
+      name == "value" ? fmt::format("'{}'", key_) : fmt::format("'{}' of {}", name, key_));
   good_ = good_ && value.has_value();
   return value.value_or(otherwise);
 }
@@ -142,8 +143,8 @@ std::string SettingArguments::text(const std::string& name, const std::string& o
   const Argument* argument = find(name);
   if (argument == nullptr || argument->value.is_error()) return otherwise;
   if (const auto* text = argument->value.get<std::string>()) return *text;
-  elaborator_.fail(argument->span,
-                   fmt::format("'{}' of {} must be a string, not {}", name, key_, kind_of(argument->value)));
+  elaborator_.reports.fail(argument->span,
+                           fmt::format("'{}' of {} must be a string, not {}", name, key_, kind_of(argument->value)));
   good_ = false;
   return otherwise;
 }
@@ -156,7 +157,7 @@ void TrainBlock::read_setting(const ast::Setting& setting) {
   const auto is_gradient_setting =
       key == "weight_decay" || key == "clip_norm" || key == "clip_global_norm" || key == "clip_value";
   if (!setting.paths.empty() && !is_gradient_setting && key != "class_weight")
-    e.fail(setting.paths[0].span, fmt::format("'{}' takes no `for`", key));
+    e.reports.fail(setting.paths[0].span, fmt::format("'{}' takes no `for`", key));
   if (key == "epochs") {
     settings.epochs = one().integer("value", settings.epochs, 0, kMostCount);
   } else if (key == "batch") {
@@ -169,7 +170,7 @@ void TrainBlock::read_setting(const ast::Setting& setting) {
     SettingArguments arguments = one();
     settings.validation_split = arguments.number("value", 0, 0, 1);
     if (settings.validation_split >= 1)
-      e.fail(arguments.span("value"), "'validation_split' must be below 1: nothing would be left to train on");
+      e.reports.fail(arguments.span("value"), "'validation_split' must be below 1: nothing would be left to train on");
   } else if (key == "weight_decay") {
     read_gradient_setting(setting, weight_decay_);
   } else if (key == "clip_norm") {
@@ -189,8 +190,8 @@ void TrainBlock::read_setting(const ast::Setting& setting) {
   } else if (key == "ema") {
     read_average(setting);
   } else if (key != "sample_weight" && key != "class_weight" && key != "accumulate") {
-    e.fail(setting.key.span, fmt::format("'{}' is not a key of train{}", key,
-                                         Elaborator::proposal(key, line_beginnings(), WordPlace::setting)));
+    e.reports.fail(setting.key.span, fmt::format("'{}' is not a key of train{}", key,
+                                                 proposal(key, line_beginnings(), WordPlace::setting)));
   }
 }
 
@@ -204,15 +205,16 @@ void TrainBlock::read_overridden_settings(const std::set<std::string>& given) {
     setting.key = {key, span_};
     read_setting(setting);
   }
-  if (elaborator_.options.seed) elaborator_.program.settings.seed = *elaborator_.options.seed;
+  if (elaborator_.reports.options.seed) elaborator_.program.settings.seed = *elaborator_.reports.options.seed;
 }
 
 void TrainBlock::read_gradient_setting(const ast::Setting& setting, std::vector<GradientSetting>& settings) {
   SettingArguments arguments(elaborator_, setting, {"value"}, overrides_);
   const double value = arguments.number("value", 0, 0, kHuge);
   if (arguments.good() && value == 0 && setting.key.name != "weight_decay") {
-    elaborator_.fail(arguments.span("value"),
-                     fmt::format("'{}' must be above 0: nothing would be left of the gradient", setting.key.name));
+    elaborator_.reports.fail(
+        arguments.span("value"),
+        fmt::format("'{}' must be above 0: nothing would be left of the gradient", setting.key.name));
     return;
   }
   if (arguments.good()) settings.push_back({value, setting.key.span, resolve(setting.paths)});
@@ -222,17 +224,18 @@ void TrainBlock::read_freeze(const ast::Setting& setting) {
   for (const ast::Argument& argument : setting.arguments) {
     const auto path = argument.name ? std::nullopt : path_text(*argument.value);
     if (!path) {
-      elaborator_.fail(argument.value->span, "freeze takes names of layers and parameters: freeze encoder, head.bias");
+      elaborator_.reports.fail(argument.value->span,
+                               "freeze takes names of layers and parameters: freeze encoder, head.bias");
       continue;
     }
     const auto name = resolve(*path, argument.value->span);
     if (!name) continue;
     frozen_.emplace_back(*name, argument.value->span);
     // A layer by another name of the model's, which was bound after the layer had asked.
-    for (const std::string& layer : elaborator_.layers_not_frozen) {
+    for (const std::string& layer : elaborator_.names.layers_not_frozen) {
       if (covers(*name, layer))
-        elaborator_.fail(argument.value->span,
-                         fmt::format("'{0}' is another name of '{1}': write freeze {1}", *path, *name));
+        elaborator_.reports.fail(argument.value->span,
+                                 fmt::format("'{0}' is another name of '{1}': write freeze {1}", *path, *name));
     }
   }
 }
@@ -242,7 +245,7 @@ void TrainBlock::collect_frozen_paths() {
     const auto* setting = std::get_if<ast::Setting>(&statement.node);
     if (setting == nullptr || setting->key.name != "freeze") continue;
     for (const ast::Argument& argument : setting->arguments) {
-      if (auto path = path_text(*argument.value)) elaborator_.frozen_paths.push_back(std::move(*path));
+      if (auto path = path_text(*argument.value)) elaborator_.names.frozen_paths.push_back(std::move(*path));
     }
   }
 }
@@ -304,7 +307,7 @@ void TrainBlock::read_checkpoint(const ast::Setting& setting) {
   CheckpointSetting result;
   result.path = a.text("path", "");
   if (a.good() && result.path.empty())
-    elaborator_.fail(setting.key.span, "checkpoint needs a path: checkpoint(\"checkpoints\", every = 10)");
+    elaborator_.reports.fail(setting.key.span, "checkpoint needs a path: checkpoint(\"checkpoints\", every = 10)");
   result.every = a.integer("every", 1, 1, kMostCount);
   result.best = a.truth("best", result.best);
   result.monitor = a.text("monitor", result.monitor);
@@ -316,12 +319,12 @@ void TrainBlock::read_checkpoint(const ast::Setting& setting) {
 }
 
 void TrainBlock::check_plateau() {
-  if (!elaborator_.program.settings.reduce_on_plateau || has_errors(elaborator_.diagnostics)) return;
-  for (const TensorInfo& tensor : elaborator_.tensors) {
+  if (!elaborator_.program.settings.reduce_on_plateau || has_errors(elaborator_.reports.diagnostics)) return;
+  for (const TensorInfo& tensor : elaborator_.tensors.all) {
     if (tensor.kind == TensorKind::hyper && tensor.name.ends_with(".lr")) return;
   }
-  elaborator_.fail(plateau_span_,
-                   "reduce_on_plateau lowers an `lr` that is given as a number, and no optimizer has one");
+  elaborator_.reports.fail(plateau_span_,
+                           "reduce_on_plateau lowers an `lr` that is given as a number, and no optimizer has one");
 }
 
 // A second line of the same setting takes the place of the first.
@@ -332,7 +335,7 @@ void TrainBlock::follow(Monitor monitor) {
 
 void TrainBlock::check_mode(SettingArguments& arguments, const std::string& mode) {
   if (mode != "auto" && mode != "min" && mode != "max")
-    elaborator_.fail(arguments.span("mode"), "the mode must be \"auto\", \"min\" or \"max\"");
+    elaborator_.reports.fail(arguments.span("mode"), "the mode must be \"auto\", \"min\" or \"max\"");
 }
 
 }  // namespace tarn::elaboration

@@ -12,7 +12,7 @@ TrainBlock::TrainBlock(Elaborator& elaborator, const ast::Train& train, Span spa
       train_(train),
       span_(span),
       overrides_(overrides),
-      report_(elaborator.new_graph("report")) {
+      report_(elaborator.graphs.make(function_named("report"))) {
   report_->report = true;
   collect_frozen_paths();
 }
@@ -28,39 +28,39 @@ std::vector<std::string> TrainBlock::resolve(const std::vector<ast::Path>& paths
 std::optional<std::string> TrainBlock::resolve(const std::string& path, Span span) {
   std::vector<std::string> known;
   const auto names_something = [&](const std::string& name) {
-    return std::any_of(elaborator_.tensors.begin(), elaborator_.tensors.end(),
+    return std::any_of(elaborator_.tensors.all.begin(), elaborator_.tensors.all.end(),
                        [&](const TensorInfo& t) { return t.kind == TensorKind::parameter && covers(name, t.name); });
   };
   if (names_something(path)) return path;
   // A name of the model may stand for a layer that is called otherwise: `a = b`.
   const std::size_t dot = path.find('.');
-  if (const Binding* binding = elaborator_.environment->find(path.substr(0, dot))) {
+  if (const Binding* binding = elaborator_.names.environment->find(path.substr(0, dot))) {
     const FunctionValue* function = binding->value.function();
     if (function != nullptr && function->instance != nullptr && !function->instance->path.empty()) {
       const std::string name = function->instance->path + (dot == std::string::npos ? "" : path.substr(dot));
       if (names_something(name)) return name;
     }
   }
-  for (const TensorInfo& t : elaborator_.tensors) {
+  for (const TensorInfo& t : elaborator_.tensors.all) {
     if (t.kind != TensorKind::parameter) continue;
     for (std::size_t end = t.name.find('.'); end != std::string::npos; end = t.name.find('.', end + 1)) {
       known.push_back(t.name.substr(0, end));
     }
     known.push_back(t.name);
   }
-  elaborator_.fail(span, fmt::format("no parameter is called '{}'{}", path, Elaborator::did_you_mean(path, known)));
+  elaborator_.reports.fail(span, fmt::format("no parameter is called '{}'{}", path, did_you_mean(path, known)));
   return std::nullopt;
 }
 
 void TrainBlock::elaborate() {
   losses_.clear();
-  model_nodes_ = static_cast<NodeId>(elaborator_.context()->graph.size());
+  model_nodes_ = static_cast<NodeId>(elaborator_.graphs.current().graph.size());
   metric_names_ = {"loss"};
   sample_weight_node_ = class_weight_node_ = kNoNode;
   objective_ = kNoNode;
-  const Elaborator::Names names(elaborator_, elaborator_.environment, elaborator_.main_module);
-  elaborator_.in_train_block = true;
-  Body body{BodyKind::train, elaborator_.environment, "the train block", NoneValue{}, false};
+  const NamesAtWork::Inside names(elaborator_.names, elaborator_.names.environment, elaborator_.main_module);
+  elaborator_.evaluator.in_train_block = true;
+  Body body{BodyKind::train, elaborator_.names.environment, "the train block", NoneValue{}, false};
   std::vector<const ast::Term*> metrics, losses;
   std::set<std::string> settings;
   // `step` in the lines below depends on it.
@@ -68,9 +68,9 @@ void TrainBlock::elaborate() {
     const auto* setting = std::get_if<ast::Setting>(&statement.node);
     if (setting != nullptr && setting->key.name == "accumulate" && in_training()) read_accumulate(*setting);
   }
-  elaborator_.batches_per_update = batches_per_update_;
+  elaborator_.evaluator.batches_per_update = batches_per_update_;
   for (const ast::Statement& statement : train_.block.statements) {
-    if (elaborator_.stopped()) return;
+    if (elaborator_.reports.stopped()) return;
     if (const auto* term = std::get_if<ast::Term>(&statement.node)) {
       if (term->kind == ast::TermKind::loss) losses.push_back(term);
       if (term->kind == ast::TermKind::metric) metrics.push_back(term);
@@ -82,18 +82,18 @@ void TrainBlock::elaborate() {
       if (setting->key.name == "sample_weight") read_sample_weight(*setting);
       if (in_training()) read_setting(*setting);
     } else {
-      elaborator_.execute(statement, body);
+      elaborator_.statements.execute(statement, body);
     }
   }
   if (in_training()) read_overridden_settings(settings);
   for (const ast::Term* term : losses) elaborate_loss(*term);
-  if (losses.empty()) elaborator_.fail(span_, "the train block has no loss: loss mean_squared_error(y, t)");
+  if (losses.empty()) elaborator_.reports.fail(span_, "the train block has no loss: loss mean_squared_error(y, t)");
   sum_objective();
   for (const ast::Term* term : metrics) elaborate_metric(*term);
-  if (in_training() && objective_ != kNoNode && !has_errors(elaborator_.diagnostics)) update_parameters();
-  elaborator_.batches_per_update = 1;
-  elaborator_.in_train_block = false;
-  GraphContext& graph = *elaborator_.context();
+  if (in_training() && objective_ != kNoNode && !has_errors(elaborator_.reports.diagnostics)) update_parameters();
+  elaborator_.evaluator.batches_per_update = 1;
+  elaborator_.evaluator.in_train_block = false;
+  GraphContext& graph = elaborator_.graphs.current();
   if (objective_ != kNoNode) graph.graph.add_result(ResultKind::loss, "loss", objective_);
   for (const std::string& name : graph.updated) graph.graph.add_result(ResultKind::store, name, graph.current.at(name));
 }
@@ -102,7 +102,7 @@ void TrainBlock::finish() {
   for (const Monitor& monitor : monitors_) check_monitor(monitor);
   check_plateau();
   name_targets_of_outputs();
-  if (!has_errors(elaborator_.diagnostics))
+  if (!has_errors(elaborator_.reports.diagnostics))
     elaborator_.program.graphs.insert_or_assign("report", std::move(report_->graph));
 }
 

@@ -151,7 +151,7 @@ class TrainBlock {
   std::vector<std::string> resolve(const std::vector<ast::Path>& paths);
   std::optional<std::string> resolve(const std::string& path, Span span);
 
-  bool in_training() const { return elaborator_.context()->training; }
+  bool in_training() const { return elaborator_.graphs.current().training; }
 
   Elaborator& elaborator_;
   const ast::Train& train_;

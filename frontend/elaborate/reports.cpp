@@ -1,9 +1,9 @@
-// Reporting: where an error is shown, what is said once only, and the limits on work.
+// See reports.h.
+#include "frontend/elaborate/reports.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "frontend/elaborate/elaborator.h"
 
 namespace tarn::elaboration {
 
@@ -21,22 +21,32 @@ std::size_t byte_of_column(std::string_view line, std::uint32_t column) {
   return byte;
 }
 
-std::string parameters_text(const Elaborator& elaborator, const std::vector<ast::Parameter>& parameters) {
+std::string parameters_text(const Reports& reports, const std::vector<ast::Parameter>& parameters) {
   std::string out = "(";
   for (const ast::Parameter& p : parameters) {
     if (out.size() > 1) out += ", ";
     out += p.name.name;
-    if (p.default_value) out += " = " + elaborator.source_text(p.default_value->span);
+    if (p.default_value) out += " = " + reports.source_text(p.default_value->span);
   }
   return out + ")";
 }
 
 }  // namespace
 
-Elaborator::Elaborator(const FrontendOptions& the_options, Sources& the_sources, Diagnostics& the_diagnostics)
-    : options(the_options), sources(the_sources), diagnostics(the_diagnostics) {}
+std::string did_you_mean(std::string_view name, const std::vector<std::string>& candidates) {
+  // What Keras calls otherwise is too far off for the edit distance.
+  std::string keras = name_for_keras(name, candidates);
+  const std::optional<std::string> nearest = keras.empty() ? nearest_name(name, candidates) : std::move(keras);
+  return nearest ? fmt::format("; did you mean '{}'?", *nearest) : std::string();
+}
 
-void Elaborator::fail(Diagnostic diagnostic) {
+std::string proposal(std::string_view name, const std::vector<std::string>& candidates, WordPlace place) {
+  const bool has_name = !name_for_keras(name, candidates).empty();
+  const std::string advice = has_name ? std::string() : advice_on_keras(name, place);
+  return advice.empty() ? did_you_mean(name, candidates) : advice;
+}
+
+void Reports::fail(Diagnostic diagnostic) {
   const Span span = diagnostic.span;
   if (stopped_ || !reported_.insert({span.file, span.line, span.column, diagnostic.message}).second) return;
   diagnostics.push_back(std::move(diagnostic));
@@ -45,9 +55,7 @@ void Elaborator::fail(Diagnostic diagnostic) {
   stopped_ = true;
 }
 
-bool Elaborator::is_own(Span span) const { return span.file == main_module->file || span.file >= first_own_file; }
-
-ErrorValue Elaborator::fail(Span span, const std::string& message, const std::string& what, const std::string& detail) {
+ErrorValue Reports::fail(Span span, const std::string& message, const std::string& what, const std::string& detail) {
   const std::string place = what.empty() ? "here" : "in this " + what;
   Diagnostic diagnostic = error_at(span, message);
   if (is_own(span)) {
@@ -75,60 +83,49 @@ ErrorValue Elaborator::fail(Span span, const std::string& message, const std::st
   return {};
 }
 
-void Elaborator::warn(Span span, const std::string& message) {
+void Reports::warn(Span span, const std::string& message) {
   for (auto frame = frames.rbegin(); frame != frames.rend() && !is_own(span); ++frame) span = frame->call;
   if (reported_.insert({span.file, span.line, span.column, message}).second) {
     diagnostics.push_back(warning_at(span, message));
   }
 }
 
-std::string Elaborator::did_you_mean(std::string_view name, const std::vector<std::string>& candidates) {
-  // What Keras calls otherwise is too far off for the edit distance.
-  std::string keras = name_for_keras(name, candidates);
-  const std::optional<std::string> nearest = keras.empty() ? nearest_name(name, candidates) : std::move(keras);
-  return nearest ? fmt::format("; did you mean '{}'?", *nearest) : std::string();
-}
-
-std::string Elaborator::proposal(std::string_view name, const std::vector<std::string>& candidates, WordPlace place) {
-  const bool has_name = !name_for_keras(name, candidates).empty();
-  const std::string advice = has_name ? std::string() : advice_on_keras(name, place);
-  return advice.empty() ? did_you_mean(name, candidates) : advice;
-}
-
-std::string Elaborator::without_quotes(const Value& value) const {
-  const auto* text = value.get<std::string>();
-  if (text == nullptr || environment == nullptr) return "";
-  const std::vector<std::string> names = visible_names();
-  return std::find(names.begin(), names.end(), *text) == names.end()
-             ? did_you_mean(*text, names)
-             : fmt::format("; functions and layers go by name, without quotes: {}", *text);
-}
-
-std::string Elaborator::source_text(Span span) const {
+std::string Reports::source_text(Span span) const {
   const std::string_view line = sources.line(span.file, span.line);
   const std::size_t begin = byte_of_column(line, span.column);
   const std::size_t end = byte_of_column(line, span.column + span.length);
   return std::string(line.substr(begin, end - begin));
 }
 
-std::string Elaborator::signature(const FunctionValue& function) const {
+std::string Reports::signature(const FunctionValue& function) const {
   if (function.declaration == nullptr) return parameters_text(*this, function.lambda->parameters) + " => …";
   std::string out = function.declaration->name.name;
   for (const auto& list : function.declaration->parameter_lists) out += parameters_text(*this, list);
   return out;
 }
 
-bool Elaborator::spend(std::uint64_t steps, Span span) {
+bool Reports::spend(std::uint64_t steps, Span span) {
   if (stopped_) return false;
   steps_ += steps;
   if (steps_ > options.limits.steps) {
     fail(span, fmt::format("the model takes more than {} steps to unroll", options.limits.steps));
     stopped_ = true;
-  } else if (context_ != nullptr && context_->graph.size() > options.limits.nodes) {
-    fail(span, fmt::format("the graph '{}' has more than {} operations", context_->name, options.limits.nodes));
+  } else if (graphs_.has_current() && graphs_.current().graph.size() > options.limits.nodes) {
+    fail(span, fmt::format("the graph '{}' has more than {} operations", graphs_.current().function.name,
+                           options.limits.nodes));
     stopped_ = true;
   }
   return !stopped_;
+}
+
+LocationId Reports::location_of(Span span) {
+  Location location;
+  location.span = span;
+  if (!frames.empty()) {
+    location.context = frames.back().context;
+    location.caller = frames.back().location;
+  }
+  return graphs_.locations->add(std::move(location));
 }
 
 }  // namespace tarn::elaboration
