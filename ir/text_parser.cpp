@@ -13,12 +13,12 @@ namespace tarn {
 
 namespace {
 
-class Parser {
+class GraphReader {
  public:
-  Parser(std::string_view text, FileId file, Sources& sources)
-      : scan_(text, file), locations_(sources), builder_(graph_) {}
+  GraphReader(Scanner& scan, LocationReader& locations, std::shared_ptr<Locations> shared)
+      : scan_(scan), locations_(locations), graph_(std::move(shared)), builder_(graph_) {}
 
-  Result<NamedGraph> parse() {
+  Result<NamedGraph> read() {
     if (!scan_.accept_keyword("graph")) return scan_.fail_expected("'graph'");
     TARN_TRY(std::string name, scan_.name());
     TARN_RETURN_IF_ERROR(scan_.expect('{'));
@@ -31,7 +31,6 @@ class Parser {
         return scan_.fail_expected("a node, 'result' or '}'");
       }
     }
-    if (!scan_.at_end()) return scan_.fail("nothing is expected behind the graph");
     TARN_RETURN_IF_ERROR(verify(graph_));
     return NamedGraph{std::move(name), std::move(graph_)};
   }
@@ -150,8 +149,8 @@ class Parser {
     return Done{};
   }
 
-  Scanner scan_;
-  LocationReader locations_;
+  Scanner& scan_;
+  LocationReader& locations_;
   Graph graph_;
   Builder builder_;
   std::unordered_map<std::string, NodeId> labels_;
@@ -159,8 +158,16 @@ class Parser {
 
 }  // namespace
 
+Result<NamedGraph> read_graph(Scanner& scan, LocationReader& locations, std::shared_ptr<Locations> shared) {
+  return GraphReader(scan, locations, std::move(shared)).read();
+}
+
 Result<NamedGraph> parse_graph(std::string_view text, const std::string& text_name, Sources& sources) {
-  return Parser(text, sources.add(text_name, std::string(text)), sources).parse();
+  Scanner scan(text, sources.add(text_name, std::string(text)));
+  LocationReader locations(sources);
+  TARN_TRY(NamedGraph read, read_graph(scan, locations, std::make_shared<Locations>()));
+  if (!scan.at_end()) return scan.fail("nothing is expected behind the graph");
+  return read;
 }
 
 }  // namespace tarn

@@ -53,15 +53,16 @@ std::string origin_of(LocationId id, const Locations& locations, const Sources& 
   return fmt::format("{}:{}{}{}", sources.name(span.file), span.line, context.empty() ? "" : ", ", context);
 }
 
+std::string span_text(Span span, const Sources& sources) {
+  if (!span) return "-";
+  const std::string length = span.length != 0 ? fmt::format("+{}", span.length) : "";
+  return fmt::format("{}:{}:{}{}", quoted(sources.name(span.file)), span.line, span.column, length);
+}
+
 void print_location(std::string& out, const Locations& locations, LocationId id, const Sources& sources) {
   for (; id != 0; id = locations[id].caller) {
     const auto& [span, context, caller] = locations[id];
-    if (span) {
-      out += fmt::format(" @ {}:{}:{}", quoted(sources.name(span.file)), span.line, span.column);
-      if (span.length != 0) out += fmt::format("+{}", span.length);
-    } else {
-      out += " @ -";
-    }
+    out += " @ " + span_text(span, sources);
     if (!context.empty()) out += " in " + quoted(context);
   }
 }

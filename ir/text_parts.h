@@ -3,6 +3,7 @@
 #pragma once
 
 #include <charconv>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -17,6 +18,8 @@ bool is_name(std::string_view text);
 std::string quoted(std::string_view text);
 // A name as text: as it is where it reads back, else in quotation marks.
 std::string name_text(const std::string& name);
+// ""iris.tarn":4:18+5", or "-" for no place.
+std::string span_text(Span span, const Sources& sources);
 // " @ "iris.tarn":4:18+5 in "layer 'dense'" @ …", innermost first; nothing for location 0.
 void print_location(std::string& out, const Locations& locations, LocationId id, const Sources& sources);
 // "iris.tarn:4, layer 'dense'": the line of the model that a location comes from, and what is called there; "" where it
@@ -82,13 +85,19 @@ class LocationReader {
   explicit LocationReader(Sources& sources) : sources_(sources) {}
   // 0 where no location stands here.
   Result<LocationId> read(Scanner& scan, Locations& locations);
+  // What span_text() gives.
+  Result<Span> span(Scanner& scan);
 
  private:
-  Result<Span> span(Scanner& scan);
   Result<FileId> file(Scanner& scan, const std::string& name);
 
   Sources& sources_;
   std::unordered_map<std::string, FileId> files_;
 };
+
+struct NamedGraph;
+// A graph as ir/text.h describes it, which passes verify(); the text may go on behind it. Its locations are among
+// `shared`.
+Result<NamedGraph> read_graph(Scanner& scan, LocationReader& locations, std::shared_ptr<Locations> shared);
 
 }  // namespace tarn

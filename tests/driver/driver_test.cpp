@@ -243,7 +243,7 @@ TEST_F(Driver, EveryCommandExplainsItself) {
 
 TEST_F(Driver, EveryStageOfThePipelineShows) {
   for (const char* stage :
-       {"ast", "graph", "gradients", "optimized", "fused", "plan", "tactics", "memory", "llvm", "asm"}) {
+       {"ast", "program", "graph", "gradients", "optimized", "fused", "plan", "tactics", "memory", "llvm", "asm"}) {
     const Outcome shown = tarn(fmt::format("show iris.tarn --stage {}", stage));
     EXPECT_EQ(shown.status, 0) << stage << shown.err;
     EXPECT_GT(shown.out.size(), 200U) << stage;

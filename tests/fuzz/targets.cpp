@@ -3,6 +3,7 @@
 
 #include "frontend/frontend.h"
 #include "frontend/syntax/format_source.h"
+#include "ir/program_text.h"
 #include "ir/text.h"
 #include "ir/verify_program.h"
 #include "passes/pipeline.h"
@@ -71,6 +72,15 @@ void graph(ByteView bytes) {
   TARN_CHECK(again.has_value() && print(again->graph, again->name, sources) == text, "text that reads back otherwise");
 }
 
+void program(ByteView bytes) {
+  Sources sources;
+  const auto parsed = parse_program(std::string(text_of(bytes)), "fuzz.txt", sources);
+  if (!parsed) return;
+  const std::string text = print(*parsed, sources);
+  const auto again = parse_program(text, "again.txt", sources);
+  TARN_CHECK(again.has_value() && print(*again, sources) == text, "a program that reads back otherwise");
+}
+
 void plan(ByteView bytes) {
   Sources sources;
   const auto parsed = parse_plan(std::string(text_of(bytes)), "fuzz.txt", sources);
@@ -122,6 +132,7 @@ std::span<const Target> targets() {
       {"model", model, {{"examples", ".tarn"}, {"tests/golden/errors", ".tarn"}}},
       {"format", format, {{"examples", ".tarn"}, {"frontend/prelude", ".tarn"}, {"tests/golden/syntax", ".tarn"}}},
       {"graph", graph, {}},
+      {"program", program, {}},
       {"plan", plan, {}},
       {"npy", npy, {{"tests/data/npy/written", ".npy"}}},
       {"npz", npz, {{"tests/data/npy/written", ".npz"}}},

@@ -24,6 +24,14 @@ inline Result<NamedGraph> parse_body(const std::string& body) {
   return parse_graph("graph t {\n" + body + "\n}\n", "test.ir", sources);
 }
 
+// Whether two places are the same, and so are the calls that led there.
+inline bool same_place(const Locations& a, LocationId in_a, const Locations& b, LocationId in_b) {
+  for (; in_a != 0 && in_b != 0; in_a = a[in_a].caller, in_b = b[in_b].caller) {
+    if (a[in_a].span != b[in_b].span || a[in_a].context != b[in_b].context) return false;
+  }
+  return in_a == in_b;
+}
+
 // The value of the only result of a graph given as text.
 inline HostTensor evaluate_body(const std::string& body, const EvaluationContext& context = {}) {
   const Result<NamedGraph> parsed = parse_body(body);

@@ -11,6 +11,7 @@ namespace tarn {
 namespace {
 
 using testing::message_of;
+using testing::same_place;
 
 TEST(IrText, LooksAsDocumented) {
   Sources sources;
@@ -183,14 +184,6 @@ class RandomGraph {
   Graph graph_;
   Builder builder_{graph_};
 };
-
-// Whether two places are the same, and so are the calls that led there.
-bool same_place(const Locations& a, LocationId in_a, const Locations& b, LocationId in_b) {
-  for (; in_a != 0 && in_b != 0; in_a = a[in_a].caller, in_b = b[in_b].caller) {
-    if (a[in_a].span != b[in_b].span || a[in_a].context != b[in_b].context) return false;
-  }
-  return in_a == in_b;
-}
 
 TEST(IrText, RandomGraphsReadBackTheSame) {
   std::set<Op> seen;

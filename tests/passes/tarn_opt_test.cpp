@@ -102,5 +102,33 @@ TEST_F(TarnOpt, RunsAPlan) {
   EXPECT_THAT(large.output, HasSubstr("more than 256 MiB"));
 }
 
+// A program from the driver gives the plans that the driver has for it, by the same steps; passes give it other graphs.
+TEST_F(TarnOpt, GoesOnFromAProgram) {
+  const std::string show = fmt::format("cd '{}' && '{}' show iris.tarn --cpu x86-64-v3",
+                                       test::source_folder().string() + "/examples", test::driver());
+  const std::string program = test::run(show + " --stage program").output;
+  EXPECT_EQ(opt("--from=program --passes=dead_code", program).status, 0);
+  std::string all;
+  for (const char* const graph : {"evaluate", "init", "predict", "report", "train"}) {
+    const std::string plan = test::run(fmt::format("{} --stage plan --graph {}", show, graph)).output;
+    const Finished done =
+        opt(fmt::format("--graph {} --locations --vector-bytes 32 --fma --dump-after=memory", graph), program);
+    const std::size_t second = done.output.find("\nplan " + std::string(graph));
+    ASSERT_NE(second, std::string::npos) << done.output;
+    EXPECT_EQ(done.output.substr(second + 1), plan) << graph;
+    all += opt(fmt::format("--graph {} --stop-after=tactics", graph), program).output;
+  }
+  EXPECT_EQ(opt("--stop-after=tactics", program).output, all);
+  const std::string optimized = opt("", program).output;
+  EXPECT_THAT(optimized, HasSubstr("program iris {"));
+  const std::string train = opt("--graph train", program).output;
+  EXPECT_THAT(train, ::testing::StartsWith("graph train {\n"));
+  EXPECT_EQ(opt("--graph train", optimized).output, train) << "nothing is left to do";
+  EXPECT_THAT(opt("--graph train --batch 7 --stop-after=fusion", program).output, HasSubstr("max_batch 7\n"));
+  EXPECT_THAT(opt("--graph training", program).output, HasSubstr("error: the program has no graph 'training'"));
+  EXPECT_THAT(opt("--from=program", kGraph).output, HasSubstr("in.txt:1:1: error: 'program' is expected here"));
+  EXPECT_THAT(test::run(show + " --stage program --graph train 2>&1").output, HasSubstr("shows all graphs"));
+}
+
 }  // namespace
 }  // namespace tarn

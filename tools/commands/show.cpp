@@ -6,6 +6,7 @@
 
 #include "frontend/syntax/dump.h"
 #include "frontend/syntax/parser.h"
+#include "ir/program_text.h"
 #include "ir/text.h"
 #include "passes/plan/tactics_text.h"
 #include "passes/plan/text.h"
@@ -52,11 +53,18 @@ std::string tactics_with_reasons(KernelPlan plan, const std::string& name, const
   return print_tactics(plan, name, reasons, &locations, sources);
 }
 
+Result<std::string> program_text(const Program& program, const ShowOptions& options, const Sources& sources) {
+  if (!options.graph.empty()) return error("stage 'program' shows all graphs; --graph is for the other stages");
+  if (options.format != "text") return error("stage 'program' is shown as text only");
+  return print(program, sources);
+}
+
 Result<std::string> text_of_stage(const ShowOptions& options, Console& console) {
   if (options.stage == "ast") return syntax_tree(options, console.sources);
   TARN_TRY(const ModelOptions chosen, model_options(options));
   Diagnostics warnings;
   TARN_TRY(const Program program, load_program(options.file, chosen, console.sources, warnings));
+  if (options.stage == "program") return program_text(program, options, console.sources);
   const std::string name = !options.graph.empty() ? options.graph : program.trainable ? "train" : "predict";
   const bool of_graphs = options.stage == "graph" || options.stage == "gradients" || options.stage == "optimized";
   const auto graph = program.graphs.find(name);
@@ -103,7 +111,8 @@ void add_show(CommandLine& line) {
   Command command = line.command("show", "the program at a stage of the pipeline");
   add_model_options(command, *options);
   command.option("--stage", &options->stage, "which stage")
-      .one_of({"ast", "graph", "gradients", "optimized", "fused", "plan", "tactics", "memory", "llvm", "asm"});
+      .one_of(
+          {"ast", "program", "graph", "gradients", "optimized", "fused", "plan", "tactics", "memory", "llvm", "asm"});
   command.option("--format", &options->format, "graphs can be drawn; svg needs Graphviz")
       .one_of({"text", "dot", "svg", "json"});
   command.option("--graph", &options->graph,

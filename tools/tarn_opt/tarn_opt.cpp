@@ -1,5 +1,5 @@
-// tarn-opt: a graph or a kernel plan as text in, passes and steps of planning, text out. For looking at single ones,
-// for the reproducers that a failed pass writes, and for running plans that somebody has written.
+// tarn-opt: a graph, a kernel plan or a program as text in, passes and steps of planning, text out. For looking at
+// single ones, for the reproducers that a failed pass writes, and for running plans that somebody has written.
 #include <CLI/CLI.hpp>
 
 #include <fmt/format.h>
@@ -11,9 +11,12 @@
 #include <iterator>
 #include <sstream>
 
+#include "ir/program_functions.h"
+#include "ir/program_text.h"
 #include "ir/text.h"
 #include "ir/text_parts.h"
 #include "passes/pipeline.h"
+#include "passes/plan/guarded_stores.h"
 #include "passes/plan/text.h"
 #include "passes/planner/steps.h"
 #include "passes/tactics/cost_model.h"
@@ -23,11 +26,11 @@ namespace tarn {
 namespace {
 
 struct Options {
-  std::string path = "-", from;
+  std::string path = "-", from, graph;
   std::vector<std::string> passes;
   PassOptions pipeline;
   PlanOptions planner;
-  std::int64_t batch = 32;
+  std::optional<std::int64_t> batch;
   std::uint64_t seed = 0;
   bool locations = false, seconds = false, rule_hits = false, run = false, costs = false;
 };
@@ -55,6 +58,9 @@ bool is_listed(const std::vector<std::string>& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
+// The largest batch of a graph's plan, and samples of a run, where nobody says.
+constexpr std::int64_t kBatchSize = 32;
+
 // With a list, the passes of the list in its order; else the whole pipeline.
 Result<Graph> run(const Graph& graph, const Options& options, PassContext& context) {
   if (options.passes.empty()) return optimize(graph, context);
@@ -70,15 +76,14 @@ void dump(const std::vector<std::string>& asked, std::string_view step, const Ke
     fmt::print("# after {}\n{}\n", step, print_whole(plan, "plan"));
 }
 
-// The plan of an optimized graph, up to the step at which to stop.
-Result<KernelPlan> plan_of(const Graph& graph, const Options& options, const std::string& stop_after,
-                           const std::vector<std::string>& dump_after) {
+// The plan of an optimized graph of the program, up to the step at which to stop.
+Result<KernelPlan> plan_of(const Graph& graph, const Program& program, const Options& options) {
+  const std::string& stop_after = options.pipeline.stop_after;
   const auto after_step = [&](std::string_view step, const KernelPlan& plan) {
-    if (step != stop_after) dump(dump_after, step, plan);
+    if (step != stop_after) dump(options.pipeline.dump_after, step, plan);
     return step != stop_after;
   };
-  TARN_TRY(KernelPlan plan, plan_kernels(graph, program_of(graph, options.batch), options.planner, after_step));
-  return plan;
+  return plan_kernels(graph, program, options.planner, after_step);
 }
 
 // What fusion has just made has no places in the arena yet: it is verified with some.
@@ -121,7 +126,7 @@ int deliver(const KernelPlan& plan, const Options& options, const std::string& n
     fmt::print("{}", print_whole(plan, name, options.locations ? &locations : nullptr, sources));
     return 0;
   }
-  const std::int64_t batch = std::min(options.batch, plan.max_batch);
+  const std::int64_t batch = std::min(options.batch.value_or(kBatchSize), plan.max_batch);
   const Result<std::string> text = run_on_drawn_numbers(plan, batch, options.seed);
   if (!text) return report(text.error(), sources);
   fmt::print("{}", *text);
@@ -137,32 +142,77 @@ int from_plan(const std::string& text, const Options& options) {
   return deliver(parsed->plan, options, parsed->name, *parsed->locations, sources);
 }
 
-// Options that name steps of planning are meant for these, all others for the graph passes.
-int from_graph(const std::string& text, const Options& options) {
-  Sources sources;
-  const Result<NamedGraph> parsed = parse_graph(text, options.path, sources);
-  if (!parsed) return report(parsed.error(), sources);
+// Whether the graph behind its passes is what is asked for, and no plan of it.
+bool ends_in_graph(const Options& options) {
+  const std::string& stop_after = options.pipeline.stop_after;
+  if (!stop_after.empty()) return plan_step(stop_after) == nullptr;
+  const std::vector<std::string>& dumps = options.pipeline.dump_after;
+  return !options.run && std::none_of(dumps.begin(), dumps.end(), plan_step);
+}
+
+// The graph behind its passes. Options that name steps of planning are meant for these, all others for the passes.
+Result<Graph> passed(const Graph& graph, const std::string& name, const Options& options, const Sources& sources) {
   PassContext context;
   context.options = options.pipeline;
   context.sources = &sources;
   context.options.dump = [](const std::string& dump) { fmt::print("{}\n", dump); };
-  context.graph_name = parsed->name;
-  std::vector<std::string>& graph_dumps = context.options.dump_after;
-  std::erase_if(graph_dumps, [](const std::string& name) { return plan_step(name) != nullptr; });
-  const bool stops_in_plan = plan_step(options.pipeline.stop_after) != nullptr;
-  const bool plans = stops_in_plan || options.run || graph_dumps.size() < options.pipeline.dump_after.size();
-  if (stops_in_plan) context.options.stop_after.clear();
-  const Result<Graph> result = run(parsed->graph, options, context);
+  context.graph_name = name;
+  std::erase_if(context.options.dump_after, plan_step);
+  if (plan_step(context.options.stop_after) != nullptr) context.options.stop_after.clear();
+  Result<Graph> result = run(graph, options, context);
   fmt::print(stderr, "{}", format(context.warnings, sources));
   print_statistics(options, context);
+  return result;
+}
+
+int from_graph(const std::string& text, const Options& options) {
+  Sources sources;
+  const Result<NamedGraph> parsed = parse_graph(text, options.path, sources);
+  if (!parsed) return report(parsed.error(), sources);
+  const Result<Graph> result = passed(parsed->graph, parsed->name, options, sources);
   if (!result) return report(result.error(), sources);
-  if (!plans || !context.options.stop_after.empty()) {
+  if (ends_in_graph(options)) {
     fmt::print("{}", print(*result, parsed->name, sources, {.locations = options.locations}));
     return 0;
   }
-  const Result<KernelPlan> plan = plan_of(*result, options, options.pipeline.stop_after, options.pipeline.dump_after);
+  const Result<KernelPlan> plan = plan_of(*result, program_of(*result, options.batch.value_or(kBatchSize)), options);
   if (!plan) return report(plan.error(), sources);
   return deliver(*plan, options, parsed->name, *result->locations(), sources);
+}
+
+// The plan of one of the program's functions, as code generation sees it unless it stops before.
+int deliver_plan(const std::string& name, const Graph& graph, const Program& program, const Options& options,
+                 const Sources& sources) {
+  Result<KernelPlan> plan = plan_of(graph, program, options);
+  if (!plan) return report(plan.error(), sources);
+  if (options.pipeline.stop_after.empty() && function_named(name).has(kGuards)) guard_stores(*plan, program);
+  return deliver(*plan, options, name, *graph.locations(), sources);
+}
+
+// Of the graph that is asked for, else of each in turn: the program with what passes make of them, or their plans.
+int from_program(const std::string& text, const Options& options) {
+  Sources sources;
+  Result<Program> program = parse_program(text, options.path, sources);
+  if (!program) return report(program.error(), sources);
+  if (!options.graph.empty() && !program->graphs.contains(options.graph))
+    return report({error(fmt::format("the program has no graph '{}'", options.graph))}, sources);
+  if (options.batch) program->settings.batch = *options.batch;
+  for (auto& [name, graph] : program->graphs) {
+    if (!options.graph.empty() && name != options.graph) continue;
+    Result<Graph> result = passed(graph, name, options, sources);
+    if (!result) return report(result.error(), sources);
+    graph = std::move(*result);
+    if (ends_in_graph(options)) continue;
+    if (const int status = deliver_plan(name, graph, *program, options, sources); status != 0) return status;
+  }
+  if (!ends_in_graph(options)) return 0;
+  if (options.graph.empty()) {
+    fmt::print("{}", print(*program, sources));
+  } else {
+    const Graph& graph = program->graphs.at(options.graph);
+    fmt::print("{}", print(graph, options.graph, sources, {.locations = options.locations}));
+  }
+  return 0;
 }
 
 // What the text begins with, unless somebody says so.
@@ -177,8 +227,11 @@ int run_text(const Options& options) {
     return 1;
   }
   Scanner scan(*text, 0);
-  const bool is_plan = options.from.empty() ? scan.accept_keyword("plan") : options.from == "plan";
-  return is_plan ? from_plan(*text, options) : from_graph(*text, options);
+  const auto is_from = [&](std::string_view what) {
+    return options.from.empty() ? scan.accept_keyword(what) : options.from == what;
+  };
+  if (is_from("plan")) return from_plan(*text, options);
+  return is_from("program") ? from_program(*text, options) : from_graph(*text, options);
 }
 
 std::string list_of_steps() {
@@ -193,9 +246,11 @@ int main_of_tool(int argc, char** argv) {
   Options options;
   CLI::App app("Runs graph passes and steps of planning over their text.", "tarn-opt");
   app.footer(list_of_steps());
-  app.add_option("file", options.path, "a graph or a plan as text; - for standard input")->capture_default_str();
+  app.add_option("file", options.path, "a graph, a plan or a program as text; - for standard input")
+      ->capture_default_str();
   app.add_option("--from", options.from, "what the text is; else what it begins with")
-      ->check(CLI::IsMember({"graph", "plan"}));
+      ->check(CLI::IsMember({"graph", "plan", "program"}));
+  app.add_option("--graph", options.graph, "of a program: this graph instead of all");
   app.add_option("--passes", options.passes,
                  "these passes, in this order, instead of all; of a plan: these steps, instead of none")
       ->delimiter(',')
@@ -212,7 +267,8 @@ int main_of_tool(int argc, char** argv) {
   app.add_flag("--time-passes", options.seconds, "print the time of each pass to standard error");
   app.add_flag("--rule-stats", options.rule_hits, "print how often each rule fired to standard error");
   app.add_flag("--run", options.run, "run the plan by its definition on drawn numbers, and print its results");
-  app.add_option("--batch", options.batch, "the largest batch of a plan that is made, and samples of a run")
+  app.add_option("--batch", options.batch,
+                 "the largest batch of a plan that is made, and samples of a run; else 32, or what the program says")
       ->check(CLI::Range(1, 1 << 20));
   app.add_option("--seed", options.seed, "of the drawn numbers");
   app.add_option("--vector-bytes", options.planner.target.vector_bytes, "of the machine that a plan is made for")
