@@ -24,6 +24,10 @@ Value run_takes(BuiltinCall& call);
 // gather.cpp
 Value run_gather(BuiltinCall& call);
 
+// shape.cpp: the result that is made of elements of the first argument. What is made of scalars of the optimizer alone
+// stays weak, where it keeps their type (TensorValue::weak). No node: an error has been said.
+Value moved(BuiltinCall& call, std::optional<NodeId> node);
+
 // Axes counted from either end as an ascending list; none given: all. An error says what is wrong.
 std::optional<std::vector<std::int64_t>> axes_argument(BuiltinCall& call, std::size_t argument, const Shape& shape);
 // One axis counted from either end.

@@ -74,18 +74,18 @@ Value run_gather(BuiltinCall& call) {
     if (type.dtype == DType::boolean)
       return e.reports.fail(call.span_of(0), "a table that depends on the sample holds numbers");
     const auto node = gather_of_sample(e, *table, *index, axis, call.span);
-    return node ? e.graphs.tensor(*node) : Value(ErrorValue{});
+    return moved(call, node);
   }
   if (b.type(*index).per_sample && axis > 0) {
     Shape shape = type.shape;
     shape.erase(shape.begin() + *given);
     const Shape picks = b.shape(*index);
     shape.insert(shape.begin(), picks.begin(), picks.end());
-    return e.readings.check_shape(shape, call.span) ? e.graphs.tensor(gather_first(b, *table, *index, axis))
+    return e.readings.check_shape(shape, call.span) ? moved(call, gather_first(b, *table, *index, axis))
                                                     : Value(ErrorValue{});
   }
   const auto node = e.nodes.make(Op::gather, {*table, *index}, {{Key::axis, *given}}, nullptr, call.span, "gather");
-  return node ? e.graphs.tensor(*node) : Value(ErrorValue{});
+  return moved(call, node);
 }
 
 }  // namespace tarn::elaboration

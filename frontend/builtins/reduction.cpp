@@ -111,7 +111,7 @@ Value run_reduction(BuiltinCall& call) {
     if (count != 1) result = b.div(result, b.constant(count, b.type(result).dtype));
   }
   if (*keepdims) result = b.reshape(result, kept_shape(shape, *axes));
-  return e.graphs.tensor(result);
+  return moved(call, result);
 }
 
 // max(x, axis = …) reduces; max(a, b, …) takes the larger of each pair of elements.

@@ -9,6 +9,15 @@
 
 namespace tarn::elaboration {
 
+Value moved(BuiltinCall& call, std::optional<NodeId> node) {
+  if (!node) return ErrorValue{};
+  Elaborator& e = call.elaborator;
+  const auto* tensor = call.value(0).get<TensorValue>();
+  const bool weak =
+      tensor != nullptr && tensor->weak && e.graphs.type_of(*tensor).dtype == e.graphs.builder().type(*node).dtype;
+  return TensorValue{*node, e.graphs.current().number, weak, {}};
+}
+
 namespace {
 
 Value result_of(Elaborator& e, std::optional<NodeId> node) {
@@ -78,7 +87,7 @@ Value run_reshape(BuiltinCall& call) {
                                                  agreeing(element_count(from), "is", "are"), element_count(*shape)));
   }
   e.nodes.locate(call.span);
-  return e.graphs.tensor(e.graphs.builder().reshape(*node, *shape));
+  return moved(call, e.graphs.builder().reshape(*node, *shape));
 }
 
 Value run_transpose(BuiltinCall& call) {
@@ -108,7 +117,7 @@ Value run_transpose(BuiltinCall& call) {
       return e.reports.fail(call.span_of(1), fmt::format("the axes must name each of 0 to {} once", rank - 1));
   }
   e.nodes.locate(call.span);
-  return e.graphs.tensor(e.graphs.builder().transpose(*node, axes));
+  return moved(call, e.graphs.builder().transpose(*node, axes));
 }
 
 Value run_broadcast(BuiltinCall& call) {
@@ -116,7 +125,19 @@ Value run_broadcast(BuiltinCall& call) {
   const std::optional<NodeId> node = e.nodes.to_node(call.value(0), std::nullopt, call.span);
   const std::optional<Shape> shape = e.readings.to_shape(call.value(1), call.span_of(1));
   if (!node || !shape) return ErrorValue{};
-  return result_of(e, e.nodes.broadcast_to(*node, *shape, call.span));
+  return moved(call, e.nodes.broadcast_to(*node, *shape, call.span));
+}
+
+// Whether truth values or whole numbers become real ones beside this one, as they do in arithmetic: beside scalars of
+// the optimizer, and literals that the type does not have.
+bool makes_real(Elaborator& e, const Value& part, DType type) {
+  if (const auto* tensor = part.get<TensorValue>())
+    return tensor->weak && e.graphs.type_of(*tensor).dtype != DType::boolean;
+  if (const auto* list = part.list()) {
+    return std::any_of(list->begin(), list->end(), [&](const Value& element) { return makes_real(e, element, type); });
+  }
+  const auto* number = part.get<NumberValue>();
+  return number != nullptr && (type == DType::boolean || !number->is_integer);
 }
 
 // Values in one type, for operations that put them side by side; numbers alone become the default type.
@@ -125,10 +146,15 @@ std::optional<std::vector<NodeId>> same_type_nodes(BuiltinCall& call, const std:
   std::optional<DType> type;
   for (const Value& part : parts) {
     const auto* tensor = part.get<TensorValue>();
-    if (tensor == nullptr || tensor->weak) continue;
+    if (tensor == nullptr) continue;
     const DType dtype = e.graphs.type_of(*tensor).dtype;
-    type = !type || (is_floating(dtype) && (!is_floating(*type) || dtype == DType::f64)) ? dtype : *type;
+    if (tensor->weak && dtype != DType::boolean) continue;
+    type = !type || *type == DType::boolean || (is_floating(dtype) && (!is_floating(*type) || dtype == DType::f64))
+               ? dtype
+               : *type;
   }
+  const auto is_too_much = [&](const Value& part) { return makes_real(e, part, *type); };
+  if (type && !is_floating(*type) && std::any_of(parts.begin(), parts.end(), is_too_much)) type.reset();
   const DType wanted = type ? *type : e.graphs.current().float_type;
   std::vector<NodeId> nodes;
   for (const Value& part : parts) {
@@ -223,7 +249,7 @@ Value run_split(BuiltinCall& call) {
     limits[at] = (i + 1) * width;
     if (!e.reports.spend(1, call.span)) return ErrorValue{};
     e.nodes.locate(call.span);
-    parts.push_back(e.graphs.tensor(*count == 1 ? *node : e.graphs.builder().slice(*node, starts, limits, strides)));
+    parts.push_back(moved(call, *count == 1 ? *node : e.graphs.builder().slice(*node, starts, limits, strides)));
   }
   return make_list(std::move(parts), true);
 }
@@ -274,8 +300,8 @@ Value run_pad(BuiltinCall& call) {
     low.push_back((*sides)[2 * i]);
     high.push_back((*sides)[2 * i + 1]);
   }
-  return result_of(e, e.nodes.make(Op::pad, {*node}, {{Key::low, low}, {Key::high, high}, {Key::value, *fill}}, nullptr,
-                                   call.span, "pad"));
+  return moved(call, e.nodes.make(Op::pad, {*node}, {{Key::low, low}, {Key::high, high}, {Key::value, *fill}}, nullptr,
+                                  call.span, "pad"));
 }
 
 Value run_flip(BuiltinCall& call) {
@@ -284,8 +310,8 @@ Value run_flip(BuiltinCall& call) {
   if (!node) return ErrorValue{};
   const auto axes = axes_argument(call, 1, e.graphs.builder().shape(*node));
   if (!axes) return ErrorValue{};
-  if (axes->empty()) return e.graphs.tensor(*node);
-  return result_of(e, e.nodes.make(Op::reverse, {*node}, {{Key::axes, *axes}}, nullptr, call.span, "flip"));
+  if (axes->empty()) return moved(call, *node);
+  return moved(call, e.nodes.make(Op::reverse, {*node}, {{Key::axes, *axes}}, nullptr, call.span, "flip"));
 }
 
 constexpr Builtin kShapeBuiltins[] = {

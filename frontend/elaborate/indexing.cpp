@@ -74,6 +74,10 @@ Value Evaluator::index(const ast::Index& index, Span span) {
     return e_.reports.fail(index.object->span, fmt::format("{} has no elements to pick from", kind_of(object)));
   const std::optional<NodeId> node = e_.nodes.to_node(object, std::nullopt, span);
   if (!node) return ErrorValue{};
+  // Elements of what is weak are, too.
+  const auto picked = [&](NodeId elements) {
+    return TensorValue{elements, e_.graphs.current().number, tensor_value->weak, {}};
+  };
   const Shape shape = e_.graphs.builder().shape(*node);
   if (index.items.size() > shape.size()) {
     return e_.reports.fail(span,
@@ -105,9 +109,9 @@ Value Evaluator::index(const ast::Index& index, Span span) {
   if (!e_.reports.spend(1, span)) return ErrorValue{};
   e_.nodes.locate(span);
   if (limits == shape && std::all_of(starts.begin(), starts.end(), [](auto s) { return s == 0; })) {
-    return e_.graphs.tensor(e_.graphs.builder().reshape(*node, kept));
+    return picked(e_.graphs.builder().reshape(*node, kept));
   }
-  return e_.graphs.tensor(e_.graphs.builder().reshape(e_.graphs.builder().slice(*node, starts, limits, strides), kept));
+  return picked(e_.graphs.builder().reshape(e_.graphs.builder().slice(*node, starts, limits, strides), kept));
 }
 
 }  // namespace tarn::elaboration

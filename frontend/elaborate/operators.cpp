@@ -159,8 +159,12 @@ std::optional<DType> Operators::operand_type(Op op, const std::vector<Value>& op
   const Signature signature = info(op).signature;
   std::optional<DType> strong;
   bool fraction = false, truth_only = true, literals = false, weak_met = false;
-  for (std::size_t i = signature == Signature::select ? 1 : 0; i < operands.size(); ++i) {
+  bool any_weak = false, any_strong = false;
+  for (std::size_t i = 0; i < operands.size(); ++i) {
     const auto* tensor = operands[i].get<TensorValue>();
+    any_weak = any_weak || (tensor != nullptr && tensor->weak);
+    if (i == 0 && signature == Signature::select) continue;
+    any_strong = any_strong || (tensor != nullptr && !tensor->weak);
     if (tensor == nullptr) {
       literals = true;
       inspect_literal(operands[i], fraction, truth_only);
@@ -171,13 +175,15 @@ std::optional<DType> Operators::operand_type(Op op, const std::vector<Value>& op
       strong = strong ? promote(*strong, dtype) : dtype;
     }
   }
-  weak = !strong && weak_met;
-  DType type = strong ? *strong : weak_met ? DType::f64 : graphs_.current().float_type;
+  // Truth values of weak scalars are weak, too, and so is what literals become by them: where(step > 9, 0.1, 1).
+  weak = any_weak && !any_strong;
+  const DType real = weak ? DType::f64 : graphs_.current().float_type;
+  DType type = strong ? *strong : weak_met ? DType::f64 : real;
   if (!strong && !weak_met && literals && truth_only) type = DType::boolean;
   if (strong && !is_floating(type)) {
     // Literals and scalars of the optimizer turn whole numbers into real ones where they have to.
-    if (weak_met || fraction) type = graphs_.current().float_type;
-    if (type == DType::boolean && literals && !truth_only) type = graphs_.current().float_type;
+    if (weak_met || fraction) type = real;
+    if (type == DType::boolean && literals && !truth_only) type = real;
   }
   if (signature == Signature::logical) {
     if (type == DType::boolean) return type;
@@ -187,7 +193,7 @@ std::optional<DType> Operators::operand_type(Op op, const std::vector<Value>& op
   }
   const bool needs_real = signature == Signature::floating || signature == Signature::test;
   if ((needs_real && !is_floating(type)) || (signature == Signature::numeric && type == DType::boolean)) {
-    type = graphs_.current().float_type;
+    type = real;
   }
   return type;
 }

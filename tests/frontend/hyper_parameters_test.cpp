@@ -60,6 +60,44 @@ TEST(HyperParameters, OutOfTheirDomainAreErrors) {
       << overridden.messages();
 }
 
+// Scalars of `step`, `epoch` and hyper-parameters alone are computed in f64, also where literals are chosen by them:
+// f32 has nothing between 1 and 1 + 1e-9.
+TEST(HyperParameters, WhatCountersChooseIsComputedInF64) {
+  for (const char* rate : {"where(step < 5, 1, 2)", "where(step < 5 and not (epoch > 3), 1, 2)", "(step < 5) * 1",
+                           "where(step < 5, where(epoch < 5, 1, 2), 3)", "maximum(step, 1)", "(step < 5) * (step + 1)",
+                           "piecewise_constant(step, [5], [1, 2])"}) {
+    const Compiled c = compile(with_optimizer(fmt::format("sgd(lr = ({} + 1e-9 - 1) * 1e9)", rate)));
+    ASSERT_TRUE(c.result.program) << c.messages();
+    Values next = train_step(c.program(), {{"x", {{1}, {1}}}}, initial_tensors(c.program()), 1);
+    EXPECT_NEAR(next["w"].data[0], 0, 1e-6) << rate;
+  }
+}
+
+// What they meet keeps its type.
+TEST(HyperParameters, WhatCountersChooseTakesTheTypeOfWhatItMeets) {
+  const char* const model =
+      "model m {{ input x; input n: i32; output y = {} }}\ntrain {{ loss f32(y) + 0 * x; optimizer sgd }}";
+  const std::pair<const char*, DType> cases[] = {
+      {"where(step < 5, x, 1)", DType::f32},
+      {"x * where(step < 5, 0.1, 1)", DType::f32},
+      {"where(step < 5, f64(x), 1)", DType::f64},
+      {"where(step < 5, n, 1) + n", DType::i32},
+      {"x * reshape(step + 1, [1])[0]", DType::f32},
+      {"x * sum(broadcast(step + 1, [2]))", DType::f32},
+      {"x * max(flip((step + 1) * [1, 2]))", DType::f32},
+      {"x * gather(step * [1, 2], 1)", DType::f32},
+      {"x * f64(reshape(step, [1])[0])", DType::f64},
+      {"x * where(x > 0, step, 1)", DType::f32},
+      {"f64(x) * where(step < 5, 1, 2)", DType::f64},
+      {"where(x > 0 and step < 5, 1, 2)", DType::f32},
+  };
+  for (const auto& [expression, type] : cases) {
+    const Compiled c = compile(fmt::format(fmt::runtime(model), expression));
+    ASSERT_TRUE(c.result.program) << c.messages();
+    EXPECT_EQ(c.program().outputs.front().type.dtype, type) << expression;
+  }
+}
+
 // keras/src/optimizers/adafactor.py: rho_t = min(learning_rate, 1 / sqrt(t)), whatever relative_step says. Here u = 1
 // and the root mean square of w is 1.
 TEST(HyperParameters, AdafactorsRateIsAtMostOneOverTheRootOfTheStep) {
