@@ -5,6 +5,9 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <utility>
+
+#include "runtime/files/file.h"
 
 namespace tarn {
 
@@ -16,6 +19,16 @@ std::filesystem::path canonical(const std::string& path) {
   const std::filesystem::path absolute = std::filesystem::absolute(path, failed);
   const std::filesystem::path resolved = std::filesystem::weakly_canonical(absolute, failed);
   return failed ? absolute.lexically_normal() : resolved;
+}
+
+// Whether the file is there and holds this text. Not all texts in Sources are of files, though they have names: those
+// of the prelude are in the binary, and settings are on the command line.
+bool holds(const std::string& path, std::string_view text) {
+  struct stat found{};
+  if (::stat(path.c_str(), &found) != 0 || !S_ISREG(found.st_mode)) return false;
+  if (std::cmp_not_equal(found.st_size, text.size())) return false;
+  const Result<Bytes> bytes = read_file(path);
+  return bytes && text_of(*bytes) == text;
 }
 
 }  // namespace
@@ -48,8 +61,10 @@ void CommandFiles::reads(const std::string& what, const std::string& path) {
 
 void CommandFiles::reads(const Program& program, const std::string& folder, const Sources& sources) {
   for (const std::string& file : files_of_data_blocks(program, folder)) reads("a data file of the model", file);
-  for (FileId id = 1; !sources.name(id).empty(); ++id)
-    reads("a file that the model imports", std::string(sources.name(id)));
+  for (FileId id = 1; !sources.name(id).empty(); ++id) {
+    const std::string name(sources.name(id));
+    if (holds(name, sources.text(id))) reads("a file that the model imports", name);
+  }
 }
 
 void CommandFiles::writes(const std::string& option, const std::string& path, const std::string& replaces) {
