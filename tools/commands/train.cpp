@@ -183,7 +183,7 @@ class Run {
     options.before_end = [&] {
       if (!options_.checkpoint.empty() && failures_.empty()) attempt(save(options_.checkpoint, memory_));
     };
-    InterruptGuard guard(session_);
+    guard_.emplace(session_);
     const bool validates = data_.validation_rows.count > 0;
     result_ = fit(session_, data_.training_rows, validates ? &data_.validation_rows : nullptr, options);
     progress.finish();
@@ -330,7 +330,9 @@ class Run {
     return true;
   }
 
+  // A run without an epoch leaves what an earlier one has written, as it does with weights.
   Status write_history() const {
+    if (history_.empty()) return Done{};
     if (!options_.history.empty()) TARN_RETURN_IF_ERROR(write_file(options_.history, history_.csv()));
     if (!options_.report.empty())
       TARN_RETURN_IF_ERROR(write_file(options_.report, history_.html("Training of " + program().name)));
@@ -349,6 +351,8 @@ class Run {
   TensorBoardLog tensorboard_;
   FitResult result_;
   Diagnostics failures_;
+  // From the first batch to the end of the command: what is trained is written, whenever a signal comes.
+  std::optional<InterruptGuard> guard_;
   // Of --checkpoint: when it is written, and the state behind an epoch that was not worth it.
   struct Epoch {
     Bytes state;
