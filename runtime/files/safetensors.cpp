@@ -16,6 +16,7 @@
 
 #include "ir/counted.h"
 #include "runtime/files/file.h"
+#include "runtime/files/json.h"
 
 namespace tarn {
 namespace {
@@ -59,13 +60,13 @@ struct SafetensorsHeader {
 
 // Takes the events of the JSON parser for
 //   {"__metadata__": {text: text, …}, name: {"dtype": text, "shape": [n, …], "data_offsets": [begin, end]}, …}
-// and stops at the first that does not belong there. The member functions are those of nlohmann::json_sax.
-class HeaderReader {
+// and stops at the first that does not belong there.
+class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit HeaderReader(SafetensorsHeader& header) : header_(header) {}
   const std::string& problem() const { return problem_; }
 
-  bool start_object(std::size_t) {
+  bool start_object(std::size_t) override {
     switch (place_) {
       case Place::outside:
         place_ = Place::top;
@@ -77,7 +78,7 @@ class HeaderReader {
         return misplaced("an object");
     }
   }
-  bool key(std::string& key) {
+  bool key(std::string& key) override {
     key_ = key;
     if (place_ == Place::top) {
       if (!names_.insert(key).second) return fail(fmt::format("has '{}' twice", excerpt(key)));
@@ -93,12 +94,12 @@ class HeaderReader {
     }
     return tensor_key(key);
   }
-  bool end_object() {
+  bool end_object() override {
     if (place_ == Place::tensor && !complete(header_.tensors.back())) return false;
     place_ = place_ == Place::top ? Place::outside : Place::top;
     return true;
   }
-  bool string(std::string& value) {
+  bool string(std::string& value) override {
     if (place_ == Place::metadata_value) {
       header_.metadata.emplace(key_, value);
       place_ = Place::metadata;
@@ -109,7 +110,7 @@ class HeaderReader {
     place_ = Place::tensor;
     return true;
   }
-  bool start_array(std::size_t) {
+  bool start_array(std::size_t) override {
     if (place_ == Place::shape) {
       place_ = Place::shape_items;
     } else if (place_ == Place::offsets) {
@@ -119,7 +120,7 @@ class HeaderReader {
     }
     return true;
   }
-  bool number_unsigned(std::uint64_t value) {
+  bool number_unsigned(std::uint64_t value) override {
     if (place_ != Place::shape_items && place_ != Place::offset_items) return misplaced("a number");
     TensorEntry& tensor = header_.tensors.back();
     if (place_ == Place::offset_items) {
@@ -132,16 +133,16 @@ class HeaderReader {
     tensor.shape.push_back(static_cast<std::int64_t>(value));
     return true;
   }
-  bool end_array() {
+  bool end_array() override {
     place_ = Place::tensor;
     return true;
   }
-  bool null() { return misplaced("null"); }
-  bool boolean(bool) { return misplaced("a truth value"); }
-  bool number_integer(std::int64_t) { return misplaced("a negative number"); }
-  bool number_float(double, const std::string&) { return misplaced("a number that is not an integer"); }
-  bool binary(std::vector<std::uint8_t>&) { return misplaced("binary data"); }
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception& exception) {
+  bool null() override { return misplaced("null"); }
+  bool boolean(bool) override { return misplaced("a truth value"); }
+  bool number_integer(std::int64_t) override { return misplaced("a negative number"); }
+  bool number_float(double, const std::string&) override { return misplaced("a number that is not an integer"); }
+  bool binary(nlohmann::json::binary_t&) override { return misplaced("binary data"); }
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception& exception) override {
     // "[json.exception.parse_error.101] parse error at line 1, column 2: what is wrong"
     const std::string_view text = exception.what();
     const std::size_t colon = text.find(": ");
@@ -277,7 +278,7 @@ Result<Safetensors> parse_safetensors(ByteView bytes, std::string_view name) {
   TARN_TRY(const Parts parts, split(bytes, name));
   SafetensorsHeader header;
   HeaderReader reader(header);
-  if (!nlohmann::json::sax_parse(parts.header.begin(), parts.header.end(), &reader)) {
+  if (!read_json_parts(parts.header, reader)) {
     return error_in_file(name, "its header " + reader.problem());
   }
   std::vector<ArrayType> types;
