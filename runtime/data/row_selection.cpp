@@ -163,7 +163,9 @@ Result<DataSource> source_of(const Program& program, const std::string& folder, 
     source = program.data.at(*part);
     for (auto& [name, file] : source.files) file = path_in_folder(folder, file);
   } else if (request.files.empty()) {
-    return error(fmt::format("the file has no `data` block: name the data with {} PATH", request.option));
+    return error(request.option.empty()
+                     ? std::string("the file has no `data` block, and no arrays are given")
+                     : fmt::format("the file has no `data` block: name the data with {} PATH", request.option));
   }
   // The frontend has given a block what it takes over from the one without a name, but for the files.
   TARN_RETURN_IF_ERROR(use_given_files(source, program, request));

@@ -36,7 +36,7 @@ GivenFile given_file(const std::string& text);
 struct DataRequest {
   Purpose purpose = Purpose::train;
   std::vector<GivenFile> files;
-  // How the files were given, for messages.
+  // How the files were given, for messages; "" where there is no such way.
   std::string option = "--data";
 };
 

@@ -188,4 +188,8 @@ double value_at(DType dtype, const void* values, std::size_t index) {
   return static_cast<const std::uint8_t*>(values)[index];
 }
 
+bool is_count(double value) {
+  return value >= 0 && value <= static_cast<double>(kMostCounted) && value == std::floor(value);
+}
+
 }  // namespace tarn

@@ -37,6 +37,10 @@ struct WrongElements {
 };
 std::optional<WrongElements> wrong_elements(const Array& array, ArrayType type);
 
+// Epochs and steps that can be counted, and whether the value of a counter may be this number: a whole one from 0 on.
+inline constexpr std::int64_t kMostCounted = std::int64_t{1} << 52;
+bool is_count(double value);
+
 // Whether so many values in the dtype are finite, at the speed of memory.
 bool all_finite(DType dtype, const void* values, std::size_t count);
 

@@ -78,9 +78,6 @@ Answer read_options(const Options* given, Options& options) {
   return {};
 }
 
-// Epochs and steps that a session can count.
-inline constexpr std::int64_t kMostEpochs = std::int64_t{1} << 52;
-
 struct LibraryModel {
   Sources sources;
   std::shared_ptr<Model> model;

@@ -8,6 +8,7 @@
 #include "codegen/program/workspace.h"
 #include "ir/counted.h"
 #include "runtime/data/output_classes.h"
+#include "runtime/files/value_check.h"
 #include "runtime/library/library.h"
 #include "runtime/library/session_turn.h"
 
@@ -107,9 +108,8 @@ Answer LibrarySession::write(const std::string& name, const tarn_view& values) {
     return invalid(fmt::format("the model has no tensor '{}'", name));
   Array array;
   if (Answer answer = read_tensor(values, *tensor, array); answer.failed()) return answer;
-  const bool counts = tensor->kind == TensorKind::counter;
-  if (counts && !(array.at(0) >= 0 && array.at(0) <= static_cast<double>(kMostEpochs)))
-    return invalid(fmt::format("'{}' counts from 0 to {}", name, kMostEpochs));
+  if (tensor->kind == TensorKind::counter && !is_count(array.at(0)))
+    return invalid(fmt::format("'{}' counts from 0 to {}, and cannot be {}", name, kMostCounted, array.at(0)));
   if (Answer answer = check_tensor(array, *tensor); answer.failed()) return answer;
   const Turn turn(*this, Use::brief, true);
   if (Answer refused = turn.refusal(); refused.failed()) return refused;

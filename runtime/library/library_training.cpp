@@ -8,11 +8,19 @@
 #include "ir/counted.h"
 #include "runtime/data/dataset.h"
 #include "runtime/data/validation_split.h"
+#include "runtime/files/value_check.h"
 #include "runtime/library/library.h"
 #include "runtime/library/session_turn.h"
 #include "runtime/training/checkpoint_folder.h"
 
 namespace tarn {
+
+namespace {
+
+// No arrays are given: the data are those that the model file names.
+DataRequest from_data_block(Purpose purpose) { return {purpose, {}, ""}; }
+
+}  // namespace
 
 namespace {
 
@@ -57,13 +65,13 @@ Answer LibrarySession::read_training_data(const tarn_array* arrays, std::size_t 
   } else {
     const std::string& folder = model_->model->folder();
     Vocabularies vocabularies = session_.vocabularies();
-    Result<Dataset> read = read_dataset(program(), folder, {Purpose::train, {}}, vocabularies);
+    Result<Dataset> read = read_dataset(program(), folder, from_data_block(Purpose::train), vocabularies);
     if (!read) return failure(TARN_DATA, std::move(read).error());
     data.training_file = std::move(*read);
     log_remarks(data.training_file);
     data.training_rows = data.training_file.view();
     if (has_data(program(), "validation") && options.validation_count == 0) {
-      Result<Dataset> validation = read_dataset(program(), folder, {Purpose::validate, {}}, vocabularies);
+      Result<Dataset> validation = read_dataset(program(), folder, from_data_block(Purpose::validate), vocabularies);
       if (!validation) return failure(TARN_DATA, std::move(validation).error());
       data.validation_file = std::move(*validation);
       log_remarks(data.validation_file);
@@ -75,6 +83,7 @@ Answer LibrarySession::read_training_data(const tarn_array* arrays, std::size_t 
     Answer answer = read_arguments(program(), options.validation, options.validation_count, true, data.validation);
     if (answer.failed()) return answer;
     data.validation_rows = data.validation.rows;
+    if (data.validation_rows.count == 0) return invalid("there are no samples to validate on");
   } else if (data.validation_rows.count == 0 && program().settings.validation_split > 0) {
     const std::uint64_t rows = data.training_rows.count;
     const std::uint64_t cut = rows_for_training(program(), rows);
@@ -127,7 +136,7 @@ Answer LibrarySession::run_epochs(const TrainingData& data, const tarn_fit_optio
   const auto done = static_cast<std::int64_t>(session_.scalar("epoch"));
   const std::int64_t more = options.epochs > 0 ? options.epochs : settings.epochs;
   FitOptions fit_options;
-  fit_options.epochs = options.until_epoch > 0 ? options.until_epoch : done + std::min(more, kMostEpochs - done);
+  fit_options.epochs = options.until_epoch > 0 ? options.until_epoch : done + std::min(more, kMostCounted - done);
   fit_options.shuffle = settings.shuffle && options.keep_order == 0;
   fit_options.on_epoch = [&](const EpochReport& report) { return after_epoch(report, options, turn); };
   Status written = Done{};
@@ -233,7 +242,8 @@ Answer LibrarySession::evaluate(const tarn_array* arrays, std::size_t count, dou
       vocabularies = session_.vocabularies();
     }
     learn_labels(program(), model_->model->folder(), vocabularies);
-    Result<Dataset> read = read_dataset(program(), model_->model->folder(), {Purpose::evaluate, {}}, vocabularies);
+    Result<Dataset> read =
+        read_dataset(program(), model_->model->folder(), from_data_block(Purpose::evaluate), vocabularies);
     if (!read) return failure(TARN_DATA, std::move(read).error());
     file = std::move(*read);
     log_remarks(file);

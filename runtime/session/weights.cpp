@@ -100,13 +100,6 @@ const NamedArray* find(const std::vector<NamedArray>& tensors, std::string_view 
   return nullptr;
 }
 
-namespace {
-
-// Counters are kept as f64, which has all whole numbers up to 2^53.
-bool is_count(double value) { return value >= 0 && value <= 9007199254740992.0; }
-
-}  // namespace
-
 std::vector<Note> mismatches(const Program& program, const std::vector<NamedArray>& tensors) {
   std::vector<Note> notes;
   for (const TensorInfo& tensor : program.tensors) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/files/json.h"
 #include "runtime/session/weights.h"
 
 namespace tarn {
@@ -33,7 +34,7 @@ template <class T>
 void read_json(const std::map<std::string, std::string>& metadata, const char* key, T& value) {
   const auto found = metadata.find(key);
   if (found == metadata.end()) return;
-  const nlohmann::json json = nlohmann::json::parse(found->second, nullptr, false);
+  const nlohmann::json json = parse_json(found->second);
   try {
     value = json.get<T>();
   } catch (const nlohmann::json::exception&) {

@@ -10,6 +10,7 @@
 
 #include "ir/class_weights.h"
 #include "runtime/files/array_values.h"
+#include "runtime/files/json.h"
 #include "runtime/session/weights_parts.h"
 
 namespace tarn {
@@ -82,7 +83,7 @@ std::string json_text(const TrainingMemory& memory) {
 TrainingMemory memory_in(Checkpoint& checkpoint, const Program& program) {
   TrainingMemory memory;
   memory.best_weights = std::move(checkpoint.best_weights);
-  const nlohmann::json json = nlohmann::json::parse(checkpoint.memory, nullptr, false);
+  const nlohmann::json json = parse_json(checkpoint.memory);
   if (json.is_object()) {
     memory.early_stopping = watched_in(json.value("early_stopping", nlohmann::json()));
     memory.plateau = watched_in(json.value("plateau", nlohmann::json()));
@@ -135,8 +136,8 @@ Result<Checkpoint> read_checkpoint(const std::string& path) {
     return error(fmt::format("'{}' is not a checkpoint", path));
   Checkpoint checkpoint;
   const char* end = seed->second.data() + seed->second.size();
-  if (std::from_chars(seed->second.data(), end, checkpoint.seed, 16).ptr != end)
-    return error(fmt::format("'{}' is not a checkpoint", path));
+  const auto [read_to, problem] = std::from_chars(seed->second.data(), end, checkpoint.seed, 16);
+  if (problem != std::errc() || read_to != end) return error(fmt::format("'{}' is not a checkpoint", path));
   checkpoint.layout = layout->second;
   if (const auto memory = file.metadata.find("training"); memory != file.metadata.end())
     checkpoint.memory = memory->second;

@@ -1,7 +1,11 @@
 // What a run that goes on from a file takes from it: constants of the model file, hyper-parameters; and files that are
 // not what they are called.
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
+#include <cstring>
+
+#include "runtime/files/safetensors.h"
 #include "runtime/files/zip.h"
 #include "runtime/session/weights.h"
 #include "tests/support/driver_fixture.h"
@@ -129,6 +133,55 @@ TEST_F(Driver, FilesOfWeightsAreWhatTheirNamesSay) {
       EXPECT_THAT(refused.err, Not(HasSubstr("safetensors")));
     }
   }
+}
+
+constexpr const char* kLine =
+    "model m {\n  input x\n  param w = 0\n  output y = w * x\n}\ntrain {\n  target t\n  loss mean_squared_error(y, "
+    "t)\n  optimizer sgd(lr = 0.01)\n  epochs 2\n}\ndata {\n  csv \"d.csv\"\n  x = column(0)\n  t = column(1)\n}\n";
+
+// Draws and the order of rows follow from seed and counters: a run that went on from others would be another run.
+TEST_F(Driver, ACheckpointWhoseSeedOrCountsAreNoneIsRefused) {
+  write("m.tarn", kLine);
+  write("d.csv", "x,t\n1,2\n2,4\n");
+  ASSERT_EQ(tarn("train m.tarn --checkpoint ck").status, 0);
+  const std::string path = (folder_ / "ck" / "checkpoint.safetensors").string();
+  const Result<Safetensors> good = read_safetensors(path);
+  ASSERT_TRUE(good.has_value());
+  const auto expect_refusal = [&](const Safetensors& file, const std::string& problem) {
+    ASSERT_TRUE(write_safetensors(path, views_of(file.tensors), file.metadata).has_value());
+    const Outcome refused = tarn("train m.tarn --resume ck --epochs 4");
+    EXPECT_EQ(refused.status, 1) << problem;
+    EXPECT_THAT(refused.err, HasSubstr(problem));
+  };
+  for (const char* counter : {"step", "epoch"}) {
+    for (const double value : {0.5, -1.0, 1e300}) {
+      Safetensors file = *good;
+      for (NamedArray& tensor : file.tensors) {
+        if (tensor.name == counter) std::memcpy(tensor.array.data.data(), &value, sizeof(value));
+      }
+      expect_refusal(file, fmt::format("'{}' holds {}, which is no count", counter, value));
+    }
+  }
+  for (const char* seed : {"", "x", "-1", "10000000000000000"}) {
+    Safetensors file = *good;
+    file.metadata["seed"] = seed;
+    expect_refusal(file, "is not a checkpoint");
+  }
+}
+
+// What is trained is written, even where the signal to stop comes between the last epoch and the weights: here while
+// nobody reads the history, which is a pipe.
+TEST_F(Driver, ASignalBehindTheLastEpochLosesNothing) {
+  write("m.tarn", kLine);
+  write("d.csv", "x,t\n1,2\n2,4\n");
+  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  const Outcome done = tarn(
+      "train m.tarn --quiet --history pipe --checkpoint ck --every 1000 -o w.safetensors & pid=$!; "
+      "for i in $(seq 600); do [ -e ck/checkpoint.safetensors ] && break; sleep 0.1; done; sleep 0.2; "
+      "kill -TERM $pid; sleep 0.2; timeout 20 cat pipe >history.csv; wait $pid");
+  EXPECT_EQ(done.status, 0) << done.err;
+  EXPECT_TRUE(exists("w.safetensors"));
+  EXPECT_THAT(read_text(folder_ / "history.csv"), HasSubstr("epoch,loss,seconds\n1,"));
 }
 
 }  // namespace

@@ -244,7 +244,7 @@ TEST(ProgramText, ErrorsNameThePlace) {
       {"trainable = false", "trainable = 0", 6, "'0' is none of false, true"},
       {"offset = 128", "offset = -128", 6, "an integer is expected here"},
       {"output = [3]", "output = 3", 8, "'[' is expected here"},
-      {"output = [3]", "output = [3", 8, "',' is expected here"},
+      {"output = [3]", "output = [3", 8, "an integer is expected here"},
       {"epochs = 20,", "epochs = 20, epochs = 20,", 9, "'epochs' stands twice"},
       {"\"1\" = 2.5", "\"1\" = 2.5, \"1\" = 2.5", 9, "'1' stands twice"},
       {"early_stopping = {patience = 3}", "early_stopping = 3", 9, "'{' is expected here"},
@@ -252,15 +252,15 @@ TEST(ProgramText, ErrorsNameThePlace) {
       {"  constant", "  data \"\" = {}\n  constant", 11, "'' stands twice"},
       {"format = csv", "format = csv, separator = \"ab\"", 10, "this is not one character"},
       {"format = csv", "format = csv, separator = 7", 10, "a character in quotation marks is expected here"},
-      {"small.csv", "\"small.csv", 10, "',' is expected here"},
-      {"graph predict", "graph init", 22, "'init' is there already"},
-      {"contract(%x", "contract(%z", 20, "there is no %z before this"},
+      {"small.csv", "\"small.csv", 11, "',' is expected here"},
+      {"graph predict", "graph init", 23, "'init' is there already"},
+      {"contract(%x", "contract(%z", 21, "there is no %z before this"},
       {"result output \"y\"", "result output \"z\"", 1,
        "graph predict: the output 'z' is none of the program's, or has "
        "another type"},
       {"batch = 4", "batch = 0", 1, "a batch has no sample"},
-      {"}\n}\n", "}\n} }\n", 23, "nothing is expected behind the program"},
-      {"}\n}\n", "}\n", 23, "a statement of the program, 'graph' or '}' is missing at the end"},
+      {"}\n}\n", "}\n} }\n", 24, "nothing is expected behind the program"},
+      {"}\n}\n", "}\n", 24, "a statement of the program, 'graph' or '}' is missing at the end"},
   };
   for (const auto& c : cases) {
     std::string text = kSmall;
@@ -310,7 +310,7 @@ TEST(ProgramText, DamagedTextNeverBreaksTheParser) {
     ++accepted;
     ASSERT_NO_FATAL_FAILURE(expect_reads_back(*parsed, sources, damaged));
   }
-  EXPECT_GT(accepted, 100);
+  EXPECT_GT(accepted, 50);
 }
 
 }  // namespace

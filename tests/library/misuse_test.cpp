@@ -348,6 +348,14 @@ TEST_F(CApi, MisuseIsAStatusWithAMessage) {
   tarn_fit_options null_validation = {};
   null_validation.size = sizeof(null_validation);
   null_validation.validation_count = 1;
+  const double half_value = 0.5;
+  const tarn_view half = {&half_value, nullptr, nullptr, 0, TARN_F64};
+  const std::int64_t no_rows[2] = {0, 2};
+  const tarn_array none[] = {{"x", {x, no_rows, nullptr, 2, TARN_F32}}, {"t", {x, no_rows, nullptr, 1, TARN_F32}}};
+  tarn_fit_options empty_validation = {};
+  empty_validation.size = sizeof(empty_validation);
+  empty_validation.validation = none;
+  empty_validation.validation_count = 2;
   const tarn_session_options unsized_session = {};
   const tarn_setting keyless = {nullptr, "1"}, unknown = {"no_such_key", "1"};
   tarn_compile_options without_key = with_null_settings, with_unknown_key = with_null_settings, for_unknown_cpu = {};
@@ -448,6 +456,13 @@ TEST_F(CApi, MisuseIsAStatusWithAMessage) {
        TARN_INVALID, "no type number 17"},
       {"write from misaligned memory", [&] { return tarn_session_write(session_, "dense_1.kernel", &crooked); },
        TARN_INVALID, "not aligned"},
+      {"write half a step", [&] { return tarn_session_write(session_, "step", &half); }, TARN_INVALID,
+       "'step' counts from 0 to 4503599627370496, and cannot be 0.5"},
+      {"write half an epoch", [&] { return tarn_session_write(session_, "epoch", &half); }, TARN_INVALID, "0.5"},
+      {"validate on nothing", [&] { return tarn_session_fit(session_, both, 2, &empty_validation, nullptr); },
+       TARN_INVALID, "no samples to validate on"},
+      {"evaluate without arrays", [&] { return tarn_session_evaluate(session_, nullptr, 0, metrics, 1); }, TARN_DATA,
+       "the file has no `data` block, and no arrays are given"},
       {"write nothing", [&] { return tarn_session_write(session_, "dense_1.bias", nullptr); }},
       {"classes without a place", [&] { return tarn_session_classes(session_, "t", nullptr, nullptr, nullptr); }},
       {"save to no path", [&] { return tarn_session_save(session_, nullptr); }},
