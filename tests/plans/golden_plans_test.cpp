@@ -8,6 +8,7 @@
 
 #include <cmath>
 
+#include "passes/lone_program.h"
 #include "passes/pipeline.h"
 #include "passes/plan/guarded_stores.h"
 #include "passes/plan/interpreter.h"
@@ -78,7 +79,7 @@ TEST_P(GoldenPlans, GiveWhatTheirGraphsGiveAndReadAsExpected) {
   if (HasFailure()) return;
   const Graph& graph = golden.graph.graph;
   const std::int64_t max_batch = golden.number("batch", 4);
-  const Program program = testing::program_of(graph, max_batch);
+  const Program program = program_of(graph, max_batch);
   const PlanOptions options{target_of(golden.number("vectors", 64)), !golden.settings.contains("unfused"),
                             !golden.settings.contains("apart")};
   Result<KernelPlan> plan = plan_kernels(graph, program, options);

@@ -105,38 +105,6 @@ std::string result_text(const PlanResult& result, const HostTensor& value) {
 
 }  // namespace
 
-Program program_of(const Graph& graph, std::int64_t batch) {
-  Program program;
-  program.settings.batch = batch;
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    const Node& node = graph[id];
-    if (node.op != Op::tensor && node.op != Op::input) continue;
-    const std::string& name = node.attributes.text(Key::name);
-    if (node.op == Op::tensor && program.find_tensor(name) == nullptr) {
-      TensorInfo tensor;
-      tensor.name = name;
-      tensor.type = node.type;
-      program.tensors.push_back(std::move(tensor));
-    } else if (node.op == Op::input && program.find_input(name) == nullptr) {
-      InputInfo input;
-      input.name = name;
-      input.type = sample_type(node.type.dtype, node.type.shape);
-      program.inputs.push_back(std::move(input));
-    }
-  }
-  // Tensors that are stored and never read.
-  for (const GraphResult& result : graph.results()) {
-    if (result.kind == ResultKind::output) program.outputs.push_back({result.name, {}, {}, {}});
-    if (result.kind != ResultKind::store || program.find_tensor(result.name) != nullptr) continue;
-    TensorInfo tensor;
-    tensor.name = result.name;
-    tensor.type = graph[result.node].type;
-    program.tensors.push_back(std::move(tensor));
-  }
-  assign_offsets(program);
-  return program;
-}
-
 Result<std::string> run_on_drawn_numbers(const KernelPlan& plan, std::int64_t batch, std::uint64_t seed) {
   if (batch < 1 || batch > plan.max_batch) {
     return error(fmt::format("the plan takes 1 to {} samples, not {}", plan.max_batch, batch));

@@ -1,16 +1,12 @@
-// Kernel plans without a model around them, for tarn-opt: programs made of what a graph or a plan says of one, and runs
-// on drawn numbers.
+// Kernel plans without a model around them, for tarn-opt: programs made of what a plan says of one, and runs on drawn
+// numbers.
 #pragma once
 
 #include <string>
 
-#include "ir/program.h"
 #include "passes/plan/kernel_plan.h"
 
 namespace tarn {
-
-// A program of this graph alone: its tensors, all parameters, and its inputs, in the order in which they stand.
-Program program_of(const Graph& graph, std::int64_t batch);
 
 // Runs the plan by its definition on `batch` samples, with tensors and inputs drawn from `seed`: floats from -1 to 1,
 // integers from 0 to 9. Says what became of its results.

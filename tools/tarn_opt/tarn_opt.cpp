@@ -15,6 +15,7 @@
 #include "ir/program_text.h"
 #include "ir/text.h"
 #include "ir/text_parts.h"
+#include "passes/lone_program.h"
 #include "passes/pipeline.h"
 #include "passes/plan/guarded_stores.h"
 #include "passes/plan/text.h"

@@ -31,22 +31,6 @@ void read_settings(const std::string& line, Golden& golden) {
   }
 }
 
-TensorInfo tensor_of(const Node& node) {
-  TensorInfo info;
-  info.name = node.attributes.text(Key::name);
-  info.kind = info.name.starts_with("metric.") ? TensorKind::metric
-              : info.name == "step"            ? TensorKind::counter
-                                               : TensorKind::parameter;
-  info.type = node.type;
-  return info;
-}
-
-Type without_batch(Type type) {
-  type.per_sample = true;
-  if (!type.shape.empty() && type.shape.front() == kBatch) type.shape.erase(type.shape.begin());
-  return type;
-}
-
 }  // namespace
 
 std::string Golden::setting(std::string_view key, const std::string& otherwise) const {
@@ -105,27 +89,6 @@ void expect_golden(const Golden& golden, const std::string& text) {
     return;
   }
   EXPECT_EQ(golden.expected, text) << golden.path;
-}
-
-Program program_of(const Graph& graph, std::int64_t max_batch) {
-  Program program;
-  program.settings.batch = max_batch;
-  for (NodeId id = 0; id < graph.size(); ++id) {
-    const Node& node = graph[id];
-    if (node.op == Op::tensor) program.tensors.push_back(tensor_of(node));
-    if (node.op == Op::input) {
-      InputInfo input;
-      input.name = node.attributes.text(Key::name);
-      input.type = without_batch(node.type);
-      program.inputs.push_back(std::move(input));
-    }
-  }
-  for (const GraphResult& result : graph.results()) {
-    if (result.kind == ResultKind::output)
-      program.outputs.push_back({result.name, without_batch(graph[result.node].type), {}, {}});
-  }
-  assign_offsets(program);
-  return program;
 }
 
 EvaluationContext drawn_values(const Graph& graph, std::int64_t batch, std::uint64_t seed) {

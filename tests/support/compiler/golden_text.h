@@ -43,9 +43,6 @@ Golden read_golden(const std::string& folder, const std::string& name, const std
 // The text is what the file expects. Where goldens are to be updated and the test has not failed, the file is written.
 void expect_golden(const Golden& golden, const std::string& text);
 
-// A program around a batched graph: tensors called metric.… are accumulators, "step" is the counter, the others
-// parameters.
-Program program_of(const Graph& graph, std::int64_t max_batch);
 // Numbers from -1.5 to 1.5 that f32 holds, indices from 0 to 2 and booleans, for every input and tensor of the graph:
 // for a batch, even where the graph is one of a sample.
 EvaluationContext drawn_values(const Graph& graph, std::int64_t batch, std::uint64_t seed);
