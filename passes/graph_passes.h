@@ -29,6 +29,18 @@ Result<Graph> fold_constants(const Graph& graph, PassContext& context);
 Result<Graph> simplify(const Graph& graph, PassContext& context);
 Result<Graph> remove_dead_code(const Graph& graph, PassContext& context);
 
+// What follows is for the plan alone: it depends on what the graph is planned for, which these passes must be told.
+PlannedFor& planned_for(PassContext& context);
+
+// sum over j, k of a[m, j, k] b[k, n] = sum over k of (sum over j of a[m, j, k]) b[k, n]: afterwards both operands of
+// every product have all letters that it sums. Products that use no element twice, outer products, and those of few
+// terms where all layers are small (planner/small_layers.h) become sums of an elementwise product, unless each
+// operation is to be a kernel of its own.
+Result<Graph> make_loops_of_products(const Graph& graph, PassContext& context);
+// Sums over whole arrays of short rows (planner/short_rows.h) are taken along the rows first, so that the kernel that
+// computes the rows adds them up as well.
+Result<Graph> sum_rows_first(const Graph& graph, PassContext& context);
+
 // The text that reproduces a failure of a pass: the command in its first line, then the graph before the pass.
 std::string reproducer(const Graph& before, const std::string& pass, const PassContext& context);
 

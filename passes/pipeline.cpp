@@ -16,12 +16,15 @@ namespace tarn {
 namespace {
 
 constexpr std::array kPasses = {
-    Pass{"stable_forms", "logarithms of softmax and sigmoid become stable", use_stable_forms, true},
-    Pass{"batching", "values of one sample become values of the batch", add_batch_axis, true},
-    Pass{"autodiff", "gradients become ordinary operations", expand_gradients, true},
-    Pass{"constant_folding", "operations on constants are computed", fold_constants, false},
-    Pass{"simplify", "algebra, movements and constants by rewrite rules", simplify, false},
-    Pass{"dead_code", "operations that no result needs are removed", remove_dead_code, false},
+    Pass{"stable_forms", "logarithms of softmax and sigmoid become stable", use_stable_forms, Pass::Kind::meaning},
+    Pass{"batching", "values of one sample become values of the batch", add_batch_axis, Pass::Kind::meaning},
+    Pass{"autodiff", "gradients become ordinary operations", expand_gradients, Pass::Kind::meaning},
+    Pass{"constant_folding", "operations on constants are computed", fold_constants, Pass::Kind::cost},
+    Pass{"simplify", "algebra, movements and constants by rewrite rules", simplify, Pass::Kind::cost},
+    Pass{"dead_code", "operations that no result needs are removed", remove_dead_code, Pass::Kind::cost},
+    // What runs from here on leaves no dead code.
+    Pass{"loop_products", "products that loops do better are sums in loops", make_loops_of_products, Pass::Kind::plan},
+    Pass{"row_sums", "sums of all elements go along short rows first", sum_rows_first, Pass::Kind::plan},
 };
 
 bool contains(const std::vector<std::string>& list, std::string_view name) {
@@ -46,7 +49,8 @@ Status check_options(const PassOptions& options) {
   for (const std::string& name : options.disabled) {
     TARN_RETURN_IF_ERROR(need_pass(name, "disabled"));
     const auto pass = std::find_if(kPasses.begin(), kPasses.end(), [&](const Pass& row) { return row.name == name; });
-    if (pass->meaning) return error(fmt::format("'{}' is part of the language's meaning and cannot be disabled", name));
+    if (pass->kind == Pass::Kind::meaning)
+      return error(fmt::format("'{}' is part of the language's meaning and cannot be disabled", name));
   }
   return Done{};
 }
@@ -90,11 +94,11 @@ Result<Graph> run_pass(const Graph& graph, const Pass& pass, PassContext& contex
   return result;
 }
 
-Result<Graph> run_passes(const Graph& graph, PassContext& context, bool meaning_only) {
+Result<Graph> run_passes(const Graph& graph, PassContext& context, Pass::Kind last) {
   TARN_RETURN_IF_ERROR(check_options(context.options));
   Graph current = graph;
   for (const Pass& pass : kPasses) {
-    if ((meaning_only && !pass.meaning) || contains(context.options.disabled, pass.name)) continue;
+    if (pass.kind > last || contains(context.options.disabled, pass.name)) continue;
     TARN_TRY(current, run_pass(current, pass, context));
     if (context.options.stop_after == pass.name) break;
   }
@@ -112,12 +116,27 @@ Result<Graph> run_pass(const std::string& name, const Graph& graph, PassContext&
   return run_pass(graph, *pass, context);
 }
 
-Result<Graph> optimize(const Graph& graph, PassContext& context) { return run_passes(graph, context, false); }
+Result<Graph> optimize(const Graph& graph, PassContext& context) {
+  return run_passes(graph, context, context.planned_for ? Pass::Kind::plan : Pass::Kind::cost);
+}
 
-Result<Graph> lower_meaning(const Graph& graph, PassContext& context) { return run_passes(graph, context, true); }
+Result<Graph> lower_meaning(const Graph& graph, PassContext& context) {
+  return run_passes(graph, context, Pass::Kind::meaning);
+}
+
+PlannedFor& planned_for(PassContext& context) {
+  TARN_CHECK(context.planned_for.has_value(), "a pass for the plan runs where nobody plans");
+  return *context.planned_for;
+}
 
 std::string reproducer(const Graph& before, const std::string& pass, const PassContext& context) {
-  const std::string flags = context.options.allow_reassociation ? " --fast-math" : "";
+  std::string flags = context.options.allow_reassociation ? " --fast-math" : "";
+  const auto row = std::find_if(kPasses.begin(), kPasses.end(), [&](const Pass& known) { return known.name == pass; });
+  if (row != kPasses.end() && row->kind == Pass::Kind::plan && context.planned_for) {
+    const auto& [options, max_batch] = *context.planned_for;
+    flags += fmt::format(" --batch {} --vector-bytes {}{}", max_batch, options.target.vector_bytes,
+                         options.fuse ? "" : " --no-fuse");
+  }
   return fmt::format("# tarn-opt --passes={}{} --verify-each tarn-reproducer-{}.txt\n{}", pass, flags, pass,
                      text_of(before, context));
 }

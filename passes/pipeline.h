@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,9 +24,16 @@ struct PassOptions {
   std::function<void(const std::string& text)> dump;  // gets what dump_after asks for
 };
 
+// What a graph is to be planned for. A pass may add to the options what it has found.
+struct PlannedFor {
+  PlanOptions options;
+  std::int64_t max_batch = 1;
+};
+
 // What passes share: options in, statistics out.
 struct PassContext {
   PassOptions options;
+  std::optional<PlannedFor> planned_for;  // without it, passes that only a plan needs do not run
   const Sources* sources = nullptr;
   std::string graph_name = "graph";                // "train", "predict", …: for print-outs and reproducers
   std::map<std::string, double> seconds;           // by pass
@@ -37,17 +45,22 @@ struct Pass {
   const char* name;
   const char* what;  // one line of documentation
   Result<Graph> (*run)(const Graph&, PassContext&);
-  // Part of the language's meaning: cannot be disabled, and the reference evaluator runs on its result.
-  bool meaning;
+  enum class Kind {
+    meaning,  // part of the language's meaning: cannot be disabled, and the reference evaluator runs on its result
+    cost,     // makes the graph cheaper, whatever becomes of it
+    plan,     // gives the planner what it does best
+  };
+  Kind kind;
 };
 std::span<const Pass> graph_passes();
 
-// Runs one pass, with all that the options ask for around it (time, verification, dump). Fails as optimize does.
+// Runs one pass, with all that the options ask for around it (time, verification, dump). Fails as optimize does. One of
+// Kind::plan needs context.planned_for.
 Result<Graph> run_pass(const std::string& name, const Graph& graph, PassContext& context);
 
-// Runs the graph passes over one graph. Fails where a pass finds the program at fault, where an option names no pass,
-// and, as an error of Tarn itself, where a pass leaves a malformed graph: then "tarn-reproducer-PASS.txt" is written to
-// the working folder.
+// Runs the graph passes over one graph; those of Kind::plan where the context says what it's planned for. Fails where a
+// pass finds the program at fault, where an option names no pass, and, as an error of Tarn itself, where a pass leaves
+// a malformed graph: then "tarn-reproducer-PASS.txt" is written to the working folder.
 Result<Graph> optimize(const Graph& graph, PassContext& context);
 // Runs only those that define meaning: stable forms, batching, autodiff. The reference evaluator runs on the result.
 Result<Graph> lower_meaning(const Graph& graph, PassContext& context);

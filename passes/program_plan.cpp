@@ -27,8 +27,9 @@ Result<ProgramPlan> plan_program(const Program& program, const PlanOptions& opti
   ProgramPlan result;
   for (const auto& [name, graph] : program.graphs) {
     context.graph_name = name;
+    context.planned_for = {options, program.settings.batch};
     TARN_TRY(const Graph optimized, optimize(graph, context));
-    TARN_TRY(KernelPlan plan, plan_kernels(optimized, program, options));
+    TARN_TRY(KernelPlan plan, plan_kernels(optimized, program, context.planned_for->options));
     if (function_named(name).has(kGuards)) guard_stores(plan, program);
     result.plans.emplace(name, std::move(plan));
   }

@@ -1,20 +1,13 @@
-// Which temporaries of small layers lie with the batch innermost.
-//
-// Where a layer has fewer units than a vector has lanes, a row of [N, units] fills no vector, and a sum over the units
-// has to add lanes up. With the samples side by side every vector is full, whatever the units, and all the weights are
-// single numbers to it.
-#include <algorithm>
-
-#include "ir/type_rules.h"
+// Which temporaries of small layers lie with the batch innermost; small_layers.h says why.
 #include "passes/planner/planner.h"
-#include "passes/tactics/cost_model.h"
+#include "passes/planner/small_layers.h"
 
 namespace tarn {
 namespace {
 
 class BatchLayout {
  public:
-  BatchLayout(Planning& planning, const SmallLayers& small) : p_(planning), small_(small) {}
+  explicit BatchLayout(Planning& planning) : p_(planning), small_(planning.options.target, planning.max_batch) {}
 
   void run() {
     copy_inputs();
@@ -54,43 +47,13 @@ class BatchLayout {
   }
 
   Planning& p_;
-  const SmallLayers& small_;
+  SmallLayers small_;
 };
 
 }  // namespace
 
-SmallLayers::SmallLayers(const Graph& graph, const Program& program, const PlanOptions& options)
-    : vector_bytes_(options.target.vector_bytes), max_batch_(program.settings.batch) {
-  // Prediction is asked for one sample as often as for many.
-  has_any_ = std::any_of(graph.results().begin(), graph.results().end(),
-                         [](const GraphResult& result) { return result.kind == ResultKind::store; });
-  bool has_product = false;
-  const std::vector<bool> reachable = graph.reachable();
-  for (NodeId id = 0; id < graph.size() && has_any_; ++id) {
-    if (!reachable[id] || graph[id].op != Op::contract) continue;
-    has_product = true;
-    has_any_ = is_small(graph, graph[id]);
-  }
-  has_any_ = has_any_ && has_product;
+void lay_batches_innermost(Planning& planning) {
+  if (planning.options.has_small_layers) BatchLayout(planning).run();
 }
-
-bool SmallLayers::is_narrow(const Type& type) const {
-  if (!has_any_ || type.shape.size() != 2 || type.shape[0] != kBatch) return false;
-  const std::int64_t lanes = vector_bytes_ / static_cast<std::int64_t>(size_of(type.dtype)), units = type.shape[1];
-  return lanes >= kCosts.many_lanes && units > 1 && units % lanes != 0 && units < kCosts.narrow_vectors * lanes &&
-         max_batch_ >= lanes;
-}
-
-bool SmallLayers::is_small(const Graph& graph, const Node& contraction) const {
-  bool narrow = false;
-  for (const Type* type : {&contraction.type, &graph[contraction.inputs[0]].type, &graph[contraction.inputs[1]].type}) {
-    const bool is_weights = type->shape.empty() || type->shape[0] != kBatch;
-    if (is_weights && element_count(type->shape) > kCosts.few_weights) return false;
-    narrow = narrow || is_narrow(*type);
-  }
-  return narrow;
-}
-
-void lay_batches_innermost(Planning& planning, const SmallLayers& small) { BatchLayout(planning, small).run(); }
 
 }  // namespace tarn

@@ -156,21 +156,8 @@ std::vector<Linear> linears_of(Planning& planning, UnitId unit);
 
 void make_units(Planning& planning);
 
-// Layers with few units and few weights: see batch_layout.cpp. A graph has them where all of its products are small and
-// it stores what it computes.
-class SmallLayers {
- public:
-  SmallLayers(const Graph& graph, const Program& program, const PlanOptions& options);
-  // Whether the graph has them, and a value of this type is N times a few numbers that fill no vectors.
-  bool is_narrow(const Type& type) const;
-  // Whether the product is of such values, with few weights.
-  bool is_small(const Graph& graph, const Node& contraction) const;
-
- private:
-  std::int64_t vector_bytes_, max_batch_;
-  bool has_any_;
-};
-void lay_batches_innermost(Planning& planning, const SmallLayers& small);
+// Temporaries of small layers (passes/planner/small_layers.h), where the graph has them.
+void lay_batches_innermost(Planning& planning);
 void lay_out_contractions(Planning& planning);
 
 // `before` must run before `after`, or in the same kernel if own_point.

@@ -25,7 +25,7 @@ using AfterStep = std::function<bool(std::string_view step, const KernelPlan& pl
 Result<KernelPlan> plan_kernels(const Graph& graph, const Program& program, const PlanOptions& options,
                                 const AfterStep& after_step);
 
-// From here on every plan is verified where it is made, as in Debug builds: for programs of tests.
+// From here on the plans of every program are verified, as in Debug builds: for programs of tests.
 void verify_every_plan();
 bool verifies_every_plan();
 // verify(), for a plan that the planner made: what is wrong with that is a bug.

@@ -20,10 +20,6 @@ namespace {
 // No arrays are given: the data are those that the model file names.
 DataRequest from_data_block(Purpose purpose) { return {purpose, {}, ""}; }
 
-}  // namespace
-
-namespace {
-
 std::vector<double> flattened(const MetricValues& metrics) {
   std::vector<double> values;
   for (const std::vector<double>& metric : metrics.values) values.insert(values.end(), metric.begin(), metric.end());

@@ -42,11 +42,16 @@ std::vector<std::string> notes_on_metrics(const Program& program) {
   return notes;
 }
 
-Result<ProgramPlan> plan_program(const Program& program, const ModelOptions& options, Sources& sources,
-                                 Diagnostics& warnings) {
+Result<PlanOptions> plan_options(const ModelOptions& options) {
   PlanOptions planning;
   TARN_TRY(planning.target, target_of(options.codegen));
   planning.fuse = options.fuse;
+  return planning;
+}
+
+Result<ProgramPlan> plan_program(const Program& program, const ModelOptions& options, Sources& sources,
+                                 Diagnostics& warnings) {
+  TARN_TRY(const PlanOptions planning, plan_options(options));
   PassContext context;
   context.options = options.passes;
   context.sources = &sources;

@@ -69,6 +69,8 @@ Result<Program> load_program(const std::string& path, const ModelOptions& option
                              Diagnostics& warnings);
 // What metrics turned out to be that go by a name for several: "metric 'accuracy' is binary_accuracy".
 std::vector<std::string> notes_on_metrics(const Program& program);
+// What the planner is told for these options.
+Result<PlanOptions> plan_options(const ModelOptions& options);
 // Its kernel plans for the machine that the options name.
 Result<ProgramPlan> plan_program(const Program& program, const ModelOptions& options, Sources& sources,
                                  Diagnostics& warnings);

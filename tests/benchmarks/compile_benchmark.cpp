@@ -55,9 +55,10 @@ Times compile_once(const std::string& text, const Settings& settings) {
   options.target = target_of(settings.codegen).value();
   for (const auto& [name, graph] : program.graphs) {
     lap();
+    context.planned_for = {options, program.settings.batch};
     const Graph optimized = optimize(graph, context).value();
     times.passes += lap();
-    static_cast<void>(plan_kernels(optimized, program, options));
+    static_cast<void>(plan_kernels(optimized, program, context.planned_for->options));
     times.planner += lap();
     if (name == "train") times.operations = optimized.size();
   }

@@ -11,6 +11,7 @@
 #include "passes/plan/interpreter.h"
 #include "tests/support/compiler/codegen_test_support.h"
 #include "tests/support/compiler/pass_test_support.h"
+#include "tests/support/compiler/planned.h"
 #include "tests/support/large_models.h"
 
 namespace tarn::testing {
@@ -87,13 +88,11 @@ TEST(LargeModels, ComputeWhatTheirGraphsSayWhereKernelsAreCut) {
     ASSERT_TRUE(optimized.has_value()) << model.name;
     PlanOptions options;
     options.target = {32, 16, true};
-    const Result<KernelPlan> plan = plan_kernels(*optimized, program, options);
-    ASSERT_TRUE(plan.has_value()) << model.name;
-    const Status good = verify(*plan);
-    ASSERT_TRUE(good.has_value()) << model.name << ": " << good.error().front().message;
-    if (!is_cut(*plan)) continue;
+    const KernelPlan plan = planned(*optimized, program, options);
+    ASSERT_FALSE(HasFailure()) << model.name;
+    if (!is_cut(plan)) continue;
     // A whole vector of samples, and some left.
-    expect_right(program, *optimized, *plan, 11, model.name);
+    expect_right(program, *optimized, plan, 11, model.name);
     if (HasFatalFailure()) return;
   }
 }

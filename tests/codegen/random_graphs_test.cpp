@@ -10,6 +10,7 @@
 #include "passes/plan/text.h"
 #include "tests/support/compiler/codegen_test_support.h"
 #include "tests/support/compiler/plan_graphs.h"
+#include "tests/support/compiler/planned.h"
 
 namespace tarn::testing {
 namespace {
@@ -69,12 +70,10 @@ std::string first_difference(HandPlan hand, const CodegenOptions& options, std::
 }
 
 void check_graph(const PlanCase& random, const PlanOptions& options, const std::string& cpu, const std::string& what) {
-  auto plan = plan_kernels(random.graph, random.program, options);
-  ASSERT_TRUE(plan.has_value()) << what;
   const auto expected = evaluate(random.graph, random.context);
   ASSERT_TRUE(expected.has_value()) << what << ": " << expected.error().front().message;
   HandPlan hand(random.program.settings.batch);
-  hand.plan = std::move(*plan);
+  hand.plan = planned(random.graph, random.program, options);
   hand.program = random.program;
   hand.context = random.context;
   const std::string text = print(hand.plan);
@@ -130,10 +129,8 @@ void check_steps(std::uint64_t seed, DType dtype, int& moved) {
   ASSERT_TRUE(meant.has_value() && optimized.has_value()) << what;
   PlanOptions options;
   options.target = *target_of(options_for(cpu));
-  auto plan = plan_kernels(*optimized, random.program, options);
-  ASSERT_TRUE(plan.has_value()) << what;
   HandPlan hand(random.program.settings.batch);
-  hand.plan = std::move(*plan);
+  hand.plan = planned(*optimized, random.program, options);
   hand.program = random.program;
   const NativePlan native(hand, options_for(cpu));
 

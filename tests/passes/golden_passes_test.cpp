@@ -2,7 +2,8 @@
 // drawn values before the second one is compared with its text; a graph of one sample for each sample of a batch, and
 // gradients that a graph still asks for as central differences.
 //
-// Settings: `passes` (one or more, in the order in which they run), `fast` (rules that change rounding, too).
+// Settings: `passes` (one or more, in the order in which they run), `fast` (rules that change rounding, too); for those
+// that only a plan needs `batch` (the largest, 4), `vectors` (of 64 bytes), `unfused`.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -20,6 +21,7 @@ using testing::drawn_values;
 using testing::Golden;
 
 constexpr const char* kFolder = "passes";
+const std::vector<std::string> kSettings = {"passes", "fast", "batch", "vectors", "unfused"};
 
 // The graph with each gradient that is a result replaced by what it is the gradient of.
 Graph without_gradients(const Graph& graph) {
@@ -139,13 +141,17 @@ std::vector<std::string> words_of(const std::string& text) {
 class GoldenPasses : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(GoldenPasses, KeepTheValuesAndReadAsExpected) {
-  const Golden golden = testing::read_golden(kFolder, GetParam(), {"passes", "fast"});
+  const Golden golden = testing::read_golden(kFolder, GetParam(), kSettings);
   if (HasFailure()) return;
   const std::vector<std::string> passes = words_of(golden.setting("passes", ""));
   ASSERT_FALSE(passes.empty());
   PassContext context;
   context.options.verify_each = true;
   context.options.allow_reassociation = golden.settings.contains("fast");
+  PlannedFor& planned = context.planned_for.emplace();
+  planned.options.target.vector_bytes = golden.number("vectors", 64);
+  planned.options.fuse = !golden.settings.contains("unfused");
+  planned.max_batch = golden.number("batch", 4);
   Graph after = golden.graph.graph;
   for (const std::string& pass : passes) {
     Result<Graph> made = run_pass(pass, after, context);
@@ -166,7 +172,7 @@ TEST_P(GoldenPasses, KeepTheValuesAndReadAsExpected) {
 TEST(GoldenPassFiles, ShowEveryPass) {
   std::set<std::string> shown;
   for (const std::string& name : testing::golden_names(kFolder)) {
-    const Golden golden = testing::read_golden(kFolder, name, {"passes", "fast"});
+    const Golden golden = testing::read_golden(kFolder, name, kSettings);
     const std::vector<std::string> passes = words_of(golden.setting("passes", ""));
     if (passes.size() == 1) shown.insert(passes.front());
   }

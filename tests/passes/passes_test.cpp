@@ -33,12 +33,21 @@ Graph with_gradients(std::uint64_t seed) {
   return graph;
 }
 
+// Long vectors, which a batch fills: small layers and short rows are done as they are best.
+PassContext planning_context() {
+  PassContext context = checked_context();
+  PlannedFor& planned = context.planned_for.emplace();
+  planned.options.target.vector_bytes = 64;
+  planned.max_batch = 20;
+  return context;
+}
+
 class OptimizingPass : public ::testing::TestWithParam<Pass> {};
 
 TEST_P(OptimizingPass, LeavesValuesAsTheyAre) {
   for (std::uint64_t seed = 1; seed <= kOptimizedGraphs; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    PassContext context = checked_context();
+    PassContext context = planning_context();
     const Graph before = expect_graph(lower_meaning(with_gradients(seed), context));
     const EvaluationContext values = random_values(before, seed);
     const auto wrong = [&](const Graph& graph) {
@@ -56,7 +65,7 @@ TEST_P(OptimizingPass, LeavesValuesAsTheyAre) {
 TEST_P(OptimizingPass, ChangesNothingTheSecondTime) {
   for (std::uint64_t seed = 1; seed <= kOptimizedGraphs; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    PassContext context = checked_context();
+    PassContext context = planning_context();
     const Graph before = expect_graph(lower_meaning(with_gradients(seed), context));
     const Graph once = expect_graph(GetParam().run(before, context));
     EXPECT_EQ(text_of(expect_graph(GetParam().run(once, context))), text_of(once));
@@ -65,7 +74,7 @@ TEST_P(OptimizingPass, ChangesNothingTheSecondTime) {
 
 TEST_P(OptimizingPass, CanBeLeftOut) {
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
-    PassContext all = checked_context(), without = checked_context();
+    PassContext all = planning_context(), without = planning_context();
     without.options.disabled = {GetParam().name};
     const Graph graph = with_gradients(seed);
     const Graph a = expect_graph(optimize(graph, all)), b = expect_graph(optimize(graph, without));
@@ -77,7 +86,7 @@ TEST_P(OptimizingPass, CanBeLeftOut) {
 std::vector<Pass> optimizing_passes() {
   std::vector<Pass> passes;
   for (const Pass& pass : graph_passes()) {
-    if (!pass.meaning) passes.push_back(pass);
+    if (pass.kind != Pass::Kind::meaning) passes.push_back(pass);
   }
   return passes;
 }
@@ -130,6 +139,20 @@ TEST(Pipeline, DumpsWhatChangesAndStopsWhereAsked) {
   EXPECT_EQ(context.seconds.size(), 3U);
 }
 
+// What only a plan needs runs for a plan alone, and never for the reference evaluator.
+TEST(Pipeline, PassesForThePlanRunWhereOneIsMade) {
+  const Graph graph = with_gradients(1);
+  PassContext with = planning_context(), without = checked_context(), meaning = planning_context();
+  expect_graph(optimize(graph, with));
+  expect_graph(optimize(graph, without));
+  expect_graph(lower_meaning(graph, meaning));
+  for (const Pass& pass : graph_passes()) {
+    EXPECT_TRUE(with.seconds.contains(pass.name)) << pass.name;
+    EXPECT_EQ(without.seconds.contains(pass.name), pass.kind != Pass::Kind::plan) << pass.name;
+    EXPECT_EQ(meaning.seconds.contains(pass.name), pass.kind == Pass::Kind::meaning) << pass.name;
+  }
+}
+
 TEST(Pipeline, ReproducerIsReadBack) {
   PassContext context;
   context.graph_name = "train";
@@ -143,6 +166,11 @@ TEST(Pipeline, ReproducerIsReadBack) {
   ASSERT_TRUE(read.has_value()) << read.error().front().message;
   EXPECT_EQ(read->name, "train");
   EXPECT_EQ(text_of(read->graph), text_of(graph));
+  // Of a pass for the plan it says what is planned for.
+  context.planned_for = {{.target = {.vector_bytes = 32}, .fuse = false}, 20};
+  const std::string planned = reproducer(graph, "row_sums", context);
+  EXPECT_TRUE(planned.starts_with("# tarn-opt --passes=row_sums --fast-math --batch 20 --vector-bytes 32 --no-fuse "))
+      << planned;
 }
 
 // A loss of 20,000 operations and its gradient: 20 times the nodes may take 20 times the time of 1,000, not 400 times.

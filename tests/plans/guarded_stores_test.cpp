@@ -11,6 +11,7 @@
 #include "passes/plan/interpreter.h"
 #include "tests/support/compiler/codegen_test_support.h"
 #include "tests/support/compiler/plan_graphs.h"
+#include "tests/support/compiler/planned.h"
 
 namespace tarn::testing {
 namespace {
@@ -263,10 +264,8 @@ TEST(GuardedStores, RandomStepsAreThoseOfTheInterpreter) {
     for (const std::string& cpu : cpus()) {
       PlanOptions options;
       options.target = *target_of(options_for(cpu));
-      auto plan = plan_kernels(*optimized, random.program, options);
-      ASSERT_TRUE(plan.has_value());
       HandPlan hand(random.program.settings.batch);
-      hand.plan = std::move(*plan);
+      hand.plan = testing::planned(*optimized, random.program, options);
       std::erase_if(hand.plan.kernels, [](const Kernel& k) { return std::holds_alternative<FiniteGuard>(k.body); });
       hand.program = random.program;
       hand.context = random.context;

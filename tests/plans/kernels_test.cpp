@@ -13,6 +13,7 @@
 #include "passes/plan/interpreter.h"
 #include "tests/support/compiler/hand_graph.h"
 #include "tests/support/compiler/plan_graphs.h"
+#include "tests/support/compiler/planned.h"
 
 namespace tarn::testing {
 namespace {
@@ -346,9 +347,7 @@ TEST(PlanKernels, NoLivingBufferIsOverwritten) {
     how.nodes = 40;
     how.loss = seed % 2 == 0;
     const PlanCase random = random_plan_case(seed, how);
-    const auto plan = plan_kernels(random.graph, random.program, {});
-    ASSERT_TRUE(plan.has_value());
-    expect_owned(*plan, "seed " + std::to_string(seed));
+    expect_owned(testing::planned(random.graph, random.program, {}), "seed " + std::to_string(seed));
     if (HasFatalFailure()) return;
   }
 }
@@ -357,8 +356,8 @@ TEST(PlanKernels, PlansAreTheSameEveryTime) {
   for (const std::uint64_t seed : {3U, 4U, 5U}) {
     const auto text = [&] {
       const PlanCase random = random_plan_case(seed, {});
-      const auto plan = plan_kernels(random.graph, random.program, {});
-      return print(*plan) + print_memory(*plan);
+      const KernelPlan plan = testing::planned(random.graph, random.program, {});
+      return print(plan) + print_memory(plan);
     };
     EXPECT_EQ(text(), text()) << "seed " << seed;
   }

@@ -9,6 +9,7 @@
 #include "passes/plan/interpreter.h"
 #include "passes/planner/short_rows.h"
 #include "tests/support/compiler/codegen_test_support.h"
+#include "tests/support/compiler/planned.h"
 
 namespace tarn::testing {
 namespace {
@@ -43,11 +44,7 @@ struct Case {
     PlanOptions options;
     options.target.vector_bytes = vector_bytes;
     options.fuse = fuse;
-    auto plan = plan_kernels(graph, program, options);
-    EXPECT_TRUE(plan.has_value());
-    const Status status = verify(*plan);
-    EXPECT_TRUE(status.has_value()) << status.error().front().message << "\n" << print(*plan);
-    return std::move(*plan);
+    return planned(graph, program, options);
   }
 };
 

@@ -19,6 +19,7 @@
 #include "tests/support/compiler/hand_graph.h"
 #include "tests/support/compiler/plan_graphs.h"
 #include "tests/support/compiler/plan_text_support.h"
+#include "tests/support/compiler/planned.h"
 #include "tests/support/files.h"
 
 namespace tarn::testing {
@@ -382,11 +383,10 @@ TEST(PlanText, PlansOfRandomGraphsReadBack) {
     options.fuse = seed % 5 != 0;
     options.in_place = seed % 4 != 0;
     options.target.vector_bytes = seed % 3 == 0 ? 64 : 16;
-    auto plan = plan_kernels(random.graph, random.program, options);
-    ASSERT_TRUE(plan.has_value());
+    KernelPlan plan = testing::planned(random.graph, random.program, options);
     // As many kernels as can be are shared among threads.
-    if (seed % 2 == 0) split_among_threads(*plan, {0, 1, 1, 1});
-    expect_reads_back(*plan, fmt::format("seed {}", seed));
+    if (seed % 2 == 0) split_among_threads(plan, {0, 1, 1, 1});
+    expect_reads_back(plan, fmt::format("seed {}", seed));
     if (HasFailure()) return;
   }
 }

@@ -79,6 +79,10 @@ Result<std::string> text_of_stage(const ShowOptions& options, Console& console) 
     PassContext context;
     context.options = chosen.passes;
     context.sources = &console.sources;
+    if (options.stage == "optimized") {
+      TARN_TRY(const PlanOptions planning, plan_options(chosen));
+      context.planned_for = {planning, program.settings.batch};
+    }
     TARN_TRY(const Graph shown, graph_at(options.stage, graph->second, context));
     return formatted(shown, options, name, console.sources);
   }

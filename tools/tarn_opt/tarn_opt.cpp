@@ -77,14 +77,18 @@ void dump(const std::vector<std::string>& asked, std::string_view step, const Ke
     fmt::print("# after {}\n{}\n", step, print_whole(plan, "plan"));
 }
 
-// The plan of an optimized graph of the program, up to the step at which to stop.
+// The plan of a graph behind its passes, up to the step at which to stop; verified, if it is whole, where passes are.
 Result<KernelPlan> plan_of(const Graph& graph, const Program& program, const Options& options) {
-  const std::string& stop_after = options.pipeline.stop_after;
+  const PassOptions& pipeline = options.pipeline;
+  const std::string& last = pipeline.stop_after;
   const auto after_step = [&](std::string_view step, const KernelPlan& plan) {
-    if (step != stop_after) dump(options.pipeline.dump_after, step, plan);
-    return step != stop_after;
+    if (step != last) dump(pipeline.dump_after, step, plan);
+    return step != last;
   };
-  return plan_kernels(graph, program, options.planner, after_step);
+  TARN_TRY(KernelPlan plan, plan_kernels(graph, program, options.planner, after_step));
+  const bool is_whole = last.empty() || last == plan_steps().back().name;
+  if (is_whole && (pipeline.verify_each || verifies_every_plan())) TARN_RETURN_IF_ERROR(check_made(plan));
+  return plan;
 }
 
 // What fusion has just made has no places in the arena yet: it is verified with some.
@@ -151,13 +155,16 @@ bool ends_in_graph(const Options& options) {
   return !options.run && std::none_of(dumps.begin(), dumps.end(), plan_step);
 }
 
-// The graph behind its passes. Options that name steps of planning are meant for these, all others for the passes.
-Result<Graph> passed(const Graph& graph, const std::string& name, const Options& options, const Sources& sources) {
+// The graph behind its passes, to be planned for batches of so many samples. Options that name steps of planning are
+// meant for these, all others for the passes.
+Result<Graph> passed(const Graph& graph, const std::string& name, std::int64_t max_batch, const Options& options,
+                     const Sources& sources) {
   PassContext context;
   context.options = options.pipeline;
   context.sources = &sources;
   context.options.dump = [](const std::string& dump) { fmt::print("{}\n", dump); };
   context.graph_name = name;
+  context.planned_for = {options.planner, max_batch};
   std::erase_if(context.options.dump_after, plan_step);
   if (plan_step(context.options.stop_after) != nullptr) context.options.stop_after.clear();
   Result<Graph> result = run(graph, options, context);
@@ -170,13 +177,14 @@ int from_graph(const std::string& text, const Options& options) {
   Sources sources;
   const Result<NamedGraph> parsed = parse_graph(text, options.path, sources);
   if (!parsed) return report(parsed.error(), sources);
-  const Result<Graph> result = passed(parsed->graph, parsed->name, options, sources);
+  const std::int64_t max_batch = options.batch.value_or(kBatchSize);
+  const Result<Graph> result = passed(parsed->graph, parsed->name, max_batch, options, sources);
   if (!result) return report(result.error(), sources);
   if (ends_in_graph(options)) {
     fmt::print("{}", print(*result, parsed->name, sources, {.locations = options.locations}));
     return 0;
   }
-  const Result<KernelPlan> plan = plan_of(*result, program_of(*result, options.batch.value_or(kBatchSize)), options);
+  const Result<KernelPlan> plan = plan_of(*result, program_of(*result, max_batch), options);
   if (!plan) return report(plan.error(), sources);
   return deliver(*plan, options, parsed->name, *result->locations(), sources);
 }
@@ -200,7 +208,7 @@ int from_program(const std::string& text, const Options& options) {
   if (options.batch) program->settings.batch = *options.batch;
   for (auto& [name, graph] : program->graphs) {
     if (!options.graph.empty() && name != options.graph) continue;
-    Result<Graph> result = passed(graph, name, options, sources);
+    Result<Graph> result = passed(graph, name, program->settings.batch, options, sources);
     if (!result) return report(result.error(), sources);
     graph = std::move(*result);
     if (ends_in_graph(options)) continue;
@@ -262,7 +270,7 @@ int main_of_tool(int argc, char** argv) {
                  "print the graph after passes that change it, the plan after steps of planning, or after all")
       ->delimiter(',')
       ->allow_extra_args(false);
-  app.add_flag("--verify-each", options.pipeline.verify_each, "verify the graph after every pass");
+  app.add_flag("--verify-each", options.pipeline.verify_each, "verify the graph after every pass, and a whole plan");
   app.add_flag("--fast-math", options.pipeline.allow_reassociation, "use rules that change floating-point meaning");
   app.add_flag("--locations", options.locations, "print where each node or kernel comes from");
   app.add_flag("--time-passes", options.seconds, "print the time of each pass to standard error");
