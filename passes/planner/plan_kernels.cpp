@@ -8,6 +8,7 @@
 #include "passes/planner/cut_kernels.h"
 #include "passes/planner/planner.h"
 #include "passes/planner/steps.h"
+#include "passes/planner/steps_text.h"
 #include "passes/tactics/choose.h"
 
 namespace tarn {
@@ -48,11 +49,24 @@ constexpr std::array kPlanSteps = {
     PlanStep{"tactics", "each kernel gets vectors, threads and ways to read, as a CPU runs it", choose_tactics},
 };
 
-KernelPlan fuse(const Graph& graph, const Program& program, const PlanOptions& options) {
+constexpr std::array kFusionSteps = {
+    FusionStep{"units", "what computes each value in memory, what it reads and where it stores"},
+    FusionStep{"schedule", "these with their products laid out, what each needs, and their order"},
+    FusionStep{"groups", "those that share a kernel"},
+};
+
+KernelPlan fuse(const Graph& graph, const Program& program, const PlanOptions& options, const PlanWatch& watch) {
   Planning planning(graph, program, options);
+  const auto show = [&](std::string_view step, const auto& text) {
+    if (watch.in_fusion) watch.in_fusion(step, text());
+  };
   make_units(planning);
   lay_batches_innermost(planning);
-  group_units(planning, make_schedule(planning));
+  show("units", [&] { return units_text(planning); });
+  const Schedule schedule = make_schedule(planning);
+  show("schedule", [&] { return schedule_text(planning, schedule); });
+  group_units(planning, schedule);
+  show("groups", [&] { return groups_text(planning); });
   emit_kernels(planning);
   return std::move(planning.plan);
 }
@@ -84,12 +98,14 @@ Status check_made(const KernelPlan& plan) {
 
 std::span<const PlanStep> plan_steps() { return kPlanSteps; }
 
+std::span<const FusionStep> fusion_steps() { return kFusionSteps; }
+
 Result<KernelPlan> plan_kernels(const Graph& graph, const Program& program, const PlanOptions& options,
-                                const AfterStep& after_step) {
-  KernelPlan plan = fuse(graph, program, options);
+                                const PlanWatch& watch) {
+  KernelPlan plan = fuse(graph, program, options, watch);
   for (const PlanStep& step : kPlanSteps) {
     if (step.run != nullptr) step.run(plan, options);
-    if (after_step && !after_step(step.name, plan)) break;
+    if (watch.after_step && !watch.after_step(step.name, plan)) break;
   }
   return plan;
 }

@@ -19,11 +19,23 @@ struct PlanStep {
 // In the order in which they run.
 std::span<const PlanStep> plan_steps();
 
-// Gets the plan after each step; no more of them run where it says false.
-using AfterStep = std::function<bool(std::string_view step, const KernelPlan& plan)>;
+// What fusion makes on its way, which is for reading only: its text does not read back.
+struct FusionStep {
+  const char* name;
+  const char* what;
+};
+std::span<const FusionStep> fusion_steps();
+
+// Who watches a graph being planned.
+struct PlanWatch {
+  // Gets the plan after each step; no more of them run where it says false.
+  std::function<bool(std::string_view step, const KernelPlan& plan)> after_step;
+  // Gets what each step of fusion has made, as text (steps_text.h).
+  std::function<void(std::string_view step, const std::string& text)> in_fusion;
+};
 // plan_kernels() of plan_kernels.h, watched.
 Result<KernelPlan> plan_kernels(const Graph& graph, const Program& program, const PlanOptions& options,
-                                const AfterStep& after_step);
+                                const PlanWatch& watch);
 
 // From here on the plans of every program are verified, as in Debug builds: for programs of tests.
 void verify_every_plan();

@@ -76,6 +76,22 @@ TEST_F(TarnOpt, StopsAfterEveryStep) {
   EXPECT_THAT(opt("--stop-after=unifies", kGraph).output, HasSubstr("there is no pass 'unifies'"));
 }
 
+// tests/plans/a_training_step_goes_from_units_over_a_schedule_to_groups.txt has the texts.
+TEST_F(TarnOpt, PrintsWhatFusionMakesOnItsWay) {
+  for (const FusionStep& step : fusion_steps()) {
+    const Finished done = opt(fmt::format("--dump-after={} --stop-after=fusion", step.name), kGraph);
+    EXPECT_EQ(done.status, 0) << done.output;
+    const std::size_t plan = done.output.find("\nplan step {\n");
+    ASSERT_NE(plan, std::string::npos) << done.output;
+    EXPECT_EQ(done.output.substr(plan + 1), opt("--stop-after=fusion", kGraph).output);
+    const std::string text = done.output.substr(0, plan);
+    EXPECT_TRUE(text.starts_with(fmt::format("# after {}\n", step.name))) << text;
+    EXPECT_EQ(text.find("# after", 1), std::string::npos) << text;
+    EXPECT_THAT(text, HasSubstr("unit 0"));
+    EXPECT_THAT(opt(fmt::format("--stop-after={}", step.name), kGraph).output, HasSubstr("there is no pass"));
+  }
+}
+
 // Steps from a plan's text do what they do behind fusion.
 TEST_F(TarnOpt, GoesOnFromAPlan) {
   const std::string all = opt("--stop-after=tactics", kGraph).output;

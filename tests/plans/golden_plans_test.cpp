@@ -3,8 +3,11 @@
 //
 // Settings: batch (the largest, 4), vectors (of 64, 32 or 16 bytes: registers and multiply-adds are those of AVX-512,
 // AVX2 and SSE2), `unfused`, `apart` (no buffer takes the place of another), `memory` (buffers are printed, too),
-// `packed` (the plan that predicts from packed weights). Plans of graphs called train and adapt have guarded stores.
+// `packed` (the plan that predicts from packed weights), `steps` (what fusion makes on its way is printed first). Plans
+// of graphs called train and adapt have guarded stores.
 #include <gtest/gtest.h>
+
+#include <fmt/format.h>
 
 #include <cmath>
 
@@ -75,19 +78,26 @@ void pack(const PackedWeights& packed, Program& program, EvaluationContext& cont
 class GoldenPlans : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(GoldenPlans, GiveWhatTheirGraphsGiveAndReadAsExpected) {
-  const Golden golden =
-      testing::read_golden(kGoldenFolder, GetParam(), {"batch", "vectors", "unfused", "apart", "memory", "packed"});
+  const Golden golden = testing::read_golden(kGoldenFolder, GetParam(),
+                                             {"batch", "vectors", "unfused", "apart", "memory", "packed", "steps"});
   if (HasFailure()) return;
   const Graph& graph = golden.graph.graph;
   const std::int64_t max_batch = golden.number("batch", 4);
   const Program program = program_of(graph, max_batch);
   const PlanOptions options{target_of(golden.number("vectors", 64)), !golden.settings.contains("unfused"),
                             !golden.settings.contains("apart")};
-  KernelPlan plan = testing::planned(graph, program, options);
+  std::string steps;
+  PlanWatch watch;
+  if (golden.settings.contains("steps")) {
+    watch.in_fusion = [&](std::string_view step, const std::string& made) {
+      steps += fmt::format("# {}\n{}", step, made);
+    };
+  }
+  KernelPlan plan = testing::planned(graph, program, options, watch);
   if (golden.graph.name == "train" || golden.graph.name == "adapt") guard_stores(plan, program);
   PackedWeights packed;
   if (golden.settings.contains("packed")) packed = pack_weights(program, plan, options.target);
-  const std::string text = print(plan) + (golden.settings.contains("memory") ? print_memory(plan) : "") +
+  const std::string text = steps + print(plan) + (golden.settings.contains("memory") ? print_memory(plan) : "") +
                            print_tactics(plan, golden.graph.name);
   testing::expect_reads_back(plan);
   const Status verified = verify(plan);

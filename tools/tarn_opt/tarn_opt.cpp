@@ -55,6 +55,13 @@ const PlanStep* plan_step(const std::string& name) {
   return step == steps.end() ? nullptr : &*step;
 }
 
+bool is_fusion_step(const std::string& name) {
+  const auto steps = fusion_steps();
+  return std::any_of(steps.begin(), steps.end(), [&](const FusionStep& row) { return row.name == name; });
+}
+
+bool is_of_planning(const std::string& name) { return plan_step(name) != nullptr || is_fusion_step(name); }
+
 bool is_listed(const std::vector<std::string>& list, std::string_view name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
@@ -72,20 +79,24 @@ Result<Graph> run(const Graph& graph, const Options& options, PassContext& conte
   return current;
 }
 
+void dump(const std::vector<std::string>& asked, std::string_view step, const std::string& text) {
+  if (is_listed(asked, "all") || is_listed(asked, step)) fmt::print("# after {}\n{}\n", step, text);
+}
 void dump(const std::vector<std::string>& asked, std::string_view step, const KernelPlan& plan) {
-  if (is_listed(asked, "all") || is_listed(asked, step))
-    fmt::print("# after {}\n{}\n", step, print_whole(plan, "plan"));
+  dump(asked, step, print_whole(plan, "plan"));
 }
 
 // The plan of a graph behind its passes, up to the step at which to stop; verified, if it is whole, where passes are.
 Result<KernelPlan> plan_of(const Graph& graph, const Program& program, const Options& options) {
   const PassOptions& pipeline = options.pipeline;
   const std::string& last = pipeline.stop_after;
-  const auto after_step = [&](std::string_view step, const KernelPlan& plan) {
+  PlanWatch watch;
+  watch.in_fusion = [&](std::string_view step, const std::string& text) { dump(pipeline.dump_after, step, text); };
+  watch.after_step = [&](std::string_view step, const KernelPlan& plan) {
     if (step != last) dump(pipeline.dump_after, step, plan);
     return step != last;
   };
-  TARN_TRY(KernelPlan plan, plan_kernels(graph, program, options.planner, after_step));
+  TARN_TRY(KernelPlan plan, plan_kernels(graph, program, options.planner, watch));
   const bool is_whole = last.empty() || last == plan_steps().back().name;
   if (is_whole && (pipeline.verify_each || verifies_every_plan())) TARN_RETURN_IF_ERROR(check_made(plan));
   return plan;
@@ -152,7 +163,7 @@ bool ends_in_graph(const Options& options) {
   const std::string& stop_after = options.pipeline.stop_after;
   if (!stop_after.empty()) return plan_step(stop_after) == nullptr;
   const std::vector<std::string>& dumps = options.pipeline.dump_after;
-  return !options.run && std::none_of(dumps.begin(), dumps.end(), plan_step);
+  return !options.run && std::none_of(dumps.begin(), dumps.end(), is_of_planning);
 }
 
 // The graph behind its passes, to be planned for batches of so many samples. Options that name steps of planning are
@@ -165,7 +176,7 @@ Result<Graph> passed(const Graph& graph, const std::string& name, std::int64_t m
   context.options.dump = [](const std::string& dump) { fmt::print("{}\n", dump); };
   context.graph_name = name;
   context.planned_for = {options.planner, max_batch};
-  std::erase_if(context.options.dump_after, plan_step);
+  std::erase_if(context.options.dump_after, is_of_planning);
   if (plan_step(context.options.stop_after) != nullptr) context.options.stop_after.clear();
   Result<Graph> result = run(graph, options, context);
   fmt::print(stderr, "{}", format(context.warnings, sources));
@@ -248,6 +259,8 @@ std::string list_of_steps() {
   for (const Pass& pass : graph_passes()) text += fmt::format("  {:<20}{}\n", pass.name, pass.what);
   text += "Steps of planning:\n";
   for (const PlanStep& step : plan_steps()) text += fmt::format("  {:<20}{}\n", step.name, step.what);
+  text += "What fusion makes on its way, for --dump-after alone:\n";
+  for (const FusionStep& step : fusion_steps()) text += fmt::format("  {:<20}{}\n", step.name, step.what);
   return text;
 }
 

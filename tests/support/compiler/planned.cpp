@@ -7,7 +7,7 @@
 
 namespace tarn::testing {
 
-KernelPlan planned(const Graph& graph, const Program& program, const PlanOptions& options) {
+KernelPlan planned(const Graph& graph, const Program& program, const PlanOptions& options, const PlanWatch& watch) {
   PassContext context;
   context.options.verify_each = true;
   context.planned_for = {options, program.settings.batch};
@@ -15,7 +15,7 @@ KernelPlan planned(const Graph& graph, const Program& program, const PlanOptions
   for (const Pass& pass : graph_passes()) {
     if (pass.kind == Pass::Kind::plan) prepared = run_pass(pass.name, prepared, context).value();
   }
-  KernelPlan plan = plan_kernels(prepared, program, context.planned_for->options).value();
+  KernelPlan plan = plan_kernels(prepared, program, context.planned_for->options, watch).value();
   const Status status = verify(plan);
   EXPECT_TRUE(status.has_value()) << status.error().front().message << "\n" << print(plan);
   return plan;
