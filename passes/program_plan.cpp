@@ -5,6 +5,7 @@
 #include "passes/plan/guarded_stores.h"
 #include "passes/planner/packed_weights.h"
 #include "passes/planner/steps.h"
+#include "passes/tactics/tiling.h"
 
 namespace tarn {
 
@@ -30,7 +31,10 @@ Result<ProgramPlan> plan_program(const Program& program, const PlanOptions& opti
     context.planned_for = {options, program.settings.batch};
     TARN_TRY(const Graph optimized, optimize(graph, context));
     TARN_TRY(KernelPlan plan, plan_kernels(optimized, program, context.planned_for->options));
-    if (function_named(name).has(kGuards)) guard_stores(plan, program);
+    if (function_named(name).has(kGuards)) {
+      guard_stores(plan, program);
+      choose_tilings(plan, options.target);
+    }
     result.plans.emplace(name, std::move(plan));
   }
   add_packed_prediction(program, options.target, result);

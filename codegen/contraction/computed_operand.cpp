@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "codegen/kernels/lanes.h"
 #include "codegen/kernels/loops.h"
 
 namespace tarn {
@@ -34,11 +33,8 @@ Nest ComputedOperand::nest_of() const {
   const std::size_t along = shape_.along_free ? shape_.free : last_inner;
   nest.level_of_axis[shape_.along_free ? last_inner : shape_.free] = level++;
   nest.level_of_axis[along] = level++;
-  nest.vector_axis = static_cast<int>(along);
-  const Target& target = whole_.function.emission.machine.target;
-  const BodyAnalysis analysis = analyze(operand_.body, nest, {operand_.value}, 0, false);
-  nest.lanes = fitting_lanes(shape_.most_lanes, lanes_for({&operand_.body}, {&analysis}, target.vector_bytes), target);
-  if (nest.lanes == 1) nest.vector_axis = -1;
+  nest.lanes = shape_.lanes;
+  if (nest.lanes > 1) nest.vector_axis = static_cast<int>(along);
   return nest;
 }
 
@@ -51,8 +47,7 @@ void ComputedOperand::emit(const Range& free, llvm::Value* k, llvm::Value* count
   const std::vector<Extent>& inner = whole_.kernel.inner;
   Range last = range_of(whole_.function, inner.back());
   // One axis may be cut into blocks.
-  if (whole_.schedule.tile_inner == 1)
-    last = {k, b_.CreateAdd(k, count), whole_.schedule.several_blocks ? 0 : last.count};
+  if (whole_.tiling.tile_inner == 1) last = {k, b_.CreateAdd(k, count), whole_.tiling.several_blocks ? 0 : last.count};
   emit_inner(whole_.outer_inner(), whole_.function.integer(0), free, last, address);
 }
 

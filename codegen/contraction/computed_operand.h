@@ -10,12 +10,12 @@ namespace tarn {
 
 class ComputedOperand {
  public:
-  // `free`: the last axis of the rows of `a`, or of the columns of `b`. Vectors go along it, of at most so many lanes;
-  // or along the last inner axis.
+  // `free`: the last axis of the rows of `a`, or of the columns of `b`. Vectors go along it, of so many lanes; or along
+  // the last inner axis.
   struct Shape {
     std::size_t free = 0, first_inner = 0;  // numbers among the axes of the operand
     bool along_free = true;
-    std::int64_t most_lanes = 1;
+    unsigned lanes = 1;
   };
   ComputedOperand(const Contraction& contraction, const Operand& operand, const Shape& shape);
   ComputedOperand(const ComputedOperand&) = delete;

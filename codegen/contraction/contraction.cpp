@@ -10,8 +10,8 @@ Contraction::Contraction(KernelFunction& function, const ContractionKernel& kern
       builder(function.builder),
       kernel(kernel),
       tactics(function.tactics),
-      schedule(
-          schedule_of(kernel, function.tactics, function.emission.plan.max_batch, function.emission.machine.target)),
+      scratch(scratch_of(kernel, tactics, function.emission.plan.max_batch, function.emission.machine.target)),
+      tiling(*tactics.tiling),
       size(static_cast<std::int64_t>(size_of(kernel.dtype))) {
   const std::size_t row_axis = kernel.row_axis(), column_axis = kernel.column_axis();
   for (std::size_t axis = 0; axis < kernel.batch.size(); ++axis) around.push_back(axis);
@@ -32,10 +32,10 @@ void Contraction::start() {
   inner = inner_count(outer_inner());
   find_shares();
   product = function.scratch();
-  fetched = byte_address(builder, product, schedule.product_bytes);
-  left = byte_address(builder, fetched, schedule.fetched_bytes);
-  sums = byte_address(builder, left, schedule.left_bytes);
-  packed = byte_address(builder, sums, schedule.sum_bytes);
+  fetched = byte_address(builder, product, scratch.product_bytes);
+  left = byte_address(builder, fetched, scratch.fetched_bytes);
+  sums = byte_address(builder, left, scratch.left_bytes);
+  packed = byte_address(builder, sums, scratch.sum_bytes);
 }
 
 // Shares end where tiles do. Where vectors go along rows, also where blocks do: what follows may rely on them.
@@ -46,9 +46,9 @@ void Contraction::find_shares() {
   for (const std::size_t axis : around) around_[axis] = range_of(function, axes[axis]);
   if (!tactics.split) return;
   if (tactics.split->axis == kernel.row_axis()) {
-    rows = function.share_of(rows, kernel.one_column() ? schedule.row_block : schedule.tile_rows);
+    rows = function.share_of(rows, kernel.one_column() ? tiling.row_block : tiling.tile_rows);
   } else if (tactics.split->axis == kernel.column_axis()) {
-    columns = function.share_of(columns, schedule.panel);
+    columns = function.share_of(columns, tiling.panel);
   } else {
     Range& shared = around_.at(tactics.split->axis);
     shared = function.share_of(shared, 1);
@@ -56,15 +56,15 @@ void Contraction::find_shares() {
 }
 
 void Contraction::emit_column_tiles(const Panel& panel, const std::function<void(const ColumnTile&)>& tile) const {
-  const std::int64_t width = schedule.tile_columns();
+  const std::int64_t width = tiling.tile_columns;
   const Extent& extent = kernel.columns.back();
   const std::int64_t all = extent.constant;
-  Range tiles = {function.integer(0), function.integer(schedule.tiles()), schedule.tiles()};
-  if (extent.times_batch || (all > schedule.panel && all % schedule.panel != 0)) {
+  Range tiles = {function.integer(0), function.integer(tiling.tiles()), tiling.tiles()};
+  if (extent.times_batch || (all > tiling.panel && all % tiling.panel != 0)) {
     llvm::Value* const wanted = builder.CreateSub(panel.end, panel.first);
     tiles = {tiles.begin,
              builder.CreateUDiv(builder.CreateAdd(wanted, function.integer(width - 1)), function.integer(width)),
-             schedule.tiles() == 1 ? 1 : 0};
+             tiling.tiles() == 1 ? 1 : 0};
   }
   emit_loop(builder, tiles, 1, {}, [&](llvm::Value* number, const Carried&) {
     llvm::Value* const regular = multiply_add(builder, number, width, function.integer(0));

@@ -1,5 +1,5 @@
 // What the parts of a contraction kernel's emitter share: the product c = a * b that is computed, the pieces that it is
-// cut into, and addresses in its operands. The order of the loops stands in schedule.h.
+// cut into, and addresses in its operands. The order of the loops stands in passes/plan/contraction_tiling.h.
 #pragma once
 
 #include <functional>
@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "codegen/contraction/schedule.h"
+#include "codegen/contraction/scratch.h"
 #include "codegen/contraction/tiles.h"
 #include "codegen/kernels/emission.h"
 
@@ -33,14 +33,15 @@ struct Contraction {
   llvm::IRBuilder<>& builder;
   const ContractionKernel& kernel;
   const CpuTactics& tactics;
-  const ContractionSchedule schedule;
+  const ContractionScratch scratch;
+  const ContractionTiling& tiling;
   const std::int64_t size;  // bytes of an element
   // Axes of the epilogue that loops around the tiles go over, the outermost first: of the batch, of the columns and of
   // the rows but the last.
   std::vector<std::size_t> around;
 
   // Set by start(): numbers of columns, and of k that a tile goes over where there is one block of it; what this call
-  // computes of the rows and columns of tiles; and the parts of the scratch memory that the schedule has sizes of.
+  // computes of the rows and columns of tiles; and the parts of the scratch memory that `scratch` has sizes of.
   llvm::Value *column_count = nullptr, *inner = nullptr;
   Range rows, columns;
   llvm::Value *product = nullptr, *fetched = nullptr, *left = nullptr, *sums = nullptr, *packed = nullptr;
@@ -52,12 +53,14 @@ struct Contraction {
   // Of an axis that is around: what this call computes.
   Range range_around(std::size_t axis) const { return around_.at(axis); }
   // Inner axes that a tile does not go over, and those that it does.
-  std::size_t outer_inner() const { return kernel.inner.size() - schedule.tile_inner; }
+  std::size_t outer_inner() const { return kernel.inner.size() - tiling.tile_inner; }
   // The number of k that the axes from `first` on make, of the inner ones.
   llvm::Value* inner_count(std::size_t first) const;
   // Calls `tile` for every tile of columns, in a loop.
   void emit_column_tiles(const Panel& panel, const std::function<void(const ColumnTile&)>& tile) const;
 
+  // Lanes lie along k.
+  bool is_dot() const { return tactics.form == CpuTactics::Form::inner; }
   // How the tiles find a.
   LeftOperand left_operand() const {
     if (!tactics.rows_in_place) return LeftOperand::strided;

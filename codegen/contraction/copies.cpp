@@ -5,7 +5,7 @@
 
 #include <bit>
 
-#include "codegen/contraction/schedule.h"
+#include "codegen/contraction/scratch.h"
 #include "codegen/kernels/loops.h"
 
 namespace tarn {

@@ -3,30 +3,18 @@
 
 #include <algorithm>
 
-#include "codegen/kernels/lanes.h"
 #include "codegen/kernels/loops.h"
-#include "passes/tactics/cost_model.h"
+#include "passes/plan/possible_tactics.h"
 
 namespace tarn {
-
-namespace {
-
-std::vector<ValueId> values_of(const std::vector<Reduction>& reductions) {
-  std::vector<ValueId> values;
-  values.reserve(reductions.size());
-  for (const Reduction& reduction : reductions) values.push_back(reduction.value);
-  return values;
-}
-
-}  // namespace
 
 ContractionEpilogue::ContractionEpilogue(const Contraction& contraction)
     : whole_(contraction),
       function_(contraction.function),
       b_(contraction.builder),
       kernel_(contraction.kernel),
-      schedule_(contraction.schedule),
-      flat_(is_flat(contraction)),
+      tiling_(contraction.tiling),
+      flat_(has_flat_epilogue(contraction.kernel, contraction.tactics)),
       nest_(nest_of(contraction)),
       tail_nest_(tail_nest_of(contraction, nest_)),
       body_(function_, kernel_.epilogue, nest_,
@@ -39,24 +27,6 @@ ContractionEpilogue::ContractionEpilogue(const Contraction& contraction)
     return b_.CreateAlignedLoad(vector_type(), sum_address(value.reduction, column),
                                 llvm::Align(size_of(kernel_.dtype)));
   };
-}
-
-// Whether the products of a block lie as everything that the epilogue reads and writes: row behind row.
-bool ContractionEpilogue::is_flat(const Contraction& contraction) {
-  const ContractionKernel& kernel = contraction.kernel;
-  const std::size_t rows = kernel.row_axis(), columns = kernel.column_axis();
-  const Extent& extent = kernel.columns.back();
-  const std::optional<Split>& split = contraction.tactics.split;
-  const bool shares_columns = split && split->axis == columns;
-  if (!contraction.schedule.dot || kernel.one_column() || extent.times_batch || shares_columns ||
-      contraction.schedule.panel != extent.constant) {
-    return false;
-  }
-  bool follows = true;
-  for_each_linear(kernel.epilogue, [&](const Linear& linear) {
-    follows = follows && linear.strides[rows] == linear.strides[columns] * extent.constant;
-  });
-  return follows;
 }
 
 Nest ContractionEpilogue::nest_of(const Contraction& contraction) {
@@ -74,31 +44,8 @@ Nest ContractionEpilogue::nest_of(const Contraction& contraction) {
   }
   nest.depth = static_cast<int>(axes);
   nest.index.resize(axes);
-  nest.vector_axis = static_cast<int>(kernel.one_column() ? row_axis : column_axis);
-  const Body &body = kernel.epilogue, &tail = kernel.tail;
-  const BodyAnalysis analysis = analyze(body, nest, values_of(kernel.sums), nest.depth - 1, true);
-  const BodyAnalysis tail_analysis = analyze(tail, nest, {}, nest.depth - 1, true);
-  const unsigned lanes =
-      lanes_for({&body, &tail}, {&analysis, &tail_analysis}, contraction.function.emission.machine.target.vector_bytes);
-  const Extent& along = kernel.one_column() ? kernel.rows.back() : kernel.columns.back();
-  const ContractionSchedule& schedule = contraction.schedule;
-  const std::int64_t columns = schedule.tile_epilogue ? schedule.tile_columns() : schedule.panel;
-  const std::int64_t most = kernel.one_column() ? schedule.row_block : columns;
-  const std::int64_t count = along.times_batch ? most : std::min(most, along.constant);
-  nest.lanes = fitting_lanes(is_flat(contraction) ? count * schedule.row_block : count, lanes,
-                             contraction.function.emission.machine.target);
-  // One look at two vectors of new weights costs hardly more than one at each.
-  const bool is_guarded = std::any_of(body.stores.begin(), body.stores.end(), [](const Store& s) { return s.guarded; });
-  const std::int64_t twice = 2 * std::int64_t{nest.lanes};
-  if (is_guarded && schedule.tile_epilogue && nest.vector_axis == static_cast<int>(column_axis) && !along.times_batch &&
-      along.constant % twice == 0 && count % twice == 0 && body.values.size() <= kCosts.small_epilogue) {
-    nest.lanes *= 2;
-  }
-  if (nest.lanes == 1 || !allows_lanes(body, analysis, nest.vector_axis) ||
-      !allows_lanes(tail, tail_analysis, nest.vector_axis)) {
-    nest.lanes = 1;
-    nest.vector_axis = -1;
-  }
+  nest.lanes = contraction.tiling.epilogue_lanes;
+  if (nest.lanes > 1) nest.vector_axis = static_cast<int>(kernel.one_column() ? row_axis : column_axis);
   return nest;
 }
 
@@ -135,7 +82,7 @@ llvm::Value* ContractionEpilogue::load_product() {
   llvm::Value* const row = b_.CreateSub(nest_.index[kernel_.row_axis()], product_row_);
   llvm::Value* const column = b_.CreateSub(nest_.index[kernel_.column_axis()], product_column_);
   llvm::Value* const address =
-      whole_.move(whole_.move(whole_.product, row, schedule_.product_row * whole_.size), column, whole_.size);
+      whole_.move(whole_.move(whole_.product, row, whole_.scratch.product_row * whole_.size), column, whole_.size);
   // Lanes beyond the end read what else is in the scratch memory, which is larger than the product by a vector.
   return b_.CreateAlignedLoad(vector_type(), address, llvm::Align(size_of(kernel_.dtype)));
 }
@@ -146,7 +93,7 @@ llvm::Type* ContractionEpilogue::vector_type() const {
 
 llvm::Value* ContractionEpilogue::sum_address(std::size_t number, llvm::Value* column) {
   llvm::Value* const row =
-      byte_address(b_, whole_.sums, static_cast<std::int64_t>(number) * schedule_.sum_row * whole_.size);
+      byte_address(b_, whole_.sums, static_cast<std::int64_t>(number) * whole_.scratch.sum_row * whole_.size);
   return whole_.move(row, column, whole_.size);
 }
 
@@ -171,10 +118,10 @@ void ContractionEpilogue::emit(llvm::Value* first_row, llvm::Value* first_column
   product_row_ = first_row;
   product_column_ = first_column;
   const std::size_t row_axis = kernel_.row_axis(), column_axis = kernel_.column_axis();
-  const std::int64_t height = schedule_.tile_epilogue ? schedule_.tile_rows : schedule_.row_block;
+  const std::int64_t height = tiling_.tile_epilogue ? tiling_.tile_rows : tiling_.row_block;
   Range row_range = block_of(kernel_.rows.back(), height, row_axis, rows.begin, rows.end);
   // A share may end within a block, but not within a tile.
-  if (whole_.rows.count == 0 && !schedule_.tile_epilogue) row_range.count = 0;
+  if (whole_.rows.count == 0 && !tiling_.tile_epilogue) row_range.count = 0;
   if (flat_) return emit_flat(rows.begin, row_range);
   if (!kernel_.sums.empty()) return emit_summed(columns, row_range);
   const auto lanes = [&](std::size_t axis) { return lanes_along(axis); };
@@ -230,9 +177,9 @@ void ContractionEpilogue::emit_summed(const Range& columns, const Range& rows) {
 
 void ContractionEpilogue::start_sums() {
   if (kernel_.sums.empty()) return;
-  llvm::Type* const type = with_lanes(function_.emission.value_type(kernel_.dtype), schedule_.lanes);
-  const std::int64_t count = static_cast<std::int64_t>(kernel_.sums.size()) * schedule_.sum_row;
-  emit_loop(b_, {function_.integer(0), function_.integer(count), count}, schedule_.lanes, {},
+  llvm::Type* const type = with_lanes(function_.emission.value_type(kernel_.dtype), tiling_.lanes);
+  const std::int64_t count = static_cast<std::int64_t>(kernel_.sums.size()) * whole_.scratch.sum_row;
+  emit_loop(b_, {function_.integer(0), function_.integer(count), count}, tiling_.lanes, {},
             [&](llvm::Value* at, const Carried&) {
               b_.CreateAlignedStore(llvm::Constant::getNullValue(type), whole_.move(whole_.sums, at, whole_.size),
                                     llvm::Align(size_of(kernel_.dtype)));

@@ -33,7 +33,6 @@ class ContractionEpilogue {
   Range columns_of(std::int64_t block, llvm::Value* begin, llvm::Value* end) const;
 
  private:
-  static bool is_flat(const Contraction& contraction);
   static Nest nest_of(const Contraction& contraction);
   static Nest tail_nest_of(const Contraction& contraction, const Nest& nest);
   Range block_of(const Extent& extent, std::int64_t block, std::size_t axis, llvm::Value* begin,
@@ -50,7 +49,7 @@ class ContractionEpilogue {
   KernelFunction& function_;
   llvm::IRBuilder<>& b_;
   const ContractionKernel& kernel_;
-  const ContractionSchedule& schedule_;
+  const ContractionTiling& tiling_;
   bool flat_;
   Nest nest_, tail_nest_;
   BodyEmitter body_, tail_;

@@ -34,7 +34,7 @@ class ContractionFetches {
   struct Lines {
     llvm::Value *address, *stride;
   };
-  bool has_ahead() const { return schedule_.fetches_panels || schedule_.fetches_rows || schedule_.fetches_groups; }
+  bool has_ahead() const { return tiling_.fetches_panels || tiling_.fetches_rows || tiling_.fetches_groups; }
   Lines ahead(const Panel& panel, const ColumnTile& tile, llvm::Value* row);
 
  private:
@@ -56,7 +56,7 @@ class ContractionFetches {
   KernelFunction& function_;
   llvm::IRBuilder<>& b_;
   const ContractionKernel& kernel_;
-  const ContractionSchedule& schedule_;
+  const ContractionTiling& tiling_;
   std::vector<const Access*> prefetched_;  // what the epilogue reads that is worth it
 };
 

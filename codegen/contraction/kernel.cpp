@@ -1,4 +1,4 @@
-// Contractions to loops over tiles. The order of the loops stands in schedule.h.
+// Contractions to loops over tiles. The order of the loops stands in passes/plan/contraction_tiling.h.
 #include "codegen/contraction/kernel.h"
 
 #include <algorithm>
@@ -23,7 +23,7 @@ class ContractionEmitter {
         function_(function),
         b_(function.builder),
         kernel_(kernel),
-        schedule_(whole_.schedule),
+        tiling_(whole_.tiling),
         epilogue_(whole_),
         fetches_(whole_),
         operands_(whole_) {}
@@ -59,7 +59,7 @@ class ContractionEmitter {
   KernelFunction& function_;
   llvm::IRBuilder<>& b_;
   const ContractionKernel& kernel_;
-  const ContractionSchedule& schedule_;
+  const ContractionTiling& tiling_;
   ContractionEpilogue epilogue_;
   ContractionFetches fetches_;
   ContractionOperands operands_;
@@ -104,7 +104,7 @@ void ContractionEmitter::emit_around(std::size_t number, llvm::Value* a, llvm::V
 
 // Of the axis that is cut into tiles.
 void ContractionEmitter::emit_all_rows() {
-  if (!schedule_.streams) return emit_panels();
+  if (!tiling_.streams) return emit_panels();
   llvm::Value* const few =
       b_.CreateICmpULE(function_.extent(kernel_.rows.back()), function_.integer(kCosts.streamed_rows));
   emit_if(b_, few, {}, [&](const Carried&) {
@@ -119,7 +119,7 @@ void ContractionEmitter::emit_all_rows() {
 
 void ContractionEmitter::emit_panels() {
   const Range& columns = whole_.columns;
-  const std::int64_t panel = schedule_.panel;
+  const std::int64_t panel = tiling_.panel;
   emit_loop(b_, columns, panel, {}, [&](llvm::Value* begin, const Carried&) {
     Panel p{begin, begin, columns.end};
     if (columns.count == 0 || columns.count > panel) {
@@ -130,7 +130,7 @@ void ContractionEmitter::emit_panels() {
     // tiles of form `columns` are moved back one by one.)
     const Extent& extent = kernel_.columns.back();
     const std::int64_t all = extent.times_batch ? 0 : extent.constant;
-    const std::int64_t least = schedule_.dot ? panel : schedule_.tile_columns();
+    const std::int64_t least = whole_.is_dot() ? panel : tiling_.tile_columns;
     if (all > panel && all % panel != 0 && all % panel < least) {
       p.first = whole_.minimum(begin, function_.integer(all - least));
     }
@@ -140,7 +140,7 @@ void ContractionEmitter::emit_panels() {
 }
 
 void ContractionEmitter::emit_streamed_rows() {
-  llvm::Function* const stream = stream_function(function_.emission, kernel_.dtype, schedule_.lanes);
+  llvm::Function* const stream = stream_function(function_.emission, kernel_.dtype, tiling_.lanes);
   const Range& columns = whole_.columns;
   llvm::Value* const second = whole_.move(whole_.b, columns.begin, whole_.column_stride());
   llvm::Value* const count = b_.CreateSub(columns.end, columns.begin);
@@ -154,22 +154,22 @@ void ContractionEmitter::emit_streamed_rows() {
 
 void ContractionEmitter::emit_row_blocks(const Panel& panel) {
   Sources sources{};
-  const bool one_block = !schedule_.several_blocks && !schedule_.dot && !is_empty(kernel_.inner);
+  const bool one_block = !tiling_.several_blocks && !whole_.is_dot() && !is_empty(kernel_.inner);
   const Range& rows = whole_.rows;
   if (one_block) {
     sources = operands_.emit_sources(panel, b_.CreateSub(rows.end, rows.begin), function_.integer(0), whole_.inner);
   }
-  emit_loop(b_, rows, schedule_.row_block, {}, [&](llvm::Value* begin, const Carried&) {
+  emit_loop(b_, rows, tiling_.row_block, {}, [&](llvm::Value* begin, const Carried&) {
     Rows block{begin, rows.end};
-    if (rows.count == 0 || rows.count > schedule_.row_block) {
-      block.end = whole_.minimum(b_.CreateAdd(begin, function_.integer(schedule_.row_block)), rows.end);
+    if (rows.count == 0 || rows.count > tiling_.row_block) {
+      block.end = whole_.minimum(b_.CreateAdd(begin, function_.integer(tiling_.row_block)), rows.end);
     }
-    if (schedule_.tile_epilogue) {
+    if (tiling_.tile_epilogue) {
       emit_finished_tiles(panel, block, sources);
       return Carried{};
     }
     emit_product(panel, block, one_block ? &sources : nullptr);
-    epilogue_.emit(block.begin, panel.first, epilogue_.columns_of(schedule_.panel, panel.begin, panel.end), block);
+    epilogue_.emit(block.begin, panel.first, epilogue_.columns_of(tiling_.panel, panel.begin, panel.end), block);
     return Carried{};
   });
 }
@@ -178,7 +178,7 @@ void ContractionEmitter::emit_product(const Panel& panel, const Rows& rows, cons
   llvm::Value* const zero = function_.integer(0);
   if (is_empty(kernel_.inner)) {
     clear_product(rows);
-  } else if (schedule_.dot) {
+  } else if (whole_.is_dot()) {
     emit_row_tiles(rows,
                    [&](llvm::Value* row, unsigned count) { emit_dot_calls(panel, rows, row, count, whole_.inner); });
   } else if (sources != nullptr) {
@@ -209,19 +209,19 @@ void ContractionEmitter::emit_blocks(const Panel& panel, const Rows& rows, std::
   const auto block = [&](llvm::Value* k, llvm::Value* count) {
     emit_tiles(panel, rows, k, count, operands_.emit_sources(panel, b_.CreateSub(rows.end, rows.begin), k, count));
   };
-  if (schedule_.tile_inner > 1) return block(function_.integer(0), whole_.inner);
-  emit_loop(b_, range_of(function_, kernel_.inner.back()), schedule_.inner_block, {},
+  if (tiling_.tile_inner > 1) return block(function_.integer(0), whole_.inner);
+  emit_loop(b_, range_of(function_, kernel_.inner.back()), tiling_.inner_block, {},
             [&](llvm::Value* k, const Carried&) {
-              block(k, whole_.minimum(b_.CreateSub(whole_.inner, k), function_.integer(schedule_.inner_block)));
+              block(k, whole_.minimum(b_.CreateSub(whole_.inner, k), function_.integer(tiling_.inner_block)));
               return Carried{};
             });
 }
 
 void ContractionEmitter::clear_product(const Rows& rows) {
   llvm::Type* const element = function_.emission.value_type(kernel_.dtype);
-  llvm::Value* const count = multiply_add(b_, b_.CreateSub(rows.end, rows.begin), schedule_.product_row, nullptr);
-  const Range range = {function_.integer(0), count, 0, schedule_.product_row};
-  const unsigned lanes = schedule_.dot ? 1 : schedule_.lanes;
+  llvm::Value* const count = multiply_add(b_, b_.CreateSub(rows.end, rows.begin), whole_.scratch.product_row, nullptr);
+  const Range range = {function_.integer(0), count, 0, whole_.scratch.product_row};
+  const unsigned lanes = whole_.is_dot() ? 1 : tiling_.lanes;
   emit_loop(b_, range, lanes, {}, [&](llvm::Value* index, const Carried&) {
     b_.CreateAlignedStore(llvm::Constant::getNullValue(with_lanes(element, lanes)),
                           element_address(b_, element, whole_.product, index), llvm::Align(size_of(kernel_.dtype)));
@@ -230,9 +230,9 @@ void ContractionEmitter::clear_product(const Rows& rows) {
 }
 
 void ContractionEmitter::emit_row_tiles(const Rows& rows, const std::function<void(llvm::Value*, unsigned)>& tile) {
-  std::int64_t known = whole_.rows.count <= schedule_.row_block ? whole_.rows.count : 0;
-  const bool divides = kernel_.rows.back().constant % schedule_.tile_rows == 0;
-  std::vector<unsigned> heights = {schedule_.tile_rows};
+  std::int64_t known = whole_.rows.count <= tiling_.row_block ? whole_.rows.count : 0;
+  const bool divides = kernel_.rows.back().constant % tiling_.tile_rows == 0;
+  std::vector<unsigned> heights = {tiling_.tile_rows};
   if (!divides) heights.push_back(1);
   llvm::Value* begin = rows.begin;
   for (const unsigned height : heights) {
@@ -259,7 +259,7 @@ void ContractionEmitter::emit_row_tiles(const Rows& rows, const std::function<vo
 void ContractionEmitter::emit_tiles(const Panel& panel, const Rows& rows, llvm::Value* k_begin, llvm::Value* count,
                                     const Sources& sources) {
   emit_row_tiles(rows, [&](llvm::Value* row, unsigned tile_rows) {
-    if (schedule_.left_rows > 0) operands_.emit_left_copy(row, k_begin, count);
+    if (tiling_.left_rows > 0) operands_.emit_left_copy(row, k_begin, count);
     whole_.emit_column_tiles(panel, [&](const ColumnTile& tile) {
       emit_tile_call(panel, tile, rows, row, tile_rows, k_begin, count, sources);
     });
@@ -268,15 +268,15 @@ void ContractionEmitter::emit_tiles(const Panel& panel, const Rows& rows, llvm::
 
 // Tile after tile, each followed by its epilogue, which runs while the next tile begins.
 void ContractionEmitter::emit_finished_tiles(const Panel& panel, const Rows& rows, const Sources& sources) {
-  const unsigned height = schedule_.tile_rows;
+  const unsigned height = tiling_.tile_rows;
   const bool divides = kernel_.rows.back().constant % height == 0;
   emit_loop(b_, {rows.begin, rows.end, whole_.rows.count}, height, {}, [&](llvm::Value* row, const Carried&) {
     Rows block{row, b_.CreateAdd(row, function_.integer(height))};
     if (!divides) block.end = whole_.minimum(block.end, rows.end);
-    if (schedule_.left_rows > 0) operands_.emit_left_copy(row, function_.integer(0), whole_.inner);
+    if (tiling_.left_rows > 0) operands_.emit_left_copy(row, function_.integer(0), whole_.inner);
     llvm::Value* full = b_.CreateICmpEQ(b_.CreateSub(block.end, row), function_.integer(height));
     Rows computed = block;
-    if (schedule_.moves_rows && !divides) {
+    if (tiling_.moves_rows && !divides) {
       // The same rows again, with the same bits: what follows them does so once.
       full = b_.CreateICmpUGE(b_.CreateSub(rows.end, rows.begin), function_.integer(height));
       llvm::Value* const last = b_.CreateSub(rows.end, function_.integer(height));
@@ -296,7 +296,7 @@ void ContractionEmitter::emit_finished_tiles(const Panel& panel, const Rows& row
                            [&](llvm::Value* single, const Carried&) { return call(single, 1); });
         });
       }
-      const std::int64_t width = schedule_.tile_columns();
+      const std::int64_t width = tiling_.tile_columns;
       llvm::Value* const begin = multiply_add(b_, tile.number, width, panel.begin);
       llvm::Value* const end = whole_.minimum(b_.CreateAdd(begin, function_.integer(width)), panel.end);
       epilogue_.emit(computed.begin, b_.CreateAdd(panel.first, tile.begin), epilogue_.columns_of(width, begin, end),
@@ -309,32 +309,32 @@ void ContractionEmitter::emit_finished_tiles(const Panel& panel, const Rows& row
 void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& tile, const Rows& rows, llvm::Value* row,
                                         unsigned tile_rows, llvm::Value* k, llvm::Value* count,
                                         const Sources& sources) {
-  TileShape shape{kernel_.dtype,   tile_rows,       schedule_.tile_vectors,
-                  schedule_.lanes, schedule_.lanes, schedule_.several_blocks};
-  shape.left = schedule_.left_rows > 0 ? LeftOperand::strided : whole_.left_operand();
+  TileShape shape{kernel_.dtype, tile_rows,     tiling_.tile_vectors(),
+                  tiling_.lanes, tiling_.lanes, tiling_.several_blocks};
+  shape.left = tiling_.left_rows > 0 ? LeftOperand::strided : whole_.left_operand();
   const std::int64_t columns = kernel_.columns.back().constant;
-  if (schedule_.packing != ContractionSchedule::Packing::always && columns < schedule_.panel) {
-    shape.last_lanes = static_cast<unsigned>(columns - (schedule_.tile_vectors - 1) * std::int64_t{schedule_.lanes});
+  if (tiling_.packing != ContractionTiling::Packing::always && columns < tiling_.panel) {
+    shape.last_lanes = static_cast<unsigned>(columns - (tiling_.tile_vectors() - 1) * std::int64_t{tiling_.lanes});
   }
-  shape.inner_axes = schedule_.tile_inner;
+  shape.inner_axes = tiling_.tile_inner;
   if (tile_rows > 1 && fetches_.has_list()) shape.fetches = fetches_.fetches();
   shape.ahead = tile_rows > 1 && fetches_.has_ahead();
   if (tile_rows > 1) {
-    shape.inner_steps = schedule_.inner_steps;
+    shape.inner_steps = tiling_.inner_steps;
     const Extent& inner = kernel_.inner.back();
-    shape.whole_steps = (!schedule_.several_blocks || schedule_.tile_inner > 1) && !inner.times_batch &&
-                        inner.constant % schedule_.inner_steps == 0;
+    shape.whole_steps = (!tiling_.several_blocks || tiling_.tile_inner > 1) && !inner.times_batch &&
+                        inner.constant % tiling_.inner_steps == 0;
   }
   llvm::Function* const tile_of_rest = tile_function(function_.emission, shape);
   llvm::Value *callee = tile_of_rest, *address = operands_.address_of(sources.rest, tile);
   std::vector<llvm::Value*> k_strides = sources.rest.k_strides;
   llvm::Value* packed = llvm::PoisonValue::get(function_.emission.pointer());
-  if (sources.packs != nullptr && tile_rows == schedule_.tile_rows) {
+  if (sources.packs != nullptr && tile_rows == tiling_.tile_rows) {
     // The first rows of all that go over this part of b; the block's, where every block packs anew.
     shape.packs = true;
     shape.inner_steps = 1;  // these are few
     shape.for_writing = whole_.tactics.b_for_writing;
-    llvm::Value* const begin = schedule_.several_blocks ? rows.begin : whole_.rows.begin;
+    llvm::Value* const begin = tiling_.several_blocks ? rows.begin : whole_.rows.begin;
     llvm::Value* const first = b_.CreateAnd(b_.CreateICmpEQ(row, begin), sources.packs);
     callee = b_.CreateSelect(first, tile_function(function_.emission, shape), callee);
     address = b_.CreateSelect(first, operands_.address_of(sources.first, tile), address);
@@ -344,20 +344,28 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
     packed = operands_.address_of(operands_.packed_source(count), tile);
   }
   llvm::Value* const product_row =
-      whole_.move(whole_.product, b_.CreateSub(row, rows.begin), schedule_.product_row * whole_.size);
+      whole_.move(whole_.product, b_.CreateSub(row, rows.begin), whole_.scratch.product_row * whole_.size);
   llvm::Value* const product_tile =
-      schedule_.tile_epilogue ? product_row : whole_.move(product_row, tile.begin, whole_.size);
+      tiling_.tile_epilogue ? product_row : whole_.move(product_row, tile.begin, whole_.size);
   if (shape.fetches > 0) fetches_.emit_list(panel, tile, row);
   ContractionFetches::Lines ahead = {llvm::PoisonValue::get(function_.emission.pointer()),
                                      llvm::PoisonValue::get(function_.emission.i64())};
   if (shape.ahead) ahead = fetches_.ahead(panel, tile, row);
   const ContractionOperands::Left left = operands_.left(row, k);
-  if (schedule_.tile_inner > 1) count = function_.extent(kernel_.inner.back());
-  std::vector<llvm::Value*> arguments = {
-      left.address,     left.row_stride, left.k_strides.back(), address,
-      k_strides.back(), count,           product_tile,          function_.integer(schedule_.product_row * whole_.size),
-      packed,           whole_.fetched,  ahead.address,         ahead.stride};
-  for (std::size_t i = 0; i + 1 < schedule_.tile_inner; ++i) {
+  if (tiling_.tile_inner > 1) count = function_.extent(kernel_.inner.back());
+  std::vector<llvm::Value*> arguments = {left.address,
+                                         left.row_stride,
+                                         left.k_strides.back(),
+                                         address,
+                                         k_strides.back(),
+                                         count,
+                                         product_tile,
+                                         function_.integer(whole_.scratch.product_row * whole_.size),
+                                         packed,
+                                         whole_.fetched,
+                                         ahead.address,
+                                         ahead.stride};
+  for (std::size_t i = 0; i + 1 < tiling_.tile_inner; ++i) {
     llvm::Value* const extent = function_.extent(kernel_.inner[whole_.outer_inner() + i]);
     arguments.insert(arguments.end(), {extent, left.k_strides[i], k_strides[i]});
   }
@@ -366,23 +374,23 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
 
 void ContractionEmitter::emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows,
                                         llvm::Value* count) {
-  const DotShape shape{kernel_.dtype, tile_rows, schedule_.tile_vectors, schedule_.lanes,
-                       kernel_.inner.back().constant % schedule_.lanes == 0};
-  const auto step = static_cast<std::int64_t>(schedule_.tile_vectors);
+  const DotShape shape{kernel_.dtype, tile_rows, tiling_.tile_columns, tiling_.lanes,
+                       kernel_.inner.back().constant % tiling_.lanes == 0};
+  const std::int64_t step = tiling_.tile_columns;
   // Whole panels, but for the last of a number of columns that is not known.
   const bool times_batch = kernel_.columns.back().times_batch;
-  llvm::Value* const width = times_batch ? b_.CreateSub(panel.end, panel.first) : function_.integer(schedule_.panel);
-  const Range columns = {function_.integer(0), width, times_batch ? 0 : schedule_.panel};
+  llvm::Value* const width = times_batch ? b_.CreateSub(panel.end, panel.first) : function_.integer(tiling_.panel);
+  const Range columns = {function_.integer(0), width, times_batch ? 0 : tiling_.panel};
   emit_loop(b_, columns, step, {}, [&](llvm::Value* column, const Carried&) {
-    if (schedule_.panel % step != 0) column = whole_.minimum(column, function_.integer(schedule_.panel - step));
+    if (tiling_.panel % step != 0) column = whole_.minimum(column, function_.integer(tiling_.panel - step));
     llvm::Value* const second = whole_.move(whole_.b, b_.CreateAdd(panel.first, column), whole_.column_stride());
-    llvm::Value* const c =
-        whole_.move(whole_.move(whole_.product, b_.CreateSub(row, rows.begin), schedule_.product_row * whole_.size),
-                    column, whole_.size);
-    b_.CreateCall(
-        dot_function(function_.emission, shape),
-        {whole_.move(whole_.a, row, whole_.row_stride()), function_.integer(whole_.row_stride()), second,
-         function_.integer(whole_.column_stride()), count, c, function_.integer(schedule_.product_row * whole_.size)});
+    llvm::Value* const c = whole_.move(
+        whole_.move(whole_.product, b_.CreateSub(row, rows.begin), whole_.scratch.product_row * whole_.size), column,
+        whole_.size);
+    b_.CreateCall(dot_function(function_.emission, shape),
+                  {whole_.move(whole_.a, row, whole_.row_stride()), function_.integer(whole_.row_stride()), second,
+                   function_.integer(whole_.column_stride()), count, c,
+                   function_.integer(whole_.scratch.product_row * whole_.size)});
     return Carried{};
   });
 }

@@ -7,7 +7,6 @@
 #include "codegen/contraction/tiles.h"
 #include "codegen/kernels/loops.h"
 #include "codegen/kernels/transpose.h"
-#include "passes/plan/access.h"
 
 namespace tarn {
 
@@ -16,18 +15,17 @@ ContractionOperands::ContractionOperands(const Contraction& contraction)
       function_(contraction.function),
       b_(contraction.builder),
       kernel_(contraction.kernel),
-      schedule_(contraction.schedule) {
+      tiling_(contraction.tiling) {
   if (!kernel_.a.is_load()) {
-    const bool along_rows = schedule_.computes_along_rows;
-    const std::int64_t most =
-        along_rows ? schedule_.left_rows : largest(kernel_.inner.back(), function_.emission.plan.max_batch);
-    computed_a_.emplace(contraction, kernel_.a,
-                        ComputedOperand::Shape{kernel_.row_axis(), kernel_.inner_axis_of_a(0), along_rows, most});
+    const bool along_rows = tiling_.computes_along_rows;
+    computed_a_.emplace(
+        contraction, kernel_.a,
+        ComputedOperand::Shape{kernel_.row_axis(), kernel_.inner_axis_of_a(0), along_rows, tiling_.left_lanes});
   }
   if (!kernel_.b.is_load()) {
     computed_b_.emplace(
         contraction, kernel_.b,
-        ComputedOperand::Shape{kernel_.column_axis_of_b(), kernel_.inner_axis_of_b(0), true, schedule_.lanes});
+        ComputedOperand::Shape{kernel_.column_axis_of_b(), kernel_.inner_axis_of_b(0), true, tiling_.right_lanes});
   }
 }
 
@@ -50,15 +48,15 @@ void ContractionOperands::enter_inner(std::size_t inner, llvm::Value* index) {
 // b is contiguous along k, and whole panels are packed: by blocks in registers.
 bool ContractionOperands::packs_by_transposing() const {
   const Extent &inner = kernel_.inner.back(), &columns = kernel_.columns.back();
-  const std::int64_t last = inner.constant % std::max<std::int64_t>(schedule_.inner_block, 1);
-  const bool long_blocks = !schedule_.several_blocks || (!inner.times_batch && (last == 0 || last >= kTransposeBlock));
-  return whole_.b_inner_stride() == whole_.size && !columns.times_batch && columns.constant >= schedule_.panel &&
-         schedule_.tile_columns() >= kTransposeBlock && inner.constant >= kTransposeBlock && long_blocks;
+  const std::int64_t last = inner.constant % std::max<std::int64_t>(tiling_.inner_block, 1);
+  const bool long_blocks = !tiling_.several_blocks || (!inner.times_batch && (last == 0 || last >= kTransposeBlock));
+  return whole_.b_inner_stride() == whole_.size && !columns.times_batch && columns.constant >= tiling_.panel &&
+         tiling_.tile_columns >= kTransposeBlock && inner.constant >= kTransposeBlock && long_blocks;
 }
 
 ContractionOperands::Source ContractionOperands::emit_pack(const Panel& panel, llvm::Value* source, llvm::Value* k,
                                                            llvm::Value* count) {
-  const std::int64_t width = schedule_.tile_columns(), row_bytes = width * whole_.size;
+  const std::int64_t width = tiling_.tile_columns, row_bytes = width * whole_.size;
   llvm::Value* const tile_stride = multiply_add(b_, count, row_bytes, nullptr);
   whole_.emit_column_tiles(panel, [&](const ColumnTile& tile) {
     llvm::Value* const to = moved_by(b_, whole_.packed, b_.CreateMul(tile.number, tile_stride));
@@ -73,7 +71,7 @@ ContractionOperands::Source ContractionOperands::emit_pack(const Panel& panel, l
       return;
     }
     llvm::Value* const from = whole_.move(source, tile.begin, whole_.column_stride());
-    if (schedule_.tile_inner == 1) return emit_pack_of_tile(tile, panel, from, to, count);
+    if (tiling_.tile_inner == 1) return emit_pack_of_tile(tile, panel, from, to, count);
     emit_pack_along(whole_.outer_inner(), from, to, [&](llvm::Value* part, llvm::Value* copy) {
       emit_pack_of_tile(tile, panel, part, copy, function_.extent(kernel_.inner.back()));
     });
@@ -84,7 +82,7 @@ ContractionOperands::Source ContractionOperands::emit_pack(const Panel& panel, l
 void ContractionOperands::emit_pack_along(std::size_t inner, llvm::Value* from, llvm::Value* to,
                                           const std::function<void(llvm::Value*, llvm::Value*)>& pack) {
   if (inner + 1 == kernel_.inner.size()) return pack(from, to);
-  const std::int64_t row_bytes = schedule_.tile_columns() * whole_.size;
+  const std::int64_t row_bytes = tiling_.tile_columns * whole_.size;
   llvm::Value* const step = multiply_add(b_, whole_.inner_count(inner + 1), row_bytes, nullptr);
   emit_loop(b_, range_of(function_, kernel_.inner[inner]), 1, {}, [&](llvm::Value* index, const Carried&) {
     emit_pack_along(inner + 1, whole_.move(from, index, whole_.b_stride(kernel_.inner_axis_of_b(inner))),
@@ -95,7 +93,7 @@ void ContractionOperands::emit_pack_along(std::size_t inner, llvm::Value* from, 
 
 void ContractionOperands::emit_pack_of_tile(const ColumnTile& tile, const Panel& panel, llvm::Value* from,
                                             llvm::Value* to, llvm::Value* count) {
-  const std::int64_t width = schedule_.tile_columns();
+  const std::int64_t width = tiling_.tile_columns;
   if (packs_by_transposing()) {
     b_.CreateCall(transpose_function(function_.emission, static_cast<std::size_t>(whole_.size)),
                   {from, function_.integer(whole_.column_stride()), function_.integer(width), count, to,
@@ -104,7 +102,7 @@ void ContractionOperands::emit_pack_of_tile(const ColumnTile& tile, const Panel&
   }
   const bool contiguous = whole_.column_stride() == whole_.size || kernel_.one_column();
   llvm::Function* const pack =
-      pack_function(function_.emission, kernel_.dtype, schedule_.lanes, static_cast<unsigned>(width), contiguous);
+      pack_function(function_.emission, kernel_.dtype, tiling_.lanes, static_cast<unsigned>(width), contiguous);
   llvm::Value* const left = b_.CreateSub(whole_.column_count, b_.CreateAdd(panel.first, tile.begin));
   b_.CreateCall(pack, {from, function_.integer(whole_.b_inner_stride()), function_.integer(whole_.column_stride()),
                        count, whole_.minimum(left, function_.integer(width)), to});
@@ -120,26 +118,26 @@ std::vector<llvm::Value*> ContractionOperands::counted_strides(std::int64_t byte
 }
 
 ContractionOperands::Source ContractionOperands::packed_source(llvm::Value* count) {
-  const std::int64_t width = schedule_.tile_columns() * whole_.size;
+  const std::int64_t width = tiling_.tile_columns * whole_.size;
   return {whole_.packed, counted_strides(width), multiply_add(b_, count, width, nullptr), function_.integer(0)};
 }
 
 ContractionOperands::Sources ContractionOperands::emit_sources(const Panel& panel, llvm::Value* rows,
                                                                llvm::Value* k_begin, llvm::Value* count) {
-  using Packing = ContractionSchedule::Packing;
+  using Packing = ContractionTiling::Packing;
   if (computed_b_) {
     const Source packed = emit_pack(panel, nullptr, k_begin, count);
     return {packed, packed, nullptr};
   }
-  const std::int64_t width = schedule_.tile_columns();
+  const std::int64_t width = tiling_.tile_columns;
   llvm::Value* const start =
       whole_.move(whole_.move(whole_.b, panel.first, whole_.column_stride()), k_begin, whole_.b_inner_stride());
   Source in_place = {start, {}, function_.integer(width * whole_.size), function_.integer(whole_.size)};
   for (std::size_t inner = whole_.outer_inner(); inner < kernel_.inner.size(); ++inner) {
     in_place.k_strides.push_back(function_.integer(whole_.b_stride(kernel_.inner_axis_of_b(inner))));
   }
-  if (schedule_.packing == Packing::never) return {in_place, in_place, nullptr};
-  if (schedule_.packing == Packing::always) {
+  if (tiling_.packing == Packing::never) return {in_place, in_place, nullptr};
+  if (tiling_.packing == Packing::always) {
     const Source packed = emit_pack(panel, start, k_begin, count);
     return {packed, packed, nullptr};
   }
@@ -166,13 +164,13 @@ llvm::Value* ContractionOperands::address_of(const Source& source, const ColumnT
 }
 
 llvm::Value* ContractionOperands::left_row(llvm::Value* row) {
-  return b_.CreateURem(b_.CreateSub(row, whole_.rows.begin), function_.integer(schedule_.left_rows));
+  return b_.CreateURem(b_.CreateSub(row, whole_.rows.begin), function_.integer(tiling_.left_rows));
 }
 
 ContractionOperands::Left ContractionOperands::left(llvm::Value* row, llvm::Value* k) {
   const auto in_rows = [&](llvm::Value* elements) { return multiply_add(b_, elements, whole_.size, nullptr); };
   if (computed_a_) return computed_left(row);
-  if (schedule_.left_rows > 0) return copied_left(row);
+  if (tiling_.left_rows > 0) return copied_left(row);
   const std::int64_t pointer = pointer_bytes();
   switch (whole_.left_operand()) {
     case LeftOperand::strided:
@@ -197,9 +195,9 @@ std::int64_t ContractionOperands::pointer_bytes() const {
 
 // In the part of the row of tiles that it belongs to, which left_copy_function describes.
 ContractionOperands::Left ContractionOperands::copied_left(llvm::Value* row) {
-  const std::int64_t height = schedule_.tile_rows;
+  const std::int64_t height = tiling_.tile_rows;
   llvm::Value* const number = left_row(row);
-  llvm::Value* const part_bytes = left_copy_part_bytes(b_, kernel_.dtype, schedule_.tile_rows, whole_.inner);
+  llvm::Value* const part_bytes = left_copy_part_bytes(b_, kernel_.dtype, tiling_.tile_rows, whole_.inner);
   llvm::Value* const distance = b_.CreateMul(b_.CreateUDiv(number, function_.integer(height)), part_bytes);
   llvm::Value* const part = moved_by(b_, whole_.left, distance);
   return {whole_.move(part, b_.CreateURem(number, function_.integer(height)), whole_.size),
@@ -209,10 +207,10 @@ ContractionOperands::Left ContractionOperands::copied_left(llvm::Value* row) {
 
 // Bytes from row to row, and from k to k, where a is computed.
 std::int64_t ContractionOperands::computed_row_bytes() const {
-  return schedule_.computes_along_rows ? whole_.size : schedule_.inner_block * whole_.size;
+  return tiling_.computes_along_rows ? whole_.size : tiling_.inner_block * whole_.size;
 }
 std::int64_t ContractionOperands::computed_k_bytes() const {
-  return schedule_.computes_along_rows ? schedule_.left_rows * whole_.size : whole_.size;
+  return tiling_.computes_along_rows ? tiling_.left_rows * whole_.size : whole_.size;
 }
 
 ContractionOperands::Left ContractionOperands::computed_left(llvm::Value* row) {
@@ -223,7 +221,7 @@ ContractionOperands::Left ContractionOperands::computed_left(llvm::Value* row) {
 void ContractionOperands::emit_left_copy(llvm::Value* row, llvm::Value* k, llvm::Value* count) {
   llvm::Value* const is_first = b_.CreateICmpEQ(left_row(row), function_.integer(0));
   const auto rows_here = [&] {
-    return whole_.minimum(b_.CreateSub(whole_.rows.end, row), function_.integer(schedule_.left_rows));
+    return whole_.minimum(b_.CreateSub(whole_.rows.end, row), function_.integer(tiling_.left_rows));
   };
   if (computed_a_) {
     emit_if(b_, is_first, {}, [&](const Carried&) {
@@ -236,7 +234,7 @@ void ContractionOperands::emit_left_copy(llvm::Value* row, llvm::Value* k, llvm:
     return;
   }
   const LeftOperand left = whole_.left_operand();
-  llvm::Function* const copy = left_copy_function(function_.emission, kernel_.dtype, schedule_.tile_rows, left);
+  llvm::Function* const copy = left_copy_function(function_.emission, kernel_.dtype, tiling_.tile_rows, left);
   const std::int64_t stride = left == LeftOperand::table_of_inner ? pointer_bytes() : whole_.a_inner_stride();
   emit_if(b_, is_first, {}, [&](const Carried&) {
     llvm::Value* const rows = rows_here();

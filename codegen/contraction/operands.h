@@ -44,7 +44,7 @@ class ContractionOperands {
   Source packed_source(llvm::Value* count);
   llvm::Value* address_of(const Source& source, const ColumnTile& tile);
 
-  // Where schedule.left_rows: copies or computes the rows of a that the tiles from `row` on will read, `count` numbers
+  // Where tiling.left_rows: copies or computes the rows of a that the tiles from `row` on will read, `count` numbers
   // of k from `k` on, if `row` is the first of them.
   void emit_left_copy(llvm::Value* row, llvm::Value* k, llvm::Value* count);
   // What a tile is told of a: where the row is from k on, and the strides in bytes, along each of the inner axes that
@@ -78,7 +78,7 @@ class ContractionOperands {
   KernelFunction& function_;
   llvm::IRBuilder<>& b_;
   const ContractionKernel& kernel_;
-  const ContractionSchedule& schedule_;
+  const ContractionTiling& tiling_;
   std::optional<ComputedOperand> computed_a_, computed_b_;
 };
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "codegen/contraction/schedule.h"
+#include "codegen/contraction/scratch.h"
 #include "codegen/kernels/loops.h"
 #include "codegen/kernels/reductions.h"
 

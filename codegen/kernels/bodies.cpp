@@ -24,31 +24,16 @@ int deepest_level(const Nest& nest, const Linear& linear) {
   return level;
 }
 
-bool moves(const Linear& linear, int axis) {
-  return axis >= 0 && static_cast<std::size_t>(axis) < linear.strides.size() &&
-         linear.strides[static_cast<std::size_t>(axis)] != 0;
-}
-
-std::vector<ValueId> operands_of(const Value& value) {
-  if (value.kind == Value::Kind::operation) return value.operands;
-  if (value.kind == Value::Kind::load && value.access.row != kNoValue) return {value.access.row};
-  return {};
-}
-
 }  // namespace
 
 BodyAnalysis analyze(const Body& body, const Nest& nest, const std::vector<ValueId>& extra, int result_level,
                      bool results_vary) {
   const std::size_t count = body.values.size();
-  BodyAnalysis analysis{std::vector<int>(count, -1), std::vector<bool>(count), std::vector<bool>(count)};
+  BodyAnalysis analysis{lane_values(body, nest.vector_axis, extra, results_vary), std::vector<int>(count, -1)};
   for (std::size_t i = 0; i < count; ++i) {
     const Value& value = body.values[i];
     int level = -1;
-    bool varying = false;
-    const auto depends_on = [&](const Linear& linear) {
-      level = std::max(level, deepest_level(nest, linear));
-      varying = varying || moves(linear, nest.vector_axis);
-    };
+    const auto depends_on = [&](const Linear& linear) { level = std::max(level, deepest_level(nest, linear)); };
     switch (value.kind) {
       case Value::Kind::load:
         depends_on(value.access.at);
@@ -64,50 +49,16 @@ BodyAnalysis analyze(const Body& body, const Nest& nest, const std::vector<Value
       case Value::Kind::product:
       case Value::Kind::reduced:
         level = result_level;
-        varying = results_vary;
         break;
       case Value::Kind::operation:
       case Value::Kind::constant:
       case Value::Kind::batch_size:
         break;
     }
-    for (const ValueId operand : operands_of(value)) {
-      level = std::max(level, analysis.level[operand]);
-      varying = varying || analysis.varying[operand];
-    }
+    for (const ValueId operand : operands_of(value)) level = std::max(level, analysis.level[operand]);
     analysis.level[i] = level;
-    analysis.varying[i] = varying;
-  }
-  for (const Store& store : body.stores) {
-    analysis.needed[store.value] = true;
-    if (store.access.row != kNoValue) analysis.needed[store.access.row] = true;
-  }
-  for (const ValueId id : extra) analysis.needed[id] = true;
-  for (std::size_t i = count; i-- > 0;) {
-    if (!analysis.needed[i]) continue;
-    for (const ValueId operand : operands_of(body.values[i])) analysis.needed[operand] = true;
   }
   return analysis;
-}
-
-unsigned lanes_for(const std::vector<const Body*>& bodies, const std::vector<const BodyAnalysis*>& analyses,
-                   std::int64_t bytes) {
-  bool f32 = false, f64 = false;
-  for (std::size_t b = 0; b < bodies.size(); ++b) {
-    for (std::size_t i = 0; i < bodies[b]->values.size(); ++i) {
-      if (!analyses[b]->needed[i] || !analyses[b]->varying[i]) continue;
-      f32 = f32 || bodies[b]->values[i].dtype == DType::f32;
-      f64 = f64 || bodies[b]->values[i].dtype == DType::f64;
-    }
-  }
-  return static_cast<unsigned>(bytes / (f64 ? 8 : 4));
-}
-
-bool allows_lanes(const Body& body, const BodyAnalysis& analysis, int vector_axis) {
-  return std::all_of(body.stores.begin(), body.stores.end(), [&](const Store& store) {
-    const bool row_varies = store.access.row != kNoValue && analysis.varying[store.access.row];
-    return !row_varies && moves(store.access.at, vector_axis);
-  });
 }
 
 bool has_many_apart(const Body& body, const BodyAnalysis& analysis, int vector_axis) {

@@ -11,6 +11,7 @@
 
 #include "codegen/kernels/emission.h"
 #include "codegen/kernels/row_groups.h"
+#include "passes/plan/body_lanes.h"
 
 namespace tarn {
 
@@ -28,20 +29,13 @@ struct Nest {
 };
 
 // What a body's values are besides what the plan says; independent of LLVM.
-struct BodyAnalysis {
-  std::vector<int> level;     // by value
-  std::vector<bool> varying;  // differs between the lanes
-  std::vector<bool> needed;   // by a store, a reduction or a needed value
+struct BodyAnalysis : LaneValues {
+  std::vector<int> level;  // by value
 };
-// `extra` values are needed too; `product` and `reduced` values belong to `result_level` and vary if results_vary.
+// As lane_values(); `product` and `reduced` values belong to `result_level`.
 BodyAnalysis analyze(const Body& body, const Nest& nest, const std::vector<ValueId>& extra, int result_level,
                      bool results_vary);
 
-// Lanes for a body in vectors of `bytes` bytes: by the widest float among what varies, else by 4-byte values.
-unsigned lanes_for(const std::vector<const Body*>& bodies, const std::vector<const BodyAnalysis*>& analyses,
-                   std::int64_t bytes);
-// Whether stores of the body allow lanes side by side: no two lanes may write one element.
-bool allows_lanes(const Body& body, const BodyAnalysis& analysis, int vector_axis);
 // Whether so many loads and stores have lanes that lie apart that, on a machine without instructions for them, they are
 // done lane by lane (lane_accesses.h).
 bool has_many_apart(const Body& body, const BodyAnalysis& analysis, int vector_axis);

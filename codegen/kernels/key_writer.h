@@ -84,6 +84,16 @@ class KeyWriter {
     const auto& [axis, from_batch] = *split;
     put_all(axis, from_batch);
   }
+  void put(const std::optional<ContractionTiling>& tiling) {
+    put(tiling.has_value());
+    if (!tiling) return;
+    const auto& [lanes, tile_rows, tile_columns, panel, row_block, tile_inner, inner_block, several_blocks, inner_steps,
+                 packing, streams, tile_epilogue, moves_rows, left_rows, computes_along_rows, fetches_epilogue,
+                 fetches_panels, fetches_rows, fetches_groups, epilogue_lanes, left_lanes, right_lanes] = *tiling;
+    put_all(lanes, tile_rows, tile_columns, panel, row_block, tile_inner, inner_block, several_blocks, inner_steps,
+            packing, streams, tile_epilogue, moves_rows, left_rows, computes_along_rows, fetches_epilogue,
+            fetches_panels, fetches_rows, fetches_groups, epilogue_lanes, left_lanes, right_lanes);
+  }
   void put(const LoopKernel& kernel) {
     const auto& [axes, reduced, body, reductions, tail] = kernel;
     put_all(axes, reduced, body, reductions, tail);
@@ -105,9 +115,10 @@ class KeyWriter {
     std::visit([this](const auto& kind) { put(kind); }, body);
   }
   void put(const CpuTactics& tactics) {
-    const auto& [split, vector_axis, copy, form, often_few_rows, weights_in_groups, rows_in_place, b_for_writing] =
-        tactics;
-    put_all(split, vector_axis, copy, form, often_few_rows, weights_in_groups, rows_in_place, b_for_writing);
+    const auto& [split, vector_axis, lanes, accumulators, copy, form, often_few_rows, weights_in_groups, rows_in_place,
+                 b_for_writing, tiling] = tactics;
+    put_all(split, vector_axis, lanes, accumulators, copy, form, often_few_rows, weights_in_groups, rows_in_place,
+            b_for_writing, tiling);
   }
   void put(const Kernel& kernel) {
     const auto& [name, body, location, tactics] = kernel;

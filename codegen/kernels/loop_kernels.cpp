@@ -2,13 +2,11 @@
 #include "codegen/kernels/loop_kernels.h"
 
 #include <algorithm>
-#include <bit>
 #include <functional>
 #include <tuple>
 #include <utility>
 
 #include "codegen/kernels/bodies.h"
-#include "codegen/kernels/lanes.h"
 #include "codegen/kernels/loops.h"
 #include "codegen/kernels/reductions.h"
 #include "codegen/kernels/scalar_emitters.h"
@@ -21,13 +19,6 @@ namespace tarn {
 
 namespace {
 
-// Values that are made by chains of dozens of instructions, each of which waits for the one before.
-bool has_long_chains(const Body& body) {
-  return std::any_of(body.values.begin(), body.values.end(), [](const Value& value) {
-    return value.kind == Value::Kind::operation && info(value.op).cost >= kLongCost;
-  });
-}
-
 class LoopKernelEmitter {
  public:
   LoopKernelEmitter(KernelFunction& function, const LoopKernel& kernel)
@@ -37,9 +28,9 @@ class LoopKernelEmitter {
 
  private:
   void order_axes();
-  void choose_lanes();
+  void take_lanes();
+  void find_single_rest();
   void make_reductions();
-  void choose_accumulators();
   bool is_vector(std::size_t axis) const { return nest_.vector_axis == static_cast<int>(axis); }
   bool is_empty(bool reduced) const;
   void set_index(std::size_t axis, llvm::Value* index, llvm::Value* mask);
@@ -57,7 +48,6 @@ class LoopKernelEmitter {
   Carried accumulate(Carried carried, std::size_t set);
   Carried identities(unsigned lanes) const;
   std::vector<llvm::Value*> reduced_values(const Carried& carried);
-  std::vector<ValueId> reduced_ids() const;
   llvm::Value* position_along_reduced();
 
   KernelFunction& function_;
@@ -102,44 +92,27 @@ void LoopKernelEmitter::make_reductions() {
   }
 }
 
-std::vector<ValueId> LoopKernelEmitter::reduced_ids() const {
-  std::vector<ValueId> ids;
-  for (const Reduction& reduction : kernel_.reductions) ids.push_back(reduction.value);
-  return ids;
+void LoopKernelEmitter::take_lanes() {
+  const CpuTactics& tactics = function_.tactics;
+  TARN_CHECK(tactics.lanes > 0, "nobody has chosen how many lanes a loop has");
+  accumulators_ = tactics.accumulators;
+  TARN_CHECK(accumulators_ == 1 || (kept_ < order_.size() && may_have_accumulators(kernel_)),
+             "accumulators of what is no sum of several");
+  if (order_.empty()) return;
+  vector_reduced_ = kernel_.reduced[vector_axis_];
+  // Lanes of a kept axis are independent: without vectors the bits are the same.
+  nest_.lanes = vector_reduced_ || !function_.emission.small ? tactics.lanes : 1;
+  if (nest_.lanes == 1) return;
+  TARN_CHECK(may_have_lanes(kernel_, vector_axis_), "lanes that store to one element");
+  nest_.vector_axis = static_cast<int>(vector_axis_);
+  if (!vector_reduced_) tail_nest_.vector_axis = nest_.vector_axis;
+  if (!vector_reduced_) tail_nest_.lanes = nest_.lanes;
 }
 
-void LoopKernelEmitter::choose_lanes() {
-  vector_reduced_ = !order_.empty() && kernel_.reduced[vector_axis_];
-  nest_.vector_axis = tail_nest_.vector_axis = order_.empty() ? -1 : static_cast<int>(vector_axis_);
-  if (vector_reduced_) tail_nest_.vector_axis = -1;
-  if (order_.empty()) return;
-  const BodyAnalysis body = analyze(kernel_.body, nest_, reduced_ids(), 0, true);
+// With the lanes that there are: what is left of groups of samples may go one by one.
+void LoopKernelEmitter::find_single_rest() {
+  const BodyAnalysis body = analyze(kernel_.body, nest_, values_of(kernel_.reductions), 0, true);
   const BodyAnalysis tail = analyze(kernel_.tail, tail_nest_, {}, 0, !vector_reduced_);
-  unsigned lanes =
-      lanes_for({&kernel_.body, &kernel_.tail}, {&body, &tail}, function_.emission.machine.target.vector_bytes);
-  const Extent& extent = kernel_.axes[vector_axis_];
-  // The lanes of a reduced axis decide the order of its sum; those of a kept one are free.
-  const Target& target = function_.emission.machine.target;
-  if (!extent.times_batch && vector_reduced_) {
-    lanes = std::min(lanes, std::bit_ceil(static_cast<unsigned>(std::min<std::int64_t>(extent.constant, lanes))));
-  } else if (!extent.times_batch && lanes > 1) {
-    lanes = fitting_lanes(extent.constant, lanes, target);
-  }
-  // A processor holds too few instructions to overlap one long chain with the next: two vectors go side by side, where
-  // there are registers for both.
-  if (!vector_reduced_ && target.vector_registers >= kCosts.registers_for_two &&
-      !stores_nothing(function_.emission.plan) &&
-      largest(extent, function_.emission.plan.max_batch) >= 2 * std::int64_t{lanes} &&
-      (has_long_chains(kernel_.body) || has_long_chains(kernel_.tail))) {
-    lanes *= 2;
-  }
-  const bool allowed = allows_lanes(kernel_.body, body, nest_.vector_axis) &&
-                       (vector_reduced_ || allows_lanes(kernel_.tail, tail, nest_.vector_axis));
-  // Lanes of a kept axis are independent: without vectors the bits are the same.
-  const bool worth_it = vector_reduced_ || !function_.emission.small;
-  nest_.lanes = allowed && worth_it ? std::max(lanes, 1U) : 1;
-  if (nest_.lanes == 1) nest_.vector_axis = tail_nest_.vector_axis = -1;
-  if (!vector_reduced_) tail_nest_.lanes = nest_.lanes;
   const bool many_apart = has_many_apart(kernel_.body, body, nest_.vector_axis) ||
                           has_many_apart(kernel_.tail, tail, tail_nest_.vector_axis);
   single_rest_ =
@@ -153,18 +126,6 @@ bool LoopKernelEmitter::is_empty(bool reduced) const {
   return false;
 }
 
-void LoopKernelEmitter::choose_accumulators() {
-  if (kept_ == order_.size() || !kernel_.body.stores.empty()) return;
-  const Extent& extent = kernel_.axes[order_.back()];
-  const std::int64_t step = is_vector(order_.back()) ? nest_.lanes : 1;
-  const std::int64_t count = largest(extent, function_.emission.plan.max_batch);
-  const bool sums = std::none_of(reductions_.begin(), reductions_.end(),
-                                 [](const ReductionEmitter& reduction) { return reduction.finds_index(); });
-  if (sums && count >= step * kCosts.accumulated_steps && kernel_.body.values.size() <= kCosts.small_loop_body) {
-    accumulators_ = static_cast<std::size_t>(kCosts.accumulators);
-  }
-}
-
 void LoopKernelEmitter::set_index(std::size_t axis, llvm::Value* index, llvm::Value* mask) {
   nest_.index[axis] = tail_nest_.index[axis] = index;
   if (!is_vector(axis)) return;
@@ -174,10 +135,10 @@ void LoopKernelEmitter::set_index(std::size_t axis, llvm::Value* index, llvm::Va
 
 void LoopKernelEmitter::emit() {
   order_axes();
-  choose_lanes();
+  take_lanes();
+  find_single_rest();
   if (is_empty(false)) return;
   make_reductions();
-  choose_accumulators();
   if (const auto& split = function_.tactics.split) share_ = own_range(function_, kernel_, split->axis);
   with_bodies([&] {
     if (!is_empty(true)) body_->emit_level(-1);
@@ -187,7 +148,8 @@ void LoopKernelEmitter::emit() {
 }
 
 void LoopKernelEmitter::with_bodies(const std::function<void()>& action) {
-  BodyEmitter body(function_, kernel_.body, nest_, analyze(kernel_.body, nest_, reduced_ids(), 0, false));
+  BodyEmitter body(function_, kernel_.body, nest_,
+                   analyze(kernel_.body, nest_, values_of(kernel_.reductions), 0, false));
   BodyEmitter tail(function_, kernel_.tail, tail_nest_,
                    analyze(kernel_.tail, tail_nest_, {}, static_cast<int>(kept_), tail_nest_.lanes > 1));
   tail.result = [this](const Value& value) { return results_[value.reduction]; };
@@ -240,8 +202,8 @@ void LoopKernelEmitter::emit_groups_and_rest(std::size_t level, const Range& ran
 
 void LoopKernelEmitter::emit_single_points(std::size_t level, const Range& rest, const Nest& outer) {
   order_axes();
+  accumulators_ = function_.tactics.accumulators;
   make_reductions();
-  choose_accumulators();
   with_bodies([&] {
     const auto enter = [&](int at) {
       if (!is_empty(true)) body_->emit_level(at);
@@ -302,12 +264,12 @@ Carried LoopKernelEmitter::emit_reduced(std::size_t level, Carried carried) {
                           step);
 }
 
-// Groups of kCosts.accumulators steps, each step into its own accumulators, then the steps that are left into the
+// Groups of as many steps as there are accumulators, each step into its own, then the steps that are left into the
 // first.
 Carried LoopKernelEmitter::emit_split_loop(std::size_t level, const Range& range, Carried carried) {
   const std::size_t axis = order_[level];
   const unsigned lanes = is_vector(axis) ? nest_.lanes : 1;
-  const std::int64_t group = kCosts.accumulators * lanes;
+  const std::int64_t group = static_cast<std::int64_t>(accumulators_) * lanes;
   llvm::Value* const whole_end = builder_.CreateAnd(range.end, function_.integer(-group));
   const auto step = [&](llvm::Value* index, llvm::Value* mask, Carried values, std::size_t set) {
     set_index(axis, index, mask);

@@ -1,7 +1,7 @@
 // One function of the module for rows of words and one for other rows, and parts of them for threads. See gather.h.
 #include "codegen/program/gather.h"
 
-#include "codegen/contraction/schedule.h"
+#include "codegen/contraction/scratch.h"
 #include "codegen/kernels/loops.h"
 #include "codegen/program/calls_in_parts.h"
 #include "passes/tactics/cost_model.h"

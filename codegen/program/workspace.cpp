@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "codegen/contraction/schedule.h"
+#include "codegen/contraction/scratch.h"
 #include "ir/program_functions.h"
 
 namespace tarn {

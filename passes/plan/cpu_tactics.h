@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 
+#include "passes/plan/contraction_tiling.h"
+
 namespace tarn {
 
 // How threads share a kernel: each has a part of one axis (of a product: of batch…, rows, columns), from a number of
@@ -25,6 +27,9 @@ struct CpuTactics {
 
   // Of loops. The axis whose points go side by side into a vector; meaningless without axes.
   std::uint32_t vector_axis = 0;
+  // How many, 1 where they go one by one; 0: nobody has chosen, and there is no code of it. A sum has as many
+  // accumulators in each lane, a power of two, to which its steps go in turn.
+  unsigned lanes = 0, accumulators = 1;
   // Whether the loop only copies, and how: point by point as any other loop; by squares that are transposed in
   // registers; or an input that no other kernel reads, whose samples are taken from wherever they are and not gathered
   // first.
@@ -41,13 +46,15 @@ struct CpuTactics {
   bool rows_in_place = false;
   // Cache lines of `b` are asked for as if they were to be written.
   bool b_for_writing = false;
+  // Nothing: nobody has chosen, and there is no code of it.
+  std::optional<ContractionTiling> tiling;
 
   friend bool operator==(const CpuTactics&, const CpuTactics&) = default;
 };
 
 // Why the tactics of a kernel are what they are, choice by choice, in words; empty where there was nothing to choose.
 struct TacticsReasons {
-  std::string vectors, copy, threads, rows, b;
+  std::string vectors, lanes, copy, threads, rows, b, tiles, around;
 };
 
 }  // namespace tarn

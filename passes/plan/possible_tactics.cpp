@@ -2,9 +2,113 @@
 #include "passes/plan/possible_tactics.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <limits>
+#include <span>
+
+#include "passes/plan/body_lanes.h"
 
 namespace tarn {
 namespace {
+
+using Packing = ContractionTiling::Packing;
+
+// Whatever the extents.
+std::int64_t points_of_inner(std::span<const Extent> axes, std::int64_t max_batch) {
+  std::int64_t points = 1;
+  for (const Extent& axis : axes) {
+    const std::int64_t extent = std::max<std::int64_t>(axis.constant, 0);
+    if (__builtin_mul_overflow(points, extent, &points) ||
+        __builtin_mul_overflow(points, axis.times_batch ? max_batch : 1, &points)) {
+      return std::numeric_limits<std::int64_t>::max();
+    }
+  }
+  return std::max<std::int64_t>(points, 1);
+}
+
+// What must hold, and what is wrong where it does not.
+struct Demand {
+  bool holds;
+  const char* otherwise;
+};
+
+template <std::size_t count>
+const char* first_broken(const std::array<Demand, count>& demands) {
+  const auto found = std::find_if(demands.begin(), demands.end(), [](const Demand& demand) { return !demand.holds; });
+  return found == demands.end() ? nullptr : found->otherwise;
+}
+
+const char* wrong_tile(const ContractionKernel& kernel, const CpuTactics& tactics, const ContractionTiling& t) {
+  const bool dot = tactics.form == CpuTactics::Form::inner;
+  const Extent& columns = kernel.columns.back();
+  const std::int64_t width = t.tile_columns;
+  if (!std::has_single_bit(t.lanes) || t.tile_rows < 1 || width < 1 || t.row_block < 1 || t.panel < 1)
+    return "a tile has no rows, columns or lanes";
+  return first_broken(std::array{
+      Demand{dot || width % t.lanes == 0, "columns of a tile are no whole vectors"},
+      Demand{t.row_block % t.tile_rows == 0, "a block of rows is no whole tiles"},
+      Demand{dot ? width <= t.panel : t.panel % width == 0 || (!columns.times_batch && t.panel >= columns.constant),
+             "a panel is no whole tiles"},
+      Demand{!dot || !columns.times_batch || (t.panel % width == 0 && columns.constant % width == 0),
+             "tiles of a number of columns that is not known do not fit"},
+      Demand{!dot || columns.times_batch || t.panel <= std::max<std::int64_t>(columns.constant, 1),
+             "a panel has more columns than there are"},
+  });
+}
+
+const char* wrong_inner_blocks(const ContractionKernel& kernel, const ContractionTiling& t, std::int64_t max_batch) {
+  const std::int64_t all = points_of_inner(kernel.inner, max_batch);
+  if (t.tile_inner < 1 || t.tile_inner > kernel.inner.size()) return "a tile goes over inner axes that there are not";
+  const std::int64_t in_tile = points_of_inner(std::span(kernel.inner).last(t.tile_inner), max_batch);
+  const bool one_block = t.tile_inner == kernel.inner.size() && t.inner_block == all;
+  const bool fits = t.inner_block >= 1 && (t.tile_inner == 1 ? t.inner_block <= in_tile : t.inner_block == in_tile);
+  return first_broken(std::array{Demand{t.several_blocks ? fits : one_block, "blocks of k are not those of its axes"},
+                                 Demand{t.inner_steps >= 1, "a tile takes no steps along k"}});
+}
+
+// Of what is copied and computed.
+const char* wrong_copies(const ContractionKernel& kernel, const CpuTactics& tactics, const ContractionTiling& t) {
+  const bool dot = tactics.form == CpuTactics::Form::inner;
+  const ProductStrides strides = strides_of(kernel);
+  const bool computes_a = !kernel.a.is_load(), computes_b = !kernel.b.is_load();
+  const bool contiguous = !computes_b && (strides.b_columns == 1 || kernel.one_column());
+  const bool must_pack = !dot && (!contiguous || kernel.columns.back().times_batch);
+  const bool copies_a = !computes_a && t.left_rows > 0;
+  return first_broken(std::array{
+      Demand{!must_pack || t.packing == Packing::always, "b is not packed, and does not lie as tiles read it"},
+      Demand{!dot || (t.packing == Packing::never && t.left_rows == 0), "dot products of copies"},
+      Demand{t.left_rows >= 0 && (!computes_a || t.left_rows > 0), "a is computed, no rows at a time"},
+      Demand{!computes_a || t.left_rows <= t.row_block, "more rows of a are computed than a block has"},
+      Demand{!copies_a || (t.tile_epilogue && kernel.is_of_matrices() && strides.a_rows == 1),
+             "rows of a that do not lie across are copied"},
+      Demand{!t.computes_along_rows || computes_a, "what is not computed lies along rows"},
+      Demand{std::has_single_bit(t.left_lanes) && std::has_single_bit(t.right_lanes), "an operand has no lanes"},
+  });
+}
+
+const char* wrong_order(const ContractionKernel& kernel, const CpuTactics& tactics, const ContractionTiling& t) {
+  const bool dot = tactics.form == CpuTactics::Form::inner, fetches = t.fetches_panels || t.fetches_rows;
+  const Extent& columns = kernel.columns.back();
+  const bool of_matrices = kernel.is_of_matrices();
+  return first_broken(std::array{
+      Demand{!t.tile_epilogue || (!dot && !t.several_blocks && !kernel.one_column()),
+             "an epilogue follows tiles that are not complete"},
+      Demand{!t.moves_rows || (t.tile_epilogue && t.left_rows == 0), "rows are moved back that cannot be"},
+      Demand{!t.streams || (!dot && of_matrices && !columns.times_batch && columns.constant >= t.lanes &&
+                            (strides_of(kernel).b_columns == 1 || kernel.one_column())),
+             "rows are streamed that cannot be"},
+      Demand{!(fetches || t.fetches_groups || t.fetches_epilogue) || (t.tile_epilogue && of_matrices),
+             "tiles fetch without an epilogue behind them"},
+      Demand{!t.fetches_panels || (t.packing != Packing::never && kernel.batch.empty() && !columns.times_batch),
+             "panels are fetched that nobody packs"},
+      Demand{!t.fetches_rows || !tactics.rows_in_place, "rows of a table are fetched"},
+      Demand{!t.fetches_groups || tactics.weights_in_groups, "groups are fetched that there are not"},
+      Demand{!t.fetches_epilogue || kernel.batch.empty(), "what is fetched for an epilogue moves with the batch"},
+      Demand{std::has_single_bit(t.epilogue_lanes) && (t.epilogue_lanes == 1 || may_have_epilogue_lanes(kernel)),
+             "lanes of an epilogue store to one element"},
+  });
+}
 
 // Loads one element at each point, and stores it.
 bool only_copies(const LoopKernel& kernel) {
@@ -37,6 +141,27 @@ bool keeps_order(const LoopKernel& kernel, std::size_t vector_axis) {
   if (!finds_index || !kernel.reduced[vector_axis]) return true;
   const auto behind = kernel.reduced.begin() + static_cast<std::ptrdiff_t>(vector_axis) + 1;
   return std::find(behind, kernel.reduced.end(), true) == kernel.reduced.end();
+}
+
+bool may_have_lanes(const LoopKernel& kernel, std::size_t vector_axis) {
+  const int axis = static_cast<int>(vector_axis);
+  const bool is_reduced = kernel.reduced[vector_axis];
+  const LaneValues body = lane_values(kernel.body, axis, values_of(kernel.reductions), true);
+  if (!allows_lanes(kernel.body, body, axis)) return false;
+  return is_reduced || allows_lanes(kernel.tail, lane_values(kernel.tail, axis, {}, true), axis);
+}
+
+bool may_have_accumulators(const LoopKernel& kernel) {
+  return kernel.body.stores.empty() &&
+         std::none_of(kernel.reductions.begin(), kernel.reductions.end(),
+                      [](const Reduction& reduction) { return gives_index(reduction.op); });
+}
+
+std::optional<std::size_t> innermost_summed_axis(const LoopKernel& kernel, std::size_t vector_axis) {
+  for (std::size_t axis = kernel.axes.size(); axis-- > 0;) {
+    if (kernel.reduced[axis]) return kernel.reduced[vector_axis] ? vector_axis : axis;
+  }
+  return std::nullopt;
 }
 
 bool may_copy_samples(const KernelPlan& plan, const LoopKernel& kernel) {
@@ -79,6 +204,36 @@ ProductStrides strides_of(const ContractionKernel& kernel) {
 bool may_dot(const ContractionKernel& kernel) {
   const ProductStrides strides = strides_of(kernel);
   return kernel.inner.size() == 1 && kernel.sums.empty() && strides.a_inner == 1 && strides.b_inner == 1;
+}
+
+bool has_flat_epilogue(const ContractionKernel& kernel, const CpuTactics& tactics) {
+  const std::size_t rows = kernel.row_axis(), columns = kernel.column_axis();
+  const Extent& extent = kernel.columns.back();
+  const bool shares_columns = tactics.split && tactics.split->axis == columns;
+  if (tactics.form != CpuTactics::Form::inner || kernel.one_column() || extent.times_batch || shares_columns ||
+      tactics.tiling->panel != extent.constant) {
+    return false;
+  }
+  bool follows = true;
+  for_each_linear(kernel.epilogue, [&](const Linear& linear) {
+    follows = follows && linear.strides[rows] == linear.strides[columns] * extent.constant;
+  });
+  return follows;
+}
+
+bool may_have_epilogue_lanes(const ContractionKernel& kernel) {
+  const int axis = static_cast<int>(kernel.one_column() ? kernel.row_axis() : kernel.column_axis());
+  const LaneValues body = lane_values(kernel.epilogue, axis, values_of(kernel.sums), true);
+  const LaneValues tail = lane_values(kernel.tail, axis, {}, true);
+  return allows_lanes(kernel.epilogue, body, axis) && allows_lanes(kernel.tail, tail, axis);
+}
+
+const char* wrong_tiling(const ContractionKernel& kernel, const CpuTactics& tactics, std::int64_t max_batch) {
+  const ContractionTiling& tiling = *tactics.tiling;
+  if (const char* const wrong = wrong_tile(kernel, tactics, tiling)) return wrong;
+  if (const char* const wrong = wrong_inner_blocks(kernel, tiling, max_batch)) return wrong;
+  if (const char* const wrong = wrong_copies(kernel, tactics, tiling)) return wrong;
+  return wrong_order(kernel, tactics, tiling);
 }
 
 bool has_groups(const ContractionKernel& kernel) {

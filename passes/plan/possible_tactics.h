@@ -12,6 +12,14 @@ namespace tarn {
 // Whether each lane meets the points of an argmax in the order of their indices where vectors lie along the axis.
 bool keeps_order(const LoopKernel& kernel, std::size_t vector_axis);
 
+// Whether points side by side along the axis may be lanes of a vector: no two of them store to one element.
+bool may_have_lanes(const LoopKernel& kernel, std::size_t vector_axis);
+// Whether sums may have several accumulators: nothing is stored on the way, and no index is looked for.
+bool may_have_accumulators(const LoopKernel& kernel);
+// The axis of the innermost loop where reduced axes are loops inside of the others, the vector axis last; nothing where
+// no axis is reduced.
+std::optional<std::size_t> innermost_summed_axis(const LoopKernel& kernel, std::size_t vector_axis);
+
 // Whether the kernel copies an input, whole samples of it, and is the only one in the plan to read it: then it may take
 // the samples from anywhere.
 bool may_copy_samples(const KernelPlan& plan, const LoopKernel& kernel);
@@ -32,6 +40,16 @@ ProductStrides strides_of(const ContractionKernel& kernel);
 
 // Whether vectors may lie along the sum of a product: both operands are contiguous there.
 bool may_dot(const ContractionKernel& kernel);
+
+// Whether the products of a block lie as everything that the epilogue reads and writes: row behind row. `tactics` have
+// a tiling.
+bool has_flat_epilogue(const ContractionKernel& kernel, const CpuTactics& tactics);
+
+// Whether columns side by side (rows, of one column) may be lanes of the epilogue, and of what follows its sums.
+bool may_have_epilogue_lanes(const ContractionKernel& kernel);
+
+// What of a tiling contradicts its kernel, the rest of the tactics or itself; nullptr: nothing.
+const char* wrong_tiling(const ContractionKernel& kernel, const CpuTactics& tactics, std::int64_t max_batch);
 
 // Whether a product is one of groups of columns: the part of b for one index of its only batch axis is one stretch of
 // memory, and all groups are multiplied with the same rows. So are those with packed weights.

@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <type_traits>
 
+#include "ir/joined.h"
 #include "passes/plan/body_parser.h"
 #include "passes/plan/words.h"
 
@@ -21,14 +23,47 @@ Names axes_of(const ContractionKernel& kernel) { return plan_words::product_axes
 Names axes_of(const FiniteGuard&) { return {}; }
 Names axes_of(const Repeat&) { return {}; }
 
+using Packing = ContractionTiling::Packing;
+
+std::string tiles_text(const ContractionTiling& tiling) {
+  return fmt::format("tiles of {} x {} in vectors of {}, panels of {}, blocks of {} rows and {}{} k", tiling.tile_rows,
+                     tiling.tile_columns, tiling.lanes, tiling.panel, tiling.row_block,
+                     tiling.several_blocks ? "" : "all ", tiling.inner_block);
+}
+
+// Each of them is read by the Reader, in the same order.
+Names around_tiles(const ContractionTiling& tiling) {
+  const auto& [lanes, tile_rows, tile_columns, panel, row_block, tile_inner, inner_block, several_blocks, inner_steps,
+               packing, streams, tile_epilogue, moves_rows, left_rows, computes_along_rows, fetches_epilogue,
+               fetches_panels, fetches_rows, fetches_groups, epilogue_lanes, left_lanes, right_lanes] = tiling;
+  Names words;
+  const auto add = [&](bool is_so, std::string what) {
+    if (is_so) words.push_back(std::move(what));
+  };
+  add(tile_inner > 1, fmt::format("over {} inner axes", tile_inner));
+  add(packing != Packing::never, packing == Packing::always ? "b packed" : "b packed for many rows");
+  add(right_lanes > 1, fmt::format("b in vectors of {}", right_lanes));
+  add(left_rows > 0, fmt::format("a by {} rows{}", left_rows, computes_along_rows ? " along rows" : ""));
+  add(left_lanes > 1, fmt::format("a in vectors of {}", left_lanes));
+  add(inner_steps > 1, fmt::format("jumps every {} k", inner_steps));
+  add(moves_rows, "rows moved back");
+  add(streams, "few rows streamed");
+  add(fetches_panels, "fetches panels");
+  add(fetches_rows, "fetches rows");
+  add(fetches_groups, "fetches groups");
+  add(fetches_epilogue, "fetches for epilogues");
+  add(true, fmt::format("epilogue{} in vectors of {}", tile_epilogue ? " behind each" : "", epilogue_lanes));
+  return words;
+}
+
 class TacticsPrinter {
  public:
   TacticsPrinter(const Kernel& kernel, const TacticsReasons* reasons)
       : kernel_(kernel), reasons_(reasons == nullptr ? TacticsReasons{} : *reasons), explains_(reasons != nullptr) {}
 
   std::string print() {
-    const auto& [split, vector_axis, copy, form, often_few_rows, weights_in_groups, rows_in_place, b_for_writing] =
-        kernel_.tactics;
+    const auto& [split, vector_axis, lanes, accumulators, copy, form, often_few_rows, weights_in_groups, rows_in_place,
+                 b_for_writing, tiling] = kernel_.tactics;
     const Names axes = std::visit([](const auto& body) { return axes_of(body); }, kernel_.body);
     by_kind(
         kernel_.body,
@@ -45,6 +80,14 @@ class TacticsPrinter {
     if (weights_in_groups) line("reads weights in groups", "");
     if (rows_in_place) line("reads a in place", reasons_.rows);
     if (b_for_writing) line("prefetches b for writing", reasons_.b);
+    if (lanes > 0) {
+      const std::string sums = accumulators > 1 ? fmt::format(", accumulators {}", accumulators) : "";
+      line(fmt::format("lanes {}{}", lanes, sums), reasons_.lanes);
+    }
+    if (tiling) {
+      line(tiles_text(*tiling), reasons_.tiles);
+      line(fmt::format("around tiles: {}", joined(around_tiles(*tiling), ", ")), reasons_.around);
+    }
     if (split) {
       const std::string from = split->from_batch != 1 ? fmt::format(" from N = {} on", split->from_batch) : "";
       line(fmt::format("threads share {}{}", axes[split->axis], from), reasons_.threads);
@@ -145,12 +188,27 @@ class Reader {
     return true;
   }
 
+  template <class Number>
+  Status count(Number& to, std::string_view what) {
+    TARN_TRY(const std::int64_t number, read_size(scan_, what));
+    if (number > std::numeric_limits<Number>::max()) return scan_.fail(fmt::format("{} are too many", what));
+    to = static_cast<Number>(number);
+    return Done{};
+  }
+
   // A choice that only loops have, if one stands here.
   Result<bool> loop(const Kernel& kernel, CpuTactics& tactics) {
     if (scan_.accept_keyword("vectors")) {
       TARN_RETURN_IF_ERROR(words({"along"}));
       TARN_TRY(const std::size_t along, axis(kernel));
       tactics.vector_axis = static_cast<std::uint32_t>(along);
+      return true;
+    }
+    if (scan_.accept_keyword("lanes")) {
+      TARN_RETURN_IF_ERROR(count(tactics.lanes, "lanes"));
+      if (!scan_.accept(',')) return true;
+      TARN_RETURN_IF_ERROR(words({"accumulators"}));
+      TARN_RETURN_IF_ERROR(count(tactics.accumulators, "accumulators"));
       return true;
     }
     if (!scan_.accept_keyword("copies")) return false;
@@ -180,10 +238,95 @@ class Reader {
       const bool weights = scan_.accept_keyword("weights");
       TARN_RETURN_IF_ERROR(weights ? words({"in", "groups"}) : words({"a", "in", "place"}));
       (weights ? tactics.weights_in_groups : tactics.rows_in_place) = true;
+    } else if (scan_.accept_keyword("tiles")) {
+      tactics.tiling.emplace();
+      TARN_RETURN_IF_ERROR(tiles(*tactics.tiling));
     } else {
       return false;
     }
     return true;
+  }
+
+  // What tiles_text() and around_tiles() print.
+  Status tiles(ContractionTiling& t) {
+    TARN_RETURN_IF_ERROR(words({"of"}));
+    TARN_RETURN_IF_ERROR(count(t.tile_rows, "rows"));
+    TARN_RETURN_IF_ERROR(words({"x"}));
+    TARN_RETURN_IF_ERROR(count(t.tile_columns, "columns"));
+    TARN_RETURN_IF_ERROR(vectors(t.lanes));
+    TARN_RETURN_IF_ERROR(scan_.expect(','));
+    TARN_RETURN_IF_ERROR(words({"panels", "of"}));
+    TARN_RETURN_IF_ERROR(count(t.panel, "columns"));
+    TARN_RETURN_IF_ERROR(scan_.expect(','));
+    TARN_RETURN_IF_ERROR(words({"blocks", "of"}));
+    TARN_RETURN_IF_ERROR(count(t.row_block, "rows"));
+    TARN_RETURN_IF_ERROR(words({"rows", "and"}));
+    t.several_blocks = !scan_.accept_keyword("all");
+    TARN_RETURN_IF_ERROR(count(t.inner_block, "numbers of k"));
+    TARN_RETURN_IF_ERROR(words({"k", "around", "tiles"}));
+    TARN_RETURN_IF_ERROR(scan_.expect(':'));
+    do TARN_RETURN_IF_ERROR(around(t));
+    while (scan_.accept(','));
+    return Done{};
+  }
+
+  // "in vectors of 8"
+  Status vectors(unsigned& lanes) {
+    TARN_RETURN_IF_ERROR(words({"in", "vectors", "of"}));
+    return count(lanes, "lanes");
+  }
+
+  Status around(ContractionTiling& t) {
+    if (scan_.accept_keyword("over")) {
+      TARN_RETURN_IF_ERROR(count(t.tile_inner, "inner axes"));
+      return words({"inner", "axes"});
+    }
+    if (scan_.accept_keyword("b")) {
+      if (!scan_.accept_keyword("packed")) return vectors(t.right_lanes);
+      t.packing = Packing::always;
+      if (!scan_.accept_keyword("for")) return Done{};
+      t.packing = Packing::many_rows;
+      return words({"many", "rows"});
+    }
+    if (scan_.accept_keyword("a")) {
+      if (!scan_.accept_keyword("by")) return vectors(t.left_lanes);
+      TARN_RETURN_IF_ERROR(count(t.left_rows, "rows"));
+      TARN_RETURN_IF_ERROR(words({"rows"}));
+      if (!scan_.accept_keyword("along")) return Done{};
+      t.computes_along_rows = true;
+      return words({"rows"});
+    }
+    if (scan_.accept_keyword("jumps")) {
+      TARN_RETURN_IF_ERROR(words({"every"}));
+      TARN_RETURN_IF_ERROR(count(t.inner_steps, "numbers of k"));
+      return words({"k"});
+    }
+    if (scan_.accept_keyword("rows")) {
+      t.moves_rows = true;
+      return words({"moved", "back"});
+    }
+    if (scan_.accept_keyword("few")) {
+      t.streams = true;
+      return words({"rows", "streamed"});
+    }
+    if (scan_.accept_keyword("fetches")) return fetches(t);
+    if (!scan_.accept_keyword("epilogue")) return scan_.fail_expected("what there is around tiles");
+    t.tile_epilogue = scan_.accept_keyword("behind");
+    if (t.tile_epilogue) TARN_RETURN_IF_ERROR(words({"each"}));
+    return vectors(t.epilogue_lanes);
+  }
+
+  Status fetches(ContractionTiling& t) {
+    bool* of = nullptr;
+    if (scan_.accept_keyword("panels")) of = &t.fetches_panels;
+    if (scan_.accept_keyword("rows")) of = &t.fetches_rows;
+    if (scan_.accept_keyword("groups")) of = &t.fetches_groups;
+    if (of == nullptr) {
+      TARN_RETURN_IF_ERROR(words({"for", "epilogues"}));
+      of = &t.fetches_epilogue;
+    }
+    *of = true;
+    return Done{};
   }
 
   Scanner& scan_;

@@ -20,6 +20,18 @@ struct Target {
   // Masked loads and stores cost no more than plain ones, elements that lie apart are gathered and scattered by one
   // instruction, and rows are transposed in registers under masks: AVX-512.
   bool has_masks() const { return vector_bytes == 64; }
+  // A vector of half the length takes half the time: where vectors are so long that two units make one.
+  bool halves_long_vectors() const { return vector_bytes == 64; }
+  // Two multiply-adds of whole vectors begin in a cycle.
+  bool multiplies_twice() const { return vector_bytes < 64; }
+  // A core has the second-level cache of 1 MiB that CPUs with long vectors have; else half of that is what one can
+  // count on.
+  bool has_large_second_cache() const { return vector_bytes == 64; }
+  // It is the number of instructions that a tile waits for, and of lines that nobody has asked for: so it was measured
+  // on CPUs whose vectors have 32 bytes. Those with longer ones begin half as many multiply-adds, and look further
+  // ahead.
+  bool runs_out_of_instructions() const { return vector_bytes == 32; }
+  bool needs_fetches() const { return vector_bytes == 32; }
 
   bool operator==(const Target&) const = default;
 };

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <functional>
 #include <set>
 
@@ -88,12 +89,23 @@ class Verifier {
     if (!verification_.is_good()) return;
     verification_.require(kernel.axes.empty() || keeps_order(kernel, verification_.tactics().vector_axis),
                           "lanes meet the points of an argmax in another order than that of their indices");
+    check_lanes(kernel);
     verification_.require(
         verification_.tactics().copy != CpuTactics::Copy::of_samples || may_copy_samples(verification_.plan, kernel),
         "a copy of samples of what is no input, or is read elsewhere");
     verification_.require(verification_.tactics().copy != CpuTactics::Copy::by_squares ||
                               (axes_of_transposing_copy(verification_.plan, kernel) && !verification_.tactics().split),
                           "a copy by squares of what is no copy between two axes");
+  }
+
+  void check_lanes(const LoopKernel& kernel) {
+    const unsigned lanes = verification_.tactics().lanes, accumulators = verification_.tactics().accumulators;
+    verification_.require(lanes == 0 || std::has_single_bit(lanes), "the number of lanes is no power of two");
+    verification_.require(
+        lanes <= 1 || (!kernel.axes.empty() && may_have_lanes(kernel, verification_.tactics().vector_axis)),
+        "lanes of a vector store to one element");
+    verification_.require(std::has_single_bit(accumulators) && (accumulators == 1 || may_have_accumulators(kernel)),
+                          "accumulators of what is no sum of several");
   }
 
   void check(const ContractionKernel& kernel) {
@@ -136,6 +148,10 @@ class Verifier {
     verification_.require(along_columns || may_dot(kernel), "dot products of what is not contiguous along k");
     verification_.require(!verification_.tactics().weights_in_groups || (along_columns && has_groups(kernel)),
                           "there are no groups of columns");
+    const bool is_cut = verification_.tactics().tiling.has_value();
+    const char* const wrong =
+        is_cut ? wrong_tiling(kernel, verification_.tactics(), verification_.plan.max_batch) : nullptr;
+    verification_.require(wrong == nullptr, wrong == nullptr ? "" : wrong);
     if (!verification_.tactics().rows_in_place) return;
     verification_.require(along_columns && kernel.batch.empty() && kernel.has_one_axis_each() && kernel.a.is_load() &&
                               verification_.plan.buffers[kernel.a.access().buffer].space == Space::input,

@@ -9,6 +9,7 @@
 #include "passes/tactics/product_form.h"
 #include "passes/tactics/rows_in_place.h"
 #include "passes/tactics/threads.h"
+#include "passes/tactics/tiling.h"
 #include "passes/tactics/vector_axis.h"
 
 namespace tarn {
@@ -32,6 +33,7 @@ class Chooser {
     // nothing gathers no rows.
     if (target_.has_fma && !stores_nothing(plan_)) read_rows_in_place(plan_, target_, costs_);
     if (reasons_ != nullptr) explain(shares);
+    choose_tilings(plan_, target_, costs_, reasons_);
   }
 
  private:

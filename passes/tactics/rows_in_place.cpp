@@ -57,8 +57,7 @@ class Finder {
                        bytes = sample * static_cast<std::int64_t>(size_of(kernel.dtype));
     const auto samples = [](const Extent& extent) { return extent.times_batch && extent.constant == 1; };
     const bool along_rows = samples(rows) && !inner.times_batch && at.strides == std::vector{sample, std::int64_t{1}};
-    // Rows of whole pages fall on few places in a cache: there, parts of them are copied
-    // (codegen/contraction/schedule.h).
+    // Rows of whole pages fall on few places in a cache: there, parts of them are copied (tiling.h).
     const bool along_inner = samples(inner) && !rows.times_batch && bytes % target_.page_bytes != 0 &&
                              at.strides == std::vector{std::int64_t{1}, sample};
     return bytes >= costs_.long_sample && (along_rows || along_inner);

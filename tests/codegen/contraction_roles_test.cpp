@@ -9,8 +9,8 @@
 #include <set>
 #include <string>
 
-#include "codegen/contraction/schedule.h"
 #include "passes/plan/text.h"
+#include "passes/tactics/tiling.h"
 #include "tests/support/compiler/codegen_test_support.h"
 #include "tests/support/compiler/draw.h"
 #include "tests/support/compiler/plan_text_support.h"
@@ -289,15 +289,15 @@ TEST_P(ContractionRoles, AreAsInterpreted) {
 
 // What there is in the emitter for such products.
 std::set<std::string> traits_of(const ContractionKernel& kernel, const Target& target) {
-  const ContractionSchedule s = schedule_of(kernel, {}, kMostSamples, target);
+  const ContractionTiling s = tiling_of(kernel, {}, kMostSamples, target);
   const bool computes_a = !kernel.a.is_load(), in_tile = s.tile_inner > 1;
   std::set<std::string> traits;
   const auto add = [&](bool has, const char* trait) {
     if (has) traits.insert(trait);
   };
   add(in_tile, "several inner axes in a tile");
-  add(in_tile && s.packing == ContractionSchedule::Packing::many_rows, "several inner axes, packed by the first rows");
-  add(in_tile && kernel.b.is_load() && s.packing == ContractionSchedule::Packing::always, "several inner axes, packed");
+  add(in_tile && s.packing == ContractionTiling::Packing::many_rows, "several inner axes, packed by the first rows");
+  add(in_tile && kernel.b.is_load() && s.packing == ContractionTiling::Packing::always, "several inner axes, packed");
   add(s.tile_inner < kernel.inner.size(), "inner axes around the tiles");
   add(s.tile_inner < kernel.inner.size() && in_tile, "inner axes around the tiles and in them");
   add(s.several_blocks && s.inner_block < kernel.inner.back().constant, "blocks of the last inner axis");

@@ -1,5 +1,5 @@
-// Products of shapes around every constant of their schedules, between pages without access: one shape of every kind of
-// schedule that thousands of drawn shapes have, in each layout of the operands, with the batch in each place.
+// Products of shapes around every constant of their tilings, between pages without access: one shape of every kind of
+// tiling that thousands of drawn shapes have, in each layout of the operands, with the batch in each place.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -9,8 +9,8 @@
 #include <limits>
 #include <set>
 
-#include "codegen/contraction/schedule.h"
 #include "codegen/kernels/transpose.h"
+#include "passes/tactics/tiling.h"
 #include "tests/support/compiler/codegen_test_support.h"
 #include "tests/support/compiler/draw.h"
 
@@ -51,6 +51,8 @@ ContractionKernel kernel_of(const ProductShape& p, std::int64_t max_batch) {
   return kernel;
 }
 
+bool is_dot(const ProductShape& p) { return p.form == CpuTactics::Form::inner && p.inner > 1; }
+
 CpuTactics tactics_of(const ProductShape& p) {
   CpuTactics tactics = in_form(p.inner > 1 ? p.form : CpuTactics::Form::columns);
   tactics.often_few_rows = p.often_few_rows;
@@ -66,20 +68,20 @@ std::string cut(std::int64_t extent, std::int64_t piece) {
 
 using Traits = std::set<std::string>;
 
-// What there is in the emitter that a schedule may or may not take.
-Traits traits_of(const ProductShape& p, const ContractionSchedule& s) {
-  using Packing = ContractionSchedule::Packing;
-  const std::int64_t tile = s.tile_columns(), last = p.columns % s.panel;
+// What there is in the emitter that a tiling may or may not take.
+Traits traits_of(const ProductShape& p, const ContractionTiling& s) {
+  using Packing = ContractionTiling::Packing;
+  const std::int64_t tile = s.tile_columns, last = p.columns % s.panel;
   Traits traits;
   const auto add = [&](bool has, const char* trait) {
     if (has) traits.insert(trait);
   };
-  add(s.dot, "dots");
+  add(is_dot(p), "dots");
   add(s.several_blocks, "blocks of k");
   add(s.tile_epilogue, "epilogue behind every tile");
   add(s.left_rows > 0, "copied rows of a");
   add(s.streams, "streamed rows");
-  add(s.fetched_bytes > 0, "fetches");
+  add(s.fetches_epilogue, "fetches");
   add(s.fetches_panels, "fetches the next panel");
   add(s.fetches_rows, "fetches the next rows");
   add(s.fetches_groups, "fetches the next group");
@@ -97,11 +99,12 @@ Traits traits_of(const ProductShape& p, const ContractionSchedule& s) {
 }
 
 // What a shape shows: its traits, each with every way in which an extent is cut.
-Traits features_of(const ProductShape& p, const ContractionSchedule& s) {
+Traits features_of(const ProductShape& p, const ContractionTiling& s) {
   const Traits traits = traits_of(p, s);
   const std::string cuts[] = {
-      "rows " + cut(p.rows, s.tile_rows), "columns " + cut(p.columns, s.tile_columns()),
-      "inner " + (s.dot ? cut(p.inner, s.lanes) : cut(p.inner, s.several_blocks ? s.inner_block : kTransposeBlock))};
+      "rows " + cut(p.rows, s.tile_rows), "columns " + cut(p.columns, s.tile_columns),
+      "inner " +
+          (is_dot(p) ? cut(p.inner, s.lanes) : cut(p.inner, s.several_blocks ? s.inner_block : kTransposeBlock))};
   Traits features;
   for (const std::string& trait : traits) {
     features.insert(trait);
@@ -165,7 +168,7 @@ std::vector<ProductShape> shapes_for(const Target& target, Samples samples, Trai
   std::ranges::stable_sort(drawn, {}, &ProductShape::work);
   for (const ProductShape& p : drawn) {
     const std::size_t before = shown.size();
-    shown.merge(features_of(p, schedule_of(kernel_of(p, kMaxBatch), tactics_of(p), kMaxBatch, target)));
+    shown.merge(features_of(p, tiling_of(kernel_of(p, kMaxBatch), tactics_of(p), kMaxBatch, target)));
     if (shown.size() > before) shapes.push_back(p);
   }
   return shapes;

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "codegen/object/code_key.h"
+#include "passes/tactics/tiling.h"
 #include "tests/support/compiler/codegen_test_support.h"
 #include "tests/support/compiler/guarded_arrays.h"
 #include "tests/support/files.h"
@@ -30,6 +31,11 @@ struct Counting {
 
 Buffer buffer(const char* name, Space space, std::uint32_t index, std::uint64_t offset, DType dtype, Shape shape) {
   return {name, space, index, offset, dtype, shape, row_major_strides(shape)};
+}
+
+KernelPlan tiled(KernelPlan plan) {
+  choose_tilings(plan, *target_of(options_for("native")));
+  return plan;
 }
 
 KernelPlan training_plan(const Program& program) {
@@ -60,7 +66,7 @@ KernelPlan training_plan(const Program& program) {
                         operation(Op::add, DType::f64, {6, 7})};
   update.body.stores = {{5, at(3, {}), false}, {8, at(4, {}), false}};
   plan.kernels = {{"loss", loss}, {"guard", FiniteGuard{2}}, {"update", update}};
-  return plan;
+  return tiled(std::move(plan));
 }
 
 // The same with the samples of x copied side by side first.
@@ -83,7 +89,7 @@ KernelPlan copying_plan(const Program& program) {
   CpuTactics tactics;
   tactics.copy = CpuTactics::Copy::of_samples;
   plan.kernels.insert(plan.kernels.begin(), {"samples of x", copy, 0, tactics});
-  return plan;
+  return tiled(std::move(plan));
 }
 
 KernelPlan prediction_plan() {
@@ -97,7 +103,7 @@ KernelPlan prediction_plan() {
   kernel.body.values = {load(0, {1}, DType::f32), operation(Op::add, DType::f32, {0, 0})};
   kernel.body.stores = {{1, at(1, {1}), false}};
   plan.kernels = {{"double", kernel}};
-  return plan;
+  return tiled(std::move(plan));
 }
 
 KernelPlan report_plan(const Program& program) {
@@ -112,7 +118,7 @@ KernelPlan report_plan(const Program& program) {
   kernel.body.values = {load(0, {0}, DType::f64), index, operation(Op::add, DType::f64, {0, 1})};
   kernel.body.stores = {{2, at(1, {1}), false}};
   plan.kernels = {{"report", kernel}};
-  return plan;
+  return tiled(std::move(plan));
 }
 
 Counting counting() {

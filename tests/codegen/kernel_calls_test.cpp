@@ -3,6 +3,7 @@
 
 #include <sstream>
 
+#include "passes/tactics/tiling.h"
 #include "tests/support/compiler/codegen_test_support.h"
 
 namespace tarn::testing {
@@ -74,10 +75,12 @@ std::size_t lines(const std::string& text) {
 
 TEST(KernelCalls, RepetitionsCostNoCode) {
   const auto size = [](const std::string& kinds) {
-    const HandPlan hand = chain(kinds);
+    HandPlan hand = chain(kinds);
+    const CodegenOptions options = options_for("x86-64-v3");
+    choose_tilings(hand.plan, *target_of(options));
     ProgramPlan plan;
     plan.plans["adapt"] = hand.plan;
-    const Result<std::string> text = print_llvm(hand.program, plan, "adapt", options_for("x86-64-v3"));
+    const Result<std::string> text = print_llvm(hand.program, plan, "adapt", options);
     return text ? lines(*text) : 0;
   };
   std::string few, many;

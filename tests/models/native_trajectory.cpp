@@ -7,6 +7,7 @@
 #include "codegen/native.h"
 #include "passes/plan/kernel_plan.h"
 #include "passes/tactics/threads.h"
+#include "passes/tactics/tiling.h"
 #include "tests/models/arrays.h"
 #include "tests/models/trajectory.h"
 #include "tests/support/compiler/codegen_test_support.h"
@@ -132,7 +133,10 @@ Result<Trajectory> native(const Subject& subject, const NativeOptions& options) 
     CostModel costs;
     costs.shared_time = 0;
     costs.shared_points = costs.shared_rows = costs.shared_columns = costs.shared_groups = 1;
-    for (auto& [name, kernels] : plan.plans) split_among_threads(kernels, planning.target, costs);
+    for (auto& [name, kernels] : plan.plans) {
+      split_among_threads(kernels, planning.target, costs);
+      choose_tilings(kernels, planning.target);
+    }
   }
   std::vector<std::string> functions;
   for (const auto& [name, kernels] : plan.plans) {

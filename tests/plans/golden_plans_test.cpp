@@ -17,6 +17,7 @@
 #include "passes/plan/interpreter.h"
 #include "passes/plan/tactics_text.h"
 #include "passes/planner/packed_weights.h"
+#include "passes/tactics/tiling.h"
 #include "tests/support/compiler/golden_text.h"
 #include "tests/support/compiler/hand_plan.h"
 #include "tests/support/compiler/plan_text_support.h"
@@ -94,7 +95,10 @@ TEST_P(GoldenPlans, GiveWhatTheirGraphsGiveAndReadAsExpected) {
     };
   }
   KernelPlan plan = testing::planned(graph, program, options, watch);
-  if (golden.graph.name == "train" || golden.graph.name == "adapt") guard_stores(plan, program);
+  if (golden.graph.name == "train" || golden.graph.name == "adapt") {
+    guard_stores(plan, program);
+    choose_tilings(plan, options.target);
+  }
   PackedWeights packed;
   if (golden.settings.contains("packed")) packed = pack_weights(program, plan, options.target);
   const std::string text = steps + print(plan) + (golden.settings.contains("memory") ? print_memory(plan) : "") +

@@ -16,6 +16,7 @@
 #include "passes/plan/interpreter.h"
 #include "passes/plan/text.h"
 #include "passes/planner/planner.h"
+#include "passes/tactics/tiling.h"
 #include "tests/support/compiler/codegen_test_support.h"
 #include "tests/support/compiler/plan_text_support.h"
 
@@ -263,7 +264,8 @@ kernel 1 "places" repeat
 
 TEST(Repeats, CodeDoesNotGrowWithTheirCount) {
   const auto code = [](std::int64_t places) {
-    const HandPlan hand = hand_repeat_of(*parsed_or_error(recurrence(places)));
+    HandPlan hand = hand_repeat_of(*parsed_or_error(recurrence(places)));
+    choose_tilings(hand.plan, *target_of(options_for("native")));
     ProgramPlan plans;
     plans.plans["adapt"] = hand.plan;
     std::string text = *print_llvm(hand.program, plans, "adapt", options_for("native"));

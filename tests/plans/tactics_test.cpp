@@ -95,6 +95,8 @@ TEST(Tactics, TextHasReasonsAndReadsBack) {
   EXPECT_THAT(text, HasSubstr("  one thread   # "));
   EXPECT_THAT(text, HasSubstr("  vectors along n   # "));
   EXPECT_THAT(text, HasSubstr("  reads a in place   # samples of "));
+  EXPECT_THAT(text, HasSubstr("  tiles of "));
+  EXPECT_THAT(text, HasSubstr("  lanes 8"));
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("  ")) {
@@ -116,12 +118,15 @@ TEST(Tactics, VerifyRefusesWhatNoCodeCanDo) {
     std::function<void(KernelPlan&)> damage;
   };
   const auto tactics = [](KernelPlan& plan) -> CpuTactics& { return plan.kernels[0].tactics; };
+  const auto tiling = [](KernelPlan& plan) -> ContractionTiling& { return *plan.kernels[0].tactics.tiling; };
   const std::vector<Row> of_loop = {
       {"another order than that of their indices", [&](KernelPlan& p) { tactics(p).vector_axis = 1; }},
       {"none of the axes", [&](KernelPlan& p) { tactics(p).vector_axis = 3; }},
       {"a copy of samples", [&](KernelPlan& p) { tactics(p).copy = CpuTactics::Copy::of_samples; }},
       {"a copy by squares", [&](KernelPlan& p) { tactics(p).copy = CpuTactics::Copy::by_squares; }},
       {"cannot share", [&](KernelPlan& p) { tactics(p).split = Split{1, 1}; }},
+      {"no power of two", [&](KernelPlan& p) { tactics(p).lanes = 3; }},
+      {"accumulators of what is no sum", [&](KernelPlan& p) { tactics(p).accumulators = 2; }},
       {"has none", [&](KernelPlan& p) { std::get<LoopKernel>(p.kernels[0].body).reductions[0].multiply_add = true; }},
   };
   HandGraph c(4, 3);
@@ -130,6 +135,36 @@ TEST(Tactics, VerifyRefusesWhatNoCodeCanDo) {
   const std::vector<Row> of_product = {
       {"not contiguous along k", [&](KernelPlan& p) { tactics(p).form = CpuTactics::Form::inner; }},
       {"no groups of columns", [&](KernelPlan& p) { tactics(p).weights_in_groups = true; }},
+      {"a block of rows is no whole tiles", [&](KernelPlan& p) { tiling(p).tile_rows = 2, tiling(p).row_block = 3; }},
+      {"columns of a tile are no whole vectors", [&](KernelPlan& p) { tiling(p).tile_columns = tiling(p).lanes + 1; }},
+      {"a panel is no whole tiles", [&](KernelPlan& p) { tiling(p).panel = tiling(p).tile_columns - 1; }},
+      {"no rows, columns or lanes", [&](KernelPlan& p) { tiling(p).lanes = 0; }},
+      {"inner axes that there are not", [&](KernelPlan& p) { tiling(p).tile_inner = 2; }},
+      {"blocks of k are not those", [&](KernelPlan& p) { tiling(p).inner_block = 5; }},
+      {"blocks of k are not those", [&](KernelPlan& p) { tiling(p).several_blocks = true, tiling(p).inner_block = 7; }},
+      {"takes no steps along k", [&](KernelPlan& p) { tiling(p).inner_steps = 0; }},
+      {"rows of a that do not lie across", [&](KernelPlan& p) { tiling(p).left_rows = 4; }},
+      {"what is not computed lies along rows", [&](KernelPlan& p) { tiling(p).computes_along_rows = true; }},
+      {"an operand has no lanes", [&](KernelPlan& p) { tiling(p).right_lanes = 0; }},
+      {"rows are moved back", [&](KernelPlan& p) { tiling(p).moves_rows = true; }},
+      {"rows are streamed",
+       [&](KernelPlan& p) {
+         tiling(p).streams = true;
+         std::get<ContractionKernel>(p.kernels[0].body).b.access().at.strides = {1, 2};
+         tiling(p).packing = ContractionTiling::Packing::always;
+       }},
+      {"b is not packed",
+       [&](KernelPlan& p) { std::get<ContractionKernel>(p.kernels[0].body).b.access().at.strides = {1, 2}; }},
+      {"tiles fetch without an epilogue", [&](KernelPlan& p) { tiling(p).fetches_panels = true; }},
+      {"panels are fetched that nobody packs",
+       [&](KernelPlan& p) { tiling(p).tile_epilogue = tiling(p).fetches_panels = true; }},
+      {"groups are fetched that there are not",
+       [&](KernelPlan& p) { tiling(p).tile_epilogue = tiling(p).fetches_groups = true; }},
+      {"an epilogue follows tiles that are not complete",
+       [&](KernelPlan& p) {
+         tiling(p).several_blocks = tiling(p).tile_epilogue = true;
+         tiling(p).inner_block = 4;
+       }},
       {"rows in place",
        [&](KernelPlan& p) {
          tactics(p).rows_in_place = true;

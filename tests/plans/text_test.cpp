@@ -78,13 +78,17 @@ remark "'total' is not fused with 'means': it needs all of its points"
 tactics adapt {
 kernel 0 "means"
   vectors along j
+  lanes 4, accumulators 4
   threads share j from N = 3 on
 kernel 1 "total"
   vectors along i
+  lanes 1
 kernel 3 "w update"
   vectors along n
   reads a in place
   prefetches b for writing
+  tiles of 4 x 4 in vectors of 4, panels of 4, blocks of 4 rows and all 8 k
+  around tiles: b packed for many rows, jumps every 2 k, epilogue in vectors of 4
 }
 )";
 
@@ -170,6 +174,7 @@ LoopKernel& loop_of(KernelPlan& plan) { return std::get<LoopKernel>(plan.kernels
 ContractionKernel& product_of(KernelPlan& plan) { return std::get<ContractionKernel>(plan.kernels[3].body); }
 CpuTactics& tactics_of_loop(KernelPlan& plan) { return plan.kernels[0].tactics; }
 CpuTactics& tactics_of_product(KernelPlan& plan) { return plan.kernels[3].tactics; }
+ContractionTiling& tiling_of_product(KernelPlan& plan) { return *tactics_of_product(plan).tiling; }
 
 // The first three kernels, twice in a repeat in one of another.
 Repeat& repeated(KernelPlan& plan) {
@@ -264,6 +269,34 @@ const std::vector<FieldCase>& field_cases() {
       {"split", [](KernelPlan& p) { tactics_of_loop(p).split.reset(); }},
       {"split from", [](KernelPlan& p) { tactics_of_loop(p).split->from_batch = 1; }},
       {"split axis", [](KernelPlan& p) { tactics_of_product(p).split = Split{1, 7}; }},
+      {"lanes", [](KernelPlan& p) { tactics_of_loop(p).lanes = 8; }},
+      {"accumulators", [](KernelPlan& p) { tactics_of_loop(p).accumulators = 1; }},
+      {"no lanes", [](KernelPlan& p) { tactics_of_loop(p).lanes = 0, tactics_of_loop(p).accumulators = 1; }},
+      {"no tiling", [](KernelPlan& p) { tactics_of_product(p).tiling.reset(); }},
+      {"lanes of a tile", [](KernelPlan& p) { tiling_of_product(p).lanes = 2; }},
+      {"rows of a tile", [](KernelPlan& p) { tiling_of_product(p).tile_rows = 2; }},
+      {"columns of a tile", [](KernelPlan& p) { tiling_of_product(p).tile_columns = 8; }},
+      {"panel", [](KernelPlan& p) { tiling_of_product(p).panel = 8; }},
+      {"block of rows", [](KernelPlan& p) { tiling_of_product(p).row_block = 8; }},
+      {"inner axes of a tile", [](KernelPlan& p) { tiling_of_product(p).tile_inner = 2; }},
+      {"block of k", [](KernelPlan& p) { tiling_of_product(p).inner_block = 5; }},
+      {"several blocks", [](KernelPlan& p) { tiling_of_product(p).several_blocks = true; }},
+      {"steps", [](KernelPlan& p) { tiling_of_product(p).inner_steps = 1; }},
+      {"packs", [](KernelPlan& p) { tiling_of_product(p).packing = ContractionTiling::Packing::always; }},
+      {"packs nothing", [](KernelPlan& p) { tiling_of_product(p).packing = ContractionTiling::Packing::never; }},
+      {"streams", [](KernelPlan& p) { tiling_of_product(p).streams = true; }},
+      {"epilogue of tiles", [](KernelPlan& p) { tiling_of_product(p).tile_epilogue = true; }},
+      {"moved rows", [](KernelPlan& p) { tiling_of_product(p).moves_rows = true; }},
+      {"rows of a", [](KernelPlan& p) { tiling_of_product(p).left_rows = 4; }},
+      {"a along rows",
+       [](KernelPlan& p) { tiling_of_product(p).left_rows = 4, tiling_of_product(p).computes_along_rows = true; }},
+      {"fetches the epilogue", [](KernelPlan& p) { tiling_of_product(p).fetches_epilogue = true; }},
+      {"fetches panels", [](KernelPlan& p) { tiling_of_product(p).fetches_panels = true; }},
+      {"fetches rows", [](KernelPlan& p) { tiling_of_product(p).fetches_rows = true; }},
+      {"fetches groups", [](KernelPlan& p) { tiling_of_product(p).fetches_groups = true; }},
+      {"lanes of an epilogue", [](KernelPlan& p) { tiling_of_product(p).epilogue_lanes = 1; }},
+      {"lanes of a", [](KernelPlan& p) { tiling_of_product(p).left_lanes = 2; }},
+      {"lanes of b", [](KernelPlan& p) { tiling_of_product(p).right_lanes = 2; }},
       {"copies samples", [](KernelPlan& p) { tactics_of_loop(p).copy = CpuTactics::Copy::of_samples; }},
       {"copies by squares", [](KernelPlan& p) { tactics_of_loop(p).copy = CpuTactics::Copy::by_squares; }},
       {"no tactics",
@@ -515,8 +548,16 @@ const WrongCase kWrong[] = {
     {"input0[k, m]", "input0[element k, row 1:i32 * 4 < 3]", "an element with a row or bounds is computed", ""},
     {"remark \"'total'", "remark 'total'", "a remark in quotation marks is expected here", "'total'"},
     {"remark \"'total'", "what \"'total'", "there is no buffer 'what'", "what"},
+    {"lanes 4,", "lanes -4,", "lanes cannot be negative", "-4"},
+    {"lanes 4,", "lanes 5000000000,", "lanes are too many", "5000000000"},
+    {"accumulators 4", "sums 4", "'accumulators' is expected here", "sums"},
+    {"4 x 4", "4 by 4", "'x' is expected here", "by"},
+    {"all 8 k", "all k", "numbers of k is expected here", "k\n"},
+    {"around tiles:", "around tiles", "':' is expected here", "b packed"},
+    {"b packed for", "c packed for", "what there is around tiles is expected here", "c packed"},
+    {"jumps every", "fetches lines every", "'for' is expected here", "lines"},
     {"points\"\n}\ntactics adapt", "points\"\n} more", "nothing is expected behind the plan but its tactics", "more"},
-    {"writing\n}", "writing\n} more", "nothing is expected behind the plan but its tactics", "more"},
+    {"vectors of 4\n}", "vectors of 4\n} more", "nothing is expected behind the plan but its tactics", "more"},
 };
 
 TEST(PlanText, SaysWhatIsWrongAndWhere) {

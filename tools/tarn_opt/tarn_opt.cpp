@@ -21,6 +21,7 @@
 #include "passes/plan/text.h"
 #include "passes/planner/steps.h"
 #include "passes/tactics/cost_model.h"
+#include "passes/tactics/tiling.h"
 #include "tools/tarn_opt/lone_plan.h"
 
 namespace tarn {
@@ -205,7 +206,10 @@ int deliver_plan(const std::string& name, const Graph& graph, const Program& pro
                  const Sources& sources) {
   Result<KernelPlan> plan = plan_of(graph, program, options);
   if (!plan) return report(plan.error(), sources);
-  if (options.pipeline.stop_after.empty() && function_named(name).has(kGuards)) guard_stores(*plan, program);
+  if (options.pipeline.stop_after.empty() && function_named(name).has(kGuards)) {
+    guard_stores(*plan, program);
+    choose_tilings(*plan, options.planner.target);
+  }
   return deliver(*plan, options, name, *graph.locations(), sources);
 }
 

@@ -12,6 +12,7 @@
 #include "codegen/program/workspace.h"
 #include "passes/tactics/rows_in_place.h"
 #include "passes/tactics/threads.h"
+#include "passes/tactics/tiling.h"
 #include "tests/support/compiler/guarded_arrays.h"
 #include "tests/support/compiler/plan_text_support.h"
 
@@ -151,15 +152,17 @@ NativePlan::NativePlan(const HandPlan& hand, const CodegenOptions& options, std:
     // `init` is given no arrays.
     if (function_ != "init") regions_ = spread_buffers(hand_.program, hand_.plan);
   }
+  const Result<Target> target = target_of(options);
+  EXPECT_TRUE(target.has_value());
+  if (!target.has_value()) return;
+  choose_tilings(hand_.plan, *target);
   expect_reads_back(hand_.plan);
   ProgramPlan plans;
   plans.plans[function_] = hand_.plan;
   plans.accumulator_bytes = aligned(metric_bytes(hand_.program));
-  const Result<Target> target = target_of(options);
-  EXPECT_TRUE(target.has_value());
   auto compiled = compile_native(hand_.program, plans, options, {function_});
   EXPECT_TRUE(compiled.has_value()) << compiled.error().front().message;
-  if (!compiled.has_value() || !target.has_value()) return;
+  if (!compiled.has_value()) return;
   native_ = std::move(*compiled);
   arena_ = workspace_layout(hand_.program, plans, *target).arena;
 }
