@@ -71,20 +71,21 @@ void ComputedOperand::emit_plane(llvm::Value* number, const Range& free, const R
   emit_loop(b_, shape_.along_free ? last : free, 1, {}, [&](llvm::Value* outer, const Carried&) {
     nest_.mask = nullptr;
     enter(other, outer);
-    return emit_vector_loop(whole_.function.emission, b_, shape_.along_free ? free : last, nest_.lanes, {},
-                            [&](llvm::Value* index, llvm::Value* mask, const Carried&) {
-                              if (nest_.lanes > 1) nest_.mask = mask;
-                              enter(along, index);
-                              llvm::Value* const k = b_.CreateSub(nest_.index[inner], last.begin);
-                              llvm::Value* const to = address(nest_.index[shape_.free], b_.CreateAdd(number, k));
-                              llvm::Value* const value = body_.vector(operand_.value);
-                              if (nest_.mask == nullptr) {
-                                b_.CreateAlignedStore(value, to, align);
-                              } else {
-                                b_.CreateMaskedStore(value, to, align, nest_.mask);
-                              }
-                              return Carried{};
-                            });
+    emit_bounded_loop(whole_.function.emission, b_, body_, nest_, shape_.along_free ? free : last,
+                      [&](llvm::Value* index, llvm::Value* mask, const Carried&) {
+                        if (nest_.lanes > 1) nest_.mask = mask;
+                        enter(along, index);
+                        llvm::Value* const k = b_.CreateSub(nest_.index[inner], last.begin);
+                        llvm::Value* const to = address(nest_.index[shape_.free], b_.CreateAdd(number, k));
+                        llvm::Value* const value = body_.vector(operand_.value);
+                        if (nest_.mask == nullptr) {
+                          b_.CreateAlignedStore(value, to, align);
+                        } else {
+                          b_.CreateMaskedStore(value, to, align, nest_.mask);
+                        }
+                        return Carried{};
+                      });
+    return Carried{};
   });
   nest_.mask = nullptr;
 }

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "codegen/kernels/lane_accesses.h"
-#include "codegen/kernels/loops.h"
 #include "codegen/kernels/random_numbers.h"
 #include "codegen/kernels/scalar_emitters.h"
 #include "passes/tactics/cost_model.h"
@@ -193,7 +192,9 @@ llvm::Value* BodyEmitter::emit_value(const Value& value, bool varying) {
         return builder_.getInt32(static_cast<std::uint32_t>(static_cast<std::int64_t>(value.number)));
       return llvm::ConstantFP::get(type, value.number);
     case Value::Kind::load:
-      if (!value.access.bounds.empty()) return emit_bounded_load(value.access, value.dtype, varying);
+      if (!value.access.bounds.empty() && !nest_.within_bounds) {
+        return emit_bounded_load(value.access, value.dtype, varying);
+      }
       return emit_load(value.access, value.dtype);
     case Value::Kind::index:
       return emit_index(value.linear, value.dtype);
@@ -310,59 +311,6 @@ BodyEmitter::Address BodyEmitter::address_of(const Access& access, DType dtype) 
     address.others = lane_numbers(address.stride, wide);
   }
   return address;
-}
-
-// Where an access is inside of its bounds: what is the same for all lanes, and what each lane that `exists` has.
-// Nothing stands for true. (They stay apart: of a splat and a constant that is false in half of a mask, LLVM 19 makes a
-// load without a mask where it cuts vectors in two.)
-BodyEmitter::Inside BodyEmitter::inside(const Access& access, llvm::Value* exists) {
-  Inside inside{nullptr, exists};
-  for (const Bound& bound : access.bounds) {
-    llvm::Value* const index = emit_index(bound.index, DType::i32);
-    llvm::Value* const limit = builder_.getInt32(static_cast<std::uint32_t>(bound.limit));
-    // As numbers without a sign, those below 0 are the largest.
-    llvm::Value* const is_inside = builder_.CreateICmpULT(index, widen(builder_, limit, lanes_of(index)));
-    llvm::Value*& all = lanes_of(is_inside) == 1 ? inside.of_all : inside.of_lanes;
-    all = all == nullptr ? is_inside : builder_.CreateAnd(all, is_inside);
-  }
-  return inside;
-}
-
-// No lane that is outside touches memory.
-llvm::Value* BodyEmitter::emit_bounded_load(const Access& access, DType dtype, bool varying) {
-  llvm::Type* const type = kernel_.emission.memory_type(dtype);
-  const llvm::Align align(size_of(dtype));
-  llvm::Constant* const fill = type->isIntegerTy()
-                                   ? llvm::ConstantInt::getSigned(type, static_cast<std::int64_t>(access.fill))
-                                   : llvm::ConstantFP::get(type, access.fill);
-  // What all lanes share is loaded for those that exist.
-  const Inside inside = this->inside(access, varying ? nest_.mask : nullptr);
-  const Address address = address_of(access, dtype);
-  llvm::Type* const vector = with_lanes(type, nest_.lanes);
-  llvm::Value* const outside = varying ? widen(builder_, fill, nest_.lanes) : fill;
-  const auto load_one = [&](llvm::Value* is_inside) {
-    return emit_if(builder_, is_inside, {fill},
-                   [&](const Carried&) { return Carried{builder_.CreateAlignedLoad(type, address.first, align)}; })
-        .front();
-  };
-  const auto load = [&]() -> llvm::Value* {
-    if (!varying) return builder_.CreateAlignedLoad(type, address.first, align);
-    llvm::Value* const mask =
-        inside.of_lanes != nullptr ? inside.of_lanes : widen(builder_, builder_.getTrue(), nest_.lanes);
-    if (address.others != nullptr) {
-      return builder_.CreateMaskedGather(vector, builder_.CreateGEP(type, address.first, address.others), align, mask,
-                                         outside);
-    }
-    if (address.stride != 0) return builder_.CreateMaskedLoad(vector, address.first, align, mask, outside);
-    llvm::Value* const one = load_one(builder_.CreateOrReduce(mask));
-    return builder_.CreateSelect(mask, widen(builder_, one, nest_.lanes), outside);
-  };
-  llvm::Value* const loaded =
-      inside.of_all == nullptr
-          ? load()
-          : emit_if(builder_, inside.of_all, {outside}, [&](const Carried&) { return Carried{load()}; }).front();
-  if (dtype != DType::boolean) return loaded;
-  return builder_.CreateICmpNE(loaded, llvm::Constant::getNullValue(loaded->getType()));
 }
 
 llvm::Value* BodyEmitter::emit_load(const Access& access, DType dtype) {

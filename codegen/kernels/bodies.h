@@ -9,7 +9,7 @@
 #include <functional>
 #include <vector>
 
-#include "codegen/kernels/emission.h"
+#include "codegen/kernels/loops.h"
 #include "codegen/kernels/row_groups.h"
 #include "passes/plan/body_lanes.h"
 
@@ -26,6 +26,8 @@ struct Nest {
   std::vector<llvm::Value*> index;
   // Which lanes exist; nullptr: all.
   llvm::Value* mask = nullptr;
+  // No load of the innermost level is outside of its bounds: none is tested.
+  bool within_bounds = false;
 };
 
 // What a body's values are besides what the plan says; independent of LLVM.
@@ -54,6 +56,16 @@ class BodyEmitter {
   llvm::Value* value(ValueId id) const { return values_[id]; }
   llvm::Value* vector(ValueId id);
 
+  // Indices of the innermost axis, within a range of them, at which no load of that level is outside of its bounds:
+  // first the condition that does not depend on that axis, an i1, nullptr where nothing else is asked; then where they
+  // begin and end, no earlier than they begin, which is nullptr where the condition says it all. Levels outside of it
+  // have been entered.
+  struct Inside {
+    llvm::Value *condition = nullptr, *begin = nullptr, *end = nullptr;
+  };
+  bool has_bounds() const;
+  Inside inside_bounds(const Range& range);
+
  private:
   llvm::Value* emit_value(const Value& value, bool varying);
   llvm::Value* emit_apply(const Value& value, bool varying);
@@ -61,10 +73,11 @@ class BodyEmitter {
   llvm::Value* emit_draw(const Value& value, bool varying);
   llvm::Value* emit_load(const Access& access, DType dtype);
   llvm::Value* emit_bounded_load(const Access& access, DType dtype, bool varying);
-  struct Inside {
-    llvm::Value *of_all, *of_lanes;
+  struct LanesInside {
+    llvm::Value *all, *each;
   };
-  Inside inside(const Access& access, llvm::Value* exists);
+  LanesInside inside(const Access& access, llvm::Value* exists);
+  void narrow(Inside& found, const Bound& bound, const Range& range, std::size_t axis);
   // By store, what is to be stored: a scalar where it is one element, else a vector where there are lanes.
   std::vector<llvm::Value*> stored_values();
   void keep_old_unless_finite(std::vector<llvm::Value*>& values);
@@ -111,5 +124,10 @@ class BodyEmitter {
   std::vector<std::vector<std::int64_t>> strides_;
   std::vector<std::vector<llvm::Value*>> sums_;
 };
+
+// emit_vector_loop() over the innermost axis of the body's nest. Where its loads have bounds, whole vectors that are
+// inside of these get code of their own, which tests nothing; the body is called for either.
+void emit_bounded_loop(const Emission& emission, llvm::IRBuilder<>& builder, BodyEmitter& body, Nest& nest,
+                       const Range& range, const VectorLoopBody& loop_body);
 
 }  // namespace tarn

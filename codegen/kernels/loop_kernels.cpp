@@ -174,6 +174,8 @@ void LoopKernelEmitter::emit_kept(std::size_t level) {
   const Range range = kept_range(axis);
   if (leaves_single_points(axis)) {
     emit_groups_and_rest(level, range, body);
+  } else if (level + 1 == order_.size() && (is_vector(axis) || nest_.lanes == 1)) {
+    emit_bounded_loop(function_.emission, builder_, *body_, nest_, range, body);
   } else {
     emit_vector_loop(function_.emission, builder_, range, is_vector(axis) ? nest_.lanes : 1, {}, body);
   }
