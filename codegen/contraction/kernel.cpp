@@ -51,6 +51,7 @@ class ContractionEmitter {
   void emit_tiles(const Panel& panel, const Rows& rows, llvm::Value* k_begin, llvm::Value* count,
                   const Sources& sources);
   void emit_finished_tiles(const Panel& panel, const Rows& rows, const Sources& sources);
+  TileShape shape_of_tile(unsigned tile_rows) const;
   void emit_tile_call(const Panel& panel, const ColumnTile& tile, const Rows& rows, llvm::Value* row,
                       unsigned tile_rows, llvm::Value* k, llvm::Value* count, const Sources& sources);
   void emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows, llvm::Value* count);
@@ -306,9 +307,8 @@ void ContractionEmitter::emit_finished_tiles(const Panel& panel, const Rows& row
   });
 }
 
-void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& tile, const Rows& rows, llvm::Value* row,
-                                        unsigned tile_rows, llvm::Value* k, llvm::Value* count,
-                                        const Sources& sources) {
+// Of a tile that packs nothing.
+TileShape ContractionEmitter::shape_of_tile(unsigned tile_rows) const {
   TileShape shape{kernel_.dtype, tile_rows,     tiling_.tile_vectors(),
                   tiling_.lanes, tiling_.lanes, tiling_.several_blocks};
   shape.left = tiling_.left_rows > 0 ? LeftOperand::strided : whole_.left_operand();
@@ -325,6 +325,13 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
     shape.whole_steps = (!tiling_.several_blocks || tiling_.tile_inner > 1) && !inner.times_batch &&
                         inner.constant % tiling_.inner_steps == 0;
   }
+  return shape;
+}
+
+void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& tile, const Rows& rows, llvm::Value* row,
+                                        unsigned tile_rows, llvm::Value* k, llvm::Value* count,
+                                        const Sources& sources) {
+  TileShape shape = shape_of_tile(tile_rows);
   llvm::Function* const tile_of_rest = tile_function(function_.emission, shape);
   llvm::Value *callee = tile_of_rest, *address = operands_.address_of(sources.rest, tile);
   std::vector<llvm::Value*> k_strides = sources.rest.k_strides;

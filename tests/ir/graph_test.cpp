@@ -241,7 +241,9 @@ TEST(IrOperations, TableIsConsistent) {
     EXPECT_EQ(&info(row.op), &row) << "rows stand in the order of the enum";
     EXPECT_EQ(op_named(row.name), row.op);
     EXPECT_EQ(row.scalar != nullptr, row.op_class == OpClass::elementwise) << row.name;
-    EXPECT_EQ(row.tensor != nullptr, row.op_class != OpClass::elementwise) << row.name;
+    EXPECT_EQ(row.tensor != nullptr, row.scalar == nullptr && row.view_rule == nullptr) << row.name;
+    EXPECT_TRUE(row.view_rule != nullptr || row.op_class != OpClass::view) << row.name;
+    EXPECT_EQ(row.view_attributes != nullptr, row.view_rule != nullptr) << row.name;
     EXPECT_EQ(row.arity == 0, row.op_class == OpClass::source || row.op_class == OpClass::draw) << row.name;
     EXPECT_FALSE(row.documentation.empty()) << row.name;
   }

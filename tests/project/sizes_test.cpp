@@ -25,9 +25,6 @@ constexpr std::size_t kMostLines = 450, kMostLinesOfFunction = 60, kMostLinesOfO
 constexpr const char* kProductFolders[] = {"codegen", "frontend", "ir", "passes", "runtime", "tools"};
 constexpr const char* kOtherFolders[] = {"examples", "tests"};
 
-// Files that are longer, or have functions that are, and are still to be taken apart.
-const std::set<std::string> kStillLong = {"ir/type_rules.cpp", "passes/planner/units.cpp", "passes/rules/movement.cpp"};
-
 std::vector<std::string_view> lines_of(std::string_view text) {
   std::vector<std::string_view> lines;
   while (!text.empty()) {
@@ -128,24 +125,17 @@ void for_each_file(const char* folder, const Visit& visit) {
 }
 
 TEST(Sizes, FilesAndFunctionsOfTheProductAreShort) {
-  std::set<std::string> still_long;
   for (const char* const folder : kProductFolders) {
     for_each_file(folder, [&](const std::string& path, const std::string& text) {
       const std::vector<LongFunction> functions = path.ends_with(".cpp") || path.ends_with(".h")
                                                       ? long_functions(text, kMostLinesOfFunction)
                                                       : std::vector<LongFunction>();
-      const bool is_long = is_too_long(text, kMostLines);
-      if (kStillLong.contains(path)) {
-        if (is_long || !functions.empty()) still_long.insert(path);
-        return;
-      }
-      EXPECT_FALSE(is_long) << path << " has more than " << kMostLines << " lines";
+      EXPECT_FALSE(is_too_long(text, kMostLines)) << path << " has more than " << kMostLines << " lines";
       for (const LongFunction& function : functions) {
         ADD_FAILURE() << path << ":" << function.line << " has " << function.lines << " lines: " << function.head;
       }
     });
   }
-  EXPECT_EQ(still_long, kStillLong) << "what is short enough by now need not stand there";
 }
 
 TEST(Sizes, OtherFilesAreShort) {

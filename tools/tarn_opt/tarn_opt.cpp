@@ -87,8 +87,14 @@ void dump(const std::vector<std::string>& asked, std::string_view step, const Ke
   dump(asked, step, print_whole(plan, "plan"));
 }
 
+// A graph behind its passes, and how it is to be planned: they have found out whether its layers are small.
+struct Passed {
+  Graph graph;
+  PlanOptions planner;
+};
+
 // The plan of a graph behind its passes, up to the step at which to stop; verified, if it is whole, where passes are.
-Result<KernelPlan> plan_of(const Graph& graph, const Program& program, const Options& options) {
+Result<KernelPlan> plan_of(const Passed& passed, const Program& program, const Options& options) {
   const PassOptions& pipeline = options.pipeline;
   const std::string& last = pipeline.stop_after;
   PlanWatch watch;
@@ -97,7 +103,7 @@ Result<KernelPlan> plan_of(const Graph& graph, const Program& program, const Opt
     if (step != last) dump(pipeline.dump_after, step, plan);
     return step != last;
   };
-  TARN_TRY(KernelPlan plan, plan_kernels(graph, program, options.planner, watch));
+  TARN_TRY(KernelPlan plan, plan_kernels(passed.graph, program, passed.planner, watch));
   const bool is_whole = last.empty() || last == plan_steps().back().name;
   if (is_whole && (pipeline.verify_each || verifies_every_plan())) TARN_RETURN_IF_ERROR(check_made(plan));
   return plan;
@@ -169,8 +175,8 @@ bool ends_in_graph(const Options& options) {
 
 // The graph behind its passes, to be planned for batches of so many samples. Options that name steps of planning are
 // meant for these, all others for the passes.
-Result<Graph> passed(const Graph& graph, const std::string& name, std::int64_t max_batch, const Options& options,
-                     const Sources& sources) {
+Result<Passed> passed(const Graph& graph, const std::string& name, std::int64_t max_batch, const Options& options,
+                      const Sources& sources) {
   PassContext context;
   context.options = options.pipeline;
   context.sources = &sources;
@@ -182,7 +188,8 @@ Result<Graph> passed(const Graph& graph, const std::string& name, std::int64_t m
   Result<Graph> result = run(graph, options, context);
   fmt::print(stderr, "{}", format(context.warnings, sources));
   print_statistics(options, context);
-  return result;
+  if (!result) return std::move(result).error();
+  return Passed{std::move(*result), context.planned_for->options};
 }
 
 int from_graph(const std::string& text, const Options& options) {
@@ -190,27 +197,27 @@ int from_graph(const std::string& text, const Options& options) {
   const Result<NamedGraph> parsed = parse_graph(text, options.path, sources);
   if (!parsed) return report(parsed.error(), sources);
   const std::int64_t max_batch = options.batch.value_or(kBatchSize);
-  const Result<Graph> result = passed(parsed->graph, parsed->name, max_batch, options, sources);
+  const Result<Passed> result = passed(parsed->graph, parsed->name, max_batch, options, sources);
   if (!result) return report(result.error(), sources);
   if (ends_in_graph(options)) {
-    fmt::print("{}", print(*result, parsed->name, sources, {.locations = options.locations}));
+    fmt::print("{}", print(result->graph, parsed->name, sources, {.locations = options.locations}));
     return 0;
   }
-  const Result<KernelPlan> plan = plan_of(*result, program_of(*result, max_batch), options);
+  const Result<KernelPlan> plan = plan_of(*result, program_of(result->graph, max_batch), options);
   if (!plan) return report(plan.error(), sources);
-  return deliver(*plan, options, parsed->name, *result->locations(), sources);
+  return deliver(*plan, options, parsed->name, *result->graph.locations(), sources);
 }
 
 // The plan of one of the program's functions, as code generation sees it unless it stops before.
-int deliver_plan(const std::string& name, const Graph& graph, const Program& program, const Options& options,
+int deliver_plan(const std::string& name, const Passed& passed, const Program& program, const Options& options,
                  const Sources& sources) {
-  Result<KernelPlan> plan = plan_of(graph, program, options);
+  Result<KernelPlan> plan = plan_of(passed, program, options);
   if (!plan) return report(plan.error(), sources);
   if (options.pipeline.stop_after.empty() && function_named(name).has(kGuards)) {
     guard_stores(*plan, program);
     choose_tilings(*plan, options.planner.target);
   }
-  return deliver(*plan, options, name, *graph.locations(), sources);
+  return deliver(*plan, options, name, *passed.graph.locations(), sources);
 }
 
 // Of the graph that is asked for, else of each in turn: the program with what passes make of them, or their plans.
@@ -223,11 +230,13 @@ int from_program(const std::string& text, const Options& options) {
   if (options.batch) program->settings.batch = *options.batch;
   for (auto& [name, graph] : program->graphs) {
     if (!options.graph.empty() && name != options.graph) continue;
-    Result<Graph> result = passed(graph, name, program->settings.batch, options, sources);
+    Result<Passed> result = passed(graph, name, program->settings.batch, options, sources);
     if (!result) return report(result.error(), sources);
-    graph = std::move(*result);
-    if (ends_in_graph(options)) continue;
-    if (const int status = deliver_plan(name, graph, *program, options, sources); status != 0) return status;
+    if (ends_in_graph(options)) {
+      graph = std::move(result->graph);
+      continue;
+    }
+    if (const int status = deliver_plan(name, *result, *program, options, sources); status != 0) return status;
   }
   if (!ends_in_graph(options)) return 0;
   if (options.graph.empty()) {
