@@ -280,10 +280,9 @@ class Run {
     return true;
   }
 
-  // A run without an epoch leaves what an earlier one has written, as it does with weights.
   Status write_history() const {
-    if (history_.empty()) return Done{};
-    if (!options_.history.empty()) TARN_RETURN_IF_ERROR(write_file(options_.history, history_.csv()));
+    if (!options_.history.empty())
+      TARN_RETURN_IF_ERROR(write_file(options_.history, history_.csv(data_.validation_rows.count > 0)));
     if (!options_.report.empty())
       TARN_RETURN_IF_ERROR(write_file(options_.report, history_.html("Training of " + program().name)));
     return Done{};

@@ -11,13 +11,18 @@
 namespace tarn {
 
 std::vector<History::Series> History::series() const {
+  std::vector<Series> all = all_series();
+  std::erase_if(all, [](const Series& series) { return series.epochs.empty(); });
+  return all;
+}
+
+std::vector<History::Series> History::all_series() const {
   std::vector<Series> all;
   for (const bool of_validation : {false, true}) {
     for (std::size_t i = 0; i < program_.metrics.size(); ++i) {
       const std::int64_t count = element_count(program_.metrics[i].shape);
       for (std::int64_t value = 0; value < count && count <= kMostCurves; ++value) {
-        Series series = series_of(i, static_cast<std::size_t>(value), of_validation);
-        if (!series.epochs.empty()) all.push_back(std::move(series));
+        all.push_back(series_of(i, static_cast<std::size_t>(value), of_validation));
       }
     }
   }
@@ -35,8 +40,9 @@ History::Series History::series_of(std::size_t metric, std::size_t value, bool o
   return series;
 }
 
-std::string History::csv() const {
-  const std::vector<Series> all = series();
+std::string History::csv(bool validates) const {
+  std::vector<Series> all = all_series();
+  if (!validates) std::erase_if(all, [](const Series& series) { return series.of_validation; });
   std::string text = "epoch";
   for (const Series& column : all) text += "," + csv_field(column.name);
   text += ",seconds\n";

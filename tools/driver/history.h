@@ -27,12 +27,14 @@ class History {
 
   static constexpr std::int64_t kMostCurves = 1000;
 
-  // A header, then a line an epoch: epoch, losses and metrics, seconds.
-  std::string csv() const;
+  // A header, then a line an epoch: epoch, losses and metrics, those of validation where the run validates, seconds.
+  std::string csv(bool validates) const;
   // A page that needs nothing else: what was trained, and a chart of each quantity, training and validation together.
   std::string html(const std::string& title) const;
 
  private:
+  // The same with those that have no epoch.
+  std::vector<Series> all_series() const;
   Series series_of(std::size_t metric, std::size_t value, bool of_validation) const;
 
   const Program& program_;
