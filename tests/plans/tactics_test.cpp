@@ -96,7 +96,7 @@ TEST(Tactics, TextHasReasonsAndReadsBack) {
   EXPECT_THAT(text, HasSubstr("  vectors along n   # "));
   EXPECT_THAT(text, HasSubstr("  reads a in place   # samples of "));
   EXPECT_THAT(text, HasSubstr("  tiles of "));
-  EXPECT_THAT(text, HasSubstr("  lanes 8"));
+  EXPECT_THAT(text, HasSubstr("  lanes 4, accumulators 4"));
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     if (line.starts_with("  ")) {

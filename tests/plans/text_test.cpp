@@ -506,7 +506,7 @@ const WrongCase kWrong[] = {
     {"threads share j", "threads j", "'share' is expected here", "j from"},
     {"N = 3 on", "N = -3 on", "a number of samples cannot be negative", "-3 on"},
     {"vectors along n", "vectors along m", "vectors of a product go along n or k", "m\n  reads"},
-    {"vectors along j", "vectors along m", "the kernel has no axis 'm'", "m\n  threads"},
+    {"vectors along j", "vectors along m", "the kernel has no axis 'm'", "m\n  lanes"},
     {"reads a in place", "reads b in place", "'a' is expected here", "b in place"},
     {"reads a in place", "copies samples", "a choice, a kernel or '}' is expected here", "copies samples"},
     {"sum over k < N", "sum over j < N", "the sum of a product goes over k", ""},
