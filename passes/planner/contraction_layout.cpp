@@ -2,6 +2,8 @@
 // part.
 #include <algorithm>
 #include <array>
+#include <numeric>
+#include <optional>
 
 #include "ir/type_rules.h"
 #include "passes/planner/planner.h"
@@ -62,19 +64,20 @@ struct Candidate {
   double cost = 0;
 };
 
-// The axis among several that stays; the others become batch axes.
-Merged take_axis(std::vector<Merged> axes, std::vector<Merged>& batch, std::int64_t max_batch, bool innermost) {
+// An axis of which there may be several: the one of that number; the others become batch axes.
+Merged take_axis(std::vector<Merged> axes, std::size_t number, std::vector<Merged>& batch) {
   if (axes.empty()) return {};
-  auto chosen = axes.end() - 1;
-  if (!innermost) {
-    chosen = std::max_element(axes.begin(), axes.end(), [&](const Merged& x, const Merged& y) {
-      return largest(x.extent, max_batch) < largest(y.extent, max_batch);
-    });
-  }
-  const Merged result = *chosen;
-  axes.erase(chosen);
+  const Merged result = axes[number];
+  axes.erase(axes.begin() + static_cast<std::ptrdiff_t>(number));
   batch.insert(batch.end(), axes.begin(), axes.end());
   return result;
+}
+
+// Numbers of axes in the order in which they are tried, of which the first of those with the least cost stays.
+std::vector<std::size_t> numbers_of(const std::vector<Merged>& axes) {
+  std::vector<std::size_t> numbers(std::max<std::size_t>(axes.size(), 1));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
 }
 
 class Layouter {
@@ -214,16 +217,36 @@ class Layouter {
     const auto letters = [&](bool in_a, bool in_b, bool in_result) {
       return swap ? swapped(of_class(in_b, in_a, in_result)) : of_class(in_a, in_b, in_result);
     };
-    Candidate c;
-    c.batch = merge(letters(true, true, true));
-    c.rows = take_axis(merge(letters(true, false, true)), c.batch, p_.max_batch, false);
-    c.columns = take_axis(merge(letters(false, true, true)), c.batch, p_.max_batch, true);
-    c.inner = merge(letters(true, true, false));
-    if (c.inner.empty()) c.inner.emplace_back();
-    c.swap = swap;
-    c.copied = copied;
-    weigh(c);
-    return c;
+    Candidate shared;
+    shared.batch = merge(letters(true, true, true));
+    shared.inner = merge(letters(true, true, false));
+    if (shared.inner.empty()) shared.inner.emplace_back();
+    shared.swap = swap;
+    shared.copied = copied;
+    return cheapest(shared, merge(letters(true, false, true)), merge(letters(false, true, true)));
+  }
+
+  // Which of several axes of rows and of columns stays, the others becoming batch axes: that with the least cost; of
+  // those that cost the same, but for the rounding of costs, the longest of rows and the innermost of columns.
+  Candidate cheapest(const Candidate& shared, const std::vector<Merged>& rows,
+                     const std::vector<Merged>& columns) const {
+    std::vector<std::size_t> of_rows = numbers_of(rows), of_columns = numbers_of(columns);
+    std::stable_sort(of_rows.begin(), of_rows.end(), [&](std::size_t x, std::size_t y) {
+      return largest(rows[x].extent, p_.max_batch) > largest(rows[y].extent, p_.max_batch);
+    });
+    std::reverse(of_columns.begin(), of_columns.end());
+    constexpr double kRounding = 1e-9;
+    std::optional<Candidate> best;
+    for (const std::size_t row : of_rows) {
+      for (const std::size_t column : of_columns) {
+        Candidate c = shared;
+        c.rows = take_axis(rows, row, c.batch);
+        c.columns = take_axis(columns, column, c.batch);
+        weigh(c);
+        if (!best || c.cost < best->cost * (1 - kRounding)) best = std::move(c);
+      }
+    }
+    return *best;
   }
 
   void weigh(Candidate& c) const {
