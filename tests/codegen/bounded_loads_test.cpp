@@ -52,6 +52,7 @@ std::vector<double> whole_numbers(std::int64_t count, DType dtype) {
 TEST(CodegenBoundedLoads, InLoops) {
   for (const DType dtype : {DType::f32, DType::f64, DType::i32}) {
     for (const std::uint32_t vector_axis : {0U, 1U}) {
+      if (vector_axis == 0 && dtype != DType::f32) continue;
       HandPlan hand;
       std::string what = vector_axis == 0 ? "along i: " : "along j: ";
       for (const Window& w : kWindows) {
@@ -77,40 +78,39 @@ TEST(CodegenBoundedLoads, InLoops) {
 // The left operand, a[i, j] of a[i, j] * b[j, n], and the right one, b[j, n]; the window also with i and j changed, so
 // that vectors lie along either.
 TEST(CodegenBoundedLoads, InOperandsOfProducts) {
-  for (const DType dtype : {DType::f32, DType::f64}) {
-    for (const bool left : {true, false}) {
-      HandPlan hand;
-      std::string what = left ? "a: " : "b: ";
-      for (const Window& w : kWindows) {
-        for (const bool turned : {false, true}) {
-          const std::int64_t columns = kColumns + (w.stride == 1 ? 0 : 9);
-          const std::int64_t rows = turned ? kColumns : kRows, others = turned ? kRows : kColumns;
-          const auto tensor = [&](const Shape& shape) {
-            return hand.tensor(fmt::format("x{}", hand.plan.buffers.size()), dtype, shape,
-                               whole_numbers(shape[0] * shape[1], dtype));
-          };
-          const BufferId x = tensor({kRows, columns});
-          Value value = load(x, {}, dtype);
-          value.access = window_of(x, w, columns, 2, turned ? 1 : 0, turned ? 0 : 1);
-          ContractionKernel kernel;
-          kernel.dtype = dtype;
-          kernel.rows = {{left ? rows : 9, false}};
-          kernel.inner = {{left ? others : rows, false}};
-          kernel.columns = {{left ? 20 : others, false}};
-          const std::int64_t m = kernel.rows[0].constant, k = kernel.inner[0].constant, n = kernel.columns[0].constant;
-          Operand computed;
-          computed.body.values = {value};
-          kernel.a = left ? computed : operand_of(at(tensor({m, k}), {k, 1}), dtype);
-          kernel.b = left ? operand_of(at(tensor({k, n}), {n, 1}), dtype) : computed;
-          kernel.epilogue.values = {simple(Value::Kind::product, dtype)};
-          kernel.epilogue.stores = {{0, at(hand.result(dtype, {m, n}), {n, 1}), false}};
-          hand.add(kernel);
-          what += describe(w, columns) + (turned ? ", turned; " : "; ");
-        }
+  for (const bool left : {true, false}) {
+    const DType dtype = left ? DType::f32 : DType::f64;
+    HandPlan hand;
+    std::string what = left ? "a: " : "b: ";
+    for (const Window& w : kWindows) {
+      for (const bool turned : {false, true}) {
+        const std::int64_t columns = kColumns + (w.stride == 1 ? 0 : 9);
+        const std::int64_t rows = turned ? kColumns : kRows, others = turned ? kRows : kColumns;
+        const auto tensor = [&](const Shape& shape) {
+          return hand.tensor(fmt::format("x{}", hand.plan.buffers.size()), dtype, shape,
+                             whole_numbers(shape[0] * shape[1], dtype));
+        };
+        const BufferId x = tensor({kRows, columns});
+        Value value = load(x, {}, dtype);
+        value.access = window_of(x, w, columns, 2, turned ? 1 : 0, turned ? 0 : 1);
+        ContractionKernel kernel;
+        kernel.dtype = dtype;
+        kernel.rows = {{left ? rows : 9, false}};
+        kernel.inner = {{left ? others : rows, false}};
+        kernel.columns = {{left ? 20 : others, false}};
+        const std::int64_t m = kernel.rows[0].constant, k = kernel.inner[0].constant, n = kernel.columns[0].constant;
+        Operand computed;
+        computed.body.values = {value};
+        kernel.a = left ? computed : operand_of(at(tensor({m, k}), {k, 1}), dtype);
+        kernel.b = left ? operand_of(at(tensor({k, n}), {n, 1}), dtype) : computed;
+        kernel.epilogue.values = {simple(Value::Kind::product, dtype)};
+        kernel.epilogue.stores = {{0, at(hand.result(dtype, {m, n}), {n, 1}), false}};
+        hand.add(kernel);
+        what += describe(w, columns) + (turned ? ", turned; " : "; ");
       }
-      expect_as_interpreted(hand, 1, 0, what);
-      if (HasFatalFailure()) return;
     }
+    expect_as_interpreted(hand, 1, 0, what);
+    if (HasFatalFailure()) return;
   }
 }
 
