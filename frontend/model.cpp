@@ -90,7 +90,9 @@ void drop_unread(Elaborator& e) {
 void check_overrides(Elaborator& e, const std::vector<Override>& overrides) {
   for (const Override& override_ : overrides) {
     if (override_.used || override_.expression == nullptr) continue;
-    std::vector<std::string> keys = {"epochs", "batch", "shuffle", "seed", "validation_split", "optimizer"};
+    const bool trains = e.program.trainable;
+    std::vector<std::string> keys;
+    if (trains) keys = {"epochs", "batch", "shuffle", "seed", "validation_split", "optimizer"};
     for (const auto& [name, declaration] : e.main_module->declarations) {
       if (declaration.constant != nullptr) keys.emplace_back(name);
     }
@@ -104,7 +106,9 @@ void check_overrides(Elaborator& e, const std::vector<Override>& overrides) {
         has_arguments
             ? fmt::format("arguments of {}(...) are not set one by one; name a constant there, which --set can set",
                           line)
-            : fmt::format("'{}' is neither a constant of the file nor a key of its train block{}", override_.key,
+            : fmt::format("'{}' is {}{}", override_.key,
+                          trains ? "neither a constant of the file nor a key of its train block"
+                                 : "no constant of the file, which has no train block",
                           did_you_mean(override_.key, keys)));
   }
 }

@@ -395,6 +395,12 @@ TEST(Elaborate, OverridesThatFitNothing) {
     EXPECT_FALSE(c.result.program);
     EXPECT_NE(c.messages().find(message), std::string::npos) << c.messages();
   }
+  FrontendOptions options;
+  options.overrides = {{"epochs", "3"}};
+  const Compiled untrained = compile("model m { input x[2]; output y = x |> dense(3) }", options);
+  EXPECT_NE(untrained.messages().find("'epochs' is no constant of the file, which has no train block"),
+            std::string::npos)
+      << untrained.messages();
 }
 
 }  // namespace

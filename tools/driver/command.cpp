@@ -143,8 +143,12 @@ Result<Prepared> prepare_for_use(const CommonOptions& options, const std::vector
     TARN_RETURN_IF_ERROR(apply_weights(*prepared.session, *weights));
   } else {
     TARN_RETURN_IF_ERROR(check_initial_values(*prepared.session));
-    console.note(
-        fmt::format("note: no weights given and no '{}': using the initial values", default_weights(options.file)));
+    const std::vector<TensorInfo>& tensors = prepared.model->program().tensors;
+    const auto is_learnt = [](const TensorInfo& tensor) { return tensor.kind == TensorKind::parameter; };
+    if (std::any_of(tensors.begin(), tensors.end(), is_learnt)) {
+      console.note(
+          fmt::format("note: no weights given and no '{}': using the initial values", default_weights(options.file)));
+    }
   }
   return prepared;
 }
