@@ -293,10 +293,10 @@ std::optional<ViewMap> composed(const ViewMap& outer, const ViewMap& inner, cons
   return map;
 }
 
-std::optional<NamedView> named_view(const ViewMap& map, const Shape& operand) {
+std::optional<ViewOperation> view_operation(const ViewMap& map, const Shape& operand) {
   for (const OpInfo& row : all_operations()) {
     if (row.view_rule == nullptr) continue;
-    NamedView named{row.op, row.view_attributes(operand, map)};
+    ViewOperation named{row.op, row.view_attributes(operand, map)};
     const Result<ViewMap> made = row.view_rule(operand, named.attributes, &map.shape);
     if (made && same_view(*made, map)) return named;
   }

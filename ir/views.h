@@ -54,10 +54,10 @@ bool same_view(const ViewMap& a, const ViewMap& b);
 bool is_identity(const ViewMap& map, const Shape& operand);
 
 // An operation that shows the map, with its attributes; the first row of the table that can.
-struct NamedView {
+struct ViewOperation {
   Op op;
   Attributes attributes;
 };
-std::optional<NamedView> named_view(const ViewMap& map, const Shape& operand);
+std::optional<ViewOperation> view_operation(const ViewMap& map, const Shape& operand);
 
 }  // namespace tarn

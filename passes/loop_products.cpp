@@ -124,8 +124,10 @@ class ContractionRewriter {
       order.insert(front ? order.begin() : order.end(), others[i]);
       shape.insert(front ? shape.begin() : shape.end(), extent);
     }
-    const NodeId product =
-        builder_.mul(in_order(node.inputs[0], map.a, order, shape), in_order(node.inputs[1], map.b, order, shape));
+    // One after the other, so that numbers of nodes are the same whatever compiler has made this code.
+    const NodeId right = in_order(node.inputs[1], map.b, order, shape);
+    const NodeId left = in_order(node.inputs[0], map.a, order, shape);
+    const NodeId product = builder_.mul(left, right);
     Axes summed;
     for (std::size_t i = 0; i < order.size(); ++i) {
       if (!has(map.result, order[i])) summed.push_back(static_cast<std::int64_t>(i));

@@ -349,16 +349,17 @@ void Expression::resolve_gather(const Pending& pending, const Node& node) {
   const auto axis = static_cast<std::size_t>(node.attributes.integer(Key::axis));
   const Shape& table = leaves_.graph[node.inputs[0]].type.shape;
   const std::size_t index_rank = leaves_.graph[node.inputs[1]].type.shape.size();
-  const View view = view_of(node.inputs[0], leaves_, space_.max_batch);
-  // The rows of a table that has a border are put beside each other first.
-  if (!view.is_view || view.has_border()) {
-    missing_.push_back(view.is_view ? node.inputs[0] : view.leaf.node);
-    return resolve_load(pending);
-  }
   const Coordinates& at = pending.point.at;
   const Coordinates index_at(at.begin() + static_cast<std::ptrdiff_t>(axis),
                              at.begin() + static_cast<std::ptrdiff_t>(axis + index_rank));
+  // Before anything else: what it needs is found out whether the table is in memory yet or not.
   const ValueId row = term_at({node.inputs[1], false, index_at});
+  const View view = view_of(node.inputs[0], leaves_, space_.max_batch);
+  // The rows of a table that has a border are put beside each other first.
+  if (!view.is_view || view.has_border()) {
+    missing_.push_back(view.has_border() ? node.inputs[0] : view.leaf.node);
+    return resolve_load(pending);
+  }
   // Coordinates in the table over the axes of the kernel and, behind them, the row.
   Coordinates in_table;
   for (std::size_t i = 0; i < table.size(); ++i) {

@@ -154,6 +154,9 @@ void set_address(Access& access, const Place& place, const Point& leaf, std::siz
 // Every affine function of the axes in the body and the stores of a loop unit.
 std::vector<Linear> linears_of(Planning& planning, UnitId unit);
 
+// "tanh.5": how print-outs and messages call a node.
+std::string name_of_node(const Graph& graph, NodeId node);
+
 void make_units(Planning& planning);
 
 // Temporaries of small layers (passes/planner/small_layers.h), where the graph has them.

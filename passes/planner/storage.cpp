@@ -6,10 +6,6 @@
 namespace tarn {
 namespace {
 
-std::string name_of_node(const Graph& graph, NodeId node) {
-  return fmt::format("{}.{}", name_of(graph[node].op), node);
-}
-
 template <class T>
 void append_as(std::vector<std::byte>& bytes, double value) {
   const T narrow = static_cast<T>(value);
@@ -49,6 +45,10 @@ std::uint32_t input_index(const Program& program, const std::string& name) {
 }
 
 }  // namespace
+
+std::string name_of_node(const Graph& graph, NodeId node) {
+  return fmt::format("{}.{}", name_of(graph[node].op), node);
+}
 
 BufferId Planning::tensor_buffer(const std::string& name) {
   const auto [known, is_new] = tensor_buffers.try_emplace(name, static_cast<BufferId>(plan.buffers.size()));

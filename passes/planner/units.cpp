@@ -190,7 +190,9 @@ class UnitMaker {
   }
 
   void find_reads(Unit& unit, const Expression& expression) {
-    TARN_CHECK(expression.missing().empty(), "a kernel reads what is not in memory");
+    TARN_CHECK(expression.missing().empty(),
+               fmt::format("'{}' reads '{}', which is not in memory", name_of_node(graph_, unit.node),
+                           name_of_node(graph_, expression.missing().front())));
     unit.terms = expression.terms().size();
     for (const Term& term : expression.terms()) {
       unit.draws = unit.draws || term.value.kind == Value::Kind::draw;

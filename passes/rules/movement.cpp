@@ -47,7 +47,7 @@ NodeId merge_views(RewriteSite& site, NodeId id) {
       composed(*view_map(b.node(id), b.shape(inner)), *view_map(b.node(inner), b.shape(x)), b.shape(x));
   if (!map) return kNoNode;
   if (is_identity(*map, b.shape(x))) return x;
-  std::optional<NamedView> named = named_view(*map, b.shape(x));
+  std::optional<ViewOperation> named = view_operation(*map, b.shape(x));
   if (!named) return kNoNode;
   const Type type = b.type(id);
   return b.make(named->op, {x}, std::move(named->attributes), &type);

@@ -67,7 +67,7 @@ TEST(Views, EveryMapGivesItsAttributesBack) {
     const Result<ViewMap> again = info(view.op).view_rule(kOperand, attributes, &map.shape);
     ASSERT_TRUE(again.has_value()) << again.error().front().message;
     EXPECT_TRUE(same_view(*again, map));
-    EXPECT_TRUE(named_view(map, kOperand).has_value());
+    EXPECT_TRUE(view_operation(map, kOperand).has_value());
     tried.insert(view.op);
   }
   for (const OpInfo& row : all_operations()) EXPECT_EQ(row.view_rule != nullptr, tried.contains(row.op)) << row.name;
@@ -90,7 +90,7 @@ TEST(Views, OneMapOfTwoShowsWhatTheyShow) {
       EXPECT_EQ(tensor_functions::view(*both, x, both->shape).data, expected.data)
           << name_of(second.op) << "(" << name_of(first.op) << "(x))";
       EXPECT_EQ(is_identity(*both, kOperand), both->shape == kOperand && expected.data == x.data);
-      const std::optional<NamedView> named = named_view(*both, kOperand);
+      const std::optional<ViewOperation> named = view_operation(*both, kOperand);
       if (!named) continue;
       ++named_pairs;
       const ViewMap one = info(named->op).view_rule(kOperand, named->attributes, &both->shape).value();
