@@ -293,5 +293,51 @@ TEST(Architecture, DefaultsAreForWhatComesFromOutside) {
   EXPECT_EQ(lines_that_match(R"rx(^\s*default:)rx"), allowed);
 }
 
+// The types that a text defines outside of functions, classes and anonymous namespaces, with their namespaces: by the
+// layout that clang-format leaves.
+std::vector<std::string> types_in(const std::string& text) {
+  static const std::regex opens(R"rx(^(?:inline )?namespace ([\w:]*) ?\{$)rx"), closes(R"rx(^\}  // namespace\b.*$)rx"),
+      defines(R"rx(^(?:struct|class|enum class) (\w+)(?: final)?(?: : .*)? \{.*$)rx");
+  std::vector<std::string> namespaces, types;
+  std::istringstream lines(text);
+  std::smatch found;
+  for (std::string line; std::getline(lines, line);) {
+    if (std::regex_match(line, found, opens)) {
+      namespaces.push_back(found[1]);
+    } else if (std::regex_match(line, closes) && !namespaces.empty()) {
+      namespaces.pop_back();
+    } else if (std::regex_match(line, found, defines)) {
+      const bool is_local = std::find(namespaces.begin(), namespaces.end(), "") != namespaces.end();
+      std::string name;
+      for (const std::string& space : namespaces) name += space + "::";
+      if (!is_local) types.push_back(name + found[1].str());
+    }
+  }
+  return types;
+}
+
+// Two types of one name are one to the linker, which takes the functions of either for both.
+TEST(Architecture, TypesHaveNamesOfTheirOwn) {
+  EXPECT_EQ(types_in("namespace a {\nstruct B {\n  struct C {\n};\nnamespace {\nclass D {\n}  // namespace\n"
+                     "class E final : public B {\n}  // namespace a\nenum class F : int {\nstruct G;\n"),
+            (std::vector<std::string>{"a::B", "a::E", "F"}));
+  std::map<std::string, std::set<std::string>> files;
+  for (const char* const folder : kProduct) {
+    for (const auto& entry : fs::recursive_directory_iterator(test::source_folder() / folder)) {
+      const std::string extension = entry.path().extension().string();
+      // The library's header is for other programs, and has names of its own for what they see.
+      const bool is_public = entry.path().string().find("/include/") != std::string::npos;
+      if ((extension != ".h" && extension != ".cpp") || is_public) continue;
+      for (const std::string& type : types_in(test::read_text(entry.path()))) {
+        files[type].insert(fs::relative(entry.path(), test::source_folder()).generic_string());
+      }
+    }
+  }
+  EXPECT_GT(files.size(), 200U);
+  for (const auto& [type, where] : files) {
+    EXPECT_EQ(where.size(), 1U) << type << " stands in " << ::testing::PrintToString(where);
+  }
+}
+
 }  // namespace
 }  // namespace tarn
