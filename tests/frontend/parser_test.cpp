@@ -1,7 +1,7 @@
 // The parser: the tree of every form of the language, positions, messages, recovery, limits, and text that is no
 // program.
-#include "frontend/syntax/dump.h"
 #include "frontend/syntax/parser.h"
+#include "frontend/syntax/dump.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
