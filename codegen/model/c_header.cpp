@@ -103,9 +103,8 @@ void HeaderWriter::opening() {
   if (api_.has_train || api_.has_evaluate) list("target", api_.targets);
   list("output", api_.outputs);
   put(" * Scaling and class numbers of the `data` block are the caller's business: pass what the model's inputs are.\n"
-      " * Nothing looks at the values: what is not finite gives results that are not, and a number that is no class "
-      "or\n"
-      " * index of those above counts as none of them or as the nearest. */\n");
+      " * Nothing looks at the values: what is not finite gives results that are not; but what is no class or index\n"
+      " * of those above, NaN among it, counts as none of them or as the nearest. */\n");
   put("#ifndef {0}_H\n#define {0}_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n", macro());
 }
 
