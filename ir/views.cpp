@@ -47,7 +47,6 @@ bool stays_inside(const ViewMap& map, const Shape& operand) {
     const Coordinate& coordinate = map.operand[i];
     std::int64_t least = coordinate.offset, most = coordinate.offset;
     for (std::size_t k = 0; k < map.shape.size(); ++k) {
-      if (coordinate.strides[k] == 0) continue;
       // The axis of the samples stays as it is.
       if (map.shape[k] == kBatch) continue;
       (coordinate.strides[k] < 0 ? least : most) += coordinate.strides[k] * (map.shape[k] - 1);

@@ -53,6 +53,15 @@ Linear dot(std::span<const std::int64_t> strides, const Coordinates& coordinates
   return result;
 }
 
+bool is_within(const Linear& a, std::int64_t limit, const IterationSpace& space) {
+  std::int64_t least = a.offset, most = a.offset;
+  for (std::size_t i = 0; i < a.strides.size(); ++i) {
+    const std::int64_t reach = a.strides[i] * (space.largest(i) - 1);
+    (reach < 0 ? least : most) += reach;
+  }
+  return least >= 0 && most < limit;
+}
+
 std::optional<Division> divide(const Linear& a, std::int64_t divisor, const IterationSpace& space) {
   Division result{constant_linear(a.strides.size(), 0), constant_linear(a.strides.size(), 0)};
   for (std::size_t i = 0; i < a.strides.size(); ++i) {
@@ -65,13 +74,8 @@ std::optional<Division> divide(const Linear& a, std::int64_t divisor, const Iter
   const std::int64_t rest = ((a.offset % divisor) + divisor) % divisor;
   result.quotient.offset = (a.offset - rest) / divisor;
   result.remainder.offset = rest;
-  // The remainder must stay within [0, divisor) everywhere; then it is the remainder.
-  std::int64_t low = rest, high = rest;
-  for (std::size_t i = 0; i < a.strides.size(); ++i) {
-    const std::int64_t reach = result.remainder.strides[i] * (space.largest(i) - 1);
-    (reach < 0 ? low : high) += reach;
-  }
-  if (low < 0 || high >= divisor) return std::nullopt;
+  // Only what stays within [0, divisor) everywhere is the remainder.
+  if (!is_within(result.remainder, divisor, space)) return std::nullopt;
   return result;
 }
 

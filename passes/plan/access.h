@@ -36,6 +36,9 @@ void drop_trailing_zeros(std::vector<std::int64_t>& strides);
 Linear dot(std::span<const std::int64_t> strides, const Coordinates& coordinates, std::int64_t offset,
            std::size_t axes);
 
+// Whether it is within [0, limit) over the whole space.
+bool is_within(const Linear& a, std::int64_t limit, const IterationSpace& space);
+
 // quotient and remainder of a division by `divisor` > 0, where both are affine over the whole space.
 struct Division {
   Linear quotient, remainder;

@@ -367,15 +367,10 @@ class Layouter {
     layout.b = b.place;
     layout.a_at = a.at;
     layout.b_at = b.at;
-    std::vector<std::int64_t>&a_strides = layout.a_at.at.strides, &b_strides = layout.b_at.at.strides;
-    a_strides.clear();
-    b_strides.clear();
     std::vector<const Merged*> a_axes, b_axes;
     for (const Merged& axis : c.batch) {
       layout.axes.push_back(axis.result_axes);
       layout.extents.push_back(axis.extent);
-      a_strides.push_back(axis.a);
-      b_strides.push_back(axis.b);
       a_axes.push_back(&axis);
       b_axes.push_back(&axis);
     }
@@ -383,17 +378,17 @@ class Layouter {
       layout.axes.push_back(axis.result_axes);
       layout.extents.push_back(axis.extent);
     }
-    a_strides.push_back(c.rows.a);
     a_axes.push_back(&c.rows);
     for (const Merged& axis : c.inner) {
-      a_strides.push_back(axis.a);
-      b_strides.push_back(axis.b);
       a_axes.push_back(&axis);
       b_axes.push_back(&axis);
       layout.inner.push_back(axis.extent);
     }
-    b_strides.push_back(c.columns.b);
     b_axes.push_back(&c.columns);
+    layout.a_at.at.strides.clear();
+    layout.b_at.at.strides.clear();
+    for (const Merged* const axis : a_axes) layout.a_at.at.strides.push_back(axis->a);
+    for (const Merged* const axis : b_axes) layout.b_at.at.strides.push_back(axis->b);
     layout.a_at.bounds = bounds_over(a, c.swap ? map.b : map.a, a_axes);
     layout.b_at.bounds = bounds_over(b, c.swap ? map.a : map.b, b_axes);
     layout.form = c.form;

@@ -28,16 +28,6 @@ IterationSpace with_edges(const IterationSpace& space, const std::vector<Edge>& 
   return wide;
 }
 
-// Whether the coordinate is within [0, limit) everywhere.
-bool is_within(const Linear& coordinate, std::int64_t limit, const IterationSpace& space) {
-  std::int64_t least = coordinate.offset, most = coordinate.offset;
-  for (std::size_t i = 0; i < coordinate.strides.size(); ++i) {
-    const std::int64_t reach = coordinate.strides[i] * (space.largest(i) - 1);
-    (reach < 0 ? least : most) += reach;
-  }
-  return least >= 0 && most < limit;
-}
-
 void add_edge(Point& point, std::size_t axis, std::int64_t limit) {
   const std::size_t axes = point.at[axis].strides.size();
   point.edges.push_back({point.at[axis], limit});
