@@ -139,6 +139,27 @@ NodeId Builder::reverse(NodeId a, Integers axes) {
   return make(Op::reverse, {a}, {{Key::axes, std::move(axes)}});
 }
 
+NodeId Builder::windows(NodeId a, Integers axes, Integers sizes, Integers steps, Integers dilations) {
+  return make(Op::windows, {a},
+              {{Key::axes, std::move(axes)},
+               {Key::sizes, std::move(sizes)},
+               {Key::steps, std::move(steps)},
+               {Key::dilations, std::move(dilations)}});
+}
+
+NodeId Builder::fold(NodeId a, Integers axes, Integers extents, Integers steps, Integers dilations, Integers before) {
+  return make(Op::fold, {a},
+              {{Key::axes, std::move(axes)},
+               {Key::steps, std::move(steps)},
+               {Key::dilations, std::move(dilations)},
+               {Key::extents, std::move(extents)},
+               {Key::before, std::move(before)}});
+}
+
+NodeId Builder::interleave(std::vector<NodeId> parts, Integers axes, Integers sizes) {
+  return make(Op::interleave, std::move(parts), {{Key::axes, std::move(axes)}, {Key::sizes, std::move(sizes)}});
+}
+
 NodeId Builder::concat(std::vector<NodeId> parts, std::int64_t axis) {
   return make(Op::concat, std::move(parts), {{Key::axis, axis}});
 }

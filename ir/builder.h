@@ -64,6 +64,12 @@ class Builder {
   NodeId pad(NodeId a, std::vector<std::int64_t> low, std::vector<std::int64_t> high, double value);
   NodeId spread(NodeId a, std::vector<std::int64_t> strides);
   NodeId reverse(NodeId a, std::vector<std::int64_t> axes);
+  // ir/windows.h says what these are.
+  NodeId windows(NodeId a, std::vector<std::int64_t> axes, std::vector<std::int64_t> sizes,
+                 std::vector<std::int64_t> steps, std::vector<std::int64_t> dilations);
+  NodeId fold(NodeId a, std::vector<std::int64_t> axes, std::vector<std::int64_t> extents,
+              std::vector<std::int64_t> steps, std::vector<std::int64_t> dilations, std::vector<std::int64_t> before);
+  NodeId interleave(std::vector<NodeId> parts, std::vector<std::int64_t> axes, std::vector<std::int64_t> sizes);
   NodeId concat(std::vector<NodeId> parts, std::int64_t axis);
   NodeId gather(NodeId table, NodeId indices, std::int64_t axis);
   // Adds the slices of `a` to zeros of the type of a table.

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "ir/type_rules.h"
+#include "ir/windows.h"
 
 namespace tarn::gradient_rules {
 
@@ -45,6 +46,19 @@ Integers other_axes(std::size_t rank, const Integers& axes) {
 NodeId expand(Builder& b, NodeId y, NodeId a) {
   const Shape shape = b.shape(operand(b, y, 0));
   return b.broadcast(a, shape, other_axes(shape.size(), b.node(y).attributes.integers(Key::axes)));
+}
+
+// The row-major number of each element of `like` among the axes.
+NodeId numbers_along(Builder& b, NodeId like, const Integers& axes) {
+  const Shape shape = b.shape(like);
+  Shape along;
+  std::int64_t count = 1;
+  for (const std::int64_t axis : axes) {
+    along.push_back(shape[axis]);
+    count *= shape[axis];
+  }
+  const NodeId numbers = b.source(Op::iota, {DType::i32, false, {count}}, {{Key::axis, std::int64_t{0}}});
+  return b.broadcast(b.reshape(numbers, along), shape, axes);
 }
 
 // Slices every axis to [starts, starts + extent), where `shape` gives the extents; the batch axis is kept whole.
@@ -111,10 +125,17 @@ Nodes reduce_prod(Builder& b, NodeId y, NodeId g) {
   return {b.mul(expand(b, y, g), b.where(b.binary(Op::equal, other_zeros, zero), others, zero))};
 }
 
-// Elements equal to the extreme value share the gradient.
+// Elements equal to the extreme value share the gradient; or the first of them has all of it.
 Nodes reduce_max(Builder& b, NodeId y, NodeId g) {
   const NodeId x = operand(b, y, 0);
   const Integers axes = b.node(y).attributes.integers(Key::axes);
+  const Attributes& attributes = b.node(y).attributes;
+  if (attributes.has(Key::first) && attributes.integer(Key::first) != 0) {
+    const Op finds = b.node(y).op == Op::reduce_max ? Op::argmax : Op::argmin;
+    const NodeId found = b.reduce(finds, x, axes);
+    const NodeId is_first = b.binary(Op::equal, numbers_along(b, x, axes), expand(b, y, found));
+    return {b.where(is_first, expand(b, y, g), zero_like(b, g))};
+  }
   const NodeId chosen = b.binary(Op::equal, x, expand(b, y, y));
   const NodeId count = b.sum(b.convert(chosen, b.type(x).dtype), axes);
   return {b.where(chosen, expand(b, y, b.div(g, count)), zero_like(b, g))};
@@ -179,6 +200,53 @@ Nodes spread(Builder& b, NodeId y, NodeId g) {
 }
 
 Nodes reverse(Builder& b, NodeId y, NodeId g) { return {b.reverse(g, b.node(y).attributes.integers(Key::axes))}; }
+
+Nodes windows(Builder& b, NodeId y, NodeId g) {
+  const Attributes& attributes = b.node(y).attributes;
+  const Integers axes = attributes.integers(Key::axes), steps = attributes.integers(Key::steps),
+                 dilations = attributes.integers(Key::dilations);
+  Integers extents;
+  for (const std::int64_t axis : axes) extents.push_back(b.shape(operand(b, y, 0))[axis]);
+  return {b.fold(g, axes, extents, steps, dilations, Integers(axes.size(), 0))};
+}
+
+// The windows of g, of which the elements that were left out, and those that no element was added to, are zeros.
+Nodes fold(Builder& b, NodeId y, NodeId g) {
+  const Attributes attributes = b.node(y).attributes;
+  const NodeId x = operand(b, y, 0);
+  const FoldedAxes folded = folded_axes(attributes, b.shape(x)).value();
+  const std::size_t count = folded.windows.size(), rank = b.shape(y).size();
+  if (element_count(with_batch(b.shape(x), 1)) == 0) return {b.constant_like(0, x)};
+  Integers low(rank, 0), high(rank, 0), sizes;
+  Shape shape = b.shape(y);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t axis = folded.first + i;
+    const std::int64_t span = folded.windows[i].span(folded.places[i]);
+    low[axis] = folded.before[i];
+    high[axis] = std::max<std::int64_t>(span - folded.before[i] - shape[axis], 0);
+    shape[axis] = span;
+    sizes.push_back(folded.windows[i].size);
+  }
+  const NodeId whole = slice_window(b, b.pad(g, low, high, 0), Integers(rank, 0), shape);
+  return {b.windows(whole, attributes.integers(Key::axes), sizes, attributes.integers(Key::steps),
+                    attributes.integers(Key::dilations))};
+}
+
+Nodes interleave(Builder& b, NodeId y, NodeId g) {
+  const Integers axes = b.node(y).attributes.integers(Key::axes), sizes = b.node(y).attributes.integers(Key::sizes);
+  const Shape limits = b.shape(y);
+  Integers strides(limits.size(), 1);
+  for (std::size_t i = 0; i < axes.size(); ++i) strides[axes[i]] = sizes[i];
+  Nodes gradients;
+  const std::size_t turns = b.node(y).inputs.size();
+  for (std::size_t k = 0; k < turns; ++k) {
+    const Integers place = place_of_turn(sizes, k);
+    Integers starts(limits.size(), 0);
+    for (std::size_t i = 0; i < axes.size(); ++i) starts[axes[i]] = std::min(place[i], limits[axes[i]]);
+    gradients.push_back(b.slice(g, starts, limits, strides));
+  }
+  return gradients;
+}
 
 Nodes concat(Builder& b, NodeId y, NodeId g) {
   const std::int64_t axis = b.node(y).attributes.integer(Key::axis);

@@ -44,12 +44,12 @@ double evaluate_maximum(double a, double b) {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-constexpr std::uint32_t bit(Key key) { return 1U << static_cast<unsigned>(key); }
-
 // Keys in the lower half; those of them that may be left out in the upper half, too.
-constexpr unsigned kOptional = 16;
+using Keys = std::uint64_t;
+constexpr unsigned kOptional = 32;
 static_assert(kKeyCount <= kOptional);
-constexpr std::uint32_t optional_bit(Key key) { return bit(key) | bit(key) << kOptional; }
+constexpr Keys bit(Key key) { return Keys{1} << static_cast<unsigned>(key); }
+constexpr Keys optional_bit(Key key) { return bit(key) | bit(key) << kOptional; }
 
 // A specialization rather than a comparison: with -fsanitize=undefined GCC 12 takes no comparison of addresses for
 // constant.
@@ -59,12 +59,12 @@ template <>
 constexpr GradientRule kRuleOrNull<gradient_rules::no_gradient> = nullptr;
 
 // What all rows have.
-constexpr OpInfo row(Op op, std::string_view name, OpClass op_class, int arity, std::uint32_t keys, TypeRule type_rule,
+constexpr OpInfo row(Op op, std::string_view name, OpClass op_class, int arity, Keys keys, TypeRule type_rule,
                      GradientRule gradient, TensorFunction tensor, std::string_view documentation) {
   OpInfo info{op, name, op_class, documentation};
   info.arity = arity;
-  info.keys = keys & ((1U << kOptional) - 1);
-  info.optional_keys = keys >> kOptional;
+  info.keys = static_cast<std::uint32_t>(keys);
+  info.optional_keys = static_cast<std::uint32_t>(keys >> kOptional);
   info.type_rule = type_rule;
   info.gradient = gradient;
   info.tensor = tensor;
@@ -99,9 +99,12 @@ constexpr OpInfo draw(OpInfo info, Distribution distribution) {
   return info;
 }
 
-#define KEYS0 0U
+#define KEYS0 Keys{0}
 #define KEYS1(a) bit(Key::a)
-#define KEYS3(a, b, c) (bit(Key::a) | bit(Key::b) | bit(Key::c))
+#define KEYS2(a, b) (bit(Key::a) | bit(Key::b))
+#define KEYS3(a, b, c) (KEYS2(a, b) | bit(Key::c))
+#define KEYS4(a, b, c, d) (KEYS2(a, b) | KEYS2(c, d))
+#define KEYS5(a, b, c, d, e) (KEYS3(a, b, c) | KEYS2(d, e))
 #define OPTIONAL1(a) optional_bit(Key::a)
 #define OPTIONAL2(a, b) (optional_bit(Key::a) | optional_bit(Key::b))
 #define SIGN(sign) (Notation{sign, {}})
@@ -123,10 +126,10 @@ constexpr OpInfo draw(OpInfo info, Distribution distribution) {
               [](const double a, [[maybe_unused]] const double b, [[maybe_unused]] const double c) -> double { \
                 return value;                                                                                  \
               }),
-#define REDUCTION(name, result, combine, identity, rule, gradient, documentation)                                   \
-  reduction(                                                                                                        \
-      ROW(name, reduction, 1, KEYS1(axes), rule, RULE(gradient), tensor_functions::reduce_##result, documentation), \
-      Op::combine, identity, #result),
+#define REDUCTION(name, result, combine, identity, keys, rule, gradient, documentation)                            \
+  reduction(ROW(name, reduction, 1, KEYS1(axes) | (keys), rule, RULE(gradient), tensor_functions::reduce_##result, \
+                documentation),                                                                                    \
+            Op::combine, identity, #result),
 #define VIEW(name, facts, keys, documentation)                                                      \
   view(ROW(name, view, 1, keys, name, RULE(name), nullptr, documentation), facts, view_rules::name, \
        view_attributes::name),
@@ -145,7 +148,7 @@ constexpr std::array kOperations = {
 };
 
 Status check_attributes(const OpInfo& row, const Attributes& attributes) {
-  std::uint32_t found = 0;
+  Keys found = 0;
   for (const auto& [key, value] : attributes.entries()) {
     if ((row.keys & bit(key)) == 0) return error(fmt::format("'{}' has no attribute '{}'", row.name, name_of(key)));
     if (value.index() != kind_of(key)) {

@@ -9,6 +9,7 @@
 
 #include "ir/random.h"
 #include "ir/type_rules.h"
+#include "ir/windows.h"
 
 namespace tarn::tensor_functions {
 
@@ -102,28 +103,67 @@ HostTensor reduce_value(const EvaluationContext& context, const Node& node, Oper
   return result;
 }
 
-// Index of the first element along the axis that no other is better than; a NaN is never better.
+// Row-major number, among the axes that go, of the first element that no other is better than; a NaN is never better.
 HostTensor reduce_index(const EvaluationContext& context, const Node& node, OperandValues operands) {
   const HostTensor& x = *operands[0];
   const bool largest = info(node.op).reduction->finds_largest();
   HostTensor result = make_result(context, node);
-  const AroundAxis size = around(x.shape, node.attributes.integers(Key::axes).front());
-  for (std::int64_t o = 0; o < size.outer; ++o) {
-    for (std::int64_t i = 0; i < size.inner; ++i) {
-      const double* row = &x.data[o * size.extent * size.inner + i];
-      std::int64_t best = 0;
-      for (std::int64_t j = 1; j < size.extent; ++j) {
-        const double candidate = row[j * size.inner], found = row[best * size.inner];
-        if (largest ? candidate > found : candidate < found) best = j;
-      }
-      result.data[o * size.inner + i] = static_cast<double>(best);
+  std::vector<double> best(result.data.size());
+  const Integers& axes = node.attributes.integers(Key::axes);
+  const Integers own = row_major_strides(result.shape);
+  Shape gone;
+  for (const std::int64_t axis : axes) gone.push_back(x.shape[axis]);
+  const Integers numbers = row_major_strides(gone);
+  Integers strides(x.shape.size(), 0), number(x.shape.size(), 0);
+  for (std::size_t i = 0, kept = 0, reduced = 0; i < strides.size(); ++i) {
+    if (contains(axes, i)) {
+      number[i] = numbers[reduced++];
+    } else {
+      strides[i] = own[kept++];
     }
   }
+  std::size_t at = 0;
+  walk<2>(x.shape, {strides, number}, {0, 0}, [&](const auto& offset) {
+    const double candidate = x.data[at++];
+    double& found = best[offset[0]];
+    if (offset[1] > 0 && !(largest ? candidate > found : candidate < found)) return;
+    found = candidate;
+    result.data[offset[0]] = static_cast<double>(offset[1]);
+  });
   return result;
 }
 
 // A per-sample graph is evaluated on one sample.
 HostTensor batch_sum(const EvaluationContext&, const Node&, OperandValues x) { return *x[0]; }
+
+HostTensor fold(const EvaluationContext& context, const Node& node, OperandValues operands) {
+  const HostTensor& x = *operands[0];
+  HostTensor result = make_result(context, node);
+  const FoldedAxes folded = folded_axes(node.attributes, x.shape).value();
+  const std::size_t count = folded.windows.size();
+  const Integers own = row_major_strides(result.shape);
+  // Where the element stands in the result, and along each of the axes.
+  Integers index(x.shape.size(), 0);
+  for (const double element : x.data) {
+    std::int64_t place = 0;
+    bool is_inside = true;
+    for (std::size_t i = 0; i < result.shape.size(); ++i) {
+      std::int64_t at = index[i < folded.first + count ? i : i + count];
+      if (i >= folded.first && i < folded.first + count) {
+        const Window& window = folded.windows[i - folded.first];
+        at = at * window.step + index[i + count] * window.dilation - folded.before[i - folded.first];
+        is_inside = is_inside && at >= 0 && at < result.shape[i];
+      }
+      place += at * own[i];
+    }
+    if (is_inside) result.data[place] += element;
+    for (std::size_t axis = x.shape.size(); axis-- > 0;) {
+      if (++index[axis] < x.shape[axis]) break;
+      index[axis] = 0;
+    }
+  }
+  return result;
+}
 
 HostTensor contract(const EvaluationContext& context, const Node& node, OperandValues x) {
   HostTensor result = make_result(context, node);
@@ -191,6 +231,21 @@ HostTensor concat(const EvaluationContext& context, const Node& node, OperandVal
   for (const HostTensor* part : x) {
     put(result, *part, strides, base);
     base += part->shape[axis] * strides[axis];
+  }
+  return result;
+}
+
+HostTensor interleave(const EvaluationContext& context, const Node& node, OperandValues x) {
+  HostTensor result = make_result(context, node);
+  const Integers &axes = node.attributes.integers(Key::axes), &sizes = node.attributes.integers(Key::sizes);
+  const Integers own = row_major_strides(result.shape);
+  Integers strides = own;
+  for (std::size_t i = 0; i < axes.size(); ++i) strides[axes[i]] *= sizes[i];
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    const Integers place = place_of_turn(sizes, k);
+    std::int64_t base = 0;
+    for (std::size_t i = 0; i < axes.size(); ++i) base += place[i] * own[axes[i]];
+    put(result, *x[k], strides, base);
   }
   return result;
 }

@@ -8,6 +8,7 @@
 #include "ir/counted.h"
 #include "ir/shape_checks.h"
 #include "ir/type_rules.h"
+#include "ir/windows.h"
 
 namespace tarn {
 
@@ -146,6 +147,36 @@ Result<ViewMap> reverse(const Shape& operand, const Attributes& attributes, cons
   return map;
 }
 
+// [a…, x…, c…] with windows along x…: [a…, places…, elements…, c…].
+Result<ViewMap> windows(const Shape& operand, const Attributes& attributes, const Shape*) {
+  TARN_TRY(const std::vector<Window> windows, windows_of(attributes, operand));
+  const std::size_t first = static_cast<std::size_t>(attributes.integers(Key::axes).front()), count = windows.size();
+  const std::size_t rank = operand.size() + count;
+  if (rank > kMaxRank)
+    return error(fmt::format("windows of {} have {} axes, over the limit of {}", to_string(operand), rank, kMaxRank));
+  ViewMap map;
+  map.shape = operand;
+  for (std::size_t i = 0; i < count; ++i) {
+    map.shape[first + i] = windows[i].places(operand[first + i]);
+    if (map.shape[first + i] == 0) {
+      return error(fmt::format("a window of {} does not fit into axis {} of {}, which has {}",
+                               counted(windows[i].reach(), "element"), first + i, to_string(operand),
+                               operand[first + i]));
+    }
+    map.shape.insert(map.shape.begin() + static_cast<std::ptrdiff_t>(first + count + i), windows[i].size);
+  }
+  for (std::size_t i = 0; i < operand.size(); ++i) {
+    if (i < first || i >= first + count) {
+      map.operand.push_back(along(rank, i < first ? i : i + count));
+      continue;
+    }
+    const Window& window = windows[i - first];
+    map.operand.push_back(along(rank, i, window.step));
+    map.operand.back().strides[i + count] = window.dilation;
+  }
+  return map;
+}
+
 Result<ViewMap> pad(const Shape& operand, const Attributes& attributes, const Shape*) {
   const Integers &low = attributes.integers(Key::low), &high = attributes.integers(Key::high);
   TARN_RETURN_IF_ERROR(need_one_for_each_axis(Key::low, low, operand));
@@ -209,6 +240,22 @@ Attributes reverse(const Shape& operand, const ViewMap& map) {
     if (map.operand[i].strides[i] < 0) axes.push_back(static_cast<std::int64_t>(i));
   }
   return {{Key::axes, axes}};
+}
+
+// As many axes are added as windows lie along; those are the first that another place leads along than their own.
+Attributes windows(const Shape& operand, const ViewMap& map) {
+  const std::size_t rank = map.shape.size(), count = std::max(rank, operand.size()) - operand.size();
+  std::size_t first = 0;
+  while (first + count < operand.size() && map.operand[first].strides[first + count] == 0) ++first;
+  Integers axes, sizes, steps, dilations;
+  for (std::size_t i = first; i < first + count && i + count < rank; ++i) {
+    const Integers& strides = map.operand[std::min(i, operand.size() - 1)].strides;
+    axes.push_back(static_cast<std::int64_t>(i));
+    sizes.push_back(map.shape[i + count]);
+    steps.push_back(std::max<std::int64_t>(strides[i], 1));
+    dilations.push_back(std::max<std::int64_t>(strides[i + count], 1));
+  }
+  return {{Key::axes, axes}, {Key::sizes, sizes}, {Key::steps, steps}, {Key::dilations, dilations}};
 }
 
 Attributes pad(const Shape& operand, const ViewMap& map) {

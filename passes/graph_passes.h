@@ -32,6 +32,11 @@ Result<Graph> remove_dead_code(const Graph& graph, PassContext& context);
 // What follows is for the plan alone: it depends on what the graph is planned for, which these passes must be told.
 PlannedFor& planned_for(PassContext& context);
 
+// Every fold becomes sums that are computed where they are stored: for each phase of its stride a product of windows,
+// or a sum over the elements of windows that meet it; `interleave` has the phases take turns. Needs nothing of the
+// context.
+Result<Graph> compute_folds(const Graph& graph, PassContext& context);
+
 // sum over j, k of a[m, j, k] b[k, n] = sum over k of (sum over j of a[m, j, k]) b[k, n]: afterwards both operands of
 // every product have all letters that it sums. Products that use no element twice, outer products, and those of few
 // terms where all layers are small (planner/small_layers.h) become sums of an elementwise product, unless each

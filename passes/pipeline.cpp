@@ -23,6 +23,8 @@ constexpr std::array kPasses = {
     Pass{"simplify", "algebra, movements and constants by rewrite rules", simplify, Pass::Kind::cost},
     Pass{"dead_code", "operations that no result needs are removed", remove_dead_code, Pass::Kind::cost},
     // What runs from here on leaves no dead code.
+    Pass{"folds", "folds become products of windows, or sums of what meets an element", compute_folds,
+         Pass::Kind::lowering},
     Pass{"loop_products", "products that loops do better are sums in loops", make_loops_of_products, Pass::Kind::plan},
     Pass{"row_sums", "sums of all elements go along short rows first", sum_rows_first, Pass::Kind::plan},
 };
@@ -51,6 +53,8 @@ Status check_options(const PassOptions& options) {
     const auto pass = std::find_if(kPasses.begin(), kPasses.end(), [&](const Pass& row) { return row.name == name; });
     if (pass->kind == Pass::Kind::meaning)
       return error(fmt::format("'{}' is part of the language's meaning and cannot be disabled", name));
+    if (pass->kind == Pass::Kind::lowering)
+      return error(fmt::format("no plan is without '{}': it cannot be disabled", name));
   }
   return Done{};
 }

@@ -46,9 +46,10 @@ struct Pass {
   const char* what;  // one line of documentation
   Result<Graph> (*run)(const Graph&, PassContext&);
   enum class Kind {
-    meaning,  // part of the language's meaning: cannot be disabled, and the reference evaluator runs on its result
-    cost,     // makes the graph cheaper, whatever becomes of it
-    plan,     // gives the planner what it does best
+    meaning,   // part of the language's meaning: cannot be disabled, and the reference evaluator runs on its result
+    cost,      // makes the graph cheaper, whatever becomes of it
+    lowering,  // what no plan has becomes what plans have: cannot be disabled, and runs where somebody plans
+    plan,      // gives the planner what it does best
   };
   Kind kind;
 };
@@ -58,9 +59,9 @@ std::span<const Pass> graph_passes();
 // Kind::plan needs context.planned_for.
 Result<Graph> run_pass(const std::string& name, const Graph& graph, PassContext& context);
 
-// Runs the graph passes over one graph; those of Kind::plan where the context says what it's planned for. Fails where a
-// pass finds the program at fault, where an option names no pass, and, as an error of Tarn itself, where a pass leaves
-// a malformed graph: then "tarn-reproducer-PASS.txt" is written to the working folder.
+// Runs the graph passes over one graph; those of Kind::lowering and Kind::plan where the context says what it's planned
+// for. Fails where a pass finds the program at fault, where an option names no pass, and, as an error of Tarn itself,
+// where a pass leaves a malformed graph: then "tarn-reproducer-PASS.txt" is written to the working folder.
 Result<Graph> optimize(const Graph& graph, PassContext& context);
 // Runs only those that define meaning: stable forms, batching, autodiff. The reference evaluator runs on the result.
 Result<Graph> lower_meaning(const Graph& graph, PassContext& context);

@@ -19,6 +19,9 @@ std::span<const Builtin> other_builtins();        // other.cpp
 
 // einsum.cpp: a product of two operands, or a sum and transposition of one, by letters.
 Value run_einsum(BuiltinCall& call);
+// windows.cpp
+Value run_windows(BuiltinCall& call);
+Value run_fold(BuiltinCall& call);
 // value_ranges.cpp
 Value run_takes(BuiltinCall& call);
 // gather.cpp

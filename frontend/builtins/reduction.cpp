@@ -10,7 +10,7 @@ namespace tarn::elaboration {
 
 namespace {
 
-constexpr std::size_t kAxis = 1, kKeepdims = 2;
+constexpr std::size_t kAxis = 1, kKeepdims = 2, kTies = 3;
 
 // What a reduction does, on tensors and on compile-time lists.
 enum class Reduction { sum, mean, prod, max, min, any, all };
@@ -86,6 +86,19 @@ std::optional<NodeId> reduction_operand(BuiltinCall& call, Reduction reduction) 
   return of_truths || !is_truth ? *node : e.nodes.convert(*node, e.graphs.current().float_type);
 }
 
+// Whether the first of equal elements has the whole gradient of max or min; nothing where an error has been said.
+std::optional<bool> first_has_gradient(BuiltinCall& call) {
+  if (!call.has(kTies)) return false;
+  Elaborator& e = call.elaborator;
+  const Value& given = call.value(kTies);
+  if (given.is_error()) return std::nullopt;
+  const auto* ties = given.get<std::string>();
+  if (ties != nullptr && (*ties == "first" || *ties == "shared")) return *ties == "first";
+  e.reports.fail(call.span_of(kTies),
+                 "ties are \"first\", whose gradient goes to the first of equal elements, or \"shared\"");
+  return std::nullopt;
+}
+
 template <Reduction reduction>
 Value run_reduction(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
@@ -99,12 +112,16 @@ Value run_reduction(BuiltinCall& call) {
   const auto axes = axes_argument(call, kAxis, shape);
   const auto keepdims =
       call.has(kKeepdims) ? e.readings.to_truth(call.value(kKeepdims), call.span_of(kKeepdims), "keepdims") : false;
-  if (!axes || !keepdims || !e.reports.spend(1, call.span)) return ErrorValue{};
+  const bool is_extremum = reduction == Reduction::max || reduction == Reduction::min;
+  const auto first = is_extremum ? first_has_gradient(call) : false;
+  if (!axes || !keepdims || !first || !e.reports.spend(1, call.span)) return ErrorValue{};
   constexpr Op kOps[] = {Op::reduce_sum, Op::reduce_sum, Op::reduce_prod, Op::reduce_max,
                          Op::reduce_min, Op::reduce_max, Op::reduce_min};
   e.nodes.locate(call.span);
   Builder& b = e.graphs.builder();
-  NodeId result = b.reduce(kOps[static_cast<int>(reduction)], *node, *axes);
+  const Op op = kOps[static_cast<int>(reduction)];
+  NodeId result = *first && !axes->empty() ? b.make(op, {*node}, {{Key::axes, *axes}, {Key::first, std::int64_t{1}}})
+                                           : b.reduce(op, *node, *axes);
   if (reduction == Reduction::mean) {
     double count = 1;
     for (std::int64_t axis : *axes) count *= static_cast<double>(shape[static_cast<std::size_t>(axis)]);
@@ -122,14 +139,16 @@ Value run_extremum(BuiltinCall& call) {
     return e.reports.fail(call.span, fmt::format("'{}' needs an argument", call.builtin.name), "call",
                           std::string(call.builtin.signature));
   if (call.rest.size() == 1) {
-    BuiltinCall reduced{e, call.builtin, call.span, call.place, {call.rest[0], call.arguments[1], call.arguments[2]},
-                        {}};
+    BuiltinCall reduced{
+        e, call.builtin, call.span, call.place, {call.rest[0], call.arguments[1], call.arguments[2], call.arguments[3]},
+        {}};
     return run_reduction<reduction>(reduced);
   }
-  if (call.has(kAxis) || call.has(kKeepdims)) {
-    return e.reports.fail(call.span,
-                          fmt::format("'axis' and 'keepdims' go with {0}(x, …) of one tensor; {0}(a, b) is elementwise",
-                                      call.builtin.name));
+  if (call.has(kAxis) || call.has(kKeepdims) || call.has(kTies)) {
+    return e.reports.fail(
+        call.span,
+        fmt::format("'axis', 'keepdims' and 'ties' go with {0}(x, …) of one tensor; {0}(a, b) is elementwise",
+                    call.builtin.name));
   }
   Value result = call.rest[0].value;
   for (std::size_t i = 1; i < call.rest.size(); ++i) {
@@ -143,19 +162,16 @@ Value run_arg(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
   const std::optional<NodeId> node = e.nodes.to_floating(call.value(0), call.span);
   if (!node) return ErrorValue{};
-  const Shape shape = e.graphs.builder().shape(*node);
+  auto axes = axes_argument(call, kAxis, e.graphs.builder().shape(*node));
+  if (!axes) return ErrorValue{};
   NodeId operand = *node;
-  std::int64_t axis = 0;
-  if (call.has(kAxis)) {
-    const auto given = axis_argument(call, kAxis, -1, shape.size());
-    if (!given) return ErrorValue{};
-    axis = *given;
-  } else if (shape.size() != 1) {
+  if (axes->empty()) {
     e.nodes.locate(call.span);
-    operand = e.graphs.builder().reshape(operand, {element_count(shape)});
+    operand = e.graphs.builder().reshape(operand, {1});
+    axes = {0};
   }
-  const auto result = e.nodes.make(op, {operand}, {{Key::axes, std::vector<std::int64_t>{axis}}}, nullptr, call.span,
-                                   std::string(call.builtin.name));
+  const auto result =
+      e.nodes.make(op, {operand}, {{Key::axes, *axes}}, nullptr, call.span, std::string(call.builtin.name));
   return result ? e.graphs.tensor(*result) : Value(ErrorValue{});
 }
 
@@ -209,9 +225,9 @@ constexpr Builtin kReductionBuiltins[] = {
     {"sum", "sum(x, *, axis = none, keepdims = false)", run_reduction<Reduction::sum>, "sum over axes"},
     {"mean", "mean(x, *, axis = none, keepdims = false)", run_reduction<Reduction::mean>, "mean over axes"},
     {"prod", "prod(x, *, axis = none, keepdims = false)", run_reduction<Reduction::prod>, "product over axes"},
-    {"max", "max(...x, axis = none, keepdims = false)", run_extremum<Reduction::max, Op::maximum>,
+    {"max", "max(...x, axis = none, keepdims = false, ties = \"shared\")", run_extremum<Reduction::max, Op::maximum>,
      "largest over axes; of several arguments the largest of each element"},
-    {"min", "min(...x, axis = none, keepdims = false)", run_extremum<Reduction::min, Op::minimum>,
+    {"min", "min(...x, axis = none, keepdims = false, ties = \"shared\")", run_extremum<Reduction::min, Op::minimum>,
      "smallest over axes; of several arguments the smallest of each element"},
     {"any", "any(x, *, axis = none, keepdims = false)", run_reduction<Reduction::any>, "whether any is true"},
     {"all", "all(x, *, axis = none, keepdims = false)", run_reduction<Reduction::all>, "whether all are true"},

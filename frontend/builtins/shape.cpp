@@ -331,6 +331,10 @@ constexpr Builtin kShapeBuiltins[] = {
     {"split", "split(x, n, axis = 0)", run_split, "n equal parts"},
     {"pad", "pad(x, before_after, value = 0)", run_pad,
      "value around x; before_after is a number or a pair for each axis"},
+    {"windows", "windows(x, sizes, strides = 1, dilation = 1)", run_windows,
+     "at each place along the leading axes the elements of its window, along new axes behind them"},
+    {"fold", "fold(x, extents, strides = 1, dilation = 1)", run_fold,
+     "adds every element of a window where it came from: windows backwards"},
     {"flip", "flip(x, *, axis = none)", run_flip, "back to front along axes"},
 };
 

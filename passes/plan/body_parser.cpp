@@ -13,7 +13,7 @@ namespace tarn {
 
 namespace {
 
-bool reduces(Op op) { return info(op).op_class == OpClass::reduction && op != Op::batch_sum; }
+bool reduces(Op op) { return info(op).reduction.has_value(); }
 
 }  // namespace
 

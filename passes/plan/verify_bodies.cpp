@@ -105,8 +105,7 @@ void check_reductions(Verification& verification, const Body& body, const std::v
                       const Body& tail, const std::vector<Extent>& axes) {
   for (const Reduction& r : reductions) {
     verification.require(r.value < body.values.size(), "a reduction has no value");
-    verification.require(info(r.op).op_class == OpClass::reduction && r.op != Op::batch_sum,
-                         "a reduction reduces nothing");
+    verification.require(info(r.op).reduction.has_value(), "a reduction reduces nothing");
     if (!verification.is_good()) return;
     verification.require(r.dtype == (gives_index(r.op) ? DType::i32 : body.values[r.value].dtype),
                          "a reduction has another type");

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ir/windows.h"
 #include "passes/planner/planner.h"
 #include "passes/tactics/cost_model.h"
 
@@ -121,6 +122,18 @@ class UnitMaker {
     for (const NodeId input : node.inputs) {
       add_part(input, place, strides, offset);
       offset += strides[axis] * p_.shape(input)[axis];
+    }
+  }
+
+  void assemble_interleave(const Node& node, NodeId, PlaceId place, const Strides& strides) {
+    const auto &axes = node.attributes.integers(Key::axes), &sizes = node.attributes.integers(Key::sizes);
+    Strides wide = strides;
+    for (std::size_t i = 0; i < axes.size(); ++i) wide[axes[i]] *= sizes[i];
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      const std::vector<std::int64_t> at = place_of_turn(sizes, k);
+      std::int64_t offset = 0;
+      for (std::size_t i = 0; i < axes.size(); ++i) offset += at[i] * strides[axes[i]];
+      add_part(node.inputs[k], place, wide, offset);
     }
   }
 

@@ -90,6 +90,26 @@ NodeId slice_of_concat(RewriteSite& site, NodeId id) {
   return kNoNode;
 }
 
+// A slice without steps along the axes of a fold leaves out elements that then need not be added up.
+NodeId slice_of_fold(RewriteSite& site, NodeId id) {
+  Builder& b = site.builder();
+  const NodeId inner = operand(b, id);
+  if (!is(b, inner, Op::fold)) return kNoNode;
+  const Integers axes = integers(b, inner, Key::axes);
+  Integers extents = integers(b, inner, Key::extents), before = integers(b, inner, Key::before);
+  const Shape shape = b.shape(id);
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    const std::int64_t start = integers(b, id, Key::starts)[i];
+    const auto found = std::find(axes.begin(), axes.end(), static_cast<std::int64_t>(i));
+    if (found == axes.end() && shape[i] == b.shape(inner)[i]) continue;
+    if (found == axes.end() || shape[i] == 0 || integers(b, id, Key::strides)[i] != 1) return kNoNode;
+    extents[static_cast<std::size_t>(found - axes.begin())] = shape[i];
+    before[static_cast<std::size_t>(found - axes.begin())] += start;
+  }
+  return b.fold(operand(b, inner), axes, extents, Integers(integers(b, inner, Key::steps)),
+                Integers(integers(b, inner, Key::dilations)), before);
+}
+
 // ---------------------------------------------------------------- broadcasts
 
 // A constant of many equal elements is a broadcast of one.
@@ -350,6 +370,18 @@ std::vector<Rule> two_of_a_kind() {
        {Op::slice},
        slice_of_concat,
        example_slice_of_concat},
+      {"slice_fold",
+       "slice(fold(x)) = fold(x) with fewer elements",
+       {Op::slice},
+       slice_of_fold,
+       [](ExampleMaker& m) {
+         Builder& b = m.builder();
+         const NodeId folded = b.fold(m.variable({kBatch, 3, 2, 2, 3}), {1, 2}, {5 + m.below(2), 4},
+                                      {1 + m.below(2), 1}, {1, 1 + m.below(2)}, {m.below(2), 0});
+         const Shape shape = b.shape(folded);
+         const std::int64_t start = m.below(3);
+         return b.slice(folded, {0, start, 0}, {kBatch, shape[1] - m.below(2), shape[2] - 1}, {1, 1, 1});
+       }},
       {"convert_convert",
        "convert(convert(x)) = x, where nothing was lost",
        {Op::convert},

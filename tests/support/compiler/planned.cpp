@@ -13,7 +13,7 @@ KernelPlan planned(const Graph& graph, const Program& program, const PlanOptions
   context.planned_for = {options, program.settings.batch};
   Graph prepared = graph;
   for (const Pass& pass : graph_passes()) {
-    if (pass.kind == Pass::Kind::plan) prepared = run_pass(pass.name, prepared, context).value();
+    if (pass.kind >= Pass::Kind::lowering) prepared = run_pass(pass.name, prepared, context).value();
   }
   KernelPlan plan = plan_kernels(prepared, program, context.planned_for->options, watch).value();
   const Status status = verify(plan);

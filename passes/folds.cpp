@@ -1,0 +1,219 @@
+// Folds become sums that are computed where they are stored: nothing is scattered, and no window has memory of its own.
+//
+// Element p of a fold with step s and dilation d along an axis is the sum of what windows o have at their element i
+// where s o + d i = p. Places p that leave the same rest modulo s, p = s q + r, are one phase. With g = gcd(s, d), a
+// phase is met by the elements i0 + (s / g) t, if by any, in the windows o = q + c - (d / g) t. So each phase is a sum
+// over t of shifted places, and a fold is its phases in turn. Where the folded value is a product of what only the
+// places have and what only the elements have, as in the gradient of a convolution, each phase is again a product of
+// windows, with the elements that meet it and no others.
+#include <algorithm>
+#include <numeric>
+#include <optional>
+
+#include "ir/type_rules.h"
+#include "ir/windows.h"
+#include "passes/graph_passes.h"
+#include "passes/rebuild.h"
+
+namespace tarn {
+namespace {
+
+using Axes = std::vector<std::int64_t>;
+
+// One phase along one axis.
+struct Phase {
+  std::int64_t extent = 0;                           // of q
+  std::int64_t count = 0;                            // of the elements that meet it: t from 0
+  std::int64_t first_element = 0, element_step = 1;  // i = first_element + element_step * t
+  std::int64_t first_place = 0, place_step = 1;      // o = q + first_place - place_step * t
+};
+
+Phase phase_of(const Window& window, std::int64_t extent, std::int64_t before, std::int64_t rest) {
+  Phase phase;
+  phase.extent = (extent - rest + window.step - 1) / window.step;
+  const std::int64_t common = std::gcd(window.step, window.dilation);
+  phase.element_step = window.step / common;
+  phase.place_step = window.dilation / common;
+  const std::int64_t at = rest + before;
+  for (std::int64_t i = 0; i < std::min(phase.element_step, window.size); ++i) {
+    if ((at - window.dilation * i) % window.step != 0) continue;
+    phase.first_element = i;
+    phase.first_place = (at - window.dilation * i) / window.step;
+    phase.count = (window.size - i + phase.element_step - 1) / phase.element_step;
+    break;
+  }
+  return phase;
+}
+
+bool has(std::string_view letters, char letter) { return letters.find(letter) != std::string_view::npos; }
+
+// A product whose places and elements of windows stand in one operand each.
+struct FoldedProduct {
+  std::array<NodeId, 2> operands;
+  std::array<std::string, 3> letters;  // of both operands, and of the product
+  std::size_t with_places = 0;         // which operand has the places
+};
+
+class FoldRewriter {
+ public:
+  explicit FoldRewriter(const Graph& graph) : graph_(graph), result_(graph.locations()), builder_(result_) {}
+
+  Graph rewrite() {
+    NodeMap map(graph_.size(), kNoNode);
+    const std::vector<bool> reachable = graph_.reachable();
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      if (!reachable[id]) continue;
+      const Node& node = graph_[id];
+      builder_.set_location(node.location);
+      map[id] = node.op == Op::fold ? in_phases(node, map[node.inputs[0]]) : copy_node(result_, node, map);
+    }
+    copy_results(graph_, result_, map);
+    return without_dead_nodes(result_);
+  }
+
+ private:
+  NodeId in_phases(const Node& node, NodeId value) {
+    const FoldedAxes folded = folded_axes(node.attributes, builder_.shape(value)).value();
+    const std::optional<FoldedProduct> product = product_of(folded, value);
+    Axes sizes;
+    std::size_t count = 1;
+    for (std::size_t i = 0; i < folded.windows.size(); ++i) {
+      sizes.push_back(std::min(folded.windows[i].step, folded.extents[i]));
+      count *= static_cast<std::size_t>(sizes.back());
+    }
+    std::vector<NodeId> phases;
+    for (std::size_t number = 0; number < count; ++number) {
+      const Axes rests = place_of_turn(sizes, number);
+      std::vector<Phase> along;
+      for (std::size_t i = 0; i < rests.size(); ++i) {
+        along.push_back(phase_of(folded.windows[i], folded.extents[i], folded.before[i], rests[i]));
+      }
+      phases.push_back(phase(node, folded, along, value, product));
+    }
+    return count == 1 ? phases.front() : builder_.interleave(phases, node.attributes.integers(Key::axes), sizes);
+  }
+
+  NodeId phase(const Node& node, const FoldedAxes& folded, const std::vector<Phase>& along, NodeId value,
+               const std::optional<FoldedProduct>& product) {
+    const bool is_met = std::all_of(along.begin(), along.end(), [](const Phase& p) { return p.count > 0; });
+    NodeId sum = kNoNode;
+    if (is_met) sum = product ? phase_of_product(folded, along, *product) : sum_of_elements(folded, along, value);
+    if (sum != kNoNode) return sum;
+    Shape shape = node.type.shape;
+    for (std::size_t i = 0; i < along.size(); ++i) shape[folded.first + i] = along[i].extent;
+    return builder_.broadcast(builder_.constant(0, node.type.dtype), shape, {});
+  }
+
+  std::optional<FoldedProduct> product_of(const FoldedAxes& folded, NodeId value) const {
+    const Node& node = result_[value];
+    if (node.op != Op::contract) return std::nullopt;
+    const ContractionMap map = parse_contraction_map(node.attributes.text(Key::map)).value();
+    FoldedProduct product{{node.inputs[0], node.inputs[1]},
+                          {std::string(map.a), std::string(map.b), std::string(map.result)},
+                          has(map.a, map.result[folded.first]) ? 0U : 1U};
+    const std::string &with = product.letters[product.with_places], &other = product.letters[1 - product.with_places];
+    for (std::size_t i = 0; i < folded.windows.size(); ++i) {
+      const char place = map.result[folded.first + i], element = map.result[folded.first + folded.windows.size() + i];
+      if (!has(with, place) || has(other, place) || has(with, element) || !has(other, element)) return std::nullopt;
+    }
+    return product;
+  }
+
+  // The operand along an axis from element `first` on, so many; zeros where it has none.
+  NodeId range(NodeId node, std::size_t axis, std::int64_t first, std::int64_t count) {
+    const Shape shape = builder_.shape(node);
+    Axes starts(shape.size(), 0), limits = shape, low(shape.size(), 0), high(shape.size(), 0);
+    const std::int64_t end = first + count;
+    starts[axis] = std::clamp<std::int64_t>(first, 0, shape[axis]);
+    limits[axis] = std::clamp<std::int64_t>(end, starts[axis], shape[axis]);
+    const std::int64_t inside = limits[axis] - starts[axis];
+    low[axis] = std::min(std::max<std::int64_t>(-first, 0), count - inside);
+    high[axis] = count - inside - low[axis];
+    if (inside < shape[axis]) node = builder_.slice(node, starts, limits, Axes(shape.size(), 1));
+    return inside < count ? builder_.pad(node, low, high, 0) : node;
+  }
+
+  // The product of the shifted places and the elements that meet the phase, summed over both the letters of the product
+  // and the elements.
+  NodeId phase_of_product(const FoldedAxes& folded, const std::vector<Phase>& along, const FoldedProduct& product) {
+    std::array<NodeId, 2> operands = product.operands;
+    std::array<std::string, 3> letters = product.letters;
+    const std::size_t with = product.with_places, count = along.size();
+    NodeId &shifted = operands[with], &elements = operands[1 - with];
+    for (std::size_t i = 0; i < count; ++i) {
+      const Phase& p = along[i];
+      const char place = product.letters[2][folded.first + i], element = product.letters[2][folded.first + count + i];
+      const std::size_t axis = letters[with].find(place);
+      const std::int64_t reach = p.place_step * (p.count - 1);
+      shifted = range(shifted, axis, p.first_place - reach, p.extent + reach);
+      const auto at = static_cast<std::int64_t>(axis);
+      shifted = builder_.windows(shifted, {at}, {p.count}, {1}, {p.place_step});
+      if (p.count > 1) shifted = builder_.reverse(shifted, {at + 1});
+      letters[with].insert(axis + 1, 1, element);
+      const std::size_t of_element = letters[1 - with].find(element);
+      const Shape shape = builder_.shape(elements);
+      Axes starts(shape.size(), 0), steps(shape.size(), 1);
+      starts[of_element] = p.first_element;
+      steps[of_element] = p.element_step;
+      if (p.count < shape[of_element]) elements = builder_.slice(elements, starts, shape, steps);
+      letters[2].erase(letters[2].find(element), 1);
+    }
+    return builder_.contract(operands[0], operands[1], letters[0] + "," + letters[1] + "->" + letters[2]);
+  }
+
+  // The sum over the elements that meet the phase, one after the other, of what the shifted places have there; nothing
+  // where no place has any.
+  NodeId sum_of_elements(const FoldedAxes& folded, const std::vector<Phase>& along, NodeId value) {
+    Axes counts;
+    std::int64_t all = 1;
+    for (const Phase& p : along) {
+      counts.push_back(p.count);
+      all *= p.count;
+    }
+    NodeId sum = kNoNode;
+    for (std::int64_t number = 0; number < all; ++number) {
+      const Axes t = place_of_turn(counts, static_cast<std::size_t>(number));
+      const NodeId term = element(folded, along, value, t);
+      if (term == kNoNode) continue;
+      sum = sum == kNoNode ? term : builder_.add(sum, term);
+    }
+    return sum;
+  }
+
+  NodeId element(const FoldedAxes& folded, const std::vector<Phase>& along, NodeId value, const Axes& t) {
+    const Shape shape = builder_.shape(value);
+    const std::size_t count = along.size();
+    Axes starts(shape.size(), 0), limits = shape;
+    Shape places = shape;
+    for (std::size_t i = 0; i < count; ++i) {
+      const Phase& p = along[i];
+      const std::size_t at = folded.first + i;
+      const std::int64_t first = p.first_place - p.place_step * t[i];
+      if (first >= shape[at] || first + p.extent <= 0) return kNoNode;
+      starts[at + count] = p.first_element + p.element_step * t[i];
+      limits[at + count] = starts[at + count] + 1;
+    }
+    places.erase(places.begin() + static_cast<std::ptrdiff_t>(folded.first + count),
+                 places.begin() + static_cast<std::ptrdiff_t>(folded.first + 2 * count));
+    NodeId term = builder_.reshape(builder_.slice(value, starts, limits, Axes(shape.size(), 1)), places);
+    for (std::size_t i = 0; i < count; ++i) {
+      term = range(term, folded.first + i, along[i].first_place - along[i].place_step * t[i], along[i].extent);
+    }
+    return term;
+  }
+
+  const Graph& graph_;
+  Graph result_;
+  Builder builder_;
+};
+
+}  // namespace
+
+Result<Graph> compute_folds(const Graph& graph, PassContext&) {
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    if (graph[id].op == Op::fold) return FoldRewriter(graph).rewrite();
+  }
+  return graph;
+}
+
+}  // namespace tarn
