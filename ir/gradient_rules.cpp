@@ -51,14 +51,23 @@ NodeId expand(Builder& b, NodeId y, NodeId a) {
 // The row-major number of each element of `like` among the axes.
 NodeId numbers_along(Builder& b, NodeId like, const Integers& axes) {
   const Shape shape = b.shape(like);
+  const auto counted = [&](std::int64_t extent) {
+    return b.source(Op::iota, {DType::i32, false, {extent}}, {{Key::axis, std::int64_t{0}}});
+  };
+  Integers others;
   Shape along;
   std::int64_t count = 1;
   for (const std::int64_t axis : axes) {
+    if (shape[axis] == kBatch) continue;
+    others.push_back(axis);
     along.push_back(shape[axis]);
     count *= shape[axis];
   }
-  const NodeId numbers = b.source(Op::iota, {DType::i32, false, {count}}, {{Key::axis, std::int64_t{0}}});
-  return b.broadcast(b.reshape(numbers, along), shape, axes);
+  const NodeId numbers = b.broadcast(b.reshape(counted(count), along), shape, others);
+  if (others.size() == axes.size()) return numbers;
+  const NodeId samples =
+      b.broadcast(b.mul(counted(kBatch), b.constant(static_cast<double>(count), DType::i32)), shape, {0});
+  return b.add(samples, numbers);
 }
 
 // Slices every axis to [starts, starts + extent), where `shape` gives the extents; the batch axis is kept whole.

@@ -39,7 +39,36 @@ Attributes padding(Integers low, Integers high) {
   return {{Key::low, std::move(low)}, {Key::high, std::move(high)}, {Key::value, 1.5}};
 }
 
+Attributes windows(Integers axes, Integers sizes, Integers steps, Integers dilations) {
+  return {{Key::axes, std::move(axes)},
+          {Key::sizes, std::move(sizes)},
+          {Key::steps, std::move(steps)},
+          {Key::dilations, std::move(dilations)}};
+}
+Attributes folded(Integers axes, Integers extents, Integers steps, Integers dilations, Integers before) {
+  return {{Key::axes, std::move(axes)},
+          {Key::steps, std::move(steps)},
+          {Key::dilations, std::move(dilations)},
+          {Key::extents, std::move(extents)},
+          {Key::before, std::move(before)}};
+}
+Attributes first_of(Integers list) { return {{Key::axes, std::move(list)}, {Key::first, std::int64_t{1}}}; }
+
 const GradientCase kGradientCases[] = {
+    {Op::reduce_max, {doubles({2, 3, 2})}, first_of({0, 1})},
+    {Op::reduce_max, {doubles({kBatch, 3, 2})}, first_of({2})},
+    {Op::reduce_min, {doubles({kBatch, 3})}, first_of({0, 1})},
+    {Op::windows, {doubles({7, 3})}, windows({0}, {3}, {2}, {1})},
+    {Op::windows, {doubles({kBatch, 5, 6, 2})}, windows({1, 2}, {2, 3}, {1, 2}, {2, 1})},
+    {Op::fold, {doubles({3, 3, 2})}, folded({0}, {7}, {2}, {1}, {0})},
+    {Op::fold, {doubles({3, 2, 2})}, folded({0}, {9}, {3}, {2}, {1})},
+    {Op::fold, {doubles({kBatch, 2, 3, 2, 2})}, folded({1, 2}, {2, 5}, {1, 2}, {1, 3}, {1, 2})},
+    {Op::interleave,
+     {doubles({2, 2}), doubles({2, 2}), doubles({2, 1}), doubles({2, 1})},
+     {{Key::axes, Integers{1}}, {Key::sizes, Integers{4}}}},
+    {Op::interleave,
+     {doubles({kBatch, 2}), doubles({kBatch, 1})},
+     {{Key::axes, Integers{1}}, {Key::sizes, Integers{2}}}},
     {Op::reduce_sum, {doubles({2, 3, 4})}, axes({0, 2})},
     {Op::reduce_sum, {doubles({kBatch, 3})}, axes({0})},
     {Op::reduce_sum, {doubles({kBatch, 3})}, axes({1})},
@@ -335,6 +364,8 @@ TEST(IrGradients, ConventionsAtKinks) {
       {Op::mod, {{7, -7}, {3, 3}}, {}, {1, 1}, {{1, 1}, {-2, 3}}},
       {Op::reduce_max, {{3, 1, 3, 3}}, axes({0}), {6}, {{2, 0, 2, 2}}},
       {Op::reduce_min, {{1, 3, 1}}, axes({0}), {1}, {{0.5, 0, 0.5}}},
+      {Op::reduce_max, {{1, 3, 3}}, first_of({0}), {6}, {{0, 6, 0}}},
+      {Op::reduce_min, {{1, 3, 1}}, first_of({0}), {1}, {{1, 0, 0}}},
       {Op::reduce_prod, {{2, 3, 4}}, axes({0}), {1}, {{12, 8, 6}}},
       {Op::reduce_prod, {{2, 0, 4}}, axes({0}), {1}, {{0, 8, 0}}},
       {Op::reduce_prod, {{0, 0, 4}}, axes({0}), {1}, {{0, 0, 0}}},

@@ -30,7 +30,18 @@ std::vector<ViewCase> view_cases() {
   const auto pad = [](Integers low, Integers high, double value) -> Attributes {
     return {{Key::low, std::move(low)}, {Key::high, std::move(high)}, {Key::value, value}};
   };
+  const auto windows = [](Integers axes, Integers sizes, Integers steps, Integers dilations) -> Attributes {
+    return {{Key::axes, std::move(axes)},
+            {Key::sizes, std::move(sizes)},
+            {Key::steps, std::move(steps)},
+            {Key::dilations, std::move(dilations)}};
+  };
   return {
+      {Op::windows, windows({1}, {2}, {1}, {1}), {}},
+      {Op::windows, windows({2}, {2}, {2}, {1}), {}},
+      {Op::windows, windows({2}, {2}, {1}, {3}), {}},
+      {Op::windows, windows({0, 1}, {1, 3}, {1, 1}, {1, 1}), {}},
+      {Op::windows, windows({1, 2}, {2, 2}, {1, 2}, {2, 1}), {}},
       {Op::reshape, {}, {4, 6}},
       {Op::reshape, {}, {2, 3, 4}},
       {Op::broadcast, {{Key::axes, Integers{0, 1, 2}}}, {2, 3, 4}},

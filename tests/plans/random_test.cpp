@@ -26,10 +26,10 @@ void expect_near(const HostTensor& actual, const HostTensor& expected, const std
   }
 }
 
-// With the passes that only a plan needs, or without.
+// With the passes that a plan is better for, or without.
 KernelPlan plan_of(const PlanCase& random, const PlanOptions& options, bool prepared) {
   if (prepared) return testing::planned(random.graph, random.program, options);
-  return plan_kernels(random.graph, random.program, options).value();
+  return plan_kernels(testing::lowered(random.graph), random.program, options).value();
 }
 
 void check_plan(const PlanCase& random, const KernelPlan& plan, bool reversed, const std::string& what) {

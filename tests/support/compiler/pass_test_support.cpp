@@ -167,6 +167,13 @@ class GraphMaker {
     return below(2) == 0 ? builder_.sub(x, wide) : builder_.div(builder_.unary(Op::exp, x), positive(wide));
   }
 
+  NodeId example_windows(NodeId x) {
+    const Shape shape = builder_.shape(x);
+    const std::int64_t size = 1 + below(std::min<std::int64_t>(shape[0], 3));
+    const std::int64_t dilation = 2 * (size - 1) < shape[0] ? 1 + below(2) : 1;
+    return builder_.windows(x, {0}, {size}, {1 + below(2)}, {dilation});
+  }
+
   NodeId movement_step() {
     const NodeId x = any();
     const Shape shape = builder_.shape(x);
@@ -178,7 +185,12 @@ class GraphMaker {
       strides[i] = 1 + below(2);
     }
     std::shuffle(order.begin(), order.end(), random_);
-    switch (below(9)) {
+    switch (below(11)) {
+      case 9:
+        return rank == 0 || rank > 2 ? x : example_windows(x);
+      case 10:
+        return rank < 2 || rank > 3 ? x
+                                    : builder_.fold(x, {0}, {1 + below(4)}, {1 + below(3)}, {1 + below(2)}, {below(2)});
       case 0:
         return builder_.reshape(x, {element_count(shape)});
       case 1:

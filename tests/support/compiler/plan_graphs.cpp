@@ -79,7 +79,7 @@ class Maker {
   NodeId tame(NodeId a) { return b_.unary(Op::tanh, a); }
 
   void add_node() {
-    switch (below(14)) {
+    switch (below(15)) {
       case 0:
       case 1:
       case 2:
@@ -104,6 +104,8 @@ class Maker {
         return add_scatter();
       case 12:
         return add_source();
+      case 13:
+        return add_windows();
       default:
         return add_broadcast();
     }
@@ -246,6 +248,44 @@ class Maker {
     }
     if (chance(40)) return keep(b_.make(Op::spread, {a}, {{Key::strides, strides}}));
     keep(b_.make(Op::pad, {a}, {{Key::low, low}, {Key::high, high}, {Key::value, number()}}));
+  }
+
+  // Along one or two adjacent axes of what is there; or what is there as windows, added up.
+  void add_windows() {
+    const NodeId a = pick();
+    const Shape shape = b_.shape(a);
+    const std::size_t first = (has_batch(shape) ? 1 : 0) + (chance(30) ? 1 : 0);
+    if (shape.size() <= first) return;
+    const std::size_t count = shape.size() > first + 1 && chance(50) ? 2 : 1;
+    if (shape.size() + count > 6) return add_fold(a, first);
+    std::vector<std::int64_t> axes, sizes, steps, dilations;
+    for (std::size_t i = first; i < first + count; ++i) {
+      axes.push_back(static_cast<std::int64_t>(i));
+      sizes.push_back(
+          static_cast<std::int64_t>(1 + below(static_cast<std::uint64_t>(std::min<std::int64_t>(shape[i], 3)))));
+      steps.push_back(static_cast<std::int64_t>(1 + below(3)));
+      const std::int64_t most = sizes.back() == 1 ? 2 : (shape[i] - 1) / (sizes.back() - 1);
+      dilations.push_back(
+          static_cast<std::int64_t>(1 + below(static_cast<std::uint64_t>(std::min<std::int64_t>(most, 3)))));
+    }
+    const NodeId shown = b_.windows(a, axes, sizes, steps, dilations);
+    if (chance(40)) return add_fold(shown, first);
+    keep(shown);
+  }
+
+  void add_fold(NodeId a, std::size_t first) {
+    const Shape shape = b_.shape(a);
+    if (shape.size() < first + 2 || b_.type(a).dtype == DType::boolean) return;
+    const std::size_t count = shape.size() >= first + 4 && chance(60) ? 2 : 1;
+    std::vector<std::int64_t> axes, extents, steps, dilations, before;
+    for (std::size_t i = first; i < first + count; ++i) {
+      axes.push_back(static_cast<std::int64_t>(i));
+      extents.push_back(static_cast<std::int64_t>(1 + below(6)));
+      steps.push_back(static_cast<std::int64_t>(1 + below(3)));
+      dilations.push_back(static_cast<std::int64_t>(1 + below(3)));
+      before.push_back(static_cast<std::int64_t>(below(3)));
+    }
+    keep(b_.fold(a, axes, extents, steps, dilations, before));
   }
 
   void add_concat() {
