@@ -7,6 +7,7 @@
 #include "codegen/contraction/contraction.h"
 #include "codegen/contraction/epilogue.h"
 #include "codegen/contraction/fetches.h"
+#include "codegen/contraction/inner_ranges.h"
 #include "codegen/contraction/operands.h"
 #include "codegen/contraction/tiles.h"
 #include "codegen/kernels/loops.h"
@@ -26,7 +27,8 @@ class ContractionEmitter {
         tiling_(whole_.tiling),
         epilogue_(whole_),
         fetches_(whole_),
-        operands_(whole_) {}
+        operands_(whole_),
+        ranges_(whole_) {}
 
   void emit();
 
@@ -64,6 +66,7 @@ class ContractionEmitter {
   ContractionEpilogue epilogue_;
   ContractionFetches fetches_;
   ContractionOperands operands_;
+  InnerRanges ranges_;
 };
 
 void ContractionEmitter::emit() {
@@ -71,12 +74,12 @@ void ContractionEmitter::emit() {
   if (fetches_.has_list()) fetches_.start();
   epilogue_.start();
   operands_.start();
-  const auto address = [&](const Operand& operand) {
-    return operand.is_load() ? function_.address(operand.access(), whole_.size) : nullptr;
+  const auto address = [&](const Operand& operand, bool in_memory) {
+    return in_memory ? function_.address(operand.access(), whole_.size) : nullptr;
   };
   // Which is made first is part of the code.
-  llvm::Value* const a = address(kernel_.a);
-  llvm::Value* const b = address(kernel_.b);
+  llvm::Value* const a = address(kernel_.a, whole_.a_in_memory());
+  llvm::Value* const b = address(kernel_.b, kernel_.b.is_load());
   emit_around(0, a, b);
 }
 
@@ -93,6 +96,7 @@ void ContractionEmitter::emit_around(std::size_t number, llvm::Value* a, llvm::V
     emit_loop(b_, whole_.range_around(axis), 1, {}, [&](llvm::Value* index, const Carried&) {
       epilogue_.enter(axis, index);
       operands_.enter(axis, index);
+      ranges_.enter(axis, index);
       const std::optional<std::size_t> of_a = whole_.axis_of_a(axis), of_b = whole_.axis_of_b(axis);
       llvm::Value* const next_a = a != nullptr && of_a ? whole_.move(a, index, whole_.a_stride(*of_a)) : a;
       llvm::Value* const next_b = b != nullptr && of_b ? whole_.move(b, index, whole_.b_stride(*of_b)) : b;
@@ -196,13 +200,22 @@ void ContractionEmitter::emit_product(const Panel& panel, const Rows& rows, cons
 void ContractionEmitter::emit_blocks(const Panel& panel, const Rows& rows, std::size_t inner, llvm::Value* a,
                                      llvm::Value* b) {
   if (inner < whole_.outer_inner()) {
-    emit_loop(b_, range_of(function_, kernel_.inner[inner]), 1, {}, [&](llvm::Value* index, const Carried&) {
-      operands_.enter_inner(inner, index);
-      const std::size_t of_a = kernel_.inner_axis_of_a(inner), of_b = kernel_.inner_axis_of_b(inner);
-      emit_blocks(panel, rows, inner + 1, a == nullptr ? a : whole_.move(a, index, whole_.a_stride(of_a)),
-                  b == nullptr ? b : whole_.move(b, index, whole_.b_stride(of_b)));
-      return Carried{};
-    });
+    const auto loop = [&](const Range& range) {
+      return emit_loop(b_, range, 1, {}, [&](llvm::Value* index, const Carried&) {
+        operands_.enter_inner(inner, index);
+        const std::size_t of_a = kernel_.inner_axis_of_a(inner), of_b = kernel_.inner_axis_of_b(inner);
+        emit_blocks(panel, rows, inner + 1, a == nullptr ? a : whole_.move(a, index, whole_.a_stride(of_a)),
+                    b == nullptr ? b : whole_.move(b, index, whole_.b_stride(of_b)));
+        return Carried{};
+      });
+    };
+    if (!ranges_.is_bounded(inner)) {
+      loop(range_of(function_, kernel_.inner[inner]));
+      return;
+    }
+    const auto [first, count] = ranges_.inside(inner);
+    emit_if(b_, b_.CreateICmpNE(count, function_.integer(0)), {},
+            [&](const Carried&) { return loop({first, b_.CreateAdd(first, count)}); });
     return;
   }
   whole_.a = a;
@@ -317,6 +330,7 @@ TileShape ContractionEmitter::shape_of_tile(unsigned tile_rows) const {
     shape.last_lanes = static_cast<unsigned>(columns - (tiling_.tile_vectors() - 1) * std::int64_t{tiling_.lanes});
   }
   shape.inner_axes = tiling_.tile_inner;
+  shape.may_be_empty = tiling_.skips_outside && tiling_.tile_inner > 1;
   if (tile_rows > 1 && fetches_.has_list()) shape.fetches = fetches_.fetches();
   shape.ahead = tile_rows > 1 && fetches_.has_ahead();
   if (tile_rows > 1) {
@@ -373,7 +387,16 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
                                          ahead.address,
                                          ahead.stride};
   for (std::size_t i = 0; i + 1 < tiling_.tile_inner; ++i) {
-    llvm::Value* const extent = function_.extent(kernel_.inner[whole_.outer_inner() + i]);
+    const std::size_t axis = whole_.outer_inner() + i;
+    llvm::Value* extent = nullptr;
+    if (ranges_.is_bounded(axis)) {
+      const auto [first, inside] = ranges_.inside(axis);
+      arguments[kTileLeft] = moved_by(b_, arguments[kTileLeft], b_.CreateMul(first, left.k_strides[i]));
+      arguments[kTileRight] = moved_by(b_, arguments[kTileRight], b_.CreateMul(first, k_strides[i]));
+      extent = inside;
+    } else {
+      extent = function_.extent(kernel_.inner[axis]);
+    }
     arguments.insert(arguments.end(), {extent, left.k_strides[i], k_strides[i]});
   }
   b_.CreateCall(tile_of_rest->getFunctionType(), callee, arguments);

@@ -16,7 +16,7 @@ ContractionOperands::ContractionOperands(const Contraction& contraction)
       b_(contraction.builder),
       kernel_(contraction.kernel),
       tiling_(contraction.tiling) {
-  if (!kernel_.a.is_load()) {
+  if (!contraction.a_in_memory()) {
     const bool along_rows = tiling_.computes_along_rows;
     computed_a_.emplace(
         contraction, kernel_.a,

@@ -176,12 +176,16 @@ class Tile {
     }
     llvm::Value *const extent = of_axis(axis, 0), *const a_step = of_axis(axis, 1), *const b_step = of_axis(axis, 2);
     llvm::Value* const next_extent = axis + 2 == shape_.inner_axes ? function_->getArg(5) : of_axis(axis + 1, 0);
-    return emit_loop(b_, {b_.getInt64(0), extent}, 1, std::move(sums), [&](llvm::Value* index, const Carried& carried) {
-      llvm::Value* const all = number == nullptr ? index : b_.CreateAdd(number, index);
-      const Carried there = {moved_by(b_, at[0], b_.CreateMul(index, a_step)),
-                             moved_by(b_, at[1], b_.CreateMul(index, b_step))};
-      return over_axes(axis + 1, there, b_.CreateMul(all, next_extent), carried);
-    });
+    const auto loop = [&](const Carried& before) {
+      return emit_loop(b_, {b_.getInt64(0), extent}, 1, before, [&](llvm::Value* index, const Carried& carried) {
+        llvm::Value* const all = number == nullptr ? index : b_.CreateAdd(number, index);
+        const Carried there = {moved_by(b_, at[0], b_.CreateMul(index, a_step)),
+                               moved_by(b_, at[1], b_.CreateMul(index, b_step))};
+        return over_axes(axis + 1, there, b_.CreateMul(all, next_extent), carried);
+      });
+    };
+    if (!shape_.may_be_empty) return loop(sums);
+    return emit_if(b_, b_.CreateICmpNE(extent, b_.getInt64(0)), sums, loop);
   }
   // Of an inner axis but the last: its extent, a stride and b stride.
   llvm::Value* of_axis(unsigned axis, unsigned part) const {
@@ -205,19 +209,32 @@ class Tile {
                              return step(k, i == 0 && steps == shape_.inner_steps, a_at, b_at, now);
                            });
   }
+  // A row of b waits in registers for the elements of a; or these, where they are fewer, for one vector of b after the
+  // other.
   Carried step(llvm::Value* k, bool fetches, llvm::Value* a_at, llvm::Value* b_at, Carried sums) {
+    const bool holds_rows = shape_.rows < shape_.vectors && !shape_.packs;
     std::vector<llvm::Value*> b_vectors;
-    for (unsigned j = 0; j < shape_.vectors; ++j) b_vectors.push_back(load_b(b_at, j));
+    for (unsigned j = 0; j < shape_.vectors && !holds_rows; ++j) b_vectors.push_back(load_b(b_at, j));
     const auto counted = [&] { return before_ == nullptr ? k : b_.CreateAdd(before_, k); };
     if (shape_.packs) pack(counted(), b_at, b_vectors);
     if (fetches && (shape_.ahead || shape_.fetches > 0)) fetch(counted());
     left_.begin(k, a_at);
+    const auto add_to = [&](unsigned row, unsigned j, llvm::Value* a, llvm::Value* b) {
+      llvm::Value*& sum = sums[row * shape_.vectors + j];
+      sum = fused_multiply_add(e_, b_, a, b, sum);
+    };
+    if (holds_rows) {
+      std::vector<llvm::Value*> rows;
+      for (unsigned row = 0; row < shape_.rows; ++row) rows.push_back(widen(b_, left_.element(row), shape_.lanes));
+      for (unsigned j = 0; j < shape_.vectors; ++j) {
+        llvm::Value* const b = load_b(b_at, j);
+        for (unsigned row = 0; row < shape_.rows; ++row) add_to(row, j, rows[row], b);
+      }
+      return sums;
+    }
     for (unsigned row = 0; row < shape_.rows; ++row) {
       llvm::Value* const broadcast = widen(b_, left_.element(row), shape_.lanes);
-      for (unsigned j = 0; j < shape_.vectors; ++j) {
-        llvm::Value*& sum = sums[row * shape_.vectors + j];
-        sum = fused_multiply_add(e_, b_, broadcast, b_vectors[j], sum);
-      }
+      for (unsigned j = 0; j < shape_.vectors; ++j) add_to(row, j, broadcast, b_vectors[j]);
     }
     return sums;
   }
@@ -387,7 +404,8 @@ void emit_dot(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function,
 llvm::Function* tile_function(const Emission& emission, const TileShape& shape) {
   const std::string steps =
       shape.inner_steps == 1 ? "" : fmt::format(".{}{}", shape.whole_steps ? "by" : "steps", shape.inner_steps);
-  const std::string axes = shape.inner_axes == 1 ? "" : fmt::format(".axes{}", shape.inner_axes);
+  const std::string axes =
+      shape.inner_axes == 1 ? "" : fmt::format(".axes{}{}", shape.inner_axes, shape.may_be_empty ? ".any" : "");
   const std::string name =
       fmt::format("tile.{}.{}x{}x{}.{}{}{}{}{}{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
                   shape.last_lanes, shape.accumulates ? ".accumulate" : "", shape.packs ? ".pack" : "",

@@ -21,8 +21,12 @@ struct TileShape {
   unsigned fetches = 0;      // lines of a list asked for with every jump
   bool ahead = false;        // a line asked for with every jump, at a constant distance
   LeftOperand left = LeftOperand::strided;
-  unsigned inner_axes = 1;  // that k stands for
+  unsigned inner_axes = 1;    // that k stands for
+  bool may_be_empty = false;  // of those but the last
 };
+
+// Arguments of a tile whose places are asked for: the operands' addresses.
+inline constexpr std::size_t kTileLeft = 0, kTileRight = 3;
 
 // void (a, a row stride, a k stride, b, b k stride, count, c, c row stride, packed, list, ahead, ahead stride): c[m, n]
 // = (c[m, n] +) sum over k < count of a[m, k] * b[k, n], for `rows` rows and vectors * lanes columns. Strides in bytes;

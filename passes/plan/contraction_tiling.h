@@ -53,6 +53,9 @@ struct ContractionTiling {
   std::int64_t left_rows = 0;
   // Of a that is computed: whether its vectors, and the elements of that copy, lie along the rows; else along k.
   bool computes_along_rows = false;
+  // Of a that is one load within bounds: what is outside is left out of the loops along k, not read as the zero that it
+  // is. (So a zero outside of the bounds times an infinite element of b is 0.)
+  bool skips_outside = false;
   bool fetches_epilogue = false;  // tiles fetch what the next one's epilogue reads
   bool fetches_panels = false;    // and the next panel of b
   bool fetches_rows = false;      // and rows of a for the next row of tiles, where they do not fetch that

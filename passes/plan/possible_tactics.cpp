@@ -71,7 +71,7 @@ const char* wrong_inner_blocks(const ContractionKernel& kernel, const Contractio
 const char* wrong_copies(const ContractionKernel& kernel, const CpuTactics& tactics, const ContractionTiling& t) {
   const bool dot = tactics.form == CpuTactics::Form::inner;
   const ProductStrides strides = strides_of(kernel);
-  const bool computes_a = !kernel.a.is_load(), computes_b = !kernel.b.is_load();
+  const bool computes_a = !kernel.a.is_load() && !t.skips_outside, computes_b = !kernel.b.is_load();
   const bool contiguous = !computes_b && (strides.b_columns == 1 || kernel.one_column());
   const bool must_pack = !dot && (!contiguous || kernel.columns.back().times_batch);
   const bool copies_a = !computes_a && t.left_rows > 0;
@@ -82,6 +82,8 @@ const char* wrong_copies(const ContractionKernel& kernel, const CpuTactics& tact
       Demand{!computes_a || t.left_rows <= t.row_block, "more rows of a are computed than a block has"},
       Demand{!copies_a || (t.tile_epilogue && kernel.is_of_matrices() && strides.a_rows == 1),
              "rows of a that do not lie across are copied"},
+      Demand{!t.skips_outside || (!dot && may_skip_outside(kernel)), "what is outside is left out, and counts"},
+      Demand{!t.skips_outside || t.packing != Packing::many_rows, "tiles that pass over some of b pack it"},
       Demand{!t.computes_along_rows || computes_a, "what is not computed lies along rows"},
       Demand{std::has_single_bit(t.left_lanes) && std::has_single_bit(t.right_lanes), "an operand has no lanes"},
   });
@@ -204,6 +206,22 @@ ProductStrides strides_of(const ContractionKernel& kernel) {
 bool may_dot(const ContractionKernel& kernel) {
   const ProductStrides strides = strides_of(kernel);
   return kernel.inner.size() == 1 && kernel.sums.empty() && strides.a_inner == 1 && strides.b_inner == 1;
+}
+
+bool may_skip_outside(const ContractionKernel& kernel) {
+  if (kernel.a.is_load() || kernel.a.body.values.size() != 1) return false;
+  const Value& value = kernel.a.body.values.front();
+  const Access& access = value.access;
+  if (value.kind != Value::Kind::load || value.dtype != kernel.dtype || access.row != kNoValue || access.fill != 0)
+    return false;
+  return std::all_of(access.bounds.begin(), access.bounds.end(), [&](const Bound& bound) {
+    const std::vector<std::int64_t>& strides = bound.index.strides;
+    std::size_t inner = 0;
+    for (std::size_t i = 0; i + 1 < kernel.inner.size(); ++i)
+      inner += strides[kernel.inner_axis_of_a(i)] != 0 ? 1U : 0U;
+    return inner == 1 && strides[kernel.row_axis()] == 0 && strides[kernel.inner_axis_of_a()] == 0 &&
+           bound.index.repeat_strides.empty();
+  });
 }
 
 bool has_flat_epilogue(const ContractionKernel& kernel, const CpuTactics& tactics) {

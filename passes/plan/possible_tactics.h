@@ -41,6 +41,11 @@ ProductStrides strides_of(const ContractionKernel& kernel);
 // Whether vectors may lie along the sum of a product: both operands are contiguous there.
 bool may_dot(const ContractionKernel& kernel);
 
+// Whether the left operand is a load within bounds, 0 outside, of which the same inner indices are inside for all rows
+// of a tile and along all of the last inner axis, each bound being one of one inner axis: then tiles may pass over
+// those outside.
+bool may_skip_outside(const ContractionKernel& kernel);
+
 // Whether the products of a block lie as everything that the epilogue reads and writes: row behind row. `tactics` have
 // a tiling.
 bool has_flat_epilogue(const ContractionKernel& kernel, const CpuTactics& tactics);

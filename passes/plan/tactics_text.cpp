@@ -34,8 +34,9 @@ std::string tiles_text(const ContractionTiling& tiling) {
 // Each of them is read by the Reader, in the same order.
 Names around_tiles(const ContractionTiling& tiling) {
   const auto& [lanes, tile_rows, tile_columns, panel, row_block, tile_inner, inner_block, several_blocks, inner_steps,
-               packing, streams, tile_epilogue, moves_rows, left_rows, computes_along_rows, fetches_epilogue,
-               fetches_panels, fetches_rows, fetches_groups, epilogue_lanes, left_lanes, right_lanes] = tiling;
+               packing, streams, tile_epilogue, moves_rows, left_rows, computes_along_rows, skips_outside,
+               fetches_epilogue, fetches_panels, fetches_rows, fetches_groups, epilogue_lanes, left_lanes,
+               right_lanes] = tiling;
   Names words;
   const auto add = [&](bool is_so, std::string what) {
     if (is_so) words.push_back(std::move(what));
@@ -45,6 +46,7 @@ Names around_tiles(const ContractionTiling& tiling) {
   add(right_lanes > 1, fmt::format("b in vectors of {}", right_lanes));
   add(left_rows > 0, fmt::format("a by {} rows{}", left_rows, computes_along_rows ? " along rows" : ""));
   add(left_lanes > 1, fmt::format("a in vectors of {}", left_lanes));
+  add(skips_outside, "nothing outside");
   add(inner_steps > 1, fmt::format("jumps every {} k", inner_steps));
   add(moves_rows, "rows moved back");
   add(streams, "few rows streamed");
@@ -304,6 +306,10 @@ class Reader {
     if (scan_.accept_keyword("rows")) {
       t.moves_rows = true;
       return words({"moved", "back"});
+    }
+    if (scan_.accept_keyword("nothing")) {
+      t.skips_outside = true;
+      return words({"outside"});
     }
     if (scan_.accept_keyword("few")) {
       t.streams = true;

@@ -52,10 +52,12 @@ class TilingChooser {
   std::int64_t most(const Extent& extent) const { return std::max<std::int64_t>(largest(extent, max_batch_), 1); }
 
   // Registers of a tile: its sums, a row of b, an element of a in all lanes, and where products and sums are two
-  // instructions, the product.
+  // instructions, the product. Where there are no more rows than the tile has, their elements wait instead of a row of b:
+  // those leave no register over, which longer loops would want.
   unsigned registers_of_tile(unsigned rows, unsigned vectors) const {
     const unsigned product = !target_.has_fma && vectors > 1 ? 1 : 0;
-    return rows * vectors + vectors + 1 + product;
+    const unsigned waiting = rows == rows_ ? std::min(rows, vectors) : vectors;
+    return rows * vectors + waiting + 1 + product;
   }
 
   // Cycles of one k in a tile: two multiply-adds a cycle, one where vectors have 64 bytes; two loads; and chains of
@@ -110,7 +112,16 @@ class TilingChooser {
   // number of panels is a multiple of `shares`.
   void choose_panel(std::int64_t shares) {
     t_.panel = t_.tile_columns;
-    if (t_.several_blocks || columns_ <= t_.tile_columns) return;
+    if (columns_ <= t_.tile_columns) return;
+    if (t_.several_blocks) {
+      // As wide as a block of b may be in the first-level cache: the rows of a block share it, and all of it what they
+      // read of a. (One axis is cut where it is long, and its blocks are as long as such a cache has room for.)
+      if (t_.tile_inner == 1 && kernel_.inner.size() == 1) return;
+      const std::int64_t fit = costs_.block_of_b / (t_.inner_block * t_.tile_columns * size_);
+      t_.panel = std::clamp<std::int64_t>(fit * t_.tile_columns, t_.tile_columns, round_up(columns_, t_.tile_columns));
+      if (!kernel_.columns.back().times_batch) t_.panel = std::min(t_.panel, columns_);
+      return;
+    }
     const std::int64_t bytes = target_.has_large_second_cache() ? costs_.wide_panel : costs_.panel;
     const std::int64_t panels = round_up(divide_up(columns_ * inner_ * size_, bytes), shares);
     t_.panel = round_up(divide_up(columns_, panels), t_.tile_columns);
@@ -121,9 +132,18 @@ class TilingChooser {
   // bytes; it begins two dozen instructions, and such CPUs no more than five or six a cycle. What the loop, its jump
   // and the lines that it asks for add is worth sharing. With one vector to a row there is a broadcast for every
   // multiply-add, and steps that overlap would spill.
+  //
+  // A short run along k is as many steps from jump to jump as leave none over.
   unsigned steps_of_loop() const {
     const bool pays = target_.has_fma && target_.runs_out_of_instructions() && t_.tile_vectors() > 1;
-    return pays ? costs_.unrolled_steps : 1;
+    if (!pays) return 1;
+    const Extent& last = kernel_.inner.back();
+    const std::int64_t run = t_.tile_inner == 1 ? t_.inner_block : last.constant;
+    if (last.times_batch || run > costs_.short_run) return costs_.unrolled_steps;
+    for (unsigned steps = costs_.unrolled_steps; steps <= costs_.most_unrolled_steps; ++steps) {
+      if (run % steps == 0) return steps;
+    }
+    return costs_.unrolled_steps;
   }
 
   // How tiles get what they read of a and of the next panel of b.
@@ -184,12 +204,13 @@ class TilingChooser {
 
   void choose_packing(bool in_groups) {
     const bool times_batch = kernel_.columns.back().times_batch;
+    t_.skips_outside = may_skip_outside(kernel_);
     const bool contiguous = kernel_.b.is_load() && (strides_.b_columns == 1 || kernel_.one_column());
     if (!contiguous || times_batch) {
       t_.packing = Packing::always;
     } else if (rows_ >= 2 * costs_.packing_rows && inner_ * columns_ * size_ >= costs_.packed_panel &&
                strides_.b_inner * size_ > costs_.short_row) {
-      t_.packing = Packing::many_rows;
+      t_.packing = t_.skips_outside ? Packing::always : Packing::many_rows;
     }
     // A row of a group is read as it lies by a tile of one row, too, if that is as wide.
     const bool whole_group = in_groups && t_.tile_columns >= columns_;
@@ -209,8 +230,8 @@ class TilingChooser {
                        rows_ * columns_ >= costs_.finished_elements;
     // A single row has too few sums to go on side by side, and reads all of b for itself: a tenth of the time of 128
     // rows in tiles of five or six. Parts of copied rows of a are those of whole tiles.
-    t_.moves_rows =
-        t_.tile_epilogue && target_.runs_out_of_instructions() && kernel_.a.is_load() && strides_.a_rows != 1;
+    t_.moves_rows = t_.tile_epilogue && target_.runs_out_of_instructions() &&
+                    ((kernel_.a.is_load() && strides_.a_rows != 1) || may_skip_outside(kernel_));
     choose_tile(divide_up(columns_, shares), packed_rows ? costs_.packed_tile_rows : costs_.most_tile_rows);
     choose_packing(tactics_.weights_in_groups);
     choose_panel(shares);
@@ -227,7 +248,7 @@ class TilingChooser {
       const std::int64_t fit = std::max<std::int64_t>(bytes / (t_.panel * size_ * t_.tile_rows), 1);
       t_.row_block = std::min(fit * t_.tile_rows, t_.row_block);
     }
-    if (!kernel_.a.is_load()) compute_left();
+    if (!kernel_.a.is_load() && !t_.skips_outside) compute_left();
     if (!kernel_.b.is_load()) {
       t_.right_lanes = lanes_of_operand(kernel_.b, kernel_.column_axis_of_b(), t_.lanes, target_);
     }
