@@ -6,7 +6,14 @@
 // over t of shifted places, and a fold is its phases in turn. Where the folded value is a product of what only the
 // places have and what only the elements have, as in the gradient of a convolution, each phase is again a product of
 // windows, with the elements that meet it and no others.
+//
+// The gradient of largest elements, g where the number of an element is that of the first largest, else 0, is known
+// better still: each window hands on its g once. So a sum over all elements of the fold is the sum of g; and where the
+// gradient passes relu, which looks at the element that was the largest, that is the result of the maximum itself. Then
+// nobody needs the elements any more. (Where one is NaN, the loss is.)
 #include <algorithm>
+#include <array>
+#include <map>
 #include <numeric>
 #include <optional>
 
@@ -54,9 +61,16 @@ struct FoldedProduct {
   std::size_t with_places = 0;         // which operand has the places
 };
 
+// fold(where(number of the element == argmax(windows(x)), g, 0)), the windows being those of the fold, whole.
+struct OfLargest {
+  NodeId x, windows, indices, g, selected;
+  Axes elements;  // the axes of elements in the windows
+};
+
 class FoldRewriter {
  public:
-  explicit FoldRewriter(const Graph& graph) : graph_(graph), result_(graph.locations()), builder_(result_) {}
+  explicit FoldRewriter(const Graph& graph)
+      : graph_(graph), result_(graph.locations()), builder_(result_), uses_(graph.use_counts()) {}
 
   Graph rewrite() {
     NodeMap map(graph_.size(), kNoNode);
@@ -65,13 +79,99 @@ class FoldRewriter {
       if (!reachable[id]) continue;
       const Node& node = graph_[id];
       builder_.set_location(node.location);
-      map[id] = node.op == Op::fold ? in_phases(node, map[node.inputs[0]]) : copy_node(result_, node, map);
+      map[id] = rewrite(id, map);
     }
     copy_results(graph_, result_, map);
     return without_dead_nodes(result_);
   }
 
  private:
+  NodeId rewrite(NodeId id, const NodeMap& map) {
+    const Node& node = graph_[id];
+    if (node.op == Op::fold) {
+      if (const auto found = of_largest(graph_, node)) gradients_[id] = {*found, map[found->g], id};
+      return in_phases(node, map[node.inputs[0]]);
+    }
+    if (const std::optional<NodeId> passed = through_relu(id, map)) return *passed;
+    if (const std::optional<NodeId> sum = sum_of_gradients(node)) return *sum;
+    return copy_node(result_, node, map);
+  }
+
+  // where(x <= c, 0, the gradient of the largest of x): g is 0 where the largest is not above c.
+  std::optional<NodeId> through_relu(NodeId id, const NodeMap& map) {
+    const Node& node = graph_[id];
+    if (node.op != Op::where || uniform_value(graph_, node.inputs[1]) != 0.0 || uses_[node.inputs[2]] != 1)
+      return std::nullopt;
+    const auto found = gradients_.find(node.inputs[2]);
+    const Node& condition = graph_[node.inputs[0]];
+    if (found == gradients_.end() || condition.op != Op::less_equal) return std::nullopt;
+    Gradient gradient = found->second;
+    const std::optional<double> limit = uniform_value(graph_, condition.inputs[1]);
+    if (condition.inputs[0] != gradient.of.x || !limit) return std::nullopt;
+    const NodeId largest = builder_.make(Op::reduce_max, {map[gradient.of.windows]},
+                                         {{Key::axes, gradient.of.elements}, {Key::first, std::int64_t{1}}});
+    const NodeId is_low = builder_.binary(Op::less_equal, largest, builder_.constant(*limit, node.type.dtype));
+    gradient.g = builder_.where(is_low, builder_.constant(0, node.type.dtype), gradient.g);
+    const Node& selected = graph_[gradient.of.selected];
+    const NodeId wide =
+        builder_.broadcast(gradient.g, selected.type.shape, graph_[selected.inputs[1]].attributes.integers(Key::axes));
+    const NodeId value = builder_.make(Op::where, {map[selected.inputs[0]], wide, map[selected.inputs[2]]});
+    gradients_[id] = gradient;
+    return in_phases(graph_[gradient.fold], value);
+  }
+
+  std::optional<NodeId> sum_of_gradients(const Node& node) {
+    if (node.op != Op::reduce_sum) return std::nullopt;
+    const auto found = gradients_.find(node.inputs[0]);
+    if (found == gradients_.end()) return std::nullopt;
+    const Axes &axes = node.attributes.integers(Key::axes),
+               &folded = graph_[found->second.fold].attributes.integers(Key::axes);
+    const bool sums_all = std::includes(axes.begin(), axes.end(), folded.begin(), folded.end());
+    return sums_all ? std::optional(builder_.sum(found->second.g, axes)) : std::nullopt;
+  }
+
+  static std::optional<OfLargest> of_largest(const Graph& graph, const Node& fold) {
+    OfLargest found{};
+    found.selected = fold.inputs[0];
+    const Node& selected = graph[found.selected];
+    if (selected.op != Op::where || uniform_value(graph, selected.inputs[2]) != 0.0) return std::nullopt;
+    const Node &condition = graph[selected.inputs[0]], &wide = graph[selected.inputs[1]];
+    if (condition.op != Op::equal || wide.op != Op::broadcast) return std::nullopt;
+    const FoldedAxes folded = folded_axes(fold.attributes, selected.type.shape).value();
+    const auto count = static_cast<std::int64_t>(folded.windows.size());
+    for (std::int64_t i = 0; i < count; ++i)
+      found.elements.push_back(static_cast<std::int64_t>(folded.first) + count + i);
+    const Axes others = other_axes(selected.type.shape.size(), found.elements);
+    for (const bool first : {true, false}) {
+      const Node &indices = graph[condition.inputs[first ? 0 : 1]], &numbers = graph[condition.inputs[first ? 1 : 0]];
+      if (indices.op != Op::broadcast || graph[indices.inputs[0]].op != Op::argmax) continue;
+      if (indices.attributes.integers(Key::axes) != others || !is_number_of(graph, numbers, found.elements)) continue;
+      found.indices = indices.inputs[0];
+    }
+    if (found.indices == 0 || wide.attributes.integers(Key::axes) != others) return std::nullopt;
+    const Node& argmax = graph[found.indices];
+    found.windows = argmax.inputs[0];
+    const Node& windows = graph[found.windows];
+    if (windows.op != Op::windows || argmax.attributes.integers(Key::axes) != found.elements) return std::nullopt;
+    found.x = windows.inputs[0];
+    for (const Key key : {Key::axes, Key::steps, Key::dilations}) {
+      if (windows.attributes.integers(key) != fold.attributes.integers(key)) return std::nullopt;
+    }
+    const bool is_whole =
+        graph[found.x].type.shape == fold.type.shape &&
+        std::all_of(folded.before.begin(), folded.before.end(), [](std::int64_t n) { return n == 0; });
+    found.g = wide.inputs[0];
+    return is_whole ? std::optional(found) : std::nullopt;
+  }
+
+  // Whether each element is its row-major number among the axes.
+  static bool is_number_of(const Graph& graph, const Node& node, const Axes& axes) {
+    if (node.op != Op::broadcast || node.attributes.integers(Key::axes) != axes) return false;
+    const Node* counted = &graph[node.inputs[0]];
+    if (counted->op == Op::reshape) counted = &graph[counted->inputs[0]];
+    return counted->op == Op::iota && counted->type.shape.size() == 1;
+  }
+
   NodeId in_phases(const Node& node, NodeId value) {
     const FoldedAxes folded = folded_axes(node.attributes, builder_.shape(value)).value();
     const std::optional<FoldedProduct> product = product_of(folded, value);
@@ -202,9 +302,18 @@ class FoldRewriter {
     return term;
   }
 
+  // What a node of `graph_` is: the fold of this gradient, each element of which one window element has whole.
+  struct Gradient {
+    OfLargest of;
+    NodeId g = kNoNode;     // in the result
+    NodeId fold = kNoNode;  // in `graph_`
+  };
+
   const Graph& graph_;
   Graph result_;
   Builder builder_;
+  std::vector<std::uint32_t> uses_;
+  std::map<NodeId, Gradient> gradients_;
 };
 
 }  // namespace

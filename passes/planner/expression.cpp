@@ -50,7 +50,7 @@ std::optional<Point> step_through(const Point& point, const ViewMap& map, const 
   if (!map.fill) return next;
   for (std::size_t i = 0; i < operand.size(); ++i) {
     if (operand[i] == kBatch || is_within(next.at[i], operand[i], with_edges(space, next.edges))) continue;
-    if (operand[i] == 0 || (!point.edges.empty() && point.fill != *map.fill)) return std::nullopt;
+    if (operand[i] == 0 || (!point.edges.empty() && point.fill && point.fill != map.fill)) return std::nullopt;
     add_edge(next, i, operand[i]);
     next.fill = *map.fill;
   }
@@ -77,6 +77,21 @@ std::optional<Point> step_through(const Point& point, const Graph& graph, const 
 }
 
 }  // namespace
+
+Linear over_axes(const Linear& linear, const std::vector<Linear>& within, std::size_t axes) {
+  Linear result = linear;
+  result.strides.resize(axes);
+  for (std::size_t i = 0; axes + i < linear.strides.size(); ++i) {
+    result = sum(result, scaled(within[i], linear.strides[axes + i]));
+  }
+  return result;
+}
+
+std::vector<Linear> indices_within(const std::vector<Edge>& edges, std::size_t axes) {
+  std::vector<Linear> within;
+  for (const Edge& edge : edges) within.push_back(over_axes(edge.index, within, axes));
+  return within;
+}
 
 bool reduces_nothing(const Graph& graph, NodeId id) {
   const Node& node = graph[id];
@@ -200,8 +215,6 @@ void Expression::resolve(const Pending& pending) {
     return;
   }
   if (leaves_.contains(point.node) && !defined) return resolve_load(pending);
-  // Within an edge only loads know what is outside of it.
-  if (!point.edges.empty()) return resolve_missing(pending);
   if (defined && along_.contains(point.node) && info(node.op).op_class == OpClass::reduction) {
     return resolve_chain(pending, node);
   }
@@ -209,6 +222,9 @@ void Expression::resolve(const Pending& pending) {
   const bool free_source = op_class == OpClass::source && node.op != Op::iota;
   if (point.flat && !free_source) return resolve_missing(pending);
   if (terms_.size() > limit_ && !free_source && !defined) return resolve_missing(pending);
+  if (!point.edges.empty() && op_class != OpClass::source) {
+    return op_class == OpClass::elementwise ? resolve_within(pending, node) : resolve_missing(pending);
+  }
   switch (op_class) {
     case OpClass::elementwise:
       return resolve_operation(pending, node);
@@ -249,6 +265,87 @@ void Expression::resolve_operation(const Pending& pending, const Node& node) {
   value.operands = std::move(operands);
 }
 
+// Behind those of the node that were made for what it is part of, so that it is computed before them.
+ValueId Expression::add_term(NodeId node, Value value) {
+  terms_.emplace_back().value = std::move(value);
+  nodes_.push_back(node);
+  return static_cast<ValueId>(terms_.size() - 1);
+}
+
+// Whether the indices are within all edges, 0 <= index < limit, of which what always holds is not asked. Like all terms
+// of one node, users are made before what they use.
+ValueId Expression::inside_of(NodeId node, const std::vector<Edge>& edges) {
+  struct Test {
+    Op op;
+    Linear index;
+    std::int64_t limit;
+  };
+  constexpr std::int64_t kFar = std::int64_t{1} << 40;
+  std::vector<Test> tests;
+  const std::vector<Linear> within = indices_within(edges, space_.axes.size());
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    Linear shifted = within[i];
+    shifted.offset += kFar;
+    if (!is_within(within[i], kFar, space_)) tests.push_back({Op::less_equal, within[i], 0});
+    if (!is_within(shifted, edges[i].limit + kFar, space_)) tests.push_back({Op::less, within[i], edges[i].limit});
+  }
+  TARN_CHECK(!tests.empty(), "an edge that nothing crosses");
+  const auto add = [&](Value::Kind kind, DType dtype, Op op = Op::add) {
+    Value value;
+    value.kind = kind;
+    value.op = op;
+    value.dtype = dtype;
+    return add_term(node, std::move(value));
+  };
+  const auto make = [&](const Test& test) {
+    const ValueId result = add(Value::Kind::operation, DType::boolean, test.op);
+    const ValueId index = add(Value::Kind::index, DType::i32), limit = add(Value::Kind::constant, DType::i32);
+    terms_[index].value.linear = test.index;
+    terms_[limit].value.number = static_cast<double>(test.limit);
+    terms_[result].value.operands = test.op == Op::less ? std::vector{index, limit} : std::vector{limit, index};
+    return result;
+  };
+  ValueId whole = kNoValue, open = kNoValue;
+  for (std::size_t i = 0; i < tests.size(); ++i) {
+    const bool last = i + 1 == tests.size();
+    const ValueId both = last ? kNoValue : add(Value::Kind::operation, DType::boolean, Op::logical_and);
+    const ValueId test = make(tests[i]);
+    if (!last) terms_[both].value.operands.push_back(test);
+    if (open != kNoValue) terms_[open].value.operands.push_back(last ? test : both);
+    if (whole == kNoValue) whole = last ? test : both;
+    open = both;
+  }
+  return whole;
+}
+
+// Inside of the edges the operation, of what its operands are there; outside the number. What operands are outside does
+// not matter: their loads touch no memory there.
+void Expression::resolve_within(const Pending& pending, const Node& node) {
+  const Point& point = pending.point;
+  std::vector<ValueId> operands;
+  for (const NodeId input : node.inputs)
+    operands.push_back(term_at({input, false, point.at, point.edges, std::nullopt}));
+  Value computed;
+  computed.kind = Value::Kind::operation;
+  computed.op = node.op;
+  computed.dtype = node.type.dtype;
+  computed.operands = std::move(operands);
+  if (!point.fill) {
+    terms_[pending.term].value = std::move(computed);
+    return;
+  }
+  Value fill;
+  fill.kind = Value::Kind::constant;
+  fill.dtype = node.type.dtype;
+  fill.number = *point.fill;
+  const ValueId inner = add_term(point.node, std::move(computed)), outside = add_term(point.node, std::move(fill));
+  const ValueId inside = inside_of(point.node, point.edges);
+  Value& value = terms_[pending.term].value;
+  value.kind = Value::Kind::operation;
+  value.op = Op::where;
+  value.operands = {inside, inner, outside};
+}
+
 void Expression::resolve_source(const Pending& pending, const Node& node) {
   Value& value = terms_[pending.term].value;
   if (node.op == Op::constant) {
@@ -258,7 +355,9 @@ void Expression::resolve_source(const Pending& pending, const Node& node) {
     value.kind = Value::Kind::batch_size;
   } else if (node.op == Op::iota) {
     value.kind = Value::Kind::index;
-    value.linear = pending.point.at[node.attributes.integer(Key::axis)];
+    const std::size_t axes = space_.axes.size();
+    value.linear = over_axes(pending.point.at[node.attributes.integer(Key::axis)],
+                             indices_within(pending.point.edges, axes), axes);
   } else {
     resolve_missing(pending);
   }

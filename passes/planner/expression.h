@@ -28,11 +28,16 @@ struct Point {
   bool flat = false;
   // Behind the axes of the kernel, a Linear has a stride for each edge: by the index that is within it.
   Coordinates at;
-  // The edges that the way led across; outside of any of them, the value is `fill` and there is no element.
+  // The edges that the way led across; outside of any of them, the value is `fill`, any where that is nothing, and
+  // there is no element.
   std::vector<Edge> edges = {};
-  double fill = 0;
+  std::optional<double> fill = 0;
   friend bool operator==(const Point&, const Point&) = default;
 };
+
+// The indices within edges as functions of so many axes of the kernel alone; and a function of both, likewise.
+std::vector<Linear> indices_within(const std::vector<Edge>& edges, std::size_t axes);
+Linear over_axes(const Linear& linear, const std::vector<Linear>& within, std::size_t axes);
 
 // A value that may still be a load from a leaf.
 struct Term {
@@ -111,6 +116,9 @@ class Expression {
   void resolve_missing(const Pending& pending);
   void resolve_operation(const Pending& pending, const Node& node);
   void resolve_source(const Pending& pending, const Node& node);
+  void resolve_within(const Pending& pending, const Node& node);
+  ValueId inside_of(NodeId node, const std::vector<Edge>& edges);
+  ValueId add_term(NodeId node, Value value);
 
   const Leaves& leaves_;
   IterationSpace space_;

@@ -37,7 +37,8 @@ class Chooser {
 
  private:
   // Whose border is read where the value is used: a bounded load costs less than a copy with the border around it.
-  // There must be elements in memory then; a few numbers that are the same everywhere are not worth that.
+  // There must be elements in memory then, or what computes them; a few numbers that are the same everywhere are not
+  // worth that.
   void find_borders() {
     has_border_.assign(graph_.size(), false);
     for (NodeId id = 0; id < graph_.size() && options_.fuse; ++id) {
@@ -96,13 +97,18 @@ class Chooser {
         for (const NodeId input : node.inputs) forced_[origin(input)] = true;
       } else if (node.op == Op::gather) {
         forced_[origin(node.inputs[0])] = true;
-      } else if (has_border_[id]) {
+      } else if (has_border_[id] && !is_cheap(origin(id))) {
         forced_[origin(id)] = true;
       } else if (node.op == Op::broadcast && repeats(node) && cost_[node.inputs[0]] > 0 &&
                  !is_of_batch_[node.inputs[0]]) {
         forced_[origin(node.inputs[0])] = true;
       }
     }
+  }
+
+  // Computed again rather than loaded, within an edge as anywhere.
+  bool is_cheap(NodeId id) const {
+    return info(graph_[id].op).op_class == OpClass::elementwise && cost_[id] < kCosts.load_from_cache;
   }
 
   bool repeats(const Node& node) const {

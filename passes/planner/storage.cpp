@@ -103,19 +103,12 @@ void set_address(Access& access, const Place& place, const Point& leaf, std::siz
     access.at.strides.pop_back();
     return;
   }
-  // Indices within edges as functions of the axes alone.
-  for (const Edge& edge : leaf.edges) {
-    Linear index = edge.index;
-    index.strides.resize(axes);
-    for (std::size_t i = 0; i < access.bounds.size(); ++i) {
-      index = sum(index, scaled(access.bounds[i].index, edge.index.strides[axes + i]));
-    }
-    const std::int64_t stride = access.at.strides[axes + access.bounds.size()];
-    access.bounds.push_back({std::move(index), edge.limit, stride});
+  const std::vector<Linear> within = indices_within(leaf.edges, axes);
+  for (std::size_t i = 0; i < within.size(); ++i) {
+    access.bounds.push_back({within[i], leaf.edges[i].limit, access.at.strides[axes + i]});
   }
-  access.at.strides.resize(axes);
-  for (const Bound& bound : access.bounds) access.at = sum(access.at, scaled(bound.index, bound.stride));
-  access.fill = leaf.fill;
+  access.at = over_axes(access.at, within, axes);
+  access.fill = leaf.fill.value_or(0);
 }
 
 }  // namespace tarn
