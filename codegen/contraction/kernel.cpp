@@ -47,6 +47,7 @@ class ContractionEmitter {
   void emit_product(const Panel& panel, const Rows& rows, const Sources* sources);
   // Adds to the product what the blocks of k make, over the inner axes from this one on that tiles do not go over.
   void emit_blocks(const Panel& panel, const Rows& rows, std::size_t inner, llvm::Value* a, llvm::Value* b);
+  void over_inside(std::size_t inner, std::int64_t step, const std::function<void(llvm::Value*, llvm::Value*)>& body);
   void clear_product(const Rows& rows);
   // Calls `tile(row, rows of the tile)` for whole tiles of rows, then for single rows.
   void emit_row_tiles(const Rows& rows, const std::function<void(llvm::Value*, unsigned)>& tile);
@@ -67,6 +68,7 @@ class ContractionEmitter {
   ContractionFetches fetches_;
   ContractionOperands operands_;
   InnerRanges ranges_;
+  llvm::Value* first_count_ = nullptr;  // of the first axis that a tile goes over, where it goes over some of it
 };
 
 void ContractionEmitter::emit() {
@@ -200,22 +202,12 @@ void ContractionEmitter::emit_product(const Panel& panel, const Rows& rows, cons
 void ContractionEmitter::emit_blocks(const Panel& panel, const Rows& rows, std::size_t inner, llvm::Value* a,
                                      llvm::Value* b) {
   if (inner < whole_.outer_inner()) {
-    const auto loop = [&](const Range& range) {
-      return emit_loop(b_, range, 1, {}, [&](llvm::Value* index, const Carried&) {
-        operands_.enter_inner(inner, index);
-        const std::size_t of_a = kernel_.inner_axis_of_a(inner), of_b = kernel_.inner_axis_of_b(inner);
-        emit_blocks(panel, rows, inner + 1, a == nullptr ? a : whole_.move(a, index, whole_.a_stride(of_a)),
-                    b == nullptr ? b : whole_.move(b, index, whole_.b_stride(of_b)));
-        return Carried{};
-      });
-    };
-    if (!ranges_.is_bounded(inner)) {
-      loop(range_of(function_, kernel_.inner[inner]));
-      return;
-    }
-    const auto [first, count] = ranges_.inside(inner);
-    emit_if(b_, b_.CreateICmpNE(count, function_.integer(0)), {},
-            [&](const Carried&) { return loop({first, b_.CreateAdd(first, count)}); });
+    over_inside(inner, 1, [&](llvm::Value* index, llvm::Value*) {
+      operands_.enter_inner(inner, index);
+      const std::size_t of_a = kernel_.inner_axis_of_a(inner), of_b = kernel_.inner_axis_of_b(inner);
+      emit_blocks(panel, rows, inner + 1, a == nullptr ? a : whole_.move(a, index, whole_.a_stride(of_a)),
+                  b == nullptr ? b : whole_.move(b, index, whole_.b_stride(of_b)));
+    });
     return;
   }
   whole_.a = a;
@@ -223,12 +215,39 @@ void ContractionEmitter::emit_blocks(const Panel& panel, const Rows& rows, std::
   const auto block = [&](llvm::Value* k, llvm::Value* count) {
     emit_tiles(panel, rows, k, count, operands_.emit_sources(panel, b_.CreateSub(rows.end, rows.begin), k, count));
   };
+  if (tiling_.first_inner > 0) {
+    const std::size_t of_a = kernel_.inner_axis_of_a(inner), of_b = kernel_.inner_axis_of_b(inner);
+    over_inside(inner, tiling_.first_inner, [&](llvm::Value* index, llvm::Value* end) {
+      whole_.a = whole_.move(a, index, whole_.a_stride(of_a));
+      whole_.b = whole_.move(b, index, whole_.b_stride(of_b));
+      first_count_ = whole_.minimum(b_.CreateSub(end, index), function_.integer(tiling_.first_inner));
+      block(function_.integer(0), whole_.inner);
+    });
+    return;
+  }
   if (tiling_.tile_inner > 1) return block(function_.integer(0), whole_.inner);
-  emit_loop(b_, range_of(function_, kernel_.inner.back()), tiling_.inner_block, {},
-            [&](llvm::Value* k, const Carried&) {
-              block(k, whole_.minimum(b_.CreateSub(whole_.inner, k), function_.integer(tiling_.inner_block)));
-              return Carried{};
-            });
+  over_inside(kernel_.inner.size() - 1, tiling_.inner_block, [&](llvm::Value* k, llvm::Value* end) {
+    block(k, whole_.minimum(b_.CreateSub(end, k), function_.integer(tiling_.inner_block)));
+  });
+}
+
+// Over an inner axis, of which what is outside of bounds is left out.
+void ContractionEmitter::over_inside(std::size_t inner, std::int64_t step,
+                                     const std::function<void(llvm::Value*, llvm::Value*)>& body) {
+  const auto loop = [&](const Range& range) {
+    return emit_loop(b_, range, step, {}, [&](llvm::Value* index, const Carried&) {
+      body(index, range.end);
+      return Carried{};
+    });
+  };
+  if (!ranges_.is_bounded(inner)) {
+    loop(range_of(function_, kernel_.inner[inner]));
+    return;
+  }
+  const auto [first, count] = ranges_.inside(inner);
+  llvm::Value* const begin = first;
+  llvm::Value* const end = b_.CreateAdd(first, count);
+  emit_if(b_, b_.CreateICmpNE(count, function_.integer(0)), {}, [&](const Carried&) { return loop({begin, end}); });
 }
 
 void ContractionEmitter::clear_product(const Rows& rows) {
@@ -330,14 +349,14 @@ TileShape ContractionEmitter::shape_of_tile(unsigned tile_rows) const {
     shape.last_lanes = static_cast<unsigned>(columns - (tiling_.tile_vectors() - 1) * std::int64_t{tiling_.lanes});
   }
   shape.inner_axes = tiling_.tile_inner;
-  shape.may_be_empty = tiling_.skips_outside && tiling_.tile_inner > 1;
+  shape.may_be_empty = tiling_.skips_outside && !(tiling_.tile_inner == 1 && tiling_.several_blocks);
   if (tile_rows > 1 && fetches_.has_list()) shape.fetches = fetches_.fetches();
   shape.ahead = tile_rows > 1 && fetches_.has_ahead();
   if (tile_rows > 1) {
     shape.inner_steps = tiling_.inner_steps;
     const Extent& inner = kernel_.inner.back();
     shape.whole_steps = (!tiling_.several_blocks || tiling_.tile_inner > 1) && !inner.times_batch &&
-                        inner.constant % tiling_.inner_steps == 0;
+                        inner.constant % tiling_.inner_steps == 0 && !ranges_.is_bounded(kernel_.inner.size() - 1);
   }
   return shape;
 }
@@ -373,7 +392,6 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
                                      llvm::PoisonValue::get(function_.emission.i64())};
   if (shape.ahead) ahead = fetches_.ahead(panel, tile, row);
   const ContractionOperands::Left left = operands_.left(row, k);
-  if (tiling_.tile_inner > 1) count = function_.extent(kernel_.inner.back());
   std::vector<llvm::Value*> arguments = {left.address,
                                          left.row_stride,
                                          left.k_strides.back(),
@@ -386,18 +404,25 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
                                          whole_.fetched,
                                          ahead.address,
                                          ahead.stride};
-  for (std::size_t i = 0; i + 1 < tiling_.tile_inner; ++i) {
+  // How many there are along each axis; of what has bounds, inside of them. Blocks of one axis are inside already.
+  for (std::size_t i = 0; i < tiling_.tile_inner; ++i) {
+    const bool is_last = i + 1 == tiling_.tile_inner;
+    if (is_last && tiling_.tile_inner == 1 && (tiling_.several_blocks || !tiling_.skips_outside)) break;
     const std::size_t axis = whole_.outer_inner() + i;
-    llvm::Value* extent = nullptr;
-    if (ranges_.is_bounded(axis)) {
+    llvm::Value* extent = function_.extent(kernel_.inner[axis]);
+    if (i == 0 && tiling_.first_inner > 0) {
+      extent = first_count_;
+    } else if (ranges_.is_bounded(axis)) {
       const auto [first, inside] = ranges_.inside(axis);
       arguments[kTileLeft] = moved_by(b_, arguments[kTileLeft], b_.CreateMul(first, left.k_strides[i]));
       arguments[kTileRight] = moved_by(b_, arguments[kTileRight], b_.CreateMul(first, k_strides[i]));
       extent = inside;
-    } else {
-      extent = function_.extent(kernel_.inner[axis]);
     }
-    arguments.insert(arguments.end(), {extent, left.k_strides[i], k_strides[i]});
+    if (is_last) {
+      arguments[kTileCount] = extent;
+    } else {
+      arguments.insert(arguments.end(), {extent, left.k_strides[i], k_strides[i]});
+    }
   }
   b_.CreateCall(tile_of_rest->getFunctionType(), callee, arguments);
 }

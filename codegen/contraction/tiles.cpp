@@ -169,10 +169,14 @@ class Tile {
     if (axis + 1 == shape_.inner_axes) {
       before_ = number;
       const std::size_t count = sums.size();
-      sums.insert(sums.end(), at.begin(), at.end());
-      sums = over_inner(std::move(sums));
-      sums.resize(count);
-      return sums;
+      const auto loop = [&](Carried carried) {
+        carried.insert(carried.end(), at.begin(), at.end());
+        carried = over_inner(std::move(carried));
+        carried.resize(count);
+        return carried;
+      };
+      if (!shape_.may_be_empty) return loop(std::move(sums));
+      return emit_if(b_, b_.CreateICmpNE(function_->getArg(kTileCount), b_.getInt64(0)), sums, loop);
     }
     llvm::Value *const extent = of_axis(axis, 0), *const a_step = of_axis(axis, 1), *const b_step = of_axis(axis, 2);
     llvm::Value* const next_extent = axis + 2 == shape_.inner_axes ? function_->getArg(5) : of_axis(axis + 1, 0);

@@ -22,20 +22,20 @@ struct TileShape {
   bool ahead = false;        // a line asked for with every jump, at a constant distance
   LeftOperand left = LeftOperand::strided;
   unsigned inner_axes = 1;    // that k stands for
-  bool may_be_empty = false;  // of those but the last
+  bool may_be_empty = false;  // of each of them there may be no index
 };
 
-// Arguments of a tile whose places are asked for: the operands' addresses.
-inline constexpr std::size_t kTileLeft = 0, kTileRight = 3;
+// Places of arguments of a tile: the operands' addresses, and the count.
+inline constexpr std::size_t kTileLeft = 0, kTileRight = 3, kTileCount = 5;
 
 // void (a, a row stride, a k stride, b, b k stride, count, c, c row stride, packed, list, ahead, ahead stride): c[m, n]
 // = (c[m, n] +) sum over k < count of a[m, k] * b[k, n], for `rows` rows and vectors * lanes columns. Strides in bytes;
-// rows of b and c are contiguous; count >= 1. One that packs leaves what it read of b behind for the tiles that follow:
-// row behind row, with zeros in lanes that were not read. One that fetches asks for the cache lines of a
-// list as it goes. Where pointers to rows of a are in a table, `a` is the address of the first pointer that is wanted,
-// and in place of the row stride stands by how many bytes into each row its first element is wanted; these are
-// contiguous. Where k stands for several inner axes, count and the strides along k are those of the last one; behind
-// the other arguments stand, for each of the others, the outermost first: how many, a stride, b stride.
+// rows of b and c are contiguous; count >= 1, unless it may be 0. One that packs leaves what it read of b behind for
+// the tiles that follow: row behind row, with zeros in lanes that were not read. One that fetches asks for the cache
+// lines of a list as it goes. Where pointers to rows of a are in a table, `a` is the address of the first pointer that
+// is wanted, and in place of the row stride stands by how many bytes into each row its first element is wanted; these
+// are contiguous. Where k stands for several inner axes, count and the strides along k are those of the last one;
+// behind the other arguments stand, for each of the others, the outermost first: how many, a stride, b stride.
 llvm::Function* tile_function(const Emission& emission, const TileShape& shape);
 
 struct DotShape {

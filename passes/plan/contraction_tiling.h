@@ -17,7 +17,9 @@
 //       epilogue over the block of rows, product read from scratch memory
 //
 // The panel is as wide as the second-level cache has room for: so a row of tiles shares what it reads of a. Of several
-// inner axes a tile goes over as many of the last as make no more than a block of k; it counts them as one k.
+// inner axes a tile goes over as many of the last as make no more than a block of k; it counts them as one k. Of
+// the first of those it may go over some indices at a time, as many as a first-level cache has room for of what all
+// tiles read.
 //
 // In form `columns` an element of the product is one chain of multiply-adds in the order of k, however it is cut; in
 // form `inner` the sums of every lane, then of the lanes. The kernel's sums are chains in the order of the rows. So
@@ -39,6 +41,7 @@ struct ContractionTiling {
   std::int64_t panel = 1;        // columns between packing and packing
   std::int64_t row_block = 1;    // a multiple of tile_rows
   unsigned tile_inner = 1;       // inner axes that a tile goes over: the last ones
+  std::int64_t first_inner = 0;  // of several such axes, how many indices of the first at a time; 0: all
   std::int64_t inner_block = 0;  // largest number of k at a time
   bool several_blocks = false;   // k may be longer than that
   unsigned inner_steps = 1;      // numbers of k from jump to jump of a tile's loop

@@ -63,8 +63,12 @@ const char* wrong_inner_blocks(const ContractionKernel& kernel, const Contractio
   const std::int64_t in_tile = points_of_inner(std::span(kernel.inner).last(t.tile_inner), max_batch);
   const bool one_block = t.tile_inner == kernel.inner.size() && t.inner_block == all;
   const bool fits = t.inner_block >= 1 && (t.tile_inner == 1 ? t.inner_block <= in_tile : t.inner_block == in_tile);
-  return first_broken(std::array{Demand{t.several_blocks ? fits : one_block, "blocks of k are not those of its axes"},
-                                 Demand{t.inner_steps >= 1, "a tile takes no steps along k"}});
+  return first_broken(
+      std::array{Demand{t.several_blocks ? fits : one_block, "blocks of k are not those of its axes"},
+                 Demand{t.first_inner >= 0 && (t.first_inner == 0 || (t.several_blocks && t.tile_inner > 1 &&
+                                                                      t.packing == Packing::never && t.left_rows == 0)),
+                        "a tile goes over some indices of an axis that it does not cut"},
+                 Demand{t.inner_steps >= 1, "a tile takes no steps along k"}});
 }
 
 // Of what is copied and computed.
@@ -217,10 +221,8 @@ bool may_skip_outside(const ContractionKernel& kernel) {
   return std::all_of(access.bounds.begin(), access.bounds.end(), [&](const Bound& bound) {
     const std::vector<std::int64_t>& strides = bound.index.strides;
     std::size_t inner = 0;
-    for (std::size_t i = 0; i + 1 < kernel.inner.size(); ++i)
-      inner += strides[kernel.inner_axis_of_a(i)] != 0 ? 1U : 0U;
-    return inner == 1 && strides[kernel.row_axis()] == 0 && strides[kernel.inner_axis_of_a()] == 0 &&
-           bound.index.repeat_strides.empty();
+    for (std::size_t i = 0; i < kernel.inner.size(); ++i) inner += strides[kernel.inner_axis_of_a(i)] != 0 ? 1U : 0U;
+    return inner == 1 && strides[kernel.row_axis()] == 0 && bound.index.repeat_strides.empty();
   });
 }
 

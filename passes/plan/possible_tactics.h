@@ -42,8 +42,7 @@ ProductStrides strides_of(const ContractionKernel& kernel);
 bool may_dot(const ContractionKernel& kernel);
 
 // Whether the left operand is a load within bounds, 0 outside, of which the same inner indices are inside for all rows
-// of a tile and along all of the last inner axis, each bound being one of one inner axis: then tiles may pass over
-// those outside.
+// of a tile, each bound being one of one inner axis: then tiles may pass over those outside.
 bool may_skip_outside(const ContractionKernel& kernel);
 
 // Whether the products of a block lie as everything that the epilogue reads and writes: row behind row. `tactics` have

@@ -33,8 +33,8 @@ std::string tiles_text(const ContractionTiling& tiling) {
 
 // Each of them is read by the Reader, in the same order.
 Names around_tiles(const ContractionTiling& tiling) {
-  const auto& [lanes, tile_rows, tile_columns, panel, row_block, tile_inner, inner_block, several_blocks, inner_steps,
-               packing, streams, tile_epilogue, moves_rows, left_rows, computes_along_rows, skips_outside,
+  const auto& [lanes, tile_rows, tile_columns, panel, row_block, tile_inner, first_inner, inner_block, several_blocks,
+               inner_steps, packing, streams, tile_epilogue, moves_rows, left_rows, computes_along_rows, skips_outside,
                fetches_epilogue, fetches_panels, fetches_rows, fetches_groups, epilogue_lanes, left_lanes,
                right_lanes] = tiling;
   Names words;
@@ -42,6 +42,7 @@ Names around_tiles(const ContractionTiling& tiling) {
     if (is_so) words.push_back(std::move(what));
   };
   add(tile_inner > 1, fmt::format("over {} inner axes", tile_inner));
+  add(first_inner > 0, fmt::format("by {} of the first", first_inner));
   add(packing != Packing::never, packing == Packing::always ? "b packed" : "b packed for many rows");
   add(right_lanes > 1, fmt::format("b in vectors of {}", right_lanes));
   add(left_rows > 0, fmt::format("a by {} rows{}", left_rows, computes_along_rows ? " along rows" : ""));
@@ -282,6 +283,10 @@ class Reader {
     if (scan_.accept_keyword("over")) {
       TARN_RETURN_IF_ERROR(count(t.tile_inner, "inner axes"));
       return words({"inner", "axes"});
+    }
+    if (scan_.accept_keyword("by")) {
+      TARN_RETURN_IF_ERROR(count(t.first_inner, "indices"));
+      return words({"of", "the", "first"});
     }
     if (scan_.accept_keyword("b")) {
       if (!scan_.accept_keyword("packed")) return vectors(t.right_lanes);

@@ -1,6 +1,11 @@
-// Which temporaries of small layers lie with the batch innermost; small_layers.h says why.
+// How the samples of temporaries lie. Those of small layers with the batch innermost; small_layers.h says why. Those
+// that products read through windows, and that are a power of two or nearly that long, a little apart: tiles go over
+// the same place of several samples, which would share one place in each cache.
+#include <map>
+
 #include "passes/planner/planner.h"
 #include "passes/planner/small_layers.h"
+#include "passes/tactics/cost_model.h"
 
 namespace tarn {
 namespace {
@@ -50,7 +55,53 @@ class BatchLayout {
   SmallLayers small_;
 };
 
+class SamplesApart {
+ public:
+  explicit SamplesApart(Planning& planning) : p_(planning) {}
+
+  void run() {
+    for (const Unit& unit : p_.units) {
+      if (unit.kind == Unit::Kind::contraction) find_windows(unit);
+    }
+    for (const Place& place : p_.places) {
+      if (place.read_flat || !has_batch(p_.shape(place.node))) apart_.erase(place.buffer);
+    }
+    for (const auto& [buffer, stride] : apart_) p_.plan.buffers[buffer].strides[0] = stride;
+    for (Place& place : p_.places) move(place.buffer, place.strides);
+    for (Unit& unit : p_.units) {
+      for (Destination& target : unit.targets) move(target.buffer, target.strides);
+    }
+  }
+
+ private:
+  void find_windows(const Unit& unit) {
+    for (NodeId input : p_.graph[unit.node].inputs) {
+      bool has_windows = false;
+      while (!p_.leaves.contains(input)) {
+        has_windows = has_windows || p_.graph[input].op == Op::windows;
+        input = p_.graph[input].inputs[0];
+      }
+      const Buffer& buffer = p_.plan.buffers[p_.places[p_.place(input)].buffer];
+      if (!has_windows || buffer.space != Space::arena || !has_batch(buffer.shape)) continue;
+      const auto size = static_cast<std::int64_t>(size_of(buffer.dtype));
+      const std::int64_t stride = buffer.strides[0];
+      if (p_.max_batch == 1 || stride * size % kCosts.far_apart != 0) continue;
+      apart_[p_.places[p_.place(input)].buffer] = stride + kCosts.samples_apart / size;
+    }
+  }
+
+  void move(BufferId buffer, std::vector<std::int64_t>& strides) const {
+    const auto found = apart_.find(buffer);
+    if (found != apart_.end()) strides[0] = found->second;
+  }
+
+  Planning& p_;
+  std::map<BufferId, std::int64_t> apart_;
+};
+
 }  // namespace
+
+void lay_samples_apart(Planning& planning) { SamplesApart(planning).run(); }
 
 void lay_batches_innermost(Planning& planning) {
   if (planning.options.has_small_layers) BatchLayout(planning).run();

@@ -62,6 +62,7 @@ KernelPlan fuse(const Graph& graph, const Program& program, const PlanOptions& o
   };
   make_units(planning);
   lay_batches_innermost(planning);
+  lay_samples_apart(planning);
   show("units", [&] { return units_text(planning); });
   const Schedule schedule = make_schedule(planning);
   show("schedule", [&] { return schedule_text(planning, schedule); });

@@ -52,8 +52,8 @@ class TilingChooser {
   std::int64_t most(const Extent& extent) const { return std::max<std::int64_t>(largest(extent, max_batch_), 1); }
 
   // Registers of a tile: its sums, a row of b, an element of a in all lanes, and where products and sums are two
-  // instructions, the product. Where there are no more rows than the tile has, their elements wait instead of a row of b:
-  // those leave no register over, which longer loops would want.
+  // instructions, the product. Where there are no more rows than the tile has, their elements wait instead of a row of
+  // b: those leave no register over, which longer loops would want.
   unsigned registers_of_tile(unsigned rows, unsigned vectors) const {
     const unsigned product = !target_.has_fma && vectors > 1 ? 1 : 0;
     const unsigned waiting = rows == rows_ ? std::min(rows, vectors) : vectors;
@@ -99,7 +99,8 @@ class TilingChooser {
       for (unsigned rows = 1; rows <= max_rows; ++rows) {
         if (registers_of_tile(rows, vectors) > registers) break;
         const double cost = cost_of_tile(columns, rows, vectors);
-        if (cost >= best) continue;
+        // Of tiles that cost the same, the one with fewer loads.
+        if (cost > best || (cost == best && rows + vectors >= t_.tile_rows + t_.tile_vectors())) continue;
         best = cost;
         t_.tile_rows = rows;
         t_.tile_columns = vectors * t_.lanes;
@@ -139,7 +140,7 @@ class TilingChooser {
     if (!pays) return 1;
     const Extent& last = kernel_.inner.back();
     const std::int64_t run = t_.tile_inner == 1 ? t_.inner_block : last.constant;
-    if (last.times_batch || run > costs_.short_run) return costs_.unrolled_steps;
+    if (last.times_batch || run > costs_.short_run || t_.skips_outside) return costs_.unrolled_steps;
     for (unsigned steps = costs_.unrolled_steps; steps <= costs_.most_unrolled_steps; ++steps) {
       if (run % steps == 0) return steps;
     }
@@ -166,6 +167,17 @@ class TilingChooser {
     // Rows behind each other are one run of lines: where all of them are more than the second-level cache has room for.
     t_.fetches_rows = target_.needs_fetches() && !tactics_.rows_in_place && !inner_extent.times_batch &&
                       strides_.a_inner == 1 && strides_.a_rows == inner_ && rows_ * inner_ * size_ > costs_.panel;
+  }
+
+  // How many times as many rows there are in all: along the axes around that b does not have.
+  std::int64_t rows_around() const {
+    std::int64_t rows = 1;
+    for (std::size_t i = 0; i < kernel_.batch.size(); ++i) {
+      const bool has_b = !kernel_.b.is_load() || kernel_.b.access().at.strides[i] != 0;
+      if (!has_b) rows *= most(kernel_.batch[i]);
+    }
+    for (std::size_t i = 0; i + 1 < kernel_.rows.size(); ++i) rows *= most(kernel_.rows[i]);
+    return rows;
   }
 
   // How much of k a tile goes over, and in how many blocks.
@@ -202,9 +214,16 @@ class TilingChooser {
     t_.left_lanes = lanes_of_operand(kernel_.a, along, count, target_);
   }
 
+  // As many indices of the first axis in a tile that all rows and a panel find what they read in the first-level cache.
+  void choose_first_inner() {
+    const std::int64_t first = largest(kernel_.inner[kernel_.inner.size() - t_.tile_inner], max_batch_);
+    const std::int64_t each = t_.inner_block / std::max<std::int64_t>(first, 1);
+    const std::int64_t fit = std::max<std::int64_t>(costs_.block_of_b / ((rows_ + t_.panel) * each * size_), 1);
+    if (fit < first) t_.first_inner = divide_up(first, divide_up(first, fit));
+  }
+
   void choose_packing(bool in_groups) {
     const bool times_batch = kernel_.columns.back().times_batch;
-    t_.skips_outside = may_skip_outside(kernel_);
     const bool contiguous = kernel_.b.is_load() && (strides_.b_columns == 1 || kernel_.one_column());
     if (!contiguous || times_batch) {
       t_.packing = Packing::always;
@@ -225,18 +244,23 @@ class TilingChooser {
     const bool shares_columns = tactics_.split && tactics_.split->axis == kernel_.column_axis();
     const std::int64_t shares = !shares_columns ? 1 : columns_ >= 4 * kSplitVectors ? 4 : 2;
     const bool packed_rows = tactics_.weights_in_groups && target_.vector_registers >= 32;
+    t_.skips_outside = may_skip_outside(kernel_);
     choose_inner();
     t_.tile_epilogue = !t_.several_blocks && !kernel_.one_column() && inner_ >= costs_.finished_sum &&
-                       rows_ * columns_ >= costs_.finished_elements;
+                       rows_ * rows_around() * columns_ >= costs_.finished_elements;
     // A single row has too few sums to go on side by side, and reads all of b for itself: a tenth of the time of 128
     // rows in tiles of five or six. Parts of copied rows of a are those of whole tiles.
     t_.moves_rows = t_.tile_epilogue && target_.runs_out_of_instructions() &&
-                    ((kernel_.a.is_load() && strides_.a_rows != 1) || may_skip_outside(kernel_));
+                    ((kernel_.a.is_load() && strides_.a_rows != 1) || t_.skips_outside);
     choose_tile(divide_up(columns_, shares), packed_rows ? costs_.packed_tile_rows : costs_.most_tile_rows);
     choose_packing(tactics_.weights_in_groups);
     choose_panel(shares);
     if (t_.tile_epilogue || t_.several_blocks) t_.inner_steps = steps_of_loop();
     t_.row_block = round_up(rows_, t_.tile_rows);
+    if (t_.several_blocks && t_.tile_inner > 1 && t_.packing == Packing::never && kernel_.b.is_load() &&
+        (kernel_.a.is_load() || t_.skips_outside)) {
+      choose_first_inner();
+    }
     if (t_.tile_epilogue) {
       t_.fetches_epilogue =
           kernel_.batch.empty() && kernel_.is_of_matrices() && rows_ * columns_ >= costs_.fetched_elements;
