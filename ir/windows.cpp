@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "ir/shape_checks.h"
+#include "ir/type_rules.h"
 
 namespace tarn {
 
@@ -99,5 +100,76 @@ Shape shape_of_turn(const Shape& whole, const Integers& axes, const Integers& si
   }
   return shape;
 }
+
+namespace type_rules {
+
+namespace {
+
+Status need_turns(const Integers& axes, const Integers& sizes, const Shape& first) {
+  TARN_RETURN_IF_ERROR(need_rising_axes(axes, first));
+  if (sizes.size() != axes.size())
+    return error(fmt::format("'sizes' needs one entry for each of {} axes", axes.size()));
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    if (first[axes[i]] == kBatch) return batch_axis_moved("interleaved");
+    if (sizes[i] < 1) return error(fmt::format("{} operands cannot take turns", sizes[i]));
+  }
+  return Done{};
+}
+
+}  // namespace
+
+// [a…, places…, elements…, c…] becomes [a…, extents…, c…].
+Result<Type> fold(std::span<const Type> operands, const Attributes& attributes, const Type*) {
+  const Type& x = operands.front();
+  if (x.dtype == DType::boolean) return error("numbers are needed here, not bool");
+  TARN_TRY(const FoldedAxes folded, folded_axes(attributes, x.shape));
+  Shape shape = x.shape;
+  const auto first = shape.begin() + static_cast<std::ptrdiff_t>(folded.first);
+  const auto count = static_cast<std::ptrdiff_t>(folded.extents.size());
+  std::copy(folded.extents.begin(), folded.extents.end(), first);
+  shape.erase(first + count, first + 2 * count);
+  TARN_RETURN_IF_ERROR(check_shape(shape));
+  return Type{x.dtype, x.per_sample, std::move(shape)};
+}
+
+// Of `size` operands that take turns along an axis of extent e, operand k has (e - k) / size elements there, rounded
+// up.
+Result<Type> interleave(std::span<const Type> operands, const Attributes& attributes, const Type*) {
+  const Shape& first = operands.front().shape;
+  const Integers &axes = attributes.integers(Key::axes), &sizes = attributes.integers(Key::sizes);
+  for (const Type& operand : operands) {
+    if (operand.dtype != operands.front().dtype) return error("operands that take turns have one type");
+  }
+  TARN_RETURN_IF_ERROR(need_turns(axes, sizes, first));
+  std::size_t turns = 1;
+  for (const std::int64_t size : sizes) {
+    turns = size > static_cast<std::int64_t>(operands.size()) ? 0 : turns * static_cast<std::size_t>(size);
+  }
+  if (turns != operands.size())
+    return error(fmt::format("{} operands do not take turns {} times", operands.size(), to_string(sizes)));
+  Type result{operands.front().dtype, false, first};
+  for (const Type& operand : operands) result.per_sample = result.per_sample || operand.per_sample;
+  // The last operand along an axis and all others alone: their extents add up.
+  for (std::size_t i = 0, each = turns; i < axes.size(); ++i) {
+    each /= static_cast<std::size_t>(sizes[i]);
+    result.shape[axes[i]] = 0;
+    for (std::int64_t k = 0; k < sizes[i]; ++k) {
+      const Shape& part = operands[static_cast<std::size_t>(k) * each].shape;
+      if (part.size() != first.size()) return error("operands that take turns have equally many axes");
+      result.shape[axes[i]] += part[axes[i]];
+    }
+  }
+  for (std::size_t operand = 0; operand < turns; ++operand) {
+    const Shape expected = shape_of_turn(result.shape, axes, sizes, operand);
+    if (operands[operand].shape != expected) {
+      return error(fmt::format("operand {} of {} has shape {}, not {}", operand, to_string(result.shape),
+                               to_string(operands[operand].shape), to_string(expected)));
+    }
+  }
+  TARN_RETURN_IF_ERROR(check_shape(result.shape));
+  return result;
+}
+
+}  // namespace type_rules
 
 }  // namespace tarn

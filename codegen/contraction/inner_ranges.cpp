@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "codegen/kernels/loops.h"
+
 namespace tarn {
 
 namespace {
@@ -56,6 +58,24 @@ InnerRanges::Inside InnerRanges::inside(std::size_t inner) const {
     end = b.CreateBinaryIntrinsic(smaller, end, b.CreateAdd(most, b.getInt64(1)));
   }
   return {first, b.CreateBinaryIntrinsic(larger, b.CreateSub(end, first), b.getInt64(0))};
+}
+
+void InnerRanges::loop_over(std::size_t inner, std::int64_t step,
+                            const std::function<void(llvm::Value*, llvm::Value*)>& body) const {
+  llvm::IRBuilder<>& b = whole_.builder;
+  const auto loop = [&](const Range& range) {
+    return emit_loop(b, range, step, {}, [&](llvm::Value* index, const Carried&) {
+      body(index, range.end);
+      return Carried{};
+    });
+  };
+  if (!is_bounded(inner)) {
+    loop(range_of(whole_.function, whole_.kernel.inner[inner]));
+    return;
+  }
+  const Inside range = inside(inner);
+  llvm::Value* const end = b.CreateAdd(range.first, range.count);
+  emit_if(b, b.CreateICmpNE(range.count, b.getInt64(0)), {}, [&](const Carried&) { return loop({range.first, end}); });
 }
 
 }  // namespace tarn

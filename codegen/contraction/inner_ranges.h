@@ -2,6 +2,7 @@
 // What is outside is 0, and its products are left out (ContractionTiling::skips_outside).
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "codegen/contraction/contraction.h"
@@ -21,6 +22,9 @@ class InnerRanges {
     llvm::Value *first, *count;
   };
   Inside inside(std::size_t inner) const;
+  // Calls body(index, end) for every `step`-th index inside.
+  void loop_over(std::size_t inner, std::int64_t step,
+                 const std::function<void(llvm::Value*, llvm::Value*)>& body) const;
 
  private:
   const Contraction& whole_;

@@ -9,6 +9,7 @@
 #include "codegen/contraction/fetches.h"
 #include "codegen/contraction/inner_ranges.h"
 #include "codegen/contraction/operands.h"
+#include "codegen/contraction/streams.h"
 #include "codegen/contraction/tiles.h"
 #include "codegen/kernels/loops.h"
 #include "passes/plan/access.h"
@@ -47,7 +48,6 @@ class ContractionEmitter {
   void emit_product(const Panel& panel, const Rows& rows, const Sources* sources);
   // Adds to the product what the blocks of k make, over the inner axes from this one on that tiles do not go over.
   void emit_blocks(const Panel& panel, const Rows& rows, std::size_t inner, llvm::Value* a, llvm::Value* b);
-  void over_inside(std::size_t inner, std::int64_t step, const std::function<void(llvm::Value*, llvm::Value*)>& body);
   void clear_product(const Rows& rows);
   // Calls `tile(row, rows of the tile)` for whole tiles of rows, then for single rows.
   void emit_row_tiles(const Rows& rows, const std::function<void(llvm::Value*, unsigned)>& tile);
@@ -57,6 +57,8 @@ class ContractionEmitter {
   TileShape shape_of_tile(unsigned tile_rows) const;
   void emit_tile_call(const Panel& panel, const ColumnTile& tile, const Rows& rows, llvm::Value* row,
                       unsigned tile_rows, llvm::Value* k, llvm::Value* count, const Sources& sources);
+  void add_inner_axes(std::vector<llvm::Value*>& arguments, const std::vector<llvm::Value*>& of_a,
+                      const std::vector<llvm::Value*>& of_b);
   void emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows, llvm::Value* count);
 
   Contraction whole_;  // what the parts share
@@ -202,7 +204,7 @@ void ContractionEmitter::emit_product(const Panel& panel, const Rows& rows, cons
 void ContractionEmitter::emit_blocks(const Panel& panel, const Rows& rows, std::size_t inner, llvm::Value* a,
                                      llvm::Value* b) {
   if (inner < whole_.outer_inner()) {
-    over_inside(inner, 1, [&](llvm::Value* index, llvm::Value*) {
+    ranges_.loop_over(inner, 1, [&](llvm::Value* index, llvm::Value*) {
       operands_.enter_inner(inner, index);
       const std::size_t of_a = kernel_.inner_axis_of_a(inner), of_b = kernel_.inner_axis_of_b(inner);
       emit_blocks(panel, rows, inner + 1, a == nullptr ? a : whole_.move(a, index, whole_.a_stride(of_a)),
@@ -217,7 +219,7 @@ void ContractionEmitter::emit_blocks(const Panel& panel, const Rows& rows, std::
   };
   if (tiling_.first_inner > 0) {
     const std::size_t of_a = kernel_.inner_axis_of_a(inner), of_b = kernel_.inner_axis_of_b(inner);
-    over_inside(inner, tiling_.first_inner, [&](llvm::Value* index, llvm::Value* end) {
+    ranges_.loop_over(inner, tiling_.first_inner, [&](llvm::Value* index, llvm::Value* end) {
       whole_.a = whole_.move(a, index, whole_.a_stride(of_a));
       whole_.b = whole_.move(b, index, whole_.b_stride(of_b));
       first_count_ = whole_.minimum(b_.CreateSub(end, index), function_.integer(tiling_.first_inner));
@@ -226,28 +228,9 @@ void ContractionEmitter::emit_blocks(const Panel& panel, const Rows& rows, std::
     return;
   }
   if (tiling_.tile_inner > 1) return block(function_.integer(0), whole_.inner);
-  over_inside(kernel_.inner.size() - 1, tiling_.inner_block, [&](llvm::Value* k, llvm::Value* end) {
+  ranges_.loop_over(kernel_.inner.size() - 1, tiling_.inner_block, [&](llvm::Value* k, llvm::Value* end) {
     block(k, whole_.minimum(b_.CreateSub(end, k), function_.integer(tiling_.inner_block)));
   });
-}
-
-// Over an inner axis, of which what is outside of bounds is left out.
-void ContractionEmitter::over_inside(std::size_t inner, std::int64_t step,
-                                     const std::function<void(llvm::Value*, llvm::Value*)>& body) {
-  const auto loop = [&](const Range& range) {
-    return emit_loop(b_, range, step, {}, [&](llvm::Value* index, const Carried&) {
-      body(index, range.end);
-      return Carried{};
-    });
-  };
-  if (!ranges_.is_bounded(inner)) {
-    loop(range_of(function_, kernel_.inner[inner]));
-    return;
-  }
-  const auto [first, count] = ranges_.inside(inner);
-  llvm::Value* const begin = first;
-  llvm::Value* const end = b_.CreateAdd(first, count);
-  emit_if(b_, b_.CreateICmpNE(count, function_.integer(0)), {}, [&](const Carried&) { return loop({begin, end}); });
 }
 
 void ContractionEmitter::clear_product(const Rows& rows) {
@@ -404,27 +387,33 @@ void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& ti
                                          whole_.fetched,
                                          ahead.address,
                                          ahead.stride};
-  // How many there are along each axis; of what has bounds, inside of them. Blocks of one axis are inside already.
+  add_inner_axes(arguments, left.k_strides, k_strides);
+  b_.CreateCall(tile_of_rest->getFunctionType(), callee, arguments);
+}
+
+// How many indices there are along each inner axis, and strides of all but the last; of what has bounds, inside of
+// them. Blocks of one axis are inside already.
+void ContractionEmitter::add_inner_axes(std::vector<llvm::Value*>& arguments, const std::vector<llvm::Value*>& of_a,
+                                        const std::vector<llvm::Value*>& of_b) {
   for (std::size_t i = 0; i < tiling_.tile_inner; ++i) {
     const bool is_last = i + 1 == tiling_.tile_inner;
-    if (is_last && tiling_.tile_inner == 1 && (tiling_.several_blocks || !tiling_.skips_outside)) break;
+    if (is_last && tiling_.tile_inner == 1 && (tiling_.several_blocks || !tiling_.skips_outside)) return;
     const std::size_t axis = whole_.outer_inner() + i;
     llvm::Value* extent = function_.extent(kernel_.inner[axis]);
     if (i == 0 && tiling_.first_inner > 0) {
       extent = first_count_;
     } else if (ranges_.is_bounded(axis)) {
       const auto [first, inside] = ranges_.inside(axis);
-      arguments[kTileLeft] = moved_by(b_, arguments[kTileLeft], b_.CreateMul(first, left.k_strides[i]));
-      arguments[kTileRight] = moved_by(b_, arguments[kTileRight], b_.CreateMul(first, k_strides[i]));
+      arguments[kTileLeft] = moved_by(b_, arguments[kTileLeft], b_.CreateMul(first, of_a[i]));
+      arguments[kTileRight] = moved_by(b_, arguments[kTileRight], b_.CreateMul(first, of_b[i]));
       extent = inside;
     }
     if (is_last) {
       arguments[kTileCount] = extent;
     } else {
-      arguments.insert(arguments.end(), {extent, left.k_strides[i], k_strides[i]});
+      arguments.insert(arguments.end(), {extent, of_a[i], of_b[i]});
     }
   }
-  b_.CreateCall(tile_of_rest->getFunctionType(), callee, arguments);
 }
 
 void ContractionEmitter::emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows,

@@ -49,8 +49,4 @@ struct DotShape {
 // the lanes is added to the lower until one is left.
 llvm::Function* dot_function(const Emission& emission, const DotShape& shape);
 
-// void (a, a k stride, b, b k stride, count, columns, c): the same sums for one row and any number of columns, with b
-// read row by row, as memory likes it. Sums wait in c.
-llvm::Function* stream_function(const Emission& emission, DType dtype, unsigned lanes);
-
 }  // namespace tarn

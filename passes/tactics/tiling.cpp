@@ -99,8 +99,9 @@ class TilingChooser {
       for (unsigned rows = 1; rows <= max_rows; ++rows) {
         if (registers_of_tile(rows, vectors) > registers) break;
         const double cost = cost_of_tile(columns, rows, vectors);
-        // Of tiles that cost the same, the one with fewer loads.
-        if (cost > best || (cost == best && rows + vectors >= t_.tile_rows + t_.tile_vectors())) continue;
+        // Of tiles of windows that cost the same, the one with fewer loads: theirs are from further away.
+        const bool loads_less = kernel_.inner.size() > 1 && rows + vectors < t_.tile_rows + t_.tile_vectors();
+        if (cost > best || (cost == best && !loads_less)) continue;
         best = cost;
         t_.tile_rows = rows;
         t_.tile_columns = vectors * t_.lanes;

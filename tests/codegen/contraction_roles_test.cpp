@@ -74,7 +74,15 @@ class RandomProduct {
       const std::int64_t axis = last_axis ? std::ssize(axes) - 1 : draw_.between(0, std::ssize(axes) - 1);
       axes[static_cast<std::size_t>(axis)].constant = draw_.between(first, last);
     };
-    if (size == Size::long_sum) lengthen(kernel_.inner, 700, 2500, false);
+    if (size == Size::long_sum) {
+      lengthen(kernel_.inner, 700, 2500, false);
+      in_order_ = pads_ = draw_.one_in(2);
+      if (pads_) {
+        kernel_.rows = {{draw_.between(2, 3)}, {draw_.between(1, 3)}};
+        kernel_.inner = {{draw_.between(3, 4)}, {draw_.between(2, 3)}, {draw_.between(500, 650)}};
+        if (draw_.one_in(3)) std::swap(kernel_.inner[0], kernel_.inner[2]);
+      }
+    }
     if (!is_large) return draw_samples();
     lengthen(kernel_.rows, size == Size::large_panel ? 32 : 64, size == Size::large_panel ? 36 : 70, true);
     lengthen(kernel_.columns, 64, 70, true);
@@ -138,6 +146,32 @@ class RandomProduct {
     dimension.has_bounds = true;
   }
 
+  // Zeros around what loops around the tiles and inner axes go over, forwards or backwards.
+  std::vector<Dimension> padded(const std::vector<Extent>& axes, std::size_t first_role) {
+    const std::size_t second = kernel_.batch.size() + first_role;
+    std::vector<bool> taken(axes.size());
+    std::vector<Dimension> result;
+    for (std::size_t k = second; k < axes.size(); ++k) {
+      if (second < 2) break;
+      const auto i = static_cast<std::size_t>(draw_.between(0, static_cast<std::int64_t>(second) - 2));
+      if (draw_.one_in(3) || taken[i] || axes[i].times_batch || axes[k].times_batch) continue;
+      taken[i] = taken[k] = true;
+      const bool backwards = draw_.one_in(3);
+      const std::int64_t step = draw_.between(1, 2), dilation = draw_.between(1, 2);
+      const std::int64_t reach = dilation * (axes[k].constant - 1);
+      Dimension window{{{i, step}, {k, backwards ? -dilation : dilation}}};
+      window.extent += step * (axes[i].constant - 1) + reach;
+      cut(window);
+      if (backwards) window.offset += reach;
+      result.push_back(window);
+    }
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      if (!taken[i]) result.push_back({{{i, 1}}, 0, axes[i].constant});
+    }
+    draw_.shuffle(result);
+    return result;
+  }
+
   // A load from a buffer made for it.
   Value load_along(const std::vector<Extent>& axes, std::vector<Dimension> dimensions, DType dtype) {
     const auto of_samples = [&](const Dimension& d) {
@@ -185,7 +219,12 @@ class RandomProduct {
       value.linear.strides[axis] = 1;
       values.push_back(value);
     };
-    switch (draw_.between(0, 7)) {
+    switch (draw_.between(pads_ ? 8 : 0, 9)) {
+      case 8:
+      case 9:
+        values.push_back(load_along(axes, padded(axes, first_role), dtype_));
+        values.back().access.fill = 0;
+        break;
       case 0:  // of whole numbers
         load(DType::i32);
         apply(Op::convert, dtype_, {0});
@@ -256,6 +295,7 @@ class RandomProduct {
   Draw draw_;
   const DType dtype_;
   bool in_order_ = false;  // b lies as its axes do
+  bool pads_ = false;      // a has zeros around it
   HandPlan hand_;
   ContractionKernel kernel_;
 };
@@ -290,7 +330,7 @@ TEST_P(ContractionRoles, AreAsInterpreted) {
 // What there is in the emitter for such products.
 std::set<std::string> traits_of(const ContractionKernel& kernel, const Target& target) {
   const ContractionTiling s = tiling_of(kernel, {}, kMostSamples, target);
-  const bool computes_a = !kernel.a.is_load(), in_tile = s.tile_inner > 1;
+  const bool computes_a = !kernel.a.is_load() && !s.skips_outside, in_tile = s.tile_inner > 1;
   std::set<std::string> traits;
   const auto add = [&](bool has, const char* trait) {
     if (has) traits.insert(trait);
@@ -305,6 +345,10 @@ std::set<std::string> traits_of(const ContractionKernel& kernel, const Target& t
   add(computes_a && !s.computes_along_rows, "a, computed along k");
   add(computes_a && s.several_blocks, "a, computed in blocks of k");
   add(computes_a && s.tile_epilogue, "a, computed for tiles with epilogues");
+  add(s.skips_outside && !s.several_blocks, "what is outside left out");
+  add(s.skips_outside && s.several_blocks, "what is outside left out of blocks");
+  add(s.skips_outside && s.first_inner > 0, "what is outside left out of some of the first inner axis");
+  add(s.first_inner > 0, "some of the first inner axis at a time");
   add(!kernel.b.is_load(), "b, computed");
   add(!kernel.b.is_load() && s.several_blocks, "b, computed in blocks of k");
   add(kernel.rows.size() > 1, "several axes of rows");
@@ -320,7 +364,7 @@ TEST(ContractionRolesCoverage, RandomProductsTakeEveryWay) {
     for (std::uint64_t group = 0; group < kGroups; ++group) {
       for (std::uint64_t i = 0; i < kInGroup; ++i) found.merge(traits_of(product_of(1, group, i).kernel(), target));
     }
-    EXPECT_EQ(found.size(), 16U) << fmt::format("{}", fmt::join(found, "\n"));
+    EXPECT_EQ(found.size(), 20U) << fmt::format("{}", fmt::join(found, "\n"));
   }
 }
 
