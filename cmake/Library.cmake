@@ -10,7 +10,8 @@ include(CMakePackageConfigHelpers)
 set(libtarn_objects $<FILTER:$<TARGET_OBJECTS:tarn_runtime>,EXCLUDE,[.][gp]ch$>)
 set(libtarn_map ${PROJECT_SOURCE_DIR}/runtime/library/libtarn.map)
 add_library(tarn_shared SHARED ${libtarn_objects})
-target_link_libraries(tarn_shared PRIVATE tarn_options tarn_frontend tarn_codegen nlohmann_json::nlohmann_json ZLIB::ZLIB)
+target_link_libraries(tarn_shared PRIVATE tarn_options tarn_frontend tarn_codegen nlohmann_json::nlohmann_json ZLIB::ZLIB
+                      ${TARN_IMAGE_LIBRARIES})
 target_link_options(tarn_shared PRIVATE -Wl,--version-script=${libtarn_map})
 if(NOT TARN_SANITIZE)
   # The runtime of Clang's sanitizers is the program's.
@@ -60,6 +61,8 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/runtime/include/tarn DESTINATION ${CMAKE
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 set(libtarn_package ${CMAKE_INSTALL_LIBDIR}/cmake/Tarn)
 install(EXPORT TarnTargets NAMESPACE Tarn:: DESTINATION ${libtarn_package})
+list(JOIN TARN_IMAGE_LINKS " -l" libtarn_image_options)
+string(REGEX REPLACE "^(.)" " -l\\1" libtarn_image_options "${libtarn_image_options}")
 configure_package_config_file(cmake/install/TarnConfig.cmake.in ${CMAKE_BINARY_DIR}/install/TarnConfig.cmake
   INSTALL_DESTINATION ${libtarn_package} PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/install/TarnConfigVersion.cmake COMPATIBILITY SameMinorVersion)

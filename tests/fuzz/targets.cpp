@@ -11,6 +11,7 @@
 #include "runtime/files/csv.h"
 #include "runtime/files/gzip.h"
 #include "runtime/files/idx.h"
+#include "runtime/files/image.h"
 #include "runtime/files/npy.h"
 #include "runtime/files/npz.h"
 #include "runtime/files/safetensors.h"
@@ -97,6 +98,11 @@ void npy(ByteView bytes) {
 void idx(ByteView bytes) {
   if (const auto array = parse_idx(bytes)) expect_sound(*array);
 }
+void image(ByteView bytes) {
+  for (const std::int64_t channels : {1, 3}) {
+    if (const auto image = parse_image(bytes, channels)) expect_sound(*image);
+  }
+}
 void npz(ByteView bytes) {
   if (const auto file = parse_npz(bytes)) {
     for (const NamedArray& named : file->arrays) expect_sound(named.array);
@@ -140,6 +146,7 @@ std::span<const Target> targets() {
       {"csv", csv, {{"tests/data/csv-spectrum", ".csv"}}},
       {"idx", idx, {}},
       {"gzip", gzip, {}},
+      {"image", image, {{"tests/data/images", ".png"}, {"tests/data/images", ".jpg"}}},
   };
   return table;
 }

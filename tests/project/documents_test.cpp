@@ -18,6 +18,7 @@
 #include "frontend/syntax/format_source.h"
 #include "frontend/syntax/lexer.h"
 #include "frontend/syntax/parser.h"
+#include "runtime/files/image.h"
 #include "tests/support/files.h"
 #include "tests/support/markdown.h"
 #include "tests/support/process.h"
@@ -122,6 +123,7 @@ TEST(Documents, LanguagePageHasTheLimitsOfTheCode) {
       {"operations of one expression, from the outermost to the innermost", static_cast<std::uint64_t>(ast::kMaxDepth)},
       {"bytes of a source file", kMaxSourceBytes},
       {"tokens of a source file", kMaxTokens},
+      {"pixels of an image", static_cast<std::uint64_t>(kMostPixels)},
       {"errors reported", kMaxReportedErrors},
   };
   for (const auto& row : rows) {
