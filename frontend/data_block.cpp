@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "frontend/data_images.h"
 #include "frontend/model.h"
 #include "ir/counted.h"
 #include "ir/data_formats.h"
@@ -18,9 +19,14 @@ constexpr FunctionInfo kNoFunction{"data", 0, ""};
 
 constexpr std::int64_t kMostColumns = 1'000'000'000;
 
+bool is_folder(const DataSource& source) {
+  const DataFormat* const format = find_format(source.format);
+  return format != nullptr && format->kind == DataKind::folder;
+}
+
 class DataReader {
  public:
-  DataReader(Elaborator& elaborator, const ast::Data& block) : e_(elaborator), block_(block) {}
+  DataReader(Elaborator& elaborator, const ast::Data& block) : e_(elaborator), block_(block), images_(elaborator) {}
 
   DataSource read(const DataSource* base) {
     for (const ast::Statement& statement : block_.block.statements) {
@@ -33,6 +39,7 @@ class DataReader {
       }
     }
     if (!source_.span) source_.span = block_.name ? block_.name->span : Span{};
+    images_.check(source_);
     if (base != nullptr) inherit(*base);
     if (source_.format.empty())
       e_.reports.fail(source_.span ? source_.span : first_span(), "the data block names no source: csv \"file.csv\"");
@@ -53,7 +60,8 @@ class DataReader {
 
   // "validation" and "test" take over what they do not say themselves.
   void inherit(const DataSource& base) {
-    for (const DataBinding& binding : base.bindings) {
+    for (DataBinding binding : base.bindings) {
+      if (is_folder(base) && !is_folder(source_)) binding.array.clear();
       const bool own = std::any_of(source_.bindings.begin(), source_.bindings.end(),
                                    [&](const DataBinding& b) { return b.name == binding.name; });
       if (!own) source_.bindings.push_back(binding);
@@ -61,11 +69,13 @@ class DataReader {
     if (!source_.header) source_.header = base.header;
     if (source_.separator == 0) source_.separator = base.separator;
     if (!says_drop_missing_) source_.drop_missing = base.drop_missing;
+    images_.inherit(source_.images, base.images);
   }
 
   void check_complete() {
     const DataKind kind = find_format(source_.format)->kind;
     if (kind == DataKind::archive) return;
+    if (kind == DataKind::folder) return images_.complete(source_, attempted_);
     for (const InputInfo& input : e_.program.inputs) {
       const bool bound =
           source_.files.contains(input.name) || std::any_of(source_.bindings.begin(), source_.bindings.end(),
@@ -85,17 +95,20 @@ class DataReader {
     source_.format = setting.key.name;
     source_.span = setting.key.span;
     const bool single = find_format(source_.format)->holds_all();
+    const std::string_view container = find_format(source_.format)->container();
+    const std::string example = container == "file" ? fmt::format("file.{}", source_.format) : std::string(container);
     for (const ast::Argument& argument : setting.arguments) {
       const Value value = e_.evaluator.evaluate(*argument.value);
       const auto* path = value.get<std::string>();
       if (value.is_error()) continue;
       if (path == nullptr || path->empty()) {
-        e_.reports.fail(argument.value->span, fmt::format("the name of a file is needed here, not {}",
+        e_.reports.fail(argument.value->span, fmt::format("the name of a {} is needed here, not {}", container,
                                                           path ? "an empty string" : kind_of(value)));
       } else if (single != !argument.name) {
-        e_.reports.fail(argument.value->span,
-                        single ? fmt::format("{0} takes the name of a file: {0} \"file.{0}\"", source_.format)
-                               : fmt::format("{0} takes a file for each input: {0} x = \"x\"", source_.format));
+        e_.reports.fail(
+            argument.value->span,
+            single ? fmt::format("{0} takes the name of a {1}: {0} \"{2}\"", source_.format, container, example)
+                   : fmt::format("{0} takes a file for each input: {0} x = \"x\"", source_.format));
       } else if (argument.name) {
         check_name(*argument.name);
         source_.files[argument.name->name] = *path;
@@ -104,8 +117,9 @@ class DataReader {
       }
     }
     if (setting.arguments.empty() || (single && setting.arguments.size() > 1))
-      e_.reports.fail(setting.key.span, fmt::format("'{}' needs the name of {}", source_.format,
-                                                    single ? "one file" : "a file for each input"));
+      e_.reports.fail(setting.key.span,
+                      fmt::format("'{}' needs the name of {}", source_.format,
+                                  single ? fmt::format("one {}", container) : "a file for each input"));
   }
 
   bool check_name(const ast::Identifier& name) {
@@ -124,6 +138,7 @@ class DataReader {
   void read_setting(const ast::Setting& setting) {
     const std::string& key = setting.key.name;
     if (find_format(key) != nullptr) return read_source(setting);
+    if (images_.read(setting, source_.images)) return;
     if (key == "drop_missing") {
       source_.drop_missing = says_drop_missing_ = true;
       if (setting.arguments.empty()) return;
@@ -154,6 +169,7 @@ class DataReader {
       std::vector<std::string> keys;
       for (const DataFormat& format : data_formats()) keys.emplace_back(format.name);
       keys.insert(keys.end(), {"drop_missing", "shuffle_rows", "header", "separator"});
+      keys.insert(keys.end(), ImageLines::kKeys.begin(), ImageLines::kKeys.end());
       e_.reports.fail(setting.key.span, fmt::format("'{}' is not a key of data{}", key, did_you_mean(key, keys)));
     }
   }
@@ -323,6 +339,7 @@ class DataReader {
 
   Elaborator& e_;
   const ast::Data& block_;
+  ImageLines images_;
   DataSource source_;
   bool says_drop_missing_ = false;
   std::set<std::string> attempted_;  // names that have a line, right or wrong

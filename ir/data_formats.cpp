@@ -22,6 +22,8 @@ const DataFormat* find_format(std::string_view name) {
   return row == kFormats.end() ? nullptr : row;
 }
 
+const DataFormat& format_of_folders() { return *std::ranges::find(kFormats, DataKind::folder, &DataFormat::kind); }
+
 const DataFormat* format_of_path(std::string_view path) {
   if (path.ends_with(".gz")) path.remove_suffix(3);
   for (const DataFormat& format : kFormats) {

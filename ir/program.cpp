@@ -88,6 +88,24 @@ const InputInfo* Program::find_input(std::string_view name) const {
   return found == inputs.end() ? nullptr : &*found;
 }
 
+DataBinding image_binding(DataBinding binding, const InputInfo& input) {
+  using Encoding = DataBinding::Encoding;
+  binding.name = input.name;
+  // Columns, and names of arrays, are those of other data.
+  binding.columns.clear();
+  if (binding.array != kImage && binding.array != kClass) {
+    binding.array.clear();
+    if (input.role == InputRole::input) binding.array = kImage;
+    if (input.role == InputRole::target) binding.array = kClass;
+  }
+  if (binding.array != kClass) {
+    binding.encoding = Encoding::none;
+  } else if (binding.encoding == Encoding::none) {
+    binding.encoding = element_count(input.type.shape) > 1 ? Encoding::one_hot : Encoding::ordinal;
+  }
+  return binding;
+}
+
 std::uint64_t sample_bytes(const Type& type) {
   return static_cast<std::uint64_t>(element_count(type.shape)) * size_of(type.dtype);
 }

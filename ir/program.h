@@ -141,11 +141,20 @@ struct DataBinding {
     Span span;
   };
   std::vector<Column> columns;
-  std::string array;  // npz: name of the array in the file, when it is not `name`
+  std::string array;  // npz: name of the array in the file, when it is not `name`; images: kImage or kClass
   Encoding encoding = Encoding::none;
   std::int64_t classes = 0;  // one_hot(…, n): 0 means as many as there are labels
   double scale = 1;
   Span span;
+};
+// What a folder of images has for a sample: its values, and the folder that it stands in.
+inline constexpr const char* kImage = "image";
+inline constexpr const char* kClass = "class";
+// How images are made samples.
+struct ImageSettings {
+  std::int64_t height = 0, width = 0;  // what they are resized to; 0: they stay as they are
+  std::int64_t channels = 0;           // 1 or 3; 0: as the input has them
+  bool skip_broken = false;
 };
 struct DataSource {
   std::string format;  // the name of one of data_formats.def
@@ -156,8 +165,11 @@ struct DataSource {
   char separator = 0;  // 0: found from the first line
   bool drop_missing = false;
   std::optional<std::uint64_t> shuffle_rows;
+  ImageSettings images = {};
   Span span;
 };
+// The same binding to a folder of images: what it does not say of one, the role and the shape of its input do.
+DataBinding image_binding(DataBinding binding, const InputInfo& input);
 
 // A layer that was applied, for `summary`.
 struct LayerInfo {

@@ -149,9 +149,18 @@ void visit_fields(Row& row, const Visit& visit) {
   visit("span", span);
 }
 
+template <RowOf<ImageSettings> Row, class Visit>
+void visit_fields(Row& row, const Visit& visit) {
+  auto& [height, width, channels, skip_broken] = row;
+  visit("height", height);
+  visit("width", width);
+  visit("channels", channels);
+  visit("skip_broken", skip_broken);
+}
+
 template <RowOf<DataSource> Row, class Visit>
 void visit_fields(Row& row, const Visit& visit) {
-  auto& [format, files, bindings, header, separator, drop_missing, shuffle_rows, span] = row;
+  auto& [format, files, bindings, header, separator, drop_missing, shuffle_rows, images, span] = row;
   visit("format", format);
   visit("files", files);
   visit("bindings", bindings);
@@ -159,6 +168,7 @@ void visit_fields(Row& row, const Visit& visit) {
   visit("separator", separator);
   visit("drop_missing", drop_missing);
   visit("shuffle_rows", shuffle_rows);
+  visit("images", images);
   visit("span", span);
 }
 

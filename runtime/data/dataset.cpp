@@ -16,9 +16,22 @@ namespace tarn {
 
 namespace {
 
-bool is_table(const DataSource& source) {
+DataKind kind_of(const DataSource& source) {
   const DataFormat* const format = find_format(source.format);
-  return format != nullptr && format->kind == DataKind::table;
+  return format == nullptr ? DataKind::array : format->kind;
+}
+
+Result<Dataset> read_source(const Reading& reading) {
+  switch (kind_of(reading.source)) {
+    case DataKind::table:
+      return read_table(reading);
+    case DataKind::archive:
+    case DataKind::array:
+      return read_arrays(reading);
+    case DataKind::folder:
+      break;
+  }
+  return read_images(reading);
 }
 
 // The inputs that the request wants, each with its binding; an input that the block does not name is bound to what
@@ -35,7 +48,8 @@ std::vector<DataColumn> wanted_columns(const Program& program, const DataSource&
     } else {
       column.binding.name = input->name;
     }
-    if (is_table(source) && column.binding.columns.empty()) {
+    if (kind_of(source) == DataKind::folder) column.binding = image_binding(std::move(column.binding), *input);
+    if (kind_of(source) == DataKind::table && column.binding.columns.empty()) {
       column.is_bound = false;
       column.binding.columns.push_back({input->name, "", -1, -1, {}});
     }
@@ -105,7 +119,7 @@ Result<Dataset> read_dataset(const Program& program, const std::string& folder, 
   TARN_TRY(const DataSource source, source_of(program, folder, request));
   const std::vector<DataColumn> columns = wanted_columns(program, source, request.purpose);
   const Reading reading{program, source, columns, vocabularies};
-  Result<Dataset> data = is_table(source) ? read_table(reading) : read_arrays(reading);
+  Result<Dataset> data = read_source(reading);
   if (data) {
     if (source.shuffle_rows && policy.shuffles)
       permute_rows(*data, row_order(*source.shuffle_rows, 0, static_cast<std::uint32_t>(data->rows)));

@@ -21,6 +21,10 @@ struct Dataset {
   // Where rows of the file were left out: how many it has, and which are here, by their number in it. Else empty.
   std::uint64_t file_rows = 0;
   std::vector<std::uint32_t> kept;
+  // Of a folder of images: the file of each of its rows, also of those that are left out, in the order of the folder;
+  // and the input that is made of them. Else empty.
+  std::vector<std::string> names;
+  std::string named_input;
   // What the user should know: rows that were left out, a first row that could be meant otherwise.
   Diagnostics remarks;
 

@@ -77,6 +77,11 @@ Shape without_ones(std::span<const std::int64_t> shape) {
   return result;
 }
 
+// [channels, height, width] where [height, width, channels] is wanted.
+bool are_channels_first(const Shape& wanted, std::span<const std::int64_t> found) {
+  return wanted.size() == 3 && std::ranges::equal(found, Shape{wanted[2], wanted[0], wanted[1]});
+}
+
 // A sample has the shape of the input, or one of the two is flat; axes of 1 do not count.
 Status check_shape(const DataColumn& column, const Array& array) {
   const std::string& name = column.input->name;
@@ -94,8 +99,15 @@ Status check_shape(const DataColumn& column, const Array& array) {
   const bool one_is_flat = wanted.size() <= 1 || found.size() <= 1;
   if (width == column.elements && (one_is_flat || wanted == found)) return Done{};
   if (one_is_flat) return check_width(column, width, "number");
-  return error_at(column.binding.span, fmt::format("'{}' is {}, and a sample of the array {}", name,
-                                                   to_string(column.input->type.shape), format_shape(sample)));
+  Diagnostic other =
+      error_at(column.binding.span, fmt::format("'{}' is {}, and a sample of the array {}", name,
+                                                to_string(column.input->type.shape), format_shape(sample)));
+  if (are_channels_first(column.input->type.shape, sample)) {
+    other.notes.push_back({{},
+                           "channels of images come last here, as in Keras: numpy.transpose(array, (0, 2, 3, 1)) puts "
+                           "them there"});
+  }
+  return other;
 }
 
 // All arrays, as many rows in each.

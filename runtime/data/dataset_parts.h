@@ -25,6 +25,7 @@ struct Reading {
 
 Result<Dataset> read_table(const Reading& reading);
 Result<Dataset> read_arrays(const Reading& reading);
+Result<Dataset> read_images(const Reading& reading);
 
 // The error where one sample has another number of what it is made of: "column", "number".
 Status check_width(const DataColumn& column, std::int64_t found, const char* one);

@@ -20,8 +20,10 @@ bool holds_all(const std::string& format) {
   return row != nullptr && row->holds_all();
 }
 
-// "" where the name says nothing.
-std::string format_by_name(std::string_view path) {
+// "" where neither the name nor what is there says anything.
+std::string format_by_name(const std::string& path) {
+  std::error_code unknown;
+  if (std::filesystem::is_directory(path, unknown)) return std::string(format_of_folders().name);
   const DataFormat* const format = format_of_path(path);
   return std::string(format == nullptr ? "" : format->name);
 }
@@ -57,6 +59,15 @@ Status check_name(const GivenFile& file, const Program& program, const DataReque
                                 : fmt::format("{} {}", policy_of(request.purpose).verb, joined(wanted, ", "))));
 }
 
+// Parts of a folder of images are in no other data.
+void set_format(DataSource& source, const std::string& format) {
+  const DataFormat* const before = find_format(source.format);
+  if (before != nullptr && before->kind == DataKind::folder && format != source.format) {
+    for (DataBinding& binding : source.bindings) binding.array.clear();
+  }
+  source.format = format;
+}
+
 // One file for the whole source, or for the only array that is read.
 Status use_file(DataSource& source, const GivenFile& file, const Program& program, const DataRequest& request) {
   std::string format = format_by_name(file.path);
@@ -71,7 +82,7 @@ Status use_file(DataSource& source, const GivenFile& file, const Program& progra
     }
     name = wanted.front();
   }
-  source.format = format;
+  set_format(source, format);
   source.files = {{name, file.path}};
   return Done{};
 }
@@ -81,16 +92,18 @@ Status use_array(DataSource& source, const GivenFile& file, const Program& progr
   const std::string text = text_of(file, request.option);
   std::string format = format_by_name(file.path);
   if (holds_all(source.format)) {
-    return error(fmt::format("{}: the model reads one {} file for all inputs; write {} {}", text, source.format,
-                             request.option, file.path));
+    return error(fmt::format("{}: the model reads one {} {} for all inputs; write {} {}", text, source.format,
+                             find_format(source.format)->container(), request.option, file.path));
   }
   if (format.empty()) format = source.format.empty() ? "npy" : source.format;
   if (holds_all(format)) {
-    return error(fmt::format("{}: an archive holds all inputs; write {} {}", text, request.option, file.path));
+    return error(fmt::format("{}: {} holds all inputs; write {} {}", text,
+                             find_format(format)->kind == DataKind::folder ? "a folder of images" : "an archive",
+                             request.option, file.path));
   }
   TARN_RETURN_IF_ERROR(check_name(file, program, request));
   if (format != source.format) {
-    source.format = format;
+    set_format(source, format);
     source.files.clear();
   }
   source.files[file.name] = file.path;

@@ -356,6 +356,48 @@ data validation { csv "more.csv" })");
   EXPECT_FALSE(validation.shuffle_rows);
 }
 
+TEST(Elaborate, ImagesOfAFolder) {
+  const Compiled c = compile(R"(model m { input x[8, 8, 1]; output y = x |> flatten |> dense(3) }
+train { target t[3]; target u[]; loss mse(y, t) + u; optimizer sgd }
+data {
+  images "train"
+  size 8, 2 * 4
+  channels 1
+  skip_broken
+  x = scale(image, 1 / 2)
+  u = ordinal(class, 5)
+}
+data validation {
+  images "validation"
+  skip_broken false
+}
+data test { npz "test.npz" })");
+  ASSERT_TRUE(c.result.program) << c.messages();
+  const DataSource& data = c.program().data.at("");
+  EXPECT_EQ(data.files.at(""), "train");
+  EXPECT_EQ(data.images.height, 8);
+  EXPECT_EQ(data.images.width, 8);
+  EXPECT_EQ(data.images.channels, 1);
+  EXPECT_TRUE(data.images.skip_broken);
+  ASSERT_EQ(data.bindings.size(), 3U);
+  const auto binding = [&](const DataSource& source, const std::string& name) {
+    return *std::ranges::find(source.bindings, name, &DataBinding::name);
+  };
+  EXPECT_EQ(binding(data, "x").array, kImage);
+  EXPECT_EQ(binding(data, "x").scale, 0.5);
+  EXPECT_EQ(binding(data, "t").array, kClass);
+  EXPECT_EQ(binding(data, "t").encoding, DataBinding::Encoding::one_hot) << "its shape says so";
+  EXPECT_EQ(binding(data, "u").encoding, DataBinding::Encoding::ordinal);
+  EXPECT_EQ(binding(data, "u").classes, 5);
+  const DataSource& validation = c.program().data.at("validation");
+  EXPECT_EQ(validation.images.width, 8) << "what it does not say, it inherits";
+  EXPECT_FALSE(validation.images.skip_broken);
+  EXPECT_EQ(validation.bindings.size(), 3U);
+  const DataSource& test = c.program().data.at("test");
+  EXPECT_EQ(binding(test, "x").array, "") << "an archive has its arrays by the names of inputs";
+  EXPECT_EQ(binding(test, "x").scale, 0.5);
+}
+
 TEST(Elaborate, OverridesTakeThePlaceOfConstantsAndKeys) {
   const std::string text =
       "const width = 3\nmodel m { input x[2]; output y = x |> dense(width) }\ntrain { target t[width]; loss mse(y, t); "

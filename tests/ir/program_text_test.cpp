@@ -65,9 +65,13 @@ auto parts_of(const DataBinding& row) {
   const auto& [name, columns, array, encoding, classes, scale, span] = row;
   return std::tie(name, columns, array, encoding, classes, scale, span);
 }
+auto parts_of(const ImageSettings& row) {
+  const auto& [height, width, channels, skip_broken] = row;
+  return std::tie(height, width, channels, skip_broken);
+}
 auto parts_of(const DataSource& row) {
-  const auto& [format, files, bindings, header, separator, drop_missing, shuffle_rows, span] = row;
-  return std::tie(format, files, bindings, header, separator, drop_missing, shuffle_rows, span);
+  const auto& [format, files, bindings, header, separator, drop_missing, shuffle_rows, images, span] = row;
+  return std::tie(format, files, bindings, header, separator, drop_missing, shuffle_rows, images, span);
 }
 auto parts_of(const Program& row) {
   const auto& [name, inputs, outputs, tensors, metrics, layers, settings, data, constants, trainable, graphs] = row;
@@ -189,10 +193,10 @@ Program full_program(Sources& sources) {
   settings.reduce_on_plateau = ReduceOnPlateau{"loss", "max", 0.2, 0.3, 0.4, 5, 6};
   settings.checkpoints = {{"a/b", 7, true, "rate", "max"}, {}};
   DataBinding binding{"t", {{"", "", 1, 3, place}, {}}, "labels", DataBinding::Encoding::one_hot, 3, 0.5, place};
-  program.data["test"] =
-      DataSource{"npz", {{"x", "a b.npz"}, {"t", ""}}, {binding}, false, ';', true, std::uint64_t{0}, place};
+  program.data["test"] = DataSource{
+      "npz", {{"x", "a b.npz"}, {"t", ""}}, {binding}, false, ';', true, std::uint64_t{0}, {2, 3, 1, true}, place};
   binding.encoding = DataBinding::Encoding::ordinal;
-  program.data["validation"] = DataSource{"csv", {}, {binding, {}}, true, '"', false, std::nullopt, {}};
+  program.data["validation"] = DataSource{"csv", {}, {binding, {}}, true, '"', false, std::nullopt, {}, {}};
   program.constants["line"] = "1\n\t2";
   return program;
 }

@@ -184,6 +184,9 @@ TEST(DataFormats, APathSaysWhatItIs) {
       {"t10k-labels-idx1", "idx"},
       {"a.idx", "idx"},
       {"a-idx.csv", "csv"},
+      {"a.png", "images"},
+      {"a.JPG", "images"},
+      {"a.jpeg", "images"},
       {"folder-idx/a", ""},
       {"npz", ""},
       {"", ""},
@@ -194,6 +197,7 @@ TEST(DataFormats, APathSaysWhatItIs) {
   }
   for (const DataFormat& format : data_formats()) EXPECT_EQ(find_format(format.name), &format);
   EXPECT_EQ(find_format(""), nullptr);
+  EXPECT_EQ(format_of_folders().name, "images");
 }
 
 }  // namespace

@@ -96,6 +96,9 @@ struct Predictions {
   std::vector<Array> outputs;  // [rows, …], with no number or 0 in rows that were left out
   std::uint64_t rows = 0;
   std::vector<bool> left_out;  // empty: none
+  // Of images: the file of each row, and what its column is called. Else empty.
+  std::vector<std::string> files;
+  std::string file_column;
 
   bool has(std::uint64_t row) const { return left_out.empty() || !left_out[row]; }
 };
@@ -106,8 +109,9 @@ void fill_with_nan(Array& array) {
 }
 
 Predictions in_places(std::vector<Array> outputs, const Dataset& data) {
-  if (data.kept.empty()) return {std::move(outputs), data.rows, {}};
-  Predictions predictions{{}, data.file_rows, std::vector<bool>(data.file_rows, true)};
+  const std::string file_column = data.names.empty() ? "" : data.named_input + ".file";
+  if (data.kept.empty()) return {std::move(outputs), data.rows, {}, data.names, file_column};
+  Predictions predictions{{}, data.file_rows, std::vector<bool>(data.file_rows, true), data.names, file_column};
   for (const std::uint32_t row : data.kept) predictions.left_out[row] = false;
   for (const Array& output : outputs) {
     std::vector<std::int64_t> shape = output.shape;
@@ -126,6 +130,8 @@ Predictions in_places(std::vector<Array> outputs, const Dataset& data) {
 std::string csv(const Program& program, const Predictions& predictions, const Vocabularies& vocabularies) {
   const std::vector<Array>& outputs = predictions.outputs;
   std::vector<std::string> names;
+  const bool has_files = !predictions.files.empty();
+  if (has_files) names.push_back(predictions.file_column);
   std::vector<std::optional<OutputClasses>> classes;
   for (const OutputInfo& output : program.outputs) {
     add_names(names, output.name, output.type.shape, 0);
@@ -136,11 +142,12 @@ std::string csv(const Program& program, const Predictions& predictions, const Vo
   // Many readers pass over an empty line, which would shift the rows below it.
   const std::string without_prediction = names.size() > 1 ? std::string(names.size() - 1, ',') : "nan";
   for (std::uint64_t row = 0; row < predictions.rows; ++row) {
+    if (has_files) text += csv_field(predictions.files[row]);
     if (!predictions.has(row)) {
       text += without_prediction + '\n';
       continue;
     }
-    const char* separator = "";
+    const char* separator = has_files ? "," : "";
     for (std::size_t k = 0; k < outputs.size(); ++k) {
       const auto width = static_cast<std::uint64_t>(element_count(program.outputs[k].type.shape));
       for (std::uint64_t j = 0; j < width; ++j) {
@@ -195,6 +202,7 @@ int write_results(const PredictOptions& options, Console& console, const Prepare
   }
   if (console.json()) {
     Json object{{"outputs", Json::object()}};
+    if (!predictions.files.empty()) object["files"] = predictions.files;
     for (std::size_t k = 0; k < outputs.size(); ++k) {
       object["outputs"][program.outputs[k].name] = samples_of(predictions, k);
       const auto classes = OutputClasses::of(program, program.outputs[k], prepared.session->vocabularies());
