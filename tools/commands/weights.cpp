@@ -4,10 +4,12 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "runtime/files/png.h"
 #include "runtime/files/value_check.h"
 #include "runtime/session/weights.h"
 #include "tools/driver/command.h"
 #include "tools/driver/command_files.h"
+#include "tools/driver/weight_picture.h"
 
 namespace tarn {
 
@@ -16,7 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct WeightsOptions : CommonOptions {
-  std::string print, npz;
+  std::string print, npz, picture;
   std::vector<std::string> assign, classes;
 };
 
@@ -115,12 +117,22 @@ Status name_classes(std::map<std::string, std::string>& metadata, const std::str
   return Done{};
 }
 
+Status draw(const Array& weights, const std::string& path) {
+  TARN_TRY(const Array picture, picture_of(weights));
+  return write_png(path, picture);
+}
+
+// Its values, or a picture of them where the name of one is given.
 int print_one(Console& console, const std::vector<NamedArray>& tensors, const std::string& name,
-              const std::string& path) {
+              const std::string& path, const std::string& picture) {
   std::vector<std::string> names;
   for (const NamedArray& tensor : tensors) {
     names.push_back(tensor.name);
     if (tensor.name != name) continue;
+    if (!picture.empty()) {
+      const Status drawn = draw(tensor.array, picture);
+      return drawn ? kDone : console.report(drawn.error());
+    }
     if (console.json()) {
       console.event({{"name", name}, {"shape", tensor.array.shape}, {"values", values_of(tensor.array)}});
     } else {
@@ -151,10 +163,21 @@ void list(const Console& console, const std::vector<NamedArray>& tensors) {
   }
 }
 
+Status check_picture(const WeightsOptions& options) {
+  if (options.picture.empty()) return Done{};
+  if (options.print.empty()) return error("--picture is of the tensor that --print names");
+  if (!options.picture.ends_with(".png"))
+    return error(fmt::format("--picture {}: the name must end in .png", options.picture));
+  if (is_same_file(options.picture, options.file))
+    return error(fmt::format("--picture is the weights file: '{}'", options.picture));
+  return Done{};
+}
+
 int weights(const WeightsOptions& options) {
   Console console(options);
   if (!options.npz.empty() && is_same_file(options.npz, options.file))
     return console.report({error(fmt::format("--npz is the weights file: '{}'", options.npz))});
+  if (Status checked = check_picture(options); !checked) return console.report(checked.error());
   Result<TensorFile> file = read_tensor_file(options.file);
   if (!file) return console.report(file.error());
   for (const std::string& assignment : options.assign) {
@@ -180,7 +203,7 @@ int weights(const WeightsOptions& options) {
     if (Status written = write_tensor_file(options.npz, views_of(file->tensors), file->metadata); !written)
       return console.report(written.error());
   }
-  if (!options.print.empty()) return print_one(console, file->tensors, options.print, options.file);
+  if (!options.print.empty()) return print_one(console, file->tensors, options.print, options.file, options.picture);
   if (!is_changed && options.npz.empty()) list(console, file->tensors);
   return kDone;
 }
@@ -192,6 +215,8 @@ void add_weights(CommandLine& line) {
   Command command = line.command("weights", "names, shapes and statistics of a weights file; print or change values");
   command.option("FILE", &options->file, "weights: safetensors or npz").required();
   command.option("--print", &options->print, "the values of the tensor with this name");
+  command.option("--picture", &options->picture, "write the tensor of --print to this .png file instead: its filters")
+      .names_a_file();
   command.option("--assign", &options->assign, "NAME=[…]: give a tensor new values, in nested lists; may be repeated")
       .one_value_each();
   command
