@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the made-up data of the examples: sums.csv, line.csv, branches.csv, and the pairs of digits in data/. Run in
-this folder; the seed makes it repeatable."""
+"""Writes the made-up data of the examples: sums.csv, line.csv, branches.csv, and the pairs of digits and the waves in
+data/. Run in this folder; the seed makes it repeatable."""
 import csv
 import gzip
 import io
+import math
 import random
 
 
@@ -46,6 +47,16 @@ def branches(count, draw):
         yield [number(v) for v in p + q] + [farther, number(apart)]
 
 
+def waves(count, length, draw):
+    """Two sines whose beat changes slowly, and noise of standard deviation 0.05."""
+    for _ in range(count):
+        a, b, phase = draw.uniform(0.2, 0.3), draw.uniform(0.35, 0.5), draw.uniform(0, 2 * math.pi)
+        yield [
+            f"{0.5 * math.sin(a * i + phase) + 0.5 * math.sin(b * i * (1 + i / 2000)) + draw.gauss(0, 0.05):.4f}"
+            for i in range(length)
+        ]
+
+
 def pairs(count, digits, draw):
     """Two images of 64 pixels; whether they show the same digit, as every second pair does."""
     by_label = {}
@@ -68,3 +79,4 @@ with gzip.open("data/digits.csv.gz", "rt") as file:
 pixels = [f"{side}{i}" for side in ("left", "right") for i in range(64)]
 write("data/digit_pairs.csv.gz", pixels + ["same"], pairs(1600, images[:1200], random.Random(5)))
 write("data/digit_pairs_test.csv.gz", pixels + ["same"], pairs(400, images[1200:], random.Random(6)))
+write("data/waves.csv.gz", [f"s{i}" for i in range(129)], waves(320, 129, random.Random(13)))
