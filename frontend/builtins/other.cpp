@@ -1,4 +1,4 @@
-// Builtins for indices, products by letters, random draws and layers, and those whose place is kept.
+// Builtins for indices, products by letters, random draws and layers.
 #include <fmt/format.h>
 
 #include "frontend/builtins/builtins.h"
@@ -7,10 +7,6 @@
 namespace tarn::elaboration {
 
 namespace {
-
-Value run_unsupported(BuiltinCall& call) {
-  return call.elaborator.reports.fail(call.span, fmt::format("'{}' is not supported yet", call.builtin.name));
-}
 
 Value run_iota(BuiltinCall& call) {
   Elaborator& e = call.elaborator;
@@ -150,9 +146,6 @@ constexpr Builtin kOtherBuiltins[] = {
      "two values: what `counted` made it of, and which of that counts; else itself and 1"},
     {"is_known", "is_known(x)", run_is_known,
      "whether x has a value at compile time, as a hyper-parameter given as a number"},
-    {"conv", "conv(x, kernel, strides = 1, padding = \"valid\", dilation = 1, groups = 1)", run_unsupported,
-     "convolution"},
-    {"pool", "pool(x, size, strides = none, padding = \"valid\")", run_unsupported, "pooling"},
     {"grad", "grad(y, x)", run_grad, "gradient of the scalar y by x, which can be differentiated again"},
 };
 

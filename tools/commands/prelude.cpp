@@ -24,6 +24,9 @@ struct Section {
 // In the order of the page.
 constexpr Section kSections[] = {
     {"prelude/layers.tarn", "Layers"},
+    {"prelude/layers_convolution.tarn", "Convolutions"},
+    {"prelude/layers_pooling.tarn", "Pooling"},
+    {"prelude/layers_images.tarn", "Layers of images"},
     {"prelude/layers_normalization.tarn", "Normalizing layers"},
     {"prelude/layers_noise.tarn", "Layers that draw"},
     {"prelude/layers_merging.tarn", "Merging layers"},
