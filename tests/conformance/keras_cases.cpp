@@ -79,7 +79,10 @@ std::string function_name(const std::string& class_name) {
   std::string name;
   for (std::size_t i = 0; i < class_name.size(); ++i) {
     const bool next_is_lower = i + 1 < class_name.size() && !is_upper(i + 1);
-    if (i > 0 && is_upper(i) && (!is_upper(i - 1) || next_is_lower)) name += '_';
+    // The D of "Conv2DTranspose" goes with its number.
+    const bool is_behind_number = i > 0 && std::isdigit(static_cast<unsigned char>(class_name[i - 1])) != 0;
+    if (i > 0 && is_upper(i) && !(is_behind_number && class_name[i] == 'D') && (!is_upper(i - 1) || next_is_lower))
+      name += '_';
     name += static_cast<char>(std::tolower(static_cast<unsigned char>(class_name[i])));
   }
   return name;

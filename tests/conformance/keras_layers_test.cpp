@@ -10,6 +10,7 @@
 
 #include "frontend/frontend.h"
 #include "tests/conformance/keras_cases.h"
+#include "tests/conformance/layer_spelling.h"
 
 namespace tarn::conformance {
 namespace {
@@ -20,136 +21,13 @@ struct Absent {
   const char* kind;
 };
 constexpr Absent kAbsentLayers[] = {
-    {"LSTM", "recurrent layers"},   {"GRU", "recurrent layers"},
-    {"RNN", "recurrent layers"},    {"Bidirectional", "recurrent layers"},
-    {"Pooling", "pooling layers"},  {"Conv", "convolutions"},
-    {"Cropping", "image layers"},   {"ZeroPadding", "image layers"},
-    {"UpSampling", "image layers"}, {"Attention", "attention as Keras cuts it into layers"},
+    {"LSTM", "recurrent layers"},     {"GRU", "recurrent layers"},
+    {"RNN", "recurrent layers"},      {"Bidirectional", "recurrent layers"},
+    {"ConvLSTM", "recurrent layers"}, {"Attention", "attention as Keras cuts it into layers"},
 };
 constexpr Absent kAbsentMethods[] = {
     {"config", "configurations written out, where Tarn has its source text"},
 };
-
-// A class of Keras where name, arguments or axes are not spelled as the rules below have it.
-struct Spelling {
-  std::string name = {};
-  std::map<std::string, std::string> arguments = {};
-  std::vector<std::string> weights = {};  // in the order of set_weights
-};
-const std::map<std::string, Spelling> kSpellings = {
-    {"ReLU", {"relu"}},
-    {"ELU", {"elu"}},
-    {"LeakyReLU", {"leaky_relu"}},
-    {"PReLU", {"prelu", {}, {"alpha"}}},
-    {"Dense", {"dense", {}, {"kernel", "bias"}}},
-    {"Embedding",
-     {"embedding",
-      {{"embeddings_initializer", "init"},
-       {"embeddings_regularizer", "regularizer"},
-       {"embeddings_constraint", "constraint"}},
-      {"embeddings"}}},
-    {"BatchNormalization",
-     {"batch_norm",
-      {{"moving_variance_initializer", "moving_var_init"}},
-      {"gamma", "beta", "moving_mean", "moving_var"}}},
-    {"LayerNormalization", {"layer_norm", {}, {"gamma", "beta"}}},
-    {"Normalization", {"normalization"}},
-    {"GroupNormalization", {"group_norm", {}, {"gamma", "beta"}}},
-    {"RMSNormalization", {"rms_norm", {}, {"scale"}}},
-    {"SpatialDropout1D", {"spatial_dropout"}},
-    {"SpatialDropout2D", {"spatial_dropout"}},
-    {"SpatialDropout3D", {"spatial_dropout"}},
-    {"Reshape", {"reshape", {{"target_shape", "shape"}}}},
-    {"Permute", {"permute", {{"dims", "axes"}}}},
-    {"L1L2", {"l1_l2"}},
-    {"L1", {"l1", {{"l1", "strength"}}}},
-    {"L2", {"l2", {{"l2", "strength"}}}},
-    {"RandomNormal", {"normal"}},
-    {"RandomUniform", {"uniform"}},
-};
-
-std::string tarn_name(const std::string& class_name) {
-  const auto it = kSpellings.find(class_name);
-  return it == kSpellings.end() ? function_name(class_name) : it->second.name;
-}
-
-const PreludeName* definition_of(const std::string& name) {
-  static const std::vector<PreludeName> names = prelude_names();
-  const auto it = std::find_if(names.begin(), names.end(), [&](const PreludeName& n) {
-    return n.name == name && !n.file.starts_with("prelude/modules");
-  });
-  return it == names.end() ? nullptr : &*it;
-}
-
-bool takes(const PreludeName& definition, const std::string& argument) {
-  const std::string& text = definition.signature;
-  // Behind the layer's own name, with which the signature begins.
-  for (std::size_t at = text.find(argument, 1); at != std::string::npos; at = text.find(argument, at + 1)) {
-    const char before = text[at - 1], after = text[at + argument.size()];
-    if ((before == '(' || before == ' ') && (after == ',' || after == ')' || after == ' ')) return true;
-  }
-  return false;
-}
-
-// "zeros", {"call": {"name": "src.initializers.Constant"}, "args": [0.01]} as functions of the prelude; data as they
-// are.
-std::string value_text(const std::string& key, const Json& value) {
-  const bool is_function = key.ends_with("initializer") || key.ends_with("regularizer") ||
-                           key.ends_with("constraint") || key.ends_with("activation");
-  if (value.is_object() && value.contains("call")) {
-    std::string path = value.at("call").at("name").get<std::string>();
-    std::string arguments;
-    for (const Json& argument : value.value("args", Json::array()))
-      arguments += (arguments.empty() ? "" : ", ") + argument_text(argument);
-    return fmt::format("{}({})", tarn_name(path.substr(path.rfind('.') + 1)), arguments);
-  }
-  if (!is_function || !value.is_string()) return argument_text(value);
-  const std::string name = value.get<std::string>();
-  return std::isupper(static_cast<unsigned char>(name[0])) != 0 ? tarn_name(name) : name;
-}
-
-// Axes that Keras counts with the samples first.
-Json without_samples(const std::string& key, const Json& value) {
-  if (key == "noise_shape" && value.is_array()) return Json(std::vector<Json>(value.begin() + 1, value.end()));
-  if (key != "axis" && key != "axes" && key != "shared_axes" && key != "dims") return value;
-  if (value.is_array()) {
-    Json axes = Json::array();
-    for (const Json& axis : value) axes.push_back(without_samples(key, axis));
-    return axes;
-  }
-  return value.is_number() && value.get<int>() > 0 ? Json(value.get<int>() - 1) : value;
-}
-
-struct Configuration {
-  std::string text;     // "units = 2, use_bias = false"
-  std::string missing;  // an argument that Tarn's definition does not have
-};
-
-Configuration configuration_of(const Json& test, const PreludeName& definition, bool has_samples) {
-  Configuration result;
-  Json given = test.at("defaults");
-  given.update(test.at("config"));
-  const auto spelling = kSpellings.find(test.at("layer").get<std::string>());
-  for (const auto& [key, value] : given.items()) {
-    std::string name = key;
-    if (key.ends_with("_initializer")) name = key.substr(0, key.size() - std::string("ializer").size());
-    if (spelling != kSpellings.end() && spelling->second.arguments.contains(key))
-      name = spelling->second.arguments.at(key);
-    if (!takes(definition, name)) {
-      if (test.at("config").contains(key) && value != test.at("defaults").value(key, Json())) result.missing = key;
-      continue;
-    }
-    if (value.is_null() && !test.at("config").contains(key)) continue;
-    const Json mine = has_samples ? without_samples(key, value) : value;
-    result.text += fmt::format("{}{} = {}", result.text.empty() ? "" : ", ", name, value_text(key, mine));
-  }
-  return result;
-}
-
-std::vector<double> numbers_of(const Json& array) {
-  return array.is_object() && array.contains("data") ? array.at("data").get<std::vector<double>>()
-                                                     : array_of(array).values;
-}
 
 // What a case leaves out because its test draws it. Batch renormalization: numpy.random.seed(1337) and the draws that
 // test_renorm_correctness makes after it. PReLU: unseeded; the slope of each channel is y / x where it shows first, and
@@ -245,16 +123,6 @@ Result<std::vector<double>> part_of(const std::vector<double>& values, Shape sha
   return result;
 }
 
-// Those that the configuration of the case leaves.
-std::vector<std::string> weights_of(const Json& test, std::vector<std::string> names) {
-  const Json& config = test.at("config");
-  std::erase_if(names, [&](const std::string& name) {
-    return (name == "gamma" && !config.value("scale", true)) || (name == "beta" && !config.value("center", true)) ||
-           (name == "bias" && !config.value("use_bias", true));
-  });
-  return names;
-}
-
 // What states are after a step.
 Status expect_states(const SmallModel& small, const Json& test) {
   const Json states = test.value("states", Json::object());
@@ -313,7 +181,8 @@ Verdict check_layer(const Json& test, std::span<const Engine> engines) {
     inputs += (i > 0 ? ", " : "") + input;
   }
   if (first.is_array()) inputs = "[" + inputs + "]";
-  const Json& keywords = test.at("kwargs");
+  Json keywords = test.at("kwargs");
+  if (test.at("args").size() > 1 && layer == "GlobalAveragePooling1D") keywords["mask"] = test.at("args").at(1);
   const bool masked = keywords.contains("mask") && !keywords.at("mask").is_null();
   if (masked && !takes(*definition, "mask")) return {"", "masks"};
   if (masked)
@@ -321,7 +190,11 @@ Verdict check_layer(const Json& test, std::span<const Engine> engines) {
   const std::string mask = masked ? ", mask = mask" : "";
   const bool is_curried = definition->signature.find(")(") != std::string::npos;
   const std::string separator = configuration.text.empty() ? "" : ", ";
-  model.call = is_layer     ? fmt::format("l = {}({}); result = l({}{})", name, configuration.text, inputs, mask)
+  const std::size_t rank = arrays.front().is_object() ? arrays.front().at("shape").size() - 1 : 0;
+  const bool turned = has_channels_first(test);
+  if (turned) inputs = channels_last(inputs, rank);
+  model.call = is_layer ? fmt::format("l = {}({}); r = l({}{}); result = {}", name, configuration.text, inputs, mask,
+                                      turned ? channels_first("r", rank) : "r")
                : is_curried ? fmt::format("result = {}({})({})", name, configuration.text, inputs)
                             : fmt::format("result = {}({}{}{}{})", name, inputs, separator, configuration.text, mask);
   const Array expected = array_of(test.at("expected"));
@@ -329,7 +202,6 @@ Verdict check_layer(const Json& test, std::span<const Engine> engines) {
 
   std::vector<std::string> states;
   for (const auto& [weight, values] : drawn_weights(test)) model.weights["l." + weight] = values;
-  const auto spelling = kSpellings.find(layer);
   Data fitted;
   for (const Json& prior : test.at("prior_calls")) {
     if (prior.at("op") == "adapt") {
@@ -338,7 +210,7 @@ Verdict check_layer(const Json& test, std::span<const Engine> engines) {
     }
     if (prior.at("op") != "set_weights") continue;
     const Json& weights = prior.at("args").at(0);
-    const std::vector<std::string> names = weights_of(test, spelling->second.weights);
+    const std::vector<std::string> names = layer_weights(test);
     for (std::size_t i = 0; i < weights.size(); ++i) model.weights["l." + names.at(i)] = numbers_of(weights[i]);
   }
   const bool trains = keywords.value("training", false) && is_layer;
@@ -371,7 +243,7 @@ void expect_all(const std::string& name, int at_least,
 }
 
 TEST(KerasConformance, Layers) {
-  expect_all("layers", 18, [](const Json&) { return std::span<const Engine>(kEngines); });
+  expect_all("layers", 49, [](const Json&) { return std::span<const Engine>(kEngines); });
 }
 
 // Cases that keras_layers.py had Keras compute: many, and native code takes 35 ms a case, so that each layer is

@@ -94,6 +94,7 @@ class Evaluated : public SmallModel {
     for (std::int64_t begin = 0; begin < data.rows; begin += program_.settings.batch) {
       const std::int64_t end = std::min(data.rows, begin + program_.settings.batch);
       EvaluationContext context = context_for(data, begin, end);
+      if (name == "train") context.step = step_++;
       TARN_TRY(Values results, run(graph, context));
       for (const GraphResult& result : graph.results()) {
         if (result.kind == ResultKind::store) tensors_[result.name] = results.at(result.name);
@@ -104,6 +105,7 @@ class Evaluated : public SmallModel {
 
   Program program_;
   Values tensors_, report_;
+  std::uint64_t step_ = 0;  // draws go by it
 };
 
 class Native : public SmallModel {

@@ -1,5 +1,6 @@
 // Layers of the prelude: what each needs, and what it makes of a shape. One that has no row here is not covered, which
 // generator_test.cpp says.
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <numeric>
@@ -103,6 +104,145 @@ Application alike(Writer&, const Shape& shape) { return {"", shape}; }
 Application rescaling(Writer&, const Shape& shape) { return {"0.5", shape}; }
 Application activation(Writer& writer, const Shape& shape) { return {writer.activation(), shape, {}, 64}; }
 
+// ---------------------------------------------------------------- convolutions, pooling, images
+
+// Windows along all axes but the last.
+struct Windows {
+  std::int64_t size, stride, dilation;
+  bool same;
+  std::int64_t reach() const { return (size - 1) * dilation + 1; }
+  std::int64_t places(std::int64_t extent) const {
+    return same ? (extent + stride - 1) / stride : (extent - reach()) / stride + 1;
+  }
+  std::string arguments() const {
+    return fmt::format("strides = {}, padding = \"{}\"", stride, same ? "same" : "valid");
+  }
+};
+
+// "valid" only where windows fit.
+Windows windows_over(Writer& writer, const Shape& shape, bool may_dilate) {
+  Windows w{1 + writer.choices.below(3), 1 + writer.choices.below(2), 1, writer.choices.flip()};
+  if (may_dilate && w.stride == 1 && writer.choices.once_in(3)) w.dilation = 2;
+  for (std::size_t i = 0; i + 1 < shape.size(); ++i) w.same = w.same || w.reach() > shape[i];
+  return w;
+}
+
+Shape places_of(const Windows& w, const Shape& shape, std::int64_t channels) {
+  Shape result;
+  for (std::size_t i = 0; i + 1 < shape.size(); ++i) result.push_back(w.places(shape[i]));
+  result.push_back(channels);
+  return result;
+}
+
+Shape kernel_of(const Windows& w, const Shape& shape, std::int64_t first, std::int64_t second) {
+  Shape kernel(shape.size() - 1, w.size);
+  kernel.insert(kernel.end(), {first, second});
+  return kernel;
+}
+
+Application convolution(Writer& writer, const Shape& shape) {
+  const Windows w = windows_over(writer, shape, true);
+  const std::int64_t groups = shape.back() % 2 == 0 && writer.choices.flip() ? 2 : 1;
+  const std::int64_t filters = groups * (1 + writer.choices.below(4));
+  return {
+      fmt::format("{}, {}, {}, dilation_rate = {}, groups = {}", filters, w.size, w.arguments(), w.dilation, groups),
+      places_of(w, shape, filters),
+      {kernel_of(w, shape, shape.back() / groups, filters)},
+      16};
+}
+
+Application depthwise_convolution(Writer& writer, const Shape& shape) {
+  const Windows w = windows_over(writer, shape, true);
+  const std::int64_t multiplier = 1 + writer.choices.below(2);
+  return {
+      fmt::format("{}, {}, dilation_rate = {}, depth_multiplier = {}", w.size, w.arguments(), w.dilation, multiplier),
+      places_of(w, shape, shape.back() * multiplier),
+      {kernel_of(w, shape, shape.back(), multiplier)},
+      16};
+}
+
+Application separable_convolution(Writer& writer, const Shape& shape) {
+  const std::int64_t filters = 1 + writer.choices.below(5);
+  Application made = depthwise_convolution(writer, shape);
+  made.needed = fmt::format("{}, {}", filters, made.needed);
+  made.result.back() = filters;
+  return made;
+}
+
+Application transposed_convolution(Writer& writer, const Shape& shape) {
+  Windows w = windows_over(writer, shape, true);
+  w.same = writer.choices.flip();
+  const std::int64_t filters = 1 + writer.choices.below(3);
+  const bool says_more = w.stride == 2 && w.dilation == 1 && writer.choices.flip();
+  Shape result;
+  for (std::size_t i = 0; i + 1 < shape.size(); ++i) {
+    const std::int64_t valid = (shape[i] - 1) * w.stride + (says_more ? w.reach() + 1 : std::max(w.reach(), w.stride));
+    const std::int64_t same = says_more ? (shape[i] - 1) * w.stride + w.reach() % 2 + 1 : shape[i] * w.stride;
+    result.push_back(w.same ? same : valid);
+  }
+  result.push_back(filters);
+  return {fmt::format("{}, {}, {}, dilation_rate = {}{}", filters, w.size, w.arguments(), w.dilation,
+                      says_more ? ", output_padding = 1" : ""),
+          result,
+          {kernel_of(w, shape, filters, shape.back())},
+          16};
+}
+
+Application pooling(Writer& writer, const Shape& shape) {
+  const Windows w = windows_over(writer, shape, false);
+  return {fmt::format("pool_size = {}, {}", w.size, w.arguments()), places_of(w, shape, shape.back())};
+}
+
+Application global_pooling(Writer& writer, const Shape& shape) {
+  if (!writer.choices.once_in(3)) return {"", {shape.back()}};
+  Shape result(shape.size(), 1);
+  result.back() = shape.back();
+  return {"keepdims = true", result};
+}
+
+Application adaptive_pooling(Writer& writer, const Shape& shape) {
+  const std::int64_t size = 1 + writer.choices.below(3);
+  Shape result(shape.size(), size);
+  result.back() = shape.back();
+  return {std::to_string(size), result};
+}
+
+// One more or less, or twice as many, along all axes but the last.
+Application padding(Writer&, const Shape& shape) {
+  Shape result = shape;
+  for (std::size_t i = 0; i + 1 < shape.size(); ++i) result[i] += 2;
+  return {"padding = 1", result};
+}
+
+Application cropping(Writer&, const Shape& shape) {
+  Shape result = shape;
+  const bool cuts = std::all_of(shape.begin(), shape.end() - 1, [](std::int64_t extent) { return extent > 2; });
+  for (std::size_t i = 0; i + 1 < shape.size(); ++i) result[i] -= cuts ? 2 : 0;
+  return {fmt::format("cropping = {}", cuts ? 1 : 0), result};
+}
+
+Application up_sampling(Writer& writer, const Shape& shape) {
+  Shape result = shape;
+  for (std::size_t i = 0; i + 1 < shape.size(); ++i) result[i] *= 2;
+  const bool says_how = shape.size() == 3 && writer.choices.flip();
+  return {fmt::format("size = 2{}", says_how ? ", interpolation = \"bilinear\"" : ""), result, {}, 8};
+}
+
+Application resizing(Writer& writer, const Shape& shape) {
+  const std::int64_t height = 1 + writer.choices.below(6), width = 1 + writer.choices.below(6);
+  static const std::vector<std::string> more = {"",
+                                                ", interpolation = \"bicubic\"",
+                                                ", interpolation = \"nearest\"",
+                                                ", antialias = true",
+                                                ", crop_to_aspect_ratio = true",
+                                                ", pad_to_aspect_ratio = true, fill_value = 0.5",
+                                                ", fill_mode = \"constant\""};
+  return {fmt::format("{}, {}{}", height, width, writer.choices.one_of(more)), {height, width, shape.back()}, {}, 8};
+}
+
+Application flip(Writer&, const Shape& shape) { return {"mode = \"horizontal\"", shape}; }
+Application brightness(Writer&, const Shape& shape) { return {"0.25, value_range = [-4, 4]", shape}; }
+
 struct Row {
   std::size_t least_axes, most_axes;
   std::function<Application(Writer&, const Shape&)> apply;
@@ -135,8 +275,75 @@ const std::map<std::string, Row>& rows() {
       {"gaussian_noise", {0, kMany, with_rate}},
       {"gaussian_dropout", {0, kMany, with_rate}},
       {"alpha_dropout", {0, kMany, with_rate}},
+      {"conv1d", {2, 2, convolution}},
+      {"conv2d", {3, 3, convolution}},
+      {"conv1d_transpose", {2, 2, transposed_convolution}},
+      {"conv2d_transpose", {3, 3, transposed_convolution}},
+      {"depthwise_conv1d", {2, 2, depthwise_convolution}},
+      {"depthwise_conv2d", {3, 3, depthwise_convolution}},
+      {"separable_conv1d", {2, 2, separable_convolution}},
+      {"separable_conv2d", {3, 3, separable_convolution}},
+      {"max_pooling1d", {2, 2, pooling}},
+      {"max_pooling2d", {3, 3, pooling}},
+      {"max_pooling3d", {4, 4, pooling}},
+      {"average_pooling1d", {2, 2, pooling}},
+      {"average_pooling2d", {3, 3, pooling}},
+      {"average_pooling3d", {4, 4, pooling}},
+      {"global_max_pooling1d", {2, 2, global_pooling}},
+      {"global_max_pooling2d", {3, 3, global_pooling}},
+      {"global_max_pooling3d", {4, 4, global_pooling}},
+      {"global_average_pooling1d", {2, 2, global_pooling}},
+      {"global_average_pooling2d", {3, 3, global_pooling}},
+      {"global_average_pooling3d", {4, 4, global_pooling}},
+      {"adaptive_max_pooling1d", {2, 2, adaptive_pooling}},
+      {"adaptive_max_pooling2d", {3, 3, adaptive_pooling}},
+      {"adaptive_max_pooling3d", {4, 4, adaptive_pooling}},
+      {"adaptive_average_pooling1d", {2, 2, adaptive_pooling}},
+      {"adaptive_average_pooling2d", {3, 3, adaptive_pooling}},
+      {"adaptive_average_pooling3d", {4, 4, adaptive_pooling}},
+      {"zero_padding1d", {2, 2, padding}},
+      {"zero_padding2d", {3, 3, padding}},
+      {"zero_padding3d", {4, 4, padding}},
+      {"cropping1d", {2, 2, cropping}},
+      {"cropping2d", {3, 3, cropping}},
+      {"cropping3d", {4, 4, cropping}},
+      {"up_sampling1d", {2, 2, up_sampling}},
+      {"up_sampling2d", {3, 3, up_sampling}},
+      {"up_sampling3d", {4, 4, up_sampling}},
+      {"resizing", {3, 3, resizing}},
+      {"spatial_dropout1d", {2, 2, with_rate}},
+      {"spatial_dropout2d", {3, 3, with_rate}},
+      {"spatial_dropout3d", {4, 4, with_rate}},
+      {"random_flip", {3, 3, flip}},
+      {"random_brightness", {3, 3, brightness}},
   };
   return table;
+}
+
+}  // namespace
+
+namespace {
+
+std::int64_t divisor(Writer& writer, std::int64_t n) {
+  std::vector<std::int64_t> found;
+  for (std::int64_t d = 1; d <= n; ++d) {
+    if (n % d == 0) found.push_back(d);
+  }
+  return writer.choices.one_of(found);
+}
+
+// A value of this rank: one that there is, or its elements in another shape.
+Named as_image(Writer& writer, std::size_t rank) {
+  const Named x = writer.any_value();
+  if (x.shape.size() == rank) return x;
+  Shape shape;
+  std::int64_t left = element_count(x.shape);
+  for (std::size_t i = 0; i + 1 < rank; ++i) {
+    shape.push_back(divisor(writer, left));
+    left /= shape.back();
+  }
+  shape.push_back(left);
+  return writer.add(fmt::format("reshape({}, {})", x.name, models::text_of(shape)), shape);
 }
 
 }  // namespace
@@ -146,7 +353,8 @@ void add_layer(Writer& writer) {
   for (const auto& [name, row] : rows()) names.push_back(name);
   const std::string& name = writer.choices.below(3) == 0 ? "dense" : writer.choices.one_of(names);
   const Row& row = rows().at(name);
-  const std::optional<Named> x = writer.value_of_rank(row.least_axes);
+  const bool of_images = row.least_axes == row.most_axes && row.least_axes > 2;
+  const std::optional<Named> x = of_images ? as_image(writer, row.least_axes) : writer.value_of_rank(row.least_axes);
   if (!x || x->shape.size() > row.most_axes) return;
   const Application how = row.apply(writer, x->shape);
   if (!writer.fits(how.result)) return;

@@ -142,10 +142,30 @@ std::optional<std::string> Writer::argument(const Parameter& parameter, const Ar
   const std::string& name = parameter.name;
   const std::string& initial = parameter.initial;
   if (is_left_out(left_out_parameters(), name)) return std::nullopt;
-  const bool of_kernel = name == "kernel_init" || name == "init";
+  const bool of_kernel =
+      name == "kernel_init" || name == "init" || name == "depthwise_init" || name == "pointwise_init";
   if (of_kernel && use.kernel) return initializer(true, use.kernel->size());
   // Written by the tables of layers and statements.
-  if (name == "renorm" || name == "groups") return std::nullopt;
+  static constexpr std::string_view kOfTables[] = {"renorm",
+                                                   "groups",
+                                                   "strides",
+                                                   "padding",
+                                                   "dilation_rate",
+                                                   "depth_multiplier",
+                                                   "output_padding",
+                                                   "pool_size",
+                                                   "keepdims",
+                                                   "cropping",
+                                                   "size",
+                                                   "interpolation",
+                                                   "crop_to_aspect_ratio",
+                                                   "pad_to_aspect_ratio",
+                                                   "fill_mode",
+                                                   "fill_value",
+                                                   "antialias",
+                                                   "value_range"};
+  const bool is_of_table = std::ranges::find(kOfTables, name) != std::end(kOfTables);
+  if (is_of_table || (name == "mode" && initial.starts_with("\"horizontal"))) return std::nullopt;
   if (name == "max_value" && initial == "none") return "1.5";
   if (name.ends_with("_init") && !of_kernel) return initializer(false, 1);
   if (ends_with_any(name, {"regularizer"})) {
