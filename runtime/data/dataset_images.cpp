@@ -11,6 +11,7 @@
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "ir/counted.h"
 #include "ir/joined.h"
@@ -50,12 +51,7 @@ class ImageDecoder {
   void decode() {
     const auto useful = static_cast<unsigned>(std::min<std::size_t>(folder_.files.size(), kMostDecoders));
     const unsigned wanted = std::min(useful, std::max(std::thread::hardware_concurrency(), 1U));
-    std::vector<std::thread> helpers;
-    try {
-      for (unsigned i = 1; i < wanted; ++i) helpers.emplace_back([this] { work(); });
-    } catch (const std::system_error&) {
-      // There are as many as the system gives.
-    }
+    std::vector<std::thread> helpers = start(wanted - 1);
     work();
     for (std::thread& helper : helpers) helper.join();
     if (failure_) std::rethrow_exception(failure_);
@@ -68,6 +64,17 @@ class ImageDecoder {
   Array take() { return std::move(pixels_); }
 
  private:
+  std::vector<std::thread> start(unsigned wanted) {
+    std::vector<std::thread> helpers;
+    helpers.reserve(wanted);
+    try {
+      for (unsigned i = 0; i < wanted; ++i) helpers.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+      return helpers;  // those that there are will do
+    }
+    return helpers;
+  }
+
   void work() {
     try {
       for (std::size_t i = next_++; i < folder_.files.size(); i = next_++) decode(i);

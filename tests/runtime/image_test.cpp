@@ -89,7 +89,7 @@ TEST(Image, InterlacedPng) {
 
 TEST(Image, GreyOfColours) {
   std::mt19937 random(7);
-  std::vector<int> colours(3 * 1000);
+  std::vector<int> colours(3000);
   for (int& value : colours) value = static_cast<int>(random() % 256);
   const std::vector<double> grey = read(png_of(10, 100, 3, colours), 1);
   ASSERT_EQ(grey.size(), 1000U);
@@ -202,7 +202,8 @@ TEST(Image, ResizedAsTheEquationSays) {
           for (int v = 0; v < from_height; ++v) {
             for (int u = 0; u < from_width; ++u) {
               exact += weight(y, height, v, from_height) * weight(x, width, u, from_width) *
-                       values[static_cast<std::size_t>((v * from_width + u) * channels + c)];
+                       values.at(static_cast<std::size_t>(v * from_width + u) * static_cast<std::size_t>(channels) +
+                                 static_cast<std::size_t>(c));
             }
           }
           EXPECT_NEAR(result[static_cast<std::size_t>((y * width + x) * channels + c)], exact, 1e-4);
