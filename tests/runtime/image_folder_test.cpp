@@ -238,7 +238,7 @@ TEST_F(ImageFolders, ArraysFeedInputsWithChannels) {
   EXPECT_THAT(first.err, AllOf(HasSubstr("'x' is [2, 2, 3], and a sample of the array [3, 2, 2]"),
                                HasSubstr("numpy.transpose(array, (0, 2, 3, 1))")));
   EXPECT_THAT(predict({1, 4, 3}, "3, 4, 1").err, HasSubstr("'x' is [3, 4, 1], and a sample of the array [4, 3]"));
-  std::string idx("\0\0\x08\x03\0\0\0\x01\0\0\0\x03\0\0\0\x04", 16), csv;
+  std::string idx("\0\0\x08\x03\0\0\0\x01\0\0\0\x03\0\0\0\x04", 16);
   for (char i = 0; i < 12; ++i) idx += i;
   write("x-idx3-ubyte", idx);
   write_model("", "3, 4, 1");
