@@ -144,7 +144,7 @@ Result<std::string> differences(SmallModel& small, const Golden& golden, const J
     TARN_TRY(const std::vector<double> gradient, small.predict(data, "d" + input));
     const Json& by_input = test.at("gradients").at("args").at(0);
     const std::string what = difference(gradient, array_of(by_input).values, tolerance);
-    if (!what.empty()) return "gradient by " + input + ": " + what;
+    if (!what.empty()) return fmt::format("gradient by {}: {}", input, what);
   }
   if (!golden.has_step) return std::string();
   TARN_RETURN_IF_ERROR(step(small, golden, data.arrays.at("pick")));
@@ -153,11 +153,11 @@ Result<std::string> differences(SmallModel& small, const Golden& golden, const J
     const std::vector<double> left = small.tensor(name);
     for (std::size_t i = 0; i < taken.size(); ++i) taken[i] -= left[i];
     const std::string what = difference(taken, array_of(*gradient).values, tolerance);
-    if (!what.empty()) return "gradient by " + name + ": " + what;
+    if (!what.empty()) return fmt::format("gradient by {}: {}", name, what);
   }
   for (const auto& [name, state] : golden.after) {
     const std::string what = difference(small.tensor(name), numbers_of(*state), tolerance);
-    if (!what.empty()) return name + ": " + what;
+    if (!what.empty()) return fmt::format("{}: {}", name, what);
   }
   return std::string();
 }
