@@ -364,7 +364,7 @@ void add_layer(Writer& writer) {
   if (!how.others.empty()) {
     writer.add(fmt::format("{}({}{})", made, x->name, how.others), how.result, how.largest);
   } else if (writer.choices.once_in(4)) {
-    const std::string layer = writer.fresh("l");
+    const std::string layer = writer.fresh("again");
     writer.body.push_back(fmt::format("{} = {}", layer, made));
     writer.add(fmt::format("{}({})", layer, x->name), how.result, how.largest);
   } else {

@@ -221,7 +221,7 @@ void add_training(Writer& writer) {
     add_loss(writer, head);
     while (writer.choices.once_in(2)) add_metric(writer, head);
   }
-  if (heads[0].kind == Kind::classes && writer.choices.once_in(3))
+  if (heads[0].kind == Kind::classes && heads[0].shape.size() <= 2 && writer.choices.once_in(3))
     writer.train.push_back(format("class_weight {{0: 0.5, 1: 2}} for {}", heads[0].t));
   writer.train.push_back(format("optimizer {}", optimizer(writer)));
   add_settings(writer);
