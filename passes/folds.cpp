@@ -11,6 +11,8 @@
 // better still: each window hands on its g once. So a sum over all elements of the fold is the sum of g; and where the
 // gradient passes relu, which looks at the element that was the largest, that is the result of the maximum itself. Then
 // nobody needs the elements any more. (Where one is NaN, the loss is.)
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -26,6 +28,11 @@ namespace tarn {
 namespace {
 
 using Axes = std::vector<std::int64_t>;
+
+// Of windows that do not overlap, so many phases at most are computed each for itself. And so many operations at most
+// add windows up: an hour of compiling, of a model that nobody means.
+constexpr std::int64_t kMostPhases = 16;
+constexpr std::int64_t kMostParts = 4096;
 
 // One phase along one axis.
 struct Phase {
@@ -72,12 +79,13 @@ class FoldRewriter {
   explicit FoldRewriter(const Graph& graph)
       : graph_(graph), result_(graph.locations()), builder_(result_), uses_(graph.use_counts()) {}
 
-  Graph rewrite() {
+  Result<Graph> rewrite() {
     NodeMap map(graph_.size(), kNoNode);
     const std::vector<bool> reachable = graph_.reachable();
     for (NodeId id = 0; id < graph_.size(); ++id) {
       if (!reachable[id]) continue;
       const Node& node = graph_[id];
+      if (node.op == Op::fold) TARN_RETURN_IF_ERROR(check_parts(node));
       builder_.set_location(node.location);
       map[id] = rewrite(id, map);
     }
@@ -86,6 +94,26 @@ class FoldRewriter {
   }
 
  private:
+  // Each phase is an operation at least, and where elements are added up one by one each of these.
+  Status check_parts(const Node& node) const {
+    const Node& value = graph_[node.inputs[0]];
+    const FoldedAxes folded = folded_axes(node.attributes, value.type.shape).value();
+    const bool is_one_sum = value.op == Op::contract || repeats(folded, value);
+    double parts = 1;
+    for (std::size_t i = 0; i < folded.windows.size(); ++i) {
+      const Window& window = folded.windows[i];
+      if (is_side_by_side(folded)) continue;
+      parts *= static_cast<double>(std::min(window.step, folded.extents[i]));
+      if (!is_one_sum) parts *= static_cast<double>((window.size + window.step - 1) / window.step);
+    }
+    if (parts <= kMostParts) return Done{};
+    const std::string message = fmt::format(
+        "windows that overlap are added up in {:.0f} parts here, over the limit of {}; larger strides or "
+        "smaller windows have fewer",
+        parts, kMostParts);
+    return error_at((*graph_.locations())[node.location].span, message, graph_.locations()->backtrace(node.location));
+  }
+
   NodeId rewrite(NodeId id, const NodeMap& map) {
     const Node& node = graph_[id];
     if (node.op == Op::fold) {
@@ -172,9 +200,31 @@ class FoldRewriter {
     return counted->op == Op::iota && counted->type.shape.size() == 1;
   }
 
+  // Windows that do not overlap, one behind the other.
+  static bool is_side_by_side(const FoldedAxes& folded) {
+    return std::all_of(folded.windows.begin(), folded.windows.end(),
+                       [](const Window& window) { return window.dilation == 1 && window.size <= window.step; });
+  }
+
+  // Whether all elements of a window are the same, and places are axes of what is repeated.
+  static bool repeats(const FoldedAxes& folded, const Node& value) {
+    if (value.op != Op::broadcast) return false;
+    const Axes& axes = value.attributes.integers(Key::axes);
+    const auto count = static_cast<std::int64_t>(folded.windows.size()),
+               first = static_cast<std::int64_t>(folded.first);
+    for (std::int64_t axis = first; axis < first + 2 * count; ++axis) {
+      const bool is_there = std::find(axes.begin(), axes.end(), axis) != axes.end();
+      if (is_there != (axis < first + count)) return false;
+    }
+    return true;
+  }
+
   NodeId in_phases(const Node& node, NodeId value) {
     const FoldedAxes folded = folded_axes(node.attributes, builder_.shape(value)).value();
     const std::optional<FoldedProduct> product = product_of(folded, value);
+    std::int64_t all = 1;
+    for (std::size_t i = 0; i < folded.windows.size(); ++i) all *= std::min(folded.windows[i].step, folded.extents[i]);
+    if (is_side_by_side(folded) && (product || all > kMostPhases)) return side_by_side(folded, value);
     Axes sizes;
     std::size_t count = 1;
     for (std::size_t i = 0; i < folded.windows.size(); ++i) {
@@ -197,11 +247,71 @@ class FoldRewriter {
                const std::optional<FoldedProduct>& product) {
     const bool is_met = std::all_of(along.begin(), along.end(), [](const Phase& p) { return p.count > 0; });
     NodeId sum = kNoNode;
-    if (is_met) sum = product ? phase_of_product(folded, along, *product) : sum_of_elements(folded, along, value);
-    if (sum != kNoNode) return sum;
     Shape shape = node.type.shape;
     for (std::size_t i = 0; i < along.size(); ++i) shape[folded.first + i] = along[i].extent;
+    if (is_met && product) {
+      sum = phase_of_product(folded, along, *product);
+    } else if (is_met && repeats(folded, result_[value])) {
+      sum = sum_of_repeated(folded, along, value, shape);
+    } else if (is_met) {
+      sum = sum_of_elements(folded, along, value);
+    }
+    if (sum != kNoNode) return sum;
     return builder_.broadcast(builder_.constant(0, node.type.dtype), shape, {});
+  }
+
+  // Windows one behind the other, with zeros between them: each is a stretch of the result. The axes of places and of
+  // elements come by pairs, each of which is then one.
+  NodeId side_by_side(const FoldedAxes& folded, NodeId value) {
+    const std::size_t count = folded.windows.size();
+    for (std::size_t i = 0; i < count; ++i) value = range(value, folded.first + count + i, 0, folded.windows[i].step);
+    Axes order = all_axes(builder_.shape(value).size());
+    for (std::size_t i = 0; i < count; ++i) {
+      order[folded.first + 2 * i] = static_cast<std::int64_t>(folded.first + i);
+      order[folded.first + 2 * i + 1] = static_cast<std::int64_t>(folded.first + count + i);
+    }
+    value = transposed(value, order);
+    Shape shape = builder_.shape(value);
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto at = static_cast<std::ptrdiff_t>(folded.first + i);
+      shape[folded.first + i] *= shape[folded.first + i + 1];
+      shape.erase(shape.begin() + at + 1);
+    }
+    value = builder_.reshape(value, shape);
+    for (std::size_t i = 0; i < count; ++i) {
+      value = range(value, folded.first + i, folded.before[i], folded.extents[i]);
+    }
+    return value;
+  }
+
+  // A product has its axes in another order by its letters.
+  NodeId transposed(NodeId value, const Axes& order) {
+    const Node node = result_[value];
+    if (node.op != Op::contract) return builder_.transpose(value, order);
+    const ContractionMap map = parse_contraction_map(node.attributes.text(Key::map)).value();
+    std::string letters;
+    for (const std::int64_t axis : order) letters += map.result[static_cast<std::size_t>(axis)];
+    return builder_.contract(node.inputs[0], node.inputs[1],
+                             std::string(map.a) + "," + std::string(map.b) + "->" + letters);
+  }
+
+  // The sum of shifted places, which are windows of what is repeated.
+  NodeId sum_of_repeated(const FoldedAxes& folded, const std::vector<Phase>& along, NodeId value, const Shape& shape) {
+    const Axes axes = result_[value].attributes.integers(Key::axes);
+    NodeId shifted = result_[value].inputs[0];
+    Axes summed, placed;
+    for (std::size_t i = along.size(); i-- > 0;) {
+      const Phase& p = along[i];
+      const auto at = std::find(axes.begin(), axes.end(), static_cast<std::int64_t>(folded.first + i)) - axes.begin();
+      const std::int64_t reach = p.place_step * (p.count - 1);
+      shifted = range(shifted, static_cast<std::size_t>(at), p.first_place - reach, p.extent + reach);
+      shifted = builder_.windows(shifted, {at}, {p.count}, {1}, {p.place_step});
+      for (std::int64_t& axis : summed) ++axis;
+      summed.push_back(at + 1);
+    }
+    const auto count = static_cast<std::int64_t>(along.size()), first = static_cast<std::int64_t>(folded.first);
+    for (const std::int64_t axis : axes) placed.push_back(axis < first + count ? axis : axis - count);
+    return builder_.broadcast(builder_.sum(shifted, summed), shape, placed);
   }
 
   std::optional<FoldedProduct> product_of(const FoldedAxes& folded, NodeId value) const {

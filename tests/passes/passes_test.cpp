@@ -117,6 +117,8 @@ TEST(Pipeline, ChecksItsOptions) {
             "dump after: there is no pass 'everything'");
   EXPECT_EQ(message([](PassOptions& o) { o.disabled = {"autodiff"}; }),
             "'autodiff' is part of the language's meaning and cannot be disabled");
+  EXPECT_EQ(message([](PassOptions& o) { o.disabled = {"folds"}; }),
+            "no plan is without 'folds': it cannot be disabled");
   EXPECT_EQ(message([](PassOptions& o) { o.disabled = {"simplify"}; }), "");
 }
 
@@ -137,6 +139,30 @@ TEST(Pipeline, DumpsWhatChangesAndStopsWhereAsked) {
   const Graph graph = expect_graph(optimize(parsed.graph, context));
   EXPECT_THAT(dumps, ::testing::ElementsAre("# after batching"));
   EXPECT_EQ(context.seconds.size(), 3U);
+}
+
+// Small texts that ask for a million operations.
+TEST(Pipeline, WindowsThatMakeTooManyPartsAreRefused) {
+  const auto message = [](const std::string& value, const std::string& steps) {
+    Sources sources;
+    const std::string text =
+        "graph t {\n" + value + "\n%x: f32[N,300,300] = fold(%w) {axes = [1, 2], steps = " + steps +
+        ", dilations = [1, 1], extents = [300, 300], before = [0, 0]}\n" + "result output \"x\" = %x\n}\n";
+    PassContext context = planning_context();
+    const Result<Graph> made = run_pass("folds", parse_graph(text, "t.ir", sources).value().graph, context);
+    return made ? std::string() : made.error().front().message;
+  };
+  const std::string large = "%w: f32[N,3,3,100,100] = input() {name = \"w\"}";
+  EXPECT_EQ(message(large, "[1, 1]"),
+            "windows that overlap are added up in 10000 parts here, over the limit of 4096; larger strides or smaller "
+            "windows have fewer");
+  EXPECT_EQ(message("%w: f32[N,3,3,101,101] = input() {name = \"w\"}", "[100, 100]"),
+            "windows that overlap are added up in 40000 parts here, over the limit of 4096; larger strides or smaller "
+            "windows have fewer");
+  EXPECT_EQ(message(large, "[100, 100]"), "") << "side by side";
+  const std::string alike =
+      "%g: f32[N,3,3] = input() {name = \"g\"}\n%w: f32[N,3,3,100,100] = broadcast(%g) {axes = [0, 1, 2]}";
+  EXPECT_EQ(message(alike, "[1, 1]"), "");
 }
 
 // What only a plan needs runs for a plan alone, and never for the reference evaluator.
