@@ -234,16 +234,16 @@ double window_sum(const Image& image, const std::vector<double>& kernel, std::in
 
 const Older kOlder[] = {
     // same, strides 2 of 5 and 6: paddings 1 and 1, 0 and 1.
-    {"convolution2d(3, 3, 3, border_mode = \"same\", subsample = 2)", 1, "W", 3 * 3 * 2 * 3, 3, 3, 3,
+    {"convolution2d(3, 3, 3, border_mode = \"same\", subsample = 2)", 1, "W", 54, 3, 3, 3,
      [](const Image& x, const std::vector<double>& k, std::int64_t y, std::int64_t z, std::int64_t f) {
        return window_sum(x, k, 3, 3, 2 * y - 1, 2 * z, 1, 3, f);
      }},
-    {"atrous_convolution2d(3, 2, 2, atrous_rate = 2)", 1, "W", 2 * 2 * 2 * 3, 3, 4, 3,
+    {"atrous_convolution2d(3, 2, 2, atrous_rate = 2)", 1, "W", 24, 3, 4, 3,
      [](const Image& x, const std::vector<double>& k, std::int64_t y, std::int64_t z, std::int64_t f) {
        return window_sum(x, k, 2, 2, y, z, 2, 3, f);
      }},
     // Every place of x adds to those of its window, which begins one above for 9 rows and at 0 for 12 columns.
-    {"deconvolution2d(3, 3, 3, [9, 12, 3], border_mode = \"same\", subsample = 2)", 1, "W", 3 * 3 * 2 * 3, 9, 12, 3,
+    {"deconvolution2d(3, 3, 3, [9, 12, 3], border_mode = \"same\", subsample = 2)", 1, "W", 54, 9, 12, 3,
      [](const Image& x, const std::vector<double>& k, std::int64_t y, std::int64_t z, std::int64_t f) {
        double sum = 0;
        for (std::int64_t p = 0; p < x.height; ++p) {
@@ -255,7 +255,7 @@ const Older kOlder[] = {
        }
        return sum;
      }},
-    {"locally_connected2d(3, [2, 3], strides = [1, 2])", 2, "kernel", 4 * 2 * 12 * 3, 4, 2, 3,
+    {"locally_connected2d(3, [2, 3], strides = [1, 2])", 2, "kernel", 288, 4, 2, 3,
      [](const Image& x, const std::vector<double>& k, std::int64_t y, std::int64_t z, std::int64_t f) {
        double sum = 0;
        for (std::int64_t i = 0; i < 2; ++i) {
