@@ -74,7 +74,8 @@ class ContractionRewriter {
   static bool has(std::string_view letters, char c) { return letters.find(c) != std::string_view::npos; }
 
   // Whether one operand has every axis that is longer than 1: then no element is used twice, and a product kernel has
-  // nothing to gain. The same for an outer product, and for small layers with few inputs.
+  // nothing to gain. The same for an outer product, and for small layers with few inputs. What has more letters than a
+  // value may have axes is no loop: its elementwise product would be no value.
   bool is_loop(const Graph& graph, const Node& node, const ContractionMap& map) const {
     const Shape& a = graph[node.inputs[0]].type.shape;
     const Shape& b = graph[node.inputs[1]].type.shape;
@@ -89,6 +90,8 @@ class ContractionRewriter {
       in_a = in_a && (b[i] == 1 || has(map.a, map.b[i]));
       sums = sums || (b[i] != 1 && !has(map.result, map.b[i]));
     }
+    const auto others = std::count_if(map.b.begin(), map.b.end(), [&](char c) { return !has(map.a, c); });
+    if (map.a.size() + static_cast<std::size_t>(others) > kMaxRank) return false;
     if (in_a || in_b || !sums) return true;
     return has_small_layers_ && summed < kCosts.long_sum && small_.is_small(graph, node);
   }

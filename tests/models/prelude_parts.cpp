@@ -136,8 +136,6 @@ const std::vector<LeftOut>& left_out_names() {
       {"taken_places", "part of layers of images"},
       {"moved_image", "part of layers of images"},
       {"need_filling", "part of layers of images"},
-      {"conv3d", "native code has no sums over nine axes yet"},
-      {"conv3d_transpose", "native code has no sums over nine axes yet"},
       {"windows", "in convolutions and pooling"},
       {"fold", "in transposed convolutions"},
       {"random_crop", "is a choice of places, which jumps"},
