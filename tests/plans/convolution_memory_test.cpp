@@ -1,0 +1,59 @@
+// The workspace of convolutional networks is their activations: no window has memory of its own, forwards or backwards.
+#include <gtest/gtest.h>
+
+#include "frontend/frontend.h"
+#include "passes/pipeline.h"
+
+namespace tarn {
+namespace {
+
+// Three convolutions of 3 x 3 that keep the size, of as many channels as filters: each activation, and each gradient of
+// one, has the bytes of an image; its windows would have nine times as many.
+constexpr std::int64_t kSamples = 32, kSide = 16, kChannels = 16;
+constexpr std::uint64_t kImages = sizeof(float) * kSamples * kSide * kSide * kChannels;
+
+Program network() {
+  Sources sources;
+  FrontendResult result = compile_text("model.tarn", R"(
+model m {
+  input  x[16, 16, 16]
+  output y = x |> conv2d(16, 3, padding = "same", activation = relu) |> conv2d(16, 3, padding = "same", activation = relu)
+      |> conv2d(16, 3, padding = "same", activation = relu) |> global_average_pooling2d |> dense(4)
+}
+train {
+  target t[4]
+  loss mean_squared_error(y, t)
+  optimizer adam
+  batch 32
+}
+)",
+                                       {}, sources);
+  EXPECT_TRUE(result.program.has_value());
+  Program program = std::move(*result.program);
+  assign_offsets(program);
+  return program;
+}
+
+std::uint64_t arena_of(const std::string& function) {
+  const Program program = network();
+  PlanOptions options;
+  options.target = {32, 16, true};
+  PassContext context;
+  const Result<ProgramPlan> planned = plan_program(program, options, context);
+  EXPECT_TRUE(planned.has_value());
+  return planned->plans.at(function).arena_bytes;
+}
+
+// What a plan has beside images: weights in another order, numbers for each sample.
+constexpr std::uint64_t kLittle = kImages / 8;
+
+TEST(ConvolutionMemory, TrainingKeepsActivationsAndTwoGradients) {
+  // The outputs of three layers, which relu's gradient and the next kernel's read, and a gradient with the one before
+  // it.
+  EXPECT_LE(arena_of("train"), 5 * kImages + kLittle);
+}
+
+TEST(ConvolutionMemory, PredictionKeepsTwoImages) { EXPECT_LE(arena_of("predict"), 2 * kImages + kLittle); }
+
+}  // namespace
+}  // namespace tarn
