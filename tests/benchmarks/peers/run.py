@@ -6,7 +6,6 @@ that gets slower gets slower for all. Peers live in processes of their own (work
 """
 
 import argparse
-import contextlib
 import functools
 import json
 import os
@@ -18,7 +17,8 @@ import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+from processes import HERE, Native, Tarn, Worker, cores, has_two_cores, limits, pinned
+
 ROOT = HERE.parents[2]
 PACKAGES = {
     "torch": ["torch==2.13.0", "numpy"],
@@ -26,14 +26,15 @@ PACKAGES = {
     "keras": ["keras"],
     "onnxruntime": ["onnxruntime", "onnx"],
 }
-TITLES = {"tarn": "Tarn", "tarn_alone": "Tarn, 1 core", "torch": "PyTorch", "torch_compile": "torch.compile", "jax": "JAX", "keras": "Keras 3",
-          "onnxruntime": "ONNX Runtime", "torch_debian": "PyTorch (Debian)", "dlib": "dlib", "tiny_dnn": "tiny-dnn"}
+TITLES = {"tarn": "Tarn", "tarn_alone": "Tarn, 1 core", "torch": "PyTorch", "torch_compile": "torch.compile",
+          "jax": "JAX", "keras": "Keras 3", "onnxruntime": "ONNX Runtime", "torch_debian": "PyTorch (Debian)",
+          "dlib": "dlib", "tiny_dnn": "tiny-dnn"}
 TRAINERS = ["torch", "torch_compile", "torch_debian", "jax", "keras", "dlib", "tiny_dnn"]
 MOST_ROUNDS = 4  # for one that counts
 PREDICTORS = ["torch", "jax", "onnxruntime"]
 
 
-PARTS = ("train", "predict", "process", "compile")
+PARTS = ("agreement", "train", "predict", "process", "compile")
 
 
 def parse_arguments():
@@ -41,7 +42,7 @@ def parse_arguments():
     parser.add_argument("--build", type=Path, default=ROOT / "build", help="where the peers are installed and built")
     parser.add_argument("--tarn", type=Path, default=ROOT / "build/release/bin/tarn")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--cases", default="a,b,c,d,e,higgs")
+    parser.add_argument("--cases", default="a,b,c,d,e,higgs,cnn,cifar,wavenet")
     parser.add_argument("--parts", default=",".join(PARTS), help="which tables")
     parser.add_argument("--peers", default=",".join(TITLES), help="which peers")
     parser.add_argument("--threads", default="1,2", help="numbers of cores to train on")
@@ -59,23 +60,6 @@ def parse_arguments():
     return arguments
 
 
-def cores(threads):
-    """The last ones that this process may use: interrupts tend to go to the first."""
-    return sorted(os.sched_getaffinity(0))[-threads:]
-
-
-@contextlib.contextmanager
-def pinned(threads):
-    """Processes started meanwhile have so many cores. (Pinned between fork and exec, they would begin with a copy of
-    this process, which takes some milliseconds.)"""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores(threads))
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
 def set_up(arguments):
     """The environment of the peers, the probe; returns the interpreter and what failed, by peer."""
     home = arguments.build / "peers"
@@ -90,154 +74,14 @@ def set_up(arguments):
         for peer, packages in PACKAGES.items():
             if peer not in arguments.peers and not (peer == "torch" and "torch_compile" in arguments.peers):
                 continue
-            done = subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], capture_output=True, text=True)
+            done = subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], capture_output=True,
+                                  text=True)
             if done.returncode != 0:
                 failed[peer] = "not installed"
     compiler = shutil.which("clang-19") or shutil.which("cc")
     subprocess.run([compiler, "-O3", "-march=native", "-ffp-contract=fast", HERE / "probe.c", "-o", home / "probe",
                     "-ldl", "-lpthread"], check=True)
     return home, python, failed
-
-
-class Worker:
-    """A peer in a process of its own."""
-
-    def __init__(self, command, threads):
-        environment = dict(os.environ)
-        for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-            environment[variable] = str(threads)
-        with pinned(threads):
-            self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                            stderr=subprocess.DEVNULL, env=environment)
-        self.hello = self.read()
-
-    def read(self):
-        line = self.process.stdout.readline()
-        return json.loads(line) if line else {"error": "died"}
-
-    def ask(self, request):
-        if "error" in self.hello:
-            return self.hello
-        try:
-            self.process.stdin.write(json.dumps(request) + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            return {"error": "died"}
-        return self.read()
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.terminate()
-        self.process.wait()
-
-
-class Native:
-    """A C++ library: built once, run anew for each measurement. Case and data go by the command line."""
-
-    def __init__(self, peer, home, threads):
-        self.threads = threads
-        self.program = home / peer
-        source = HERE / f"peer_{peer}.cpp"
-        self.hello = {"version": ""}
-        built = self.program.exists() and self.program.stat().st_mtime > source.stat().st_mtime
-        if not built:
-            # tiny-dnn looks for stb in a folder that Debian does not have; its threads, one a sample, cost a thousand
-            # times what they do.
-            (home / "include").mkdir(exist_ok=True)
-            if not (home / "include/third_party").exists():
-                (home / "include/third_party").symlink_to("/usr/include")
-            options = ["-ldlib"] if peer == "dlib" else ["-DCNN_SINGLE_THREAD", "-I", home / "include"]
-            done = subprocess.run(["c++", "-std=c++17", "-O3", "-march=native", "-DNDEBUG", "-w", source, "-o",
-                                   self.program, *options, "-lpthread"], capture_output=True, text=True)
-            if done.returncode != 0:
-                self.hello = {"error": "not installed"}
-
-    def ask(self, request):
-        if "error" in self.hello:
-            return self.hello
-        if "train" not in request:
-            return {}
-        with pinned(self.threads):
-            done = subprocess.run([self.program, request["train"]], capture_output=True, text=True, timeout=600)
-        return json.loads(done.stdout) if done.returncode == 0 else {"error": "no such case"}
-
-    def close(self):
-        pass
-
-
-class Tarn:
-    """The driver for training, compiled objects for prediction."""
-
-    def __init__(self, arguments, home, threads, cases):
-        self.arguments, self.home, self.threads, self.cases = arguments, home, threads, cases
-        help_text = subprocess.run([arguments.tarn, "train", "--help"], capture_output=True, text=True).stdout
-        self.flags = ["--no-cache"] if "--no-cache" in help_text else []
-        self.threading = ["--threads", str(threads)] if "--threads" in help_text else []
-        self.hello = {"version": subprocess.run([arguments.tarn, "--version"], capture_output=True,
-                                                text=True).stdout.split("\n")[0].removeprefix("tarn ")}
-
-    def model(self, case):
-        folder = self.home / "cases" / case.name
-        path = folder / "model.tarn"
-        if not path.exists() or path.read_text() != self.cases.tarn_model(case):
-            import numpy as np
-
-            folder.mkdir(parents=True, exist_ok=True)
-            x, t = self.cases.data(case)
-            np.save(folder / "x.npy", x)
-            np.save(folder / "t.npy", t)
-            path.write_text(self.cases.tarn_model(case))
-        return path
-
-    def train(self, case, flags):
-        """Events of a run by name, seconds of the process, its peak memory."""
-        command = [self.arguments.tarn, "train", self.model(case), "--json", "-o", self.home / "weights.safetensors"]
-        start = time.perf_counter()
-        with pinned(self.threads):
-            process = subprocess.Popen(command + flags + self.threading, stdout=subprocess.PIPE, text=True)
-        output = process.stdout.read()
-        status = process.wait()
-        elapsed = time.perf_counter() - start
-        if status != 0:
-            raise RuntimeError("tarn train failed")
-        events = {event["event"]: event for event in map(json.loads, output.splitlines())}
-        # What the process says itself: the system's count for a child begins with what this process has.
-        return events, elapsed, events["trained"]["memory_bytes"]
-
-    def library(self, case):
-        model = self.model(case)
-        library = model.with_suffix(".so")
-        if not library.exists() or library.stat().st_mtime < self.arguments.tarn.stat().st_mtime:
-            subprocess.run([self.arguments.tarn, "compile", model, "-o", library, "--functions", "init,pack"],
-                           check=True)
-        return library
-
-    def ask(self, request):
-        if request.get("forget"):
-            return {}
-        if "train" in request:
-            events, _, memory = self.train(self.cases.BY_NAME[request["train"]], self.flags)
-            return {"seconds": events["trained"]["seconds"], "memory": memory}
-        case = self.cases.BY_NAME[request["predict"]]
-        command = [self.home / "probe", "predict", self.library(case), f"case_{case.name}", str(request["samples"]),
-                   "0.15", str(case.inputs), str(case.outputs)]
-        with pinned(self.threads):
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return json.loads(done.stdout)
-
-    def close(self):
-        pass
-
-
-def has_two_cores(home):
-    """Two threads of multiply-adds are nearly twice one: nobody else has the second core, nor do both share one."""
-    done = subprocess.run([home / "probe", "cores"], capture_output=True, text=True, check=True)
-    return float(done.stdout) >= 1.9
-
-
-def limits(home):
-    done = subprocess.run([home / "probe", "limits"], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
 
 
 def measure(workers, request, rounds, valid=lambda: True):
@@ -303,6 +147,32 @@ def start_workers(arguments, home, python, failed, threads, peers, cases):
     return workers
 
 
+def agreement_part(arguments, context, raw):
+    """Whether Tarn and PyTorch have the same losses; an error that a peer reports is only shown."""
+    home, python, failed, cases = context
+    from agreement import STEPS, TOLERANCE, difference
+
+    workers = start_workers(arguments, home, python, failed, 1, ["torch"], cases)
+    if "torch" not in workers:
+        return True
+    print(f"\nLosses of the first {STEPS} steps, the same weights and batch, float64: Tarn, PyTorch")
+    same = True
+    for name in arguments.cases:
+        found = difference(arguments, workers["tarn"], workers["torch"], cases.BY_NAME[name])
+        if isinstance(found, str):
+            print(f"    {name:<8} {found.splitlines()[0][:60]}")
+            continue
+        most, own, other = found
+        texts = [" ".join(f"{loss:.6g}" for loss in losses) for losses in (own, other)]
+        print(f"    {name:<8} {texts[0]}, {texts[1]}; {most:.1e} apart{'' if most <= TOLERANCE else ': DIFFERENT'}",
+              flush=True)
+        same = same and most <= TOLERANCE
+        raw.append({"part": "agreement", "case": name, "tarn": own, "torch": other})
+    for worker in workers.values():
+        worker.close()
+    return same
+
+
 def train_part(arguments, context, raw):
     home, python, failed, cases = context
     for threads in arguments.threads:
@@ -337,9 +207,7 @@ def predict_part(arguments, context, raw):
     print("\nPrediction, 1 core:", ", ".join(f"{TITLES[p]} {w.hello.get('version', '-')}" for p, w in workers.items()))
     for name in arguments.cases:
         case = cases.BY_NAME[name]
-        if not case.predict:
-            continue
-        for samples in arguments.samples:
+        for samples in [n for n in arguments.samples if n in case.predict]:
             machine = limits(home)
             results = measure(workers, {"predict": name, "samples": samples}, arguments.rounds)
             raw.append({"part": "predict", "samples": samples, "case": name, "machine": machine, "results": results})
@@ -349,7 +217,7 @@ def predict_part(arguments, context, raw):
                 rate = 2e-9 * case.products * samples / median
                 read = 4e-9 * case.parameters / median
                 note = f"{rate / machine['fma'] * 100:.0f} % of FMA peak; weights at {read:.0f} GB/s"
-            print_row(f"{'-'.join(map(str, case.sizes))}, {samples} sample{'s' if samples > 1 else ''}", results, note)
+            print_row(f"{case.network}, {samples} sample{'s' if samples > 1 else ''}", results, note)
         for worker in workers.values():
             worker.ask({"forget": True})
     for worker in workers.values():
@@ -438,7 +306,6 @@ def main():
             os.environ["TARN_PEERS"] = "1"
             os.execv(python, [str(python), *sys.argv, *([] if arguments.no_install else ["--no-install"])])
         raise
-    sys.path.insert(0, str(HERE))
     import cases
 
     machine = limits(home)
@@ -449,13 +316,15 @@ def main():
           f"medians of {arguments.rounds} rounds")
     raw = [{"part": "machine", **machine}]
     context = (home, python, failed, cases)
-    parts = {"train": train_part, "predict": predict_part, "process": process_part, "compile": compile_part}
-    for part in arguments.parts:
-        parts[part](arguments, context, raw)
+    parts = {"agreement": agreement_part, "train": train_part, "predict": predict_part, "process": process_part,
+             "compile": compile_part}
+    done = [parts[part](arguments, context, raw) for part in arguments.parts]
     after = limits(home)
     print(f"\nafterwards: FMA {after['fma']:.0f} GFLOP/s, two threads {after['fma2']:.0f}")
     if arguments.json:
         arguments.json.write_text(json.dumps(raw, indent=1))
+    if False in done:
+        sys.exit("not everything that was compared is the same")
 
 
 if __name__ == "__main__":
