@@ -68,6 +68,15 @@ std::string bytes_of_code_in_memory(const std::string& path, const std::string& 
   return bytes;
 }
 
+void Compile::expect_results(const std::string& expected) const {
+  const std::string actual = read_text(folder_ / "results");
+  // The state of the compiled model may have room for temporaries of `init` behind it, which is left empty.
+  ASSERT_GE(actual.size(), expected.size());
+  EXPECT_EQ(actual.find_first_not_of('\0', expected.size()), std::string::npos);
+  const auto differs = std::mismatch(expected.begin(), expected.end(), actual.begin()).first;
+  EXPECT_TRUE(differs == expected.end()) << "at byte " << differs - expected.begin() << " of " << expected.size();
+}
+
 void Compile::expect_bits_of_code_in_memory(const std::string& model, const std::string& cpu, std::size_t steps) {
   SCOPED_TRACE(model + " " + cpu);
   // For one thread as for several, whose bits are the same.
@@ -79,22 +88,16 @@ void Compile::expect_bits_of_code_in_memory(const std::string& model, const std:
                   "program && ./program results && ./program others at_front && cmp results others",
                   steps, test::source_folder().string()));
   ASSERT_EQ(built.status, 0) << built.output;
-  const std::string expected = bytes_of_code_in_memory(path_of(model), cpu, steps);
-  const std::string actual = read_text(folder_ / "results");
-  // The state of the compiled model may have room for temporaries of `init` behind it, which is left empty.
-  ASSERT_GE(actual.size(), expected.size());
-  EXPECT_EQ(actual.find_first_not_of('\0', expected.size()), std::string::npos);
-  const auto differs = std::mismatch(expected.begin(), expected.end(), actual.begin()).first;
-  EXPECT_TRUE(differs == expected.end()) << "at byte " << differs - expected.begin() << " of " << expected.size();
+  expect_results(bytes_of_code_in_memory(path_of(model), cpu, steps));
 }
 
 namespace {
 
 // The narrowest vectors without and the wider ones with fused multiply-add; masks, and none; every graph there is.
 TEST_F(Compile, ACProgramGetsTheBitsOfTheCodeInMemory) {
-  const std::pair<std::string, std::string> cases[] = {{"iris", ""},       {"sums", ""},          {"deep", ""},
-                                                       {"deep", "x86-64"}, {"iris", "x86-64-v3"}, {"deep", "x86-64-v3"},
-                                                       {"wide", ""}};
+  const std::pair<std::string, std::string> cases[] = {
+      {"iris", ""},          {"sums", ""}, {"deep", ""},  {"deep", "x86-64"},  {"iris", "x86-64-v3"},
+      {"deep", "x86-64-v3"}, {"wide", ""}, {"image", ""}, {"image", "x86-64"}, {"image", "x86-64-v3"}};
   for (const auto& [model, cpu] : cases) {
     if (test::runs_here(cpu)) expect_bits_of_code_in_memory(model, cpu);
   }

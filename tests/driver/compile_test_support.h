@@ -61,10 +61,28 @@ inline constexpr const char* kMathModel = R"(model math {
 }
 )";
 
+// Convolutions with zeros around and without, of every second place, of each channel by itself and transposed; both
+// kinds of pooling; and extents that are no multiples of a vector.
+inline constexpr const char* kImageModel = R"(model image {
+  input  x[9, 8, 3]
+  output y = x |> conv2d(6, 3, padding = "same", activation = relu) |> batch_norm |> conv2d(5, [3, 2], strides = 2)
+      |> depthwise_conv2d(3, padding = "same", activation = tanh) |> max_pooling2d(2)
+      |> conv2d_transpose(4, 3, strides = 2, padding = "same") |> average_pooling2d(2) |> flatten |> dense(5, softmax)
+}
+train {
+  target t[5]
+  loss      categorical_crossentropy(y, t)
+  metric    accuracy(y, t)
+  optimizer adam(lr = 0.01)
+  batch     12
+}
+)";
+
 class Compile : public ::testing::Test {
  protected:
   Compile() {
     test::write_text(folder_ / "deep.tarn", kDeepModel);
+    test::write_text(folder_ / "image.tarn", kImageModel);
     test::write_text(folder_ / "math.tarn", kMathModel);
     test::write_text(folder_ / "wide.tarn", kWideModel);
   }
@@ -84,6 +102,9 @@ class Compile : public ::testing::Test {
   // The model, compiled for that CPU into a C program, with either end of all its memory guarded, writes the bytes that
   // bytes_of_code_in_memory gives. In compile_bits_test.cpp.
   void expect_bits_of_code_in_memory(const std::string& model, const std::string& cpu, std::size_t steps = 1000);
+
+  // A compiled model has written the bytes that bytes_of_code_in_memory gives to the file `results`.
+  void expect_results(const std::string& expected) const;
 
   // Weights of iris that are not the initial ones.
   std::string trained_weights() const {

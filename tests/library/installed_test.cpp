@@ -116,6 +116,33 @@ TEST_F(Installed, TheExamplesOfCompiledModelsBuildAndRun) {
   EXPECT_THAT(shown.output, HasSubstr("id=\"error\" role=\"alert\"></p>"));
 }
 
+// One epoch of the six, which an emulated microcontroller takes seconds for.
+TEST_F(Installed, TheExampleOfAMicrocontrollerTrainsThereToTheBitsOfThisMachine) {
+  const fs::path examples = home_->path() / "examples_mcu", folder = examples / "embed_mcu";
+  fs::create_directories(examples / "data");
+  fs::copy_file(example("data/digits.csv.gz"), examples / "data/digits.csv.gz");
+  fs::create_directories(folder);
+  for (const char* const name : {"Makefile", "digits.tarn", "main.c", "memory.ld", "start.c"})
+    fs::copy_file(fs::path(example("embed_mcu")) / name, folder / name);
+  const std::string options =
+      " TARN=~/tarn/bin/tarn FLAGS='-std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -DEPOCHS=1'\n";
+  const Finished here = in(folder, "make here/digits" + options + "here/digits\n");
+  ASSERT_EQ(here.status, 0) << here.output;
+  const std::string found = here.output.substr(std::min(here.output.find("epoch 1: loss "), here.output.size()));
+  std::smatch right;
+  ASSERT_TRUE(std::regex_search(found, right, std::regex("(\\d+) of 360 digits")));
+  EXPECT_GT(std::stoi(right[1]), 250) << here.output;  // by guessing it would be 36
+
+  if (in(folder, "command -v arm-none-eabi-gcc\ncommand -v qemu-system-arm\n").status != 0)
+    GTEST_SKIP() << "arm-none-eabi-gcc or qemu-system-arm";
+  const Finished there = in(folder, "make arm/digits" + options + "timeout 300 make run" + options);
+  EXPECT_EQ(there.status, 0) << there.output;
+  EXPECT_THAT(there.output, HasSubstr(found));
+  // All data of the program, those of the C library with them.
+  const Finished sizes = in(folder, "arm-none-eabi-size arm/digits | awk 'NR == 2 {print $2 + $3}'\n");
+  EXPECT_LE(std::stoi(sizes.output), 64 * 1024) << sizes.output;
+}
+
 TEST_F(Installed, TheLibrariesExportTheCApiAndNothingElse) {
   const Finished shared = in(home_->path(), "nm -D --defined-only --format=just-symbols tarn/lib/libtarn.so\n");
   const Finished in_archive = in(home_->path(), "nm -g --defined-only --format=just-symbols tarn/lib/libtarn.a\n");

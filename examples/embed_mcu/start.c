@@ -18,5 +18,7 @@ static void fault(void) {
   for (;;) continue;
 }
 
-__attribute__((section(".vectors"), used)) static void* const vectors[16] = {
-    &stack_top, (void*)reset, (void*)fault, (void*)fault, (void*)fault, (void*)fault, (void*)fault};
+__attribute__((section(".vectors"), used)) static const struct {
+  uint32_t* stack;
+  void (*handlers[15])(void);
+} vectors = {&stack_top, {reset, fault, fault, fault, fault, fault}};
