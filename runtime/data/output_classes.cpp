@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace tarn {
@@ -25,12 +26,28 @@ bool is_probability(const Program& program, const OutputInfo& output) {
 
 }  // namespace
 
+std::int64_t class_count_of(const Program& program, const OutputInfo& output) {
+  if (output.type.shape.size() > 1) return 0;
+  const std::int64_t width = element_count(output.type.shape);
+  if (width > 1) return width;
+  return is_probability(program, output) ? 2 : 0;
+}
+
+std::uint64_t class_of_row(const Array& values, std::uint64_t row, std::uint64_t width) {
+  const auto value = [&](std::uint64_t place) { return values.at(static_cast<std::int64_t>(row * width + place)); };
+  if (width == 1) return value(0) > 0.5 ? 1 : 0;
+  std::uint64_t best = 0;
+  for (std::uint64_t place = 1; place < width; ++place) {
+    if (value(place) > value(best)) best = place;
+  }
+  return best;
+}
+
 std::vector<std::string> class_names_of(const Program& program, const OutputInfo& output,
                                         const Vocabularies& vocabularies) {
   std::vector<std::string> names = vocabularies.names(output.target);
   if (names.empty() || output.type.shape.size() > 1) return {};
-  const auto width = static_cast<std::size_t>(element_count(output.type.shape));
-  const std::size_t classes = width > 1 ? width : is_probability(program, output) ? 2 : 1;
+  const auto classes = static_cast<std::size_t>(std::max<std::int64_t>(1, class_count_of(program, output)));
   while (names.size() < classes) names.push_back(fmt::format("class {}", names.size()));
   return names.size() == classes ? names : std::vector<std::string>();
 }
@@ -43,13 +60,7 @@ std::optional<OutputClasses> OutputClasses::of(const Program& program, const Out
 }
 
 const std::string& OutputClasses::name(const Array& values, std::uint64_t row) const {
-  const auto value = [&](std::uint64_t place) { return values.at(static_cast<std::int64_t>(row * width_ + place)); };
-  if (width_ < names_.size()) return names_[value(0) > 0.5 ? 1 : 0];
-  std::uint64_t best = 0;
-  for (std::uint64_t place = 1; place < width_; ++place) {
-    if (value(place) > value(best)) best = place;
-  }
-  return names_[best];
+  return names_[names_.size() == 1 ? 0 : class_of_row(values, row, width_)];
 }
 
 }  // namespace tarn

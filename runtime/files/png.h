@@ -14,7 +14,10 @@ bool is_png(ByteView bytes);
 // u8[height, width, 1 or 3]: grey or colours, as the file has it.
 Result<Array> parse_png(ByteView bytes, std::string_view name);
 
-// Writes u8[height, width, 1 or 3], of at most kMostPixels, atomically. Needs no libpng.
+// The bytes of a PNG file of u8[height, width, 1 or 3], of at most kMostPixels; `name` is what errors call it. Needs no
+// libpng.
+Result<std::string> png_of(const Array& image, std::string_view name);
+// Writes them, atomically.
 Status write_png(const std::string& path, const Array& image);
 
 }  // namespace tarn

@@ -29,9 +29,9 @@ std::string chunk_of(const std::string& name, const std::string& content) {
 
 }  // namespace
 
-Status write_png(const std::string& path, const Array& image) {
+Result<std::string> png_of(const Array& image, std::string_view name) {
   const auto height = static_cast<std::uint64_t>(image.shape[0]), width = static_cast<std::uint64_t>(image.shape[1]);
-  TARN_RETURN_IF_ERROR(check_extents(height, width, path));
+  TARN_RETURN_IF_ERROR(check_extents(height, width, name));
   const std::size_t row_bytes = static_cast<std::size_t>(width) * static_cast<std::size_t>(image.shape[2]);
   const auto* const pixels = reinterpret_cast<const char*>(image.data.data());
   std::string rows;
@@ -44,13 +44,17 @@ Status write_png(const std::string& path, const Array& image) {
   TARN_CHECK(packed_size <= std::numeric_limits<std::uint32_t>::max(), "kMostPixels fit into a chunk");
   if (compress(reinterpret_cast<Bytef*>(packed.data()), &packed_size, reinterpret_cast<const Bytef*>(rows.data()),
                rows.size()) != Z_OK)
-    return error_in_file(path, "is not written: zlib has no memory");
+    return error_in_file(name, "is not written: zlib has no memory");
   packed.resize(packed_size);
   std::string header = big_endian(width) + big_endian(height);
   // Bits of a sample; grey or colours; the only packing, the only filters, no interlacing.
   for (const int byte : {8, image.shape[2] == 3 ? 2 : 0, 0, 0, 0}) header += static_cast<char>(byte);
-  return write_file(path,
-                    "\x89PNG\r\n\x1A\n" + chunk_of("IHDR", header) + chunk_of("IDAT", packed) + chunk_of("IEND", ""));
+  return "\x89PNG\r\n\x1A\n" + chunk_of("IHDR", header) + chunk_of("IDAT", packed) + chunk_of("IEND", "");
+}
+
+Status write_png(const std::string& path, const Array& image) {
+  TARN_TRY(const std::string bytes, png_of(image, path));
+  return write_file(path, bytes);
 }
 
 }  // namespace tarn

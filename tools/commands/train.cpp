@@ -10,8 +10,10 @@
 #include "runtime/files/file.h"
 #include "runtime/training/checkpoint_folder.h"
 #include "runtime/training/training.h"
+#include "tools/driver/class_report.h"
 #include "tools/driver/command.h"
 #include "tools/driver/command_files.h"
+#include "tools/driver/confusion_matrix.h"
 #include "tools/driver/history.h"
 #include "tools/driver/interrupt.h"
 #include "tools/driver/process_memory.h"
@@ -280,11 +282,23 @@ class Run {
     return true;
   }
 
-  Status write_history() const {
+  // Of a run that came to its end: others keep their weights for another time.
+  std::string sections_of_classes() {
+    const bool ended = result_.end == FitResult::End::completed || result_.end == FitResult::End::stopped_early;
+    if (!ended) return "";
+    Diagnostics remarks;
+    std::string sections = class_sections(session_, data_, remarks);
+    console_.remark(remarks);
+    return sections;
+  }
+
+  Status write_history() {
     if (!options_.history.empty())
       TARN_RETURN_IF_ERROR(write_file(options_.history, history_.csv(data_.validation_rows.count > 0)));
-    if (!options_.report.empty())
-      TARN_RETURN_IF_ERROR(write_file(options_.report, history_.html("Training of " + program().name)));
+    if (!options_.report.empty()) {
+      const std::string page = history_.html("Training of " + program().name, sections_of_classes());
+      TARN_RETURN_IF_ERROR(write_file(options_.report, page));
+    }
     return Done{};
   }
 
@@ -336,6 +350,7 @@ Result<Compiled> compile(const TrainOptions& options, Console& console) {
     }
     std::vector<std::string> names = {"init", "train", "report"};
     if (has_validation_data(request, program) || program.settings.validation_split > 0) names.emplace_back("evaluate");
+    if (!options.report.empty() && may_have_classes(program)) names.emplace_back("predict");
     return names;
   };
   TARN_TRY(compiled.model, Model::compile_some(options.file, chosen, functions, console.sources));
@@ -395,7 +410,10 @@ void add_train(CommandLine& line) {
               "go on from the checkpoint in this folder (default: that of --checkpoint, else FILE with .checkpoint)")
       .value_may_be_missing();
   command.option("--history", &options->history, "CSV file for loss and metrics of every epoch").names_a_file();
-  command.option("--report", &options->report, "HTML page with curves of loss and metrics").names_a_file();
+  command
+      .option("--report", &options->report,
+              "HTML page with curves of loss and metrics and, of classes, what was taken for which")
+      .names_a_file();
   command.option("--tensorboard", &options->tensorboard, "folder for event files of TensorBoard").names_a_file();
   command.runs([options] { return train(*options); });
 }

@@ -29,8 +29,9 @@ class History {
 
   // A header, then a line an epoch: epoch, losses and metrics, those of validation where the run validates, seconds.
   std::string csv(bool validates) const;
-  // A page that needs nothing else: what was trained, and a chart of each quantity, training and validation together.
-  std::string html(const std::string& title) const;
+  // A page that needs nothing else: what was trained, and a chart of each quantity, training and validation together;
+  // and behind that the sections (HTML) that are given.
+  std::string html(const std::string& title, const std::string& sections = "") const;
 
  private:
   // The same with those that have no epoch.

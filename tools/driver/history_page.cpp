@@ -6,41 +6,15 @@
 
 #include "ir/counted.h"
 #include "tools/driver/history.h"
+#include "tools/driver/html_text.h"
 
 namespace tarn {
 
 namespace {
 
-constexpr double kWidth = 640, kHeight = 260, kLeft = 64, kRight = 12, kTop = 12, kBottom = 34;
+constexpr double kWidth = 640, kHeight = 260, kLeft = 64, kRight = 24, kTop = 12, kBottom = 34;
 // A page with more points than pixels gains nothing.
 constexpr std::size_t kMostPoints = 2000;
-
-constexpr const char* kStyle =
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 "
-    "1rem;color:#222;background:#fff}"
-    "h2{font-size:1.05rem;margin:2rem 0 .3rem}table{border-collapse:collapse}th,td{padding:.1rem .8rem .1rem "
-    "0;text-align:"
-    "right}th:first-child,td:first-child{text-align:left}svg{max-width:100%;height:auto}.grid{stroke:#ddd}.axis{fill:#"
-    "666;"
-    "font-size:11px}.training{stroke:#1f6fb4;color:#1f6fb4}.validation{stroke:#d2691e;color:#d2691e}path,circle{fill:"
-    "none;"
-    "stroke-width:1.6}circle{fill:currentColor}.key{font-size:.85rem;margin:0}.key span{stroke:none;margin-right:1rem}";
-
-std::string html_text(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '&') {
-      result += "&amp;";
-    } else if (c == '<') {
-      result += "&lt;";
-    } else if (c == '"') {
-      result += "&quot;";
-    } else {
-      result += c;
-    }
-  }
-  return result;
-}
 
 // Round steps of an axis: 1, 2 or 5 times a power of ten, about five of them.
 double step_of(double range) {
@@ -131,19 +105,21 @@ std::string chart(const std::vector<const History::Series*>& curves) {
 
 // The last value and the extremes of each curve.
 std::string table(const std::vector<History::Series>& all) {
-  std::string html = "<table><tr><th></th><th>last</th><th>least</th><th>epoch</th><th>most</th><th>epoch</th></tr>\n";
+  std::string html =
+      "<div "
+      "class=\"wide\"><table><tr><th></th><th>last</th><th>least</th><th>epoch</th><th>most</th><th>epoch</th></tr>\n";
   for (const History::Series& series : all) {
     const auto [least, most] = std::minmax_element(series.values.begin(), series.values.end());
     const auto epoch = [&](auto at) { return series.epochs[static_cast<std::size_t>(at - series.values.begin())]; };
     html += fmt::format("<tr><td>{}</td><td>{:.6g}</td><td>{:.6g}</td><td>{}</td><td>{:.6g}</td><td>{}</td></tr>\n",
                         html_text(series.name), series.values.back(), *least, epoch(least), *most, epoch(most));
   }
-  return html + "</table>\n";
+  return html + "</table></div>\n";
 }
 
 }  // namespace
 
-std::string History::html(const std::string& title) const {
+std::string History::html(const std::string& title, const std::string& sections) const {
   const std::vector<Series> all = series();
   double seconds = 0;
   for (const EpochReport& report : epochs_) seconds += report.seconds;
@@ -151,9 +127,8 @@ std::string History::html(const std::string& title) const {
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
       "content=\"width=device-width\">\n<title>{0}</title><style>{1}</style></head>\n<body><h1>{0}</h1>\n"
       "<p>{2} in {3:.3g} s.</p>\n",
-      html_text(title), kStyle, counted(epochs_.size(), "epoch"), seconds);
-  if (all.empty()) return page + "</body></html>\n";
-  page += table(all);
+      html_text(title), kPageStyle, counted(epochs_.size(), "epoch"), seconds);
+  if (!all.empty()) page += table(all);
   for (const Series& series : all) {
     if (series.of_validation) continue;
     std::vector<const Series*> curves = {&series};
@@ -162,7 +137,7 @@ std::string History::html(const std::string& title) const {
     }
     page += chart(curves);
   }
-  return page + "</body></html>\n";
+  return page + sections + "</body></html>\n";
 }
 
 }  // namespace tarn
