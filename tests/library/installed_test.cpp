@@ -40,6 +40,16 @@ class Installed : public ::testing::Test {
     return tarn::test::run("bash '" + home_->file("script.sh") + "'");
   }
 
+  // These files of the examples, at their places in a folder of them.
+  static fs::path copied_examples(const std::vector<std::string>& names) {
+    fs::path folder = home_->path() / "examples";
+    for (const std::string& name : names) {
+      fs::create_directories((folder / name).parent_path());
+      fs::copy_file(example(name), folder / name, fs::copy_options::overwrite_existing);
+    }
+    return folder;
+  }
+
   static std::unique_ptr<TemporaryFolder> home_;
 };
 
@@ -86,13 +96,9 @@ TEST_F(Installed, ProjectsInCLinkBothLibraries) {
 
 // The models are compiled by the driver that was installed, the programs built without anything else of Tarn.
 TEST_F(Installed, TheExamplesOfCompiledModelsBuildAndRun) {
-  const fs::path examples = home_->path() / "examples";
-  for (const char* const name :
-       {"embed_c/main.c", "embed_c/Makefile", "embed_cpp/main.cpp", "embed_cpp/CMakeLists.txt", "web/Makefile",
-        "web/index.html", "web/main.js", "iris.tarn", "iris.csv", "sums.tarn"}) {
-    fs::create_directories((examples / name).parent_path());
-    fs::copy_file(example(name), examples / name);
-  }
+  const fs::path examples = copied_examples(
+      {"embed_c/main.c", "embed_c/Makefile", "embed_cpp/main.cpp", "embed_cpp/CMakeLists.txt", "web/Makefile",
+       "web/index.html", "web/main.js", "web/page.css", "web/page.js", "iris.tarn", "iris.csv", "sums.tarn"});
   const Finished in_c = in(examples / "embed_c", "make TARN=~/tarn/bin/tarn\n./flowers\n");
   EXPECT_EQ(in_c.status, 0) << in_c.output;
   EXPECT_THAT(in_c.output, ContainsRegex("150 flowers: loss 0[.]0.*accuracy 0[.]9"));
@@ -107,7 +113,7 @@ TEST_F(Installed, TheExamplesOfCompiledModelsBuildAndRun) {
 
   // The page, as it is after some seconds of its own clock.
   if (in(examples, "command -v chromium\n").status != 0) GTEST_SKIP() << "chromium";
-  const Finished shown = in(examples / "web", tarn::test::shown_page("index.html"));
+  const Finished shown = in(examples, tarn::test::shown_page("web/index.html"));
   std::smatch loss, accuracy;
   ASSERT_TRUE(std::regex_search(shown.output, loss, std::regex("id=\"train_loss\">([0-9.]+)<"))) << shown.output;
   ASSERT_TRUE(std::regex_search(shown.output, accuracy, std::regex("id=\"accuracy\">([0-9.]+) %<"))) << shown.output;
@@ -141,6 +147,26 @@ TEST_F(Installed, TheExampleOfAMicrocontrollerTrainsThereToTheBitsOfThisMachine)
   // All data of the program, those of the C library with them.
   const Finished sizes = in(folder, "arm-none-eabi-size arm/digits | awk 'NR == 2 {print $2 + $3}'\n");
   EXPECT_LE(std::stoi(sizes.output), 64 * 1024) << sizes.output;
+}
+
+// Two drawings of each digit, by strokes in drawn_digits.mjs: of ten digits it is to read nine.
+TEST_F(Installed, APageThatHasLearntDigitsReadsDrawnOnes) {
+  const fs::path examples =
+      copied_examples({"web/page.css", "web/page.js", "web_digits/Makefile", "web_digits/index.html",
+                       "web_digits/main.js", "web_digits/strokes.js", "web_digits.tarn", "data/digits.csv.gz"});
+  const Finished made = in(examples / "web_digits", "make TARN=~/tarn/bin/tarn\nls\n");
+  ASSERT_EQ(made.status, 0) << made.output;
+  EXPECT_THAT(made.output, ::testing::AllOf(HasSubstr("web_digits.wasm"), HasSubstr("digits.csv")));
+  if (in(examples, "command -v chromium\n").status != 0) GTEST_SKIP() << "chromium";
+  for (const char* const name : {"drawn_digits.html", "drawn_digits.mjs"})
+    fs::copy_file(tarn::test::source_folder() / "tests/data" / name, examples / name);
+  const Finished shown = in(examples, tarn::test::shown_page("drawn_digits.html"));
+  std::smatch found;
+  ASSERT_TRUE(std::regex_search(shown.output, found, std::regex("<p id=\"result\">(read ([0-9]+) of 20; .*)</p>")))
+      << shown.output;
+  EXPECT_GE(std::stoi(found[2]), 18) << found[1];
+  EXPECT_THAT(found[1].str(), HasSubstr("the same: true; cleared: nothing;"));
+  EXPECT_THAT(found[1].str(), ContainsRegex("accuracy: (9[5-9]|100)[.][0-9] %; error: none"));
 }
 
 TEST_F(Installed, TheLibrariesExportTheCApiAndNothingElse) {
