@@ -104,7 +104,8 @@ function drawFilters(model) {
   context.lineWidth = devicePixelRatio;
   context.strokeStyle = colour("border");
   for (let filter = 0; filter < filters; ++filter) {
-    const left = (filter % across) * cell + (cell - size) / 2, top = Math.floor(filter / across) * cell + (cell - size) / 2;
+    const margin = (cell - size) / 2;
+    const left = (filter % across) * cell + margin, top = Math.floor(filter / across) * cell + margin;
     const weights = Array.from({ length: rows * columns }, (_, i) => kernel[i * filters + filter] / strongest);
     drawCells(context, weights.map(rgb), columns, [left, top, size, size]);
     context.strokeRect(left, top, size, size);
@@ -154,11 +155,13 @@ async function start() {
     fetched("digits.csv").then((response) => response.text()),
   ]);
   const model = await load({ seed: kSeed, source: code });
-  const weights = tensors.filter((tensor) => tensor.kind === "parameter").reduce((sum, tensor) => sum + tensor.length, 0);
+  const parameters = tensors.filter((tensor) => tensor.kind === "parameter");
+  const weights = parameters.reduce((sum, tensor) => sum + tensor.length, 0);
   element("bytes").textContent = code.byteLength.toLocaleString("en");
   element("weights").textContent = weights.toLocaleString("en");
   const rows = parsed(text);
-  const training = samples(rows.filter((_, i) => i % 5 !== 0)), validation = samples(rows.filter((_, i) => i % 5 === 0));
+  const training = samples(rows.filter((_, i) => i % 5 !== 0));
+  const validation = samples(rows.filter((_, i) => i % 5 === 0));
   let history = [], running = true, steps = 1, waiting = false;
   let order, done, sums;  // of the epoch that has begun
   let random = generator(kSeed);
