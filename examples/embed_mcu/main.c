@@ -1,6 +1,6 @@
 /* Trains the model of digits.tarn where there are kilobytes, not gigabytes, of memory: on a microcontroller, or to the
- * same bits on the machine that compiles it. The digits lie in read-only memory as bytes, and are made floats a batch at
- * a time. See README.md.
+ * same bits on the machine that compiles it. The digits lie in read-only memory as bytes, and are made floats a batch
+ * at a time. See README.md.
  */
 #include <stdint.h>
 #include <stdio.h>
