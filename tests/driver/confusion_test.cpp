@@ -2,8 +2,9 @@
 // says, and the pictures of that page, pixel by pixel.
 #include <gmock/gmock.h>
 
-#include <map>
+#include <algorithm>
 #include <regex>
+#include <utility>
 
 #include "runtime/files/csv.h"
 #include "runtime/files/image.h"
@@ -48,7 +49,7 @@ class Confusion : public Driver {
     const std::regex cell("<td class=\"(right|wrong|none)\"[^>]*>([0-9]+)</td>");
     std::vector<int> numbers;
     for (std::sregex_iterator at(page.begin(), page.end(), cell), end; at != end; ++at)
-      numbers.push_back(std::stoi((*at)[2]));
+      numbers.push_back(std::stoi((*at)[2].str()));
     return numbers;
   }
 };
@@ -65,7 +66,9 @@ TEST_F(Confusion, OfLabelsAsPredictionsSayThem) {
   const std::string page = read_text(folder_ / "r.html");
   EXPECT_THAT(page, HasSubstr("<h2>Classes of t, by y: validation rows</h2>"));
   std::vector<int> flat;
-  for (const json& line : expected) flat.insert(flat.end(), line.begin(), line.end());
+  for (const json& line : expected) {
+    for (const json& count : line) flat.push_back(count.get<int>());
+  }
   EXPECT_EQ(cells(page), flat);
   EXPECT_THAT(page, Not(HasSubstr("<img")));
   EXPECT_THAT(tarn("eval iris.tarn --confusion").out, HasSubstr("\nprecision "));
@@ -147,11 +150,11 @@ TEST_F(Confusion, ThePageShowsImages) {
   const std::regex picture("<img src=\"data:image/png;base64,([^\"]*)\" alt=\"([^\"]*)\"");
   std::vector<std::pair<std::string, std::vector<double>>> found;
   for (std::sregex_iterator at(page.begin(), page.end(), picture), end; at != end; ++at) {
-    const std::string bytes = decoded((*at)[1]);
+    const std::string bytes = decoded((*at)[1].str());
     const Result<Array> read = parse_image(view_of(bytes), 1);
-    ASSERT_TRUE(read);
+    ASSERT_TRUE(read.has_value());
     EXPECT_EQ(read->shape, (std::vector<std::int64_t>{2, 2, 1}));
-    found.emplace_back((*at)[2], read->to_doubles());
+    found.emplace_back((*at)[2].str(), read->to_doubles());
   }
   ASSERT_EQ(found.size(), 3U);
   EXPECT_EQ(found[0].first, "left, taken for right");
