@@ -61,26 +61,23 @@ TEST_P(Figures, AreReached) {
 
 INSTANTIATE_TEST_SUITE_P(
     Examples, Figures,
-    ::testing::Values(Figure{"digits_softmax", "accuracy", true, 0.87}, Figure{"wine", "accuracy", true, 0.95},
-                      Figure{"breast_cancer", "auc", true, 0.99}, Figure{"breast_cancer", "found", true, 0.95},
-                      // Without its code, the network can give no better than the mean image, which is off by 0.27.
-                      Figure{"digits_autoencoder", "root_mean_squared_error", false, 0.15},
-                      Figure{"digits_vae", "root_mean_squared_error", false, 0.19},
-                      Figure{"digits_siamese", "accuracy", true, 0.88, "test"},
-                      Figure{"digits_siamese", "auc", true, 0.94, "test"},
-                      // Linear least squares explain 0.518 of the variance of all rows.
-                      Figure{"diabetes", "r2_score", true, 0.44}, Figure{"wide_and_deep", "r2_score", true, 0.4},
-                      // Xiao, Rasul, Vollgraf 2017 give 0.871 for a perceptron with 100 hidden units.
-                      Figure{"fashion_mnist", "accuracy", true, 0.865, "test", 1},
-                      Figure{"cnn_digits", "accuracy", true, 0.98},
-                      // A third of the noise's mean square, 0.5^2.
-                      Figure{"denoise", "left", false, 0.25 / 3, "", 1},
-                      // The noise alone, of standard deviation 0.05, makes 0.0025.
-                      Figure{"wavenet", "error", false, 0.006, "", 1},
-                      Figure{"lenet", "accuracy", true, 0.88, "test", 1},
-                      Figure{"convnet", "accuracy", true, 0.905, "test", 1},
-                      Figure{"depthwise", "accuracy", true, 0.88, "test", 1},
-                      Figure{"resnet_small", "accuracy", true, 0.91, "test", 1}),
+    ::testing::Values(
+        Figure{"digits_softmax", "accuracy", true, 0.87}, Figure{"wine", "accuracy", true, 0.95},
+        Figure{"breast_cancer", "auc", true, 0.99}, Figure{"breast_cancer", "found", true, 0.95},
+        // Without its code, the network can give no better than the mean image, which is off by 0.27.
+        Figure{"digits_autoencoder", "root_mean_squared_error", false, 0.15},
+        Figure{"digits_vae", "root_mean_squared_error", false, 0.19},
+        Figure{"digits_siamese", "accuracy", true, 0.88, "test"}, Figure{"digits_siamese", "auc", true, 0.94, "test"},
+        // Linear least squares explain 0.518 of the variance of all rows.
+        Figure{"diabetes", "r2_score", true, 0.44}, Figure{"wide_and_deep", "r2_score", true, 0.4},
+        // Xiao, Rasul, Vollgraf 2017 give 0.871 for a perceptron with 100 hidden units.
+        Figure{"fashion_mnist", "accuracy", true, 0.865, "test", 1}, Figure{"cnn_digits", "accuracy", true, 0.98},
+        // A third of the noise's mean square, 0.5^2.
+        Figure{"denoise", "left", false, 0.25 / 3, "", 1},
+        // The noise alone, of standard deviation 0.05, makes 0.0025.
+        Figure{"wavenet", "error", false, 0.006, "", 1}, Figure{"lenet", "accuracy", true, 0.88, "test", 1},
+        Figure{"convnet", "accuracy", true, 0.905, "test", 1}, Figure{"depthwise", "accuracy", true, 0.88, "test", 1},
+        Figure{"resnet_small", "accuracy", true, 0.91, "test", 1}),
     [](const auto& info) { return std::string(info.param.example) + "_" + info.param.metric; });
 
 }  // namespace
