@@ -104,7 +104,8 @@ class FoldRewriter {
       const Window& window = folded.windows[i];
       if (is_side_by_side(folded)) continue;
       parts *= static_cast<double>(std::min(window.step, folded.extents[i]));
-      if (!is_one_sum) parts *= static_cast<double>((window.size + window.step - 1) / window.step);
+      const std::int64_t added = (window.size + window.step - 1) / window.step;
+      if (!is_one_sum) parts *= static_cast<double>(added);
     }
     if (parts <= kMostParts) return Done{};
     const std::string message = fmt::format(
