@@ -351,13 +351,12 @@ void emit_dot(const Emission& e, llvm::IRBuilder<>& b, llvm::Function* function,
 llvm::Function* tile_function(const Emission& emission, const TileShape& shape) {
   const std::string steps =
       shape.inner_steps == 1 ? "" : fmt::format(".{}{}", shape.whole_steps ? "by" : "steps", shape.inner_steps);
-  const std::string axes =
-      shape.inner_axes == 1 ? "" : fmt::format(".axes{}{}", shape.inner_axes, shape.may_be_empty ? ".any" : "");
+  const std::string axes = shape.inner_axes == 1 ? "" : fmt::format(".axes{}", shape.inner_axes);
   const std::string name =
-      fmt::format("tile.{}.{}x{}x{}.{}{}{}{}{}{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
+      fmt::format("tile.{}.{}x{}x{}.{}{}{}{}{}{}{}{}{}{}", name_of(shape.dtype), shape.rows, shape.vectors, shape.lanes,
                   shape.last_lanes, shape.accumulates ? ".accumulate" : "", shape.packs ? ".pack" : "",
                   shape.for_writing ? ".own" : "", shape.fetches > 0 ? fmt::format(".fetch{}", shape.fetches) : "",
-                  shape.ahead ? ".ahead" : "", name_of(shape.left), steps, axes);
+                  shape.ahead ? ".ahead" : "", name_of(shape.left), steps, axes, shape.may_be_empty ? ".any" : "");
   if (llvm::Function* const known = emission.module.getFunction(name)) return known;
   llvm::Type *const pointer = emission.pointer(), *const i64 = emission.i64();
   std::vector<llvm::Type*> types = {pointer, i64, i64, pointer, i64, i64, pointer, i64, pointer, pointer, pointer, i64};

@@ -114,5 +114,38 @@ TEST(CodegenBoundedLoads, InOperandsOfProducts) {
   }
 }
 
+// One product goes over all of k; the other, which stands behind it and has tiles of the same size, over those where a
+// window of a signal is inside, which of the first and of the last window is none.
+TEST(CodegenBoundedLoads, NothingInsideOfAProductWithTilesOfAnothers) {
+  const DType dtype = DType::f32;
+  const std::int64_t m = 9, k = 37, n = 20, places = 130, before = 60;
+  HandPlan hand;
+  const BufferId whole = hand.tensor("whole", dtype, {m, k}, whole_numbers(m * k, dtype));
+  const BufferId x = hand.tensor("x", dtype, {m, k}, whole_numbers(m * k, dtype));
+  const BufferId b = hand.tensor("b", dtype, {k, n}, whole_numbers(k * n, dtype));
+  ContractionKernel all;
+  all.dtype = dtype;
+  all.rows = {{m, false}};
+  all.inner = {{k, false}};
+  all.columns = {{n, false}};
+  all.a = operand_of(at(whole, {k, 1}), dtype);
+  all.b = operand_of(at(b, {n, 1}), dtype);
+  all.epilogue.values = {simple(Value::Kind::product, dtype)};
+  ContractionKernel inside = all;
+  all.epilogue.stores = {{0, at(hand.result(dtype, {m, n}), {n, 1}), false}};
+  hand.add(all);
+  inside.batch = {{places, false}};
+  Value value = load(x, {}, dtype);
+  value.access = at(x, {1, k, 1}, -before);
+  value.access.bounds = {{{{1, 0, 1}, -before}, k, 1}};
+  Operand window;
+  window.body.values = {value};
+  inside.a = window;
+  inside.b = operand_of(at(b, {0, n, 1}), dtype);
+  inside.epilogue.stores = {{0, at(hand.result(dtype, {places, m, n}), {m * n, n, 1}), false}};
+  hand.add(inside);
+  expect_as_interpreted(hand, 1, 0, "windows beyond both ends");
+}
+
 }  // namespace
 }  // namespace tarn::testing
