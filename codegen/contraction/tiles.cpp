@@ -73,7 +73,7 @@ class LeftRows {
         b_(b),
         shape_(shape),
         element_(e.value_type(shape.dtype)),
-        a_(function->getArg(0)),
+        a_(function->getArg(kTileLeft)),
         stride_(function->getArg(1)) {
     if (shape.left == LeftOperand::strided) {
       offsets_ = row_offsets(b, stride_, shape.rows);
@@ -159,7 +159,7 @@ class Tile {
       sums.push_back(shape_.accumulates ? b_.CreateAlignedLoad(vector_, place(i), align_)
                                         : static_cast<llvm::Value*>(llvm::Constant::getNullValue(vector_)));
     }
-    sums = over_axes(0, {left_.operand(nullptr).pointer, function_->getArg(3)}, nullptr, std::move(sums));
+    sums = over_axes(0, {left_.operand(nullptr).pointer, function_->getArg(kTileRight)}, nullptr, std::move(sums));
     for (unsigned i = 0; i < count; ++i) b_.CreateAlignedStore(sums[i], place(i), align_);
   }
 
@@ -179,7 +179,8 @@ class Tile {
       return emit_if(b_, b_.CreateICmpNE(function_->getArg(kTileCount), b_.getInt64(0)), sums, loop);
     }
     llvm::Value *const extent = of_axis(axis, 0), *const a_step = of_axis(axis, 1), *const b_step = of_axis(axis, 2);
-    llvm::Value* const next_extent = axis + 2 == shape_.inner_axes ? function_->getArg(5) : of_axis(axis + 1, 0);
+    llvm::Value* const next_extent =
+        axis + 2 == shape_.inner_axes ? function_->getArg(kTileCount) : of_axis(axis + 1, 0);
     const auto loop = [&](const Carried& before) {
       return emit_loop(b_, {b_.getInt64(0), extent}, 1, before, [&](llvm::Value* index, const Carried& carried) {
         llvm::Value* const all = number == nullptr ? index : b_.CreateAdd(number, index);
@@ -198,7 +199,7 @@ class Tile {
 
   // Several steps at a time, then what is left one by one.
   Carried over_inner(Carried sums) {
-    llvm::Value *const zero = b_.getInt64(0), *const count = function_->getArg(5);
+    llvm::Value *const zero = b_.getInt64(0), *const count = function_->getArg(kTileCount);
     if (shape_.inner_steps == 1 || shape_.whole_steps) return loop({zero, count}, shape_.inner_steps, std::move(sums));
     llvm::Value* const whole = b_.CreateSub(count, b_.CreateURem(count, b_.getInt64(shape_.inner_steps)));
     sums = emit_if(b_, b_.CreateICmpNE(whole, zero), sums,
