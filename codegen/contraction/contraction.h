@@ -59,8 +59,6 @@ struct Contraction {
   // Calls `tile` for every tile of columns, in a loop.
   void emit_column_tiles(const Panel& panel, const std::function<void(const ColumnTile&)>& tile) const;
 
-  // Tiles read a where it is; else it is computed.
-  bool a_in_memory() const { return kernel.a.is_load() || tiling.skips_outside; }
   // Lanes lie along k.
   bool is_dot() const { return tactics.form == CpuTactics::Form::inner; }
   // How the tiles find a.

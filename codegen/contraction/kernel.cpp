@@ -13,6 +13,7 @@
 #include "codegen/contraction/tiles.h"
 #include "codegen/kernels/loops.h"
 #include "passes/plan/access.h"
+#include "passes/plan/possible_tactics.h"
 
 namespace tarn {
 
@@ -82,7 +83,7 @@ void ContractionEmitter::emit() {
     return in_memory ? function_.address(operand.access(), whole_.size) : nullptr;
   };
   // Which is made first is part of the code.
-  llvm::Value* const a = address(kernel_.a, whole_.a_in_memory());
+  llvm::Value* const a = address(kernel_.a, a_in_memory(kernel_, tiling_));
   llvm::Value* const b = address(kernel_.b, kernel_.b.is_load());
   emit_around(0, a, b);
 }

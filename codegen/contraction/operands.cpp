@@ -7,6 +7,7 @@
 #include "codegen/contraction/tiles.h"
 #include "codegen/kernels/loops.h"
 #include "codegen/kernels/transpose.h"
+#include "passes/plan/possible_tactics.h"
 
 namespace tarn {
 
@@ -16,7 +17,7 @@ ContractionOperands::ContractionOperands(const Contraction& contraction)
       b_(contraction.builder),
       kernel_(contraction.kernel),
       tiling_(contraction.tiling) {
-  if (!contraction.a_in_memory()) {
+  if (!a_in_memory(kernel_, tiling_)) {
     const bool along_rows = tiling_.computes_along_rows;
     computed_a_.emplace(
         contraction, kernel_.a,

@@ -75,7 +75,7 @@ const char* wrong_inner_blocks(const ContractionKernel& kernel, const Contractio
 const char* wrong_copies(const ContractionKernel& kernel, const CpuTactics& tactics, const ContractionTiling& t) {
   const bool dot = tactics.form == CpuTactics::Form::inner;
   const ProductStrides strides = strides_of(kernel);
-  const bool computes_a = !kernel.a.is_load() && !t.skips_outside, computes_b = !kernel.b.is_load();
+  const bool computes_a = !a_in_memory(kernel, t), computes_b = !kernel.b.is_load();
   const bool contiguous = !computes_b && (strides.b_columns == 1 || kernel.one_column());
   const bool must_pack = !dot && (!contiguous || kernel.columns.back().times_batch);
   const bool copies_a = !computes_a && t.left_rows > 0;
@@ -224,6 +224,10 @@ bool may_skip_outside(const ContractionKernel& kernel) {
     for (std::size_t i = 0; i < kernel.inner.size(); ++i) inner += strides[kernel.inner_axis_of_a(i)] != 0 ? 1U : 0U;
     return inner == 1 && strides[kernel.row_axis()] == 0 && bound.index.repeat_strides.empty();
   });
+}
+
+bool a_in_memory(const ContractionKernel& kernel, const ContractionTiling& tiling) {
+  return kernel.a.is_load() || tiling.skips_outside;
 }
 
 bool has_flat_epilogue(const ContractionKernel& kernel, const CpuTactics& tactics) {

@@ -45,6 +45,9 @@ bool may_dot(const ContractionKernel& kernel);
 // of a tile, each bound being one of one inner axis: then tiles may pass over those outside.
 bool may_skip_outside(const ContractionKernel& kernel);
 
+// Whether tiles read a where it is; else it is computed for them.
+bool a_in_memory(const ContractionKernel& kernel, const ContractionTiling& tiling);
+
 // Whether the products of a block lie as everything that the epilogue reads and writes: row behind row. `tactics` have
 // a tiling.
 bool has_flat_epilogue(const ContractionKernel& kernel, const CpuTactics& tactics);

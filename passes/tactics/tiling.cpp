@@ -259,7 +259,7 @@ class TilingChooser {
     if (t_.tile_epilogue || t_.several_blocks) t_.inner_steps = steps_of_loop();
     t_.row_block = round_up(rows_, t_.tile_rows);
     if (t_.several_blocks && t_.tile_inner > 1 && t_.packing == Packing::never && kernel_.b.is_load() &&
-        (kernel_.a.is_load() || t_.skips_outside)) {
+        a_in_memory(kernel_, t_)) {
       choose_first_inner();
     }
     if (t_.tile_epilogue) {
@@ -273,7 +273,7 @@ class TilingChooser {
       const std::int64_t fit = std::max<std::int64_t>(bytes / (t_.panel * size_ * t_.tile_rows), 1);
       t_.row_block = std::min(fit * t_.tile_rows, t_.row_block);
     }
-    if (!kernel_.a.is_load() && !t_.skips_outside) compute_left();
+    if (!a_in_memory(kernel_, t_)) compute_left();
     if (!kernel_.b.is_load()) {
       t_.right_lanes = lanes_of_operand(kernel_.b, kernel_.column_axis_of_b(), t_.lanes, target_);
     }

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "passes/plan/possible_tactics.h"
 #include "passes/plan/text.h"
 #include "passes/tactics/tiling.h"
 #include "tests/support/compiler/codegen_test_support.h"
@@ -330,7 +331,7 @@ TEST_P(ContractionRoles, AreAsInterpreted) {
 // What there is in the emitter for such products.
 std::set<std::string> traits_of(const ContractionKernel& kernel, const Target& target) {
   const ContractionTiling s = tiling_of(kernel, {}, kMostSamples, target);
-  const bool computes_a = !kernel.a.is_load() && !s.skips_outside, in_tile = s.tile_inner > 1;
+  const bool computes_a = !a_in_memory(kernel, s), in_tile = s.tile_inner > 1;
   std::set<std::string> traits;
   const auto add = [&](bool has, const char* trait) {
     if (has) traits.insert(trait);
