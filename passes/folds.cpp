@@ -16,11 +16,11 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <numeric>
 #include <optional>
 
 #include "ir/type_rules.h"
 #include "ir/windows.h"
+#include "passes/folded.h"
 #include "passes/graph_passes.h"
 #include "passes/rebuild.h"
 
@@ -29,50 +29,8 @@ namespace {
 
 using Axes = std::vector<std::int64_t>;
 
-// Of windows that do not overlap, so many phases at most are computed each for itself. And so many operations at most
-// add windows up: an hour of compiling, of a model that nobody means.
-constexpr std::int64_t kMostPhases = 16;
+// So many operations at most add windows up: an hour of compiling, of a model that nobody means.
 constexpr std::int64_t kMostParts = 4096;
-
-// One phase along one axis.
-struct Phase {
-  std::int64_t extent = 0;                           // of q
-  std::int64_t count = 0;                            // of the elements that meet it: t from 0
-  std::int64_t first_element = 0, element_step = 1;  // i = first_element + element_step * t
-  std::int64_t first_place = 0, place_step = 1;      // o = q + first_place - place_step * t
-};
-
-Phase phase_of(const Window& window, std::int64_t extent, std::int64_t before, std::int64_t rest) {
-  Phase phase;
-  phase.extent = (extent - rest + window.step - 1) / window.step;
-  const std::int64_t common = std::gcd(window.step, window.dilation);
-  phase.element_step = window.step / common;
-  phase.place_step = window.dilation / common;
-  const std::int64_t at = rest + before;
-  for (std::int64_t i = 0; i < std::min(phase.element_step, window.size); ++i) {
-    if ((at - window.dilation * i) % window.step != 0) continue;
-    phase.first_element = i;
-    phase.first_place = (at - window.dilation * i) / window.step;
-    phase.count = (window.size - i + phase.element_step - 1) / phase.element_step;
-    break;
-  }
-  return phase;
-}
-
-bool has(std::string_view letters, char letter) { return letters.find(letter) != std::string_view::npos; }
-
-// A product whose places and elements of windows stand in one operand each.
-struct FoldedProduct {
-  std::array<NodeId, 2> operands;
-  std::array<std::string, 3> letters;  // of both operands, and of the product
-  std::size_t with_places = 0;         // which operand has the places
-};
-
-// fold(where(number of the element == argmax(windows(x)), g, 0)), the windows being those of the fold, whole.
-struct OfLargest {
-  NodeId x, windows, indices, g, selected;
-  Axes elements;  // the axes of elements in the windows
-};
 
 class FoldRewriter {
  public:
@@ -85,7 +43,7 @@ class FoldRewriter {
     for (NodeId id = 0; id < graph_.size(); ++id) {
       if (!reachable[id]) continue;
       const Node& node = graph_[id];
-      if (node.op == Op::fold) TARN_RETURN_IF_ERROR(check_parts(node));
+      if (node.op == Op::fold) TARN_RETURN_IF_ERROR(check(node));
       builder_.set_location(node.location);
       map[id] = rewrite(id, map);
     }
@@ -94,25 +52,59 @@ class FoldRewriter {
   }
 
  private:
-  // Each phase is an operation at least, and where elements are added up one by one each of these.
-  Status check_parts(const Node& node) const {
-    const Node& value = graph_[node.inputs[0]];
-    const FoldedAxes folded = folded_axes(node.attributes, value.type.shape).value();
-    const bool is_one_sum = value.op == Op::contract || repeats(folded, value);
+  // Each phase is an operation at least, and where elements are added up one by one each of these; and what is made on
+  // the way is a value like others.
+  Status check(const Node& node) const {
+    const NodeId value = node.inputs[0];
+    const FoldedAxes folded = folded_by(node, graph_[value].type.shape);
+    const std::optional<FoldedProduct> product = product_of(graph_, folded, value);
+    const double elements = elements_on_the_way(folded, product, value);
+    if (elements > kMaxElements) {
+      return refused(node, fmt::format("adding up these windows takes a value of {:.0f} elements, over the limit of {}",
+                                       elements, kMaxElements));
+    }
+    if (is_side_by_side(folded)) return Done{};
     double parts = 1;
-    for (std::size_t i = 0; i < folded.windows.size(); ++i) {
-      const Window& window = folded.windows[i];
-      if (is_side_by_side(folded)) continue;
-      parts *= static_cast<double>(std::min(window.step, folded.extents[i]));
-      const std::int64_t added = (window.size + window.step - 1) / window.step;
-      if (!is_one_sum) parts *= static_cast<double>(added);
+    for (const std::int64_t count : phases_along(folded)) parts *= static_cast<double>(count);
+    if (!product && !repeats(folded, graph_[value])) {
+      for (const Window& w : folded.windows) parts *= static_cast<double>((w.size + w.step - 1) / w.step);
     }
     if (parts <= kMostParts) return Done{};
-    const std::string message = fmt::format(
-        "windows that overlap are added up in {:.0f} parts here, over the limit of {}; larger strides or "
-        "smaller windows have fewer",
-        parts, kMostParts);
+    return refused(node,
+                   fmt::format("windows that overlap are added up in {:.0f} parts here, over the limit of {}; larger "
+                               "strides or smaller windows have fewer",
+                               parts, kMostParts));
+  }
+  Diagnostic refused(const Node& node, const std::string& message) const {
     return error_at((*graph_.locations())[node.location].span, message, graph_.locations()->backtrace(node.location));
+  }
+
+  // Of one sample, at most, of what is larger than the fold and its operand.
+  double elements_on_the_way(const FoldedAxes& folded, const std::optional<FoldedProduct>& product,
+                             NodeId value) const {
+    const Node& node = graph_[value];
+    const std::size_t count = folded.windows.size();
+    NodeId changed = value;
+    std::map<std::size_t, double> extents;
+    for (std::size_t i = 0; i < count; ++i) {
+      const double phase = most_of_phase(folded.windows[i], folded.extents[i]);
+      if (is_made_side_by_side(folded, product.has_value())) {
+        extents[folded.first + count + i] = static_cast<double>(folded.windows[i].step);
+      } else if (product) {
+        changed = product->operands[product->with_places];
+        extents[product->letters[product->with_places].find(product->letters[2][folded.first + i])] = phase;
+      } else if (repeats(folded, node)) {
+        changed = node.inputs[0];
+        extents[axis_of_place(node, folded, i)] = phase;
+      }
+    }
+    const Shape& shape = graph_[changed].type.shape;
+    double elements = 1;
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+      if (shape[axis] == kBatch) continue;
+      elements *= extents.contains(axis) ? extents[axis] : static_cast<double>(shape[axis]);
+    }
+    return elements;
   }
 
   NodeId rewrite(NodeId id, const NodeMap& map) {
@@ -159,79 +151,12 @@ class FoldRewriter {
     return sums_all ? std::optional(builder_.sum(found->second.g, axes)) : std::nullopt;
   }
 
-  static std::optional<OfLargest> of_largest(const Graph& graph, const Node& fold) {
-    OfLargest found{};
-    found.selected = fold.inputs[0];
-    const Node& selected = graph[found.selected];
-    if (selected.op != Op::where || uniform_value(graph, selected.inputs[2]) != 0.0) return std::nullopt;
-    const Node &condition = graph[selected.inputs[0]], &wide = graph[selected.inputs[1]];
-    if (condition.op != Op::equal || wide.op != Op::broadcast) return std::nullopt;
-    const FoldedAxes folded = folded_axes(fold.attributes, selected.type.shape).value();
-    const auto count = static_cast<std::int64_t>(folded.windows.size());
-    for (std::int64_t i = 0; i < count; ++i)
-      found.elements.push_back(static_cast<std::int64_t>(folded.first) + count + i);
-    const Axes others = other_axes(selected.type.shape.size(), found.elements);
-    for (const bool first : {true, false}) {
-      const Node &indices = graph[condition.inputs[first ? 0 : 1]], &numbers = graph[condition.inputs[first ? 1 : 0]];
-      if (indices.op != Op::broadcast || graph[indices.inputs[0]].op != Op::argmax) continue;
-      if (indices.attributes.integers(Key::axes) != others || !is_number_of(graph, numbers, found.elements)) continue;
-      found.indices = indices.inputs[0];
-    }
-    if (found.indices == 0 || wide.attributes.integers(Key::axes) != others) return std::nullopt;
-    const Node& argmax = graph[found.indices];
-    found.windows = argmax.inputs[0];
-    const Node& windows = graph[found.windows];
-    if (windows.op != Op::windows || argmax.attributes.integers(Key::axes) != found.elements) return std::nullopt;
-    found.x = windows.inputs[0];
-    for (const Key key : {Key::axes, Key::steps, Key::dilations}) {
-      if (windows.attributes.integers(key) != fold.attributes.integers(key)) return std::nullopt;
-    }
-    const bool is_whole =
-        graph[found.x].type.shape == fold.type.shape &&
-        std::all_of(folded.before.begin(), folded.before.end(), [](std::int64_t n) { return n == 0; });
-    found.g = wide.inputs[0];
-    return is_whole ? std::optional(found) : std::nullopt;
-  }
-
-  // Whether each element is its row-major number among the axes.
-  static bool is_number_of(const Graph& graph, const Node& node, const Axes& axes) {
-    if (node.op != Op::broadcast || node.attributes.integers(Key::axes) != axes) return false;
-    const Node* counted = &graph[node.inputs[0]];
-    if (counted->op == Op::reshape) counted = &graph[counted->inputs[0]];
-    return counted->op == Op::iota && counted->type.shape.size() == 1;
-  }
-
-  // Windows that do not overlap, one behind the other.
-  static bool is_side_by_side(const FoldedAxes& folded) {
-    return std::all_of(folded.windows.begin(), folded.windows.end(),
-                       [](const Window& window) { return window.dilation == 1 && window.size <= window.step; });
-  }
-
-  // Whether all elements of a window are the same, and places are axes of what is repeated.
-  static bool repeats(const FoldedAxes& folded, const Node& value) {
-    if (value.op != Op::broadcast) return false;
-    const Axes& axes = value.attributes.integers(Key::axes);
-    const auto count = static_cast<std::int64_t>(folded.windows.size()),
-               first = static_cast<std::int64_t>(folded.first);
-    for (std::int64_t axis = first; axis < first + 2 * count; ++axis) {
-      const bool is_there = std::find(axes.begin(), axes.end(), axis) != axes.end();
-      if (is_there != (axis < first + count)) return false;
-    }
-    return true;
-  }
-
   NodeId in_phases(const Node& node, NodeId value) {
-    const FoldedAxes folded = folded_axes(node.attributes, builder_.shape(value)).value();
-    const std::optional<FoldedProduct> product = product_of(folded, value);
-    std::int64_t all = 1;
-    for (std::size_t i = 0; i < folded.windows.size(); ++i) all *= std::min(folded.windows[i].step, folded.extents[i]);
-    if (is_side_by_side(folded) && (product || all > kMostPhases)) return side_by_side(folded, value);
-    Axes sizes;
-    std::size_t count = 1;
-    for (std::size_t i = 0; i < folded.windows.size(); ++i) {
-      sizes.push_back(std::min(folded.windows[i].step, folded.extents[i]));
-      count *= static_cast<std::size_t>(sizes.back());
-    }
+    const FoldedAxes folded = folded_by(node, builder_.shape(value));
+    const std::optional<FoldedProduct> product = product_of(result_, folded, value);
+    if (is_made_side_by_side(folded, product.has_value())) return side_by_side(folded, value);
+    const Axes sizes = phases_along(folded);
+    const auto count = static_cast<std::size_t>(element_count(sizes));
     std::vector<NodeId> phases;
     for (std::size_t number = 0; number < count; ++number) {
       const Axes rests = place_of_turn(sizes, number);
@@ -302,32 +227,14 @@ class FoldRewriter {
     NodeId shifted = result_[value].inputs[0];
     Axes summed, placed;
     for (std::size_t i = along.size(); i-- > 0;) {
-      const Phase& p = along[i];
-      const auto at = std::find(axes.begin(), axes.end(), static_cast<std::int64_t>(folded.first + i)) - axes.begin();
-      const std::int64_t reach = p.place_step * (p.count - 1);
-      shifted = range(shifted, static_cast<std::size_t>(at), p.first_place - reach, p.extent + reach);
-      shifted = builder_.windows(shifted, {at}, {p.count}, {1}, {p.place_step});
+      const std::size_t at = axis_of_place(result_[value], folded, i);
+      shifted = shifted_places(shifted, at, along[i]);
       for (std::int64_t& axis : summed) ++axis;
-      summed.push_back(at + 1);
+      summed.push_back(static_cast<std::int64_t>(at) + 1);
     }
     const auto count = static_cast<std::int64_t>(along.size()), first = static_cast<std::int64_t>(folded.first);
     for (const std::int64_t axis : axes) placed.push_back(axis < first + count ? axis : axis - count);
     return builder_.broadcast(builder_.sum(shifted, summed), shape, placed);
-  }
-
-  std::optional<FoldedProduct> product_of(const FoldedAxes& folded, NodeId value) const {
-    const Node& node = result_[value];
-    if (node.op != Op::contract) return std::nullopt;
-    const ContractionMap map = parse_contraction_map(node.attributes.text(Key::map)).value();
-    FoldedProduct product{{node.inputs[0], node.inputs[1]},
-                          {std::string(map.a), std::string(map.b), std::string(map.result)},
-                          has(map.a, map.result[folded.first]) ? 0U : 1U};
-    const std::string &with = product.letters[product.with_places], &other = product.letters[1 - product.with_places];
-    for (std::size_t i = 0; i < folded.windows.size(); ++i) {
-      const char place = map.result[folded.first + i], element = map.result[folded.first + folded.windows.size() + i];
-      if (!has(with, place) || has(other, place) || has(with, element) || !has(other, element)) return std::nullopt;
-    }
-    return product;
   }
 
   // The operand along an axis from element `first` on, so many; zeros where it has none.
@@ -344,6 +251,13 @@ class FoldRewriter {
     return inside < count ? builder_.pad(node, low, high, 0) : node;
   }
 
+  // For every q of a phase the places that its elements have, from the last element to the first.
+  NodeId shifted_places(NodeId places, std::size_t axis, const Phase& p) {
+    const std::int64_t reach = p.place_step * (p.count - 1);
+    places = range(places, axis, p.first_place - reach, p.extent + reach);
+    return builder_.windows(places, {static_cast<std::int64_t>(axis)}, {p.count}, {1}, {p.place_step});
+  }
+
   // The product of the shifted places and the elements that meet the phase, summed over both the letters of the product
   // and the elements.
   NodeId phase_of_product(const FoldedAxes& folded, const std::vector<Phase>& along, const FoldedProduct& product) {
@@ -355,11 +269,8 @@ class FoldRewriter {
       const Phase& p = along[i];
       const char place = product.letters[2][folded.first + i], element = product.letters[2][folded.first + count + i];
       const std::size_t axis = letters[with].find(place);
-      const std::int64_t reach = p.place_step * (p.count - 1);
-      shifted = range(shifted, axis, p.first_place - reach, p.extent + reach);
-      const auto at = static_cast<std::int64_t>(axis);
-      shifted = builder_.windows(shifted, {at}, {p.count}, {1}, {p.place_step});
-      if (p.count > 1) shifted = builder_.reverse(shifted, {at + 1});
+      shifted = shifted_places(shifted, axis, p);
+      if (p.count > 1) shifted = builder_.reverse(shifted, {static_cast<std::int64_t>(axis) + 1});
       letters[with].insert(axis + 1, 1, element);
       const std::size_t of_element = letters[1 - with].find(element);
       const Shape shape = builder_.shape(elements);

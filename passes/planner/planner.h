@@ -3,10 +3,10 @@
 // choose_leaves() says which nodes are materialized; each has a place, and units that write it. ShortRows are those
 // nodes whose units have rows for points. make_units() makes the units, and finds what each reads;
 // lay_batches_innermost() puts the samples of small layers side by side, lay_samples_apart() those of windows apart;
-// make_schedule() says what comes before what,
-// and where a new value of the state must wait in the arena, and has lay_out_contractions() give the products their
-// axes; group_units() fuses and orders; emit_kernels() makes the kernels; split_tails() cuts those in two that would go
-// through long tails one by one; cut_kernels() those whose code would be very long; plan_memory() gives the offsets.
+// make_schedule() says what comes before what, and where a new value of the state must wait in the arena, and has
+// lay_out_contractions() give the products their axes; group_units() fuses and orders; emit_kernels() makes the
+// kernels; split_tails() cuts those in two that would go through long tails one by one; cut_kernels() those whose code
+// would be very long; plan_memory() gives the offsets.
 #pragma once
 
 #include <optional>

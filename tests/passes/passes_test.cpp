@@ -163,6 +163,29 @@ TEST(Pipeline, WindowsThatMakeTooManyPartsAreRefused) {
   const std::string alike =
       "%g: f32[N,3,3] = input() {name = \"g\"}\n%w: f32[N,3,3,100,100] = broadcast(%g) {axes = [0, 1, 2]}";
   EXPECT_EQ(message(alike, "[1, 1]"), "");
+  // Of a single window the stride says nothing: it makes no phases and no border as long as itself.
+  for (const std::string_view single :
+       {"%w: f32[N,1,1,3,3] = input() {name = \"w\"}",
+        "%g: f32[N,1,1] = input() {name = \"g\"}\n%w: f32[N,1,1,3,3] = broadcast(%g) {axes = [0, 1, 2]}",
+        "%g: f32[N,1,1,8] = input() {name = \"g\"}\n%k: f32[3,3,8] = input() {name = \"k\"}\n"
+        "%w: f32[N,1,1,3,3] = contract(%g, %k) {map = \"npqf,ijf->npqij\"}"}) {
+    EXPECT_EQ(message(std::string(single), "[100000, 100000]"), "") << single;
+  }
+  const std::string product =
+      "%g: f32[N,3,3,8] = input() {name = \"g\"}\n%k: f32[KERNEL] = input() {name = \"k\"}\n"
+      "%w: f32[N,3,3,100,100] = contract(%g, %k) {map = \"npqf,LETTERS->npqij\"}";
+  const auto product_with = [&](const std::string& shape, const std::string& letters) {
+    std::string text = product;
+    text.replace(text.find("KERNEL"), 6, shape);
+    return text.replace(text.find("LETTERS"), 7, letters);
+  };
+  // The windows of the shifted places, 300 x 300 x 100 x 100 of 8, are a value on the way.
+  EXPECT_EQ(message(product_with("100,100,8", "ijf"), "[1, 1]"),
+            "adding up these windows takes a value of 7200000000 elements, over the limit of 2147483648");
+  // Elements that differ from place to place: no product of shifted places.
+  EXPECT_EQ(message(product_with("3,3,100,100,8", "pqijf"), "[1, 1]"),
+            "windows that overlap are added up in 10000 parts here, over the limit of 4096; larger strides or smaller "
+            "windows have fewer");
 }
 
 // What only a plan needs runs for a plan alone, and never for the reference evaluator.
