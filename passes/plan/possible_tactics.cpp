@@ -100,6 +100,7 @@ const char* wrong_order(const ContractionKernel& kernel, const CpuTactics& tacti
   return first_broken(std::array{
       Demand{!t.tile_epilogue || (!dot && !t.several_blocks && !kernel.one_column()),
              "an epilogue follows tiles that are not complete"},
+      Demand{!t.several_blocks || !tiles_overlap(kernel, t), "tiles of several blocks of k have columns in common"},
       Demand{!t.moves_rows || (t.tile_epilogue && t.left_rows == 0), "rows are moved back that cannot be"},
       Demand{!t.streams || (!dot && of_matrices && !columns.times_batch && columns.constant >= t.lanes &&
                             (strides_of(kernel).b_columns == 1 || kernel.one_column())),
@@ -228,6 +229,14 @@ bool may_skip_outside(const ContractionKernel& kernel) {
 
 bool a_in_memory(const ContractionKernel& kernel, const ContractionTiling& tiling) {
   return kernel.a.is_load() || tiling.skips_outside;
+}
+
+// Of the panels the last is cut otherwise than those before it, which are whole tiles.
+bool tiles_overlap(const ContractionKernel& kernel, const ContractionTiling& tiling) {
+  const Extent& columns = kernel.columns.back();
+  if (columns.times_batch) return false;
+  const std::int64_t rest = columns.constant % tiling.panel, last = rest == 0 ? tiling.panel : rest;
+  return last > tiling.tile_columns && last % tiling.tile_columns != 0;
 }
 
 bool has_flat_epilogue(const ContractionKernel& kernel, const CpuTactics& tactics) {

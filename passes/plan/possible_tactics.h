@@ -55,6 +55,10 @@ bool has_flat_epilogue(const ContractionKernel& kernel, const CpuTactics& tactic
 // Whether columns side by side (rows, of one column) may be lanes of the epilogue, and of what follows its sums.
 bool may_have_epilogue_lanes(const ContractionKernel& kernel);
 
+// Whether two tiles of a panel have columns in common: the last one is moved back where it does not fit. A product that
+// grows block by block would have these twice.
+bool tiles_overlap(const ContractionKernel& kernel, const ContractionTiling& tiling);
+
 // What of a tiling contradicts its kernel, the rest of the tactics or itself; nullptr: nothing.
 const char* wrong_tiling(const ContractionKernel& kernel, const CpuTactics& tactics, std::int64_t max_batch);
 

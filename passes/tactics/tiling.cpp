@@ -122,6 +122,8 @@ class TilingChooser {
       const std::int64_t fit = costs_.block_of_b / (t_.inner_block * t_.tile_columns * size_);
       t_.panel = std::clamp<std::int64_t>(fit * t_.tile_columns, t_.tile_columns, round_up(columns_, t_.tile_columns));
       if (!kernel_.columns.back().times_batch) t_.panel = std::min(t_.panel, columns_);
+      // One tile at least, which has the columns for itself.
+      while (tiles_overlap(kernel_, t_)) t_.panel = (t_.tiles() - 1) * t_.tile_columns;
       return;
     }
     const std::int64_t bytes = target_.has_large_second_cache() ? costs_.wide_panel : costs_.panel;

@@ -55,9 +55,10 @@ class RandomProduct {
     return axes;
   }
 
-  enum class Size : std::uint8_t { small, long_sum, many_tiles, large_panel };
+  enum class Size : std::uint8_t { small, long_sum, many_tiles, large_panel, many_blocks };
   Size draw_size() {
-    const std::int64_t number = draw_.between(0, 15);
+    const std::int64_t number = draw_.between(0, 17);
+    if (number > 15) return Size::many_blocks;
     return number < 3 ? Size::long_sum : number < 7 ? Size::many_tiles : number < 8 ? Size::large_panel : Size::small;
   }
 
@@ -65,6 +66,7 @@ class RandomProduct {
   // epilogue behind every tile, a few with a panel that the first rows pack.
   void draw_axes() {
     const Size size = draw_size();
+    if (size == Size::many_blocks) return draw_blocks();
     const bool is_large = size == Size::many_tiles || size == Size::large_panel;
     if (size == Size::small && draw_.one_in(3)) kernel_.batch = role(2, 3);
     kernel_.rows = role(3, size == Size::long_sum ? 5 : 30);
@@ -90,6 +92,16 @@ class RandomProduct {
     lengthen(kernel_.inner, size == Size::large_panel ? 130 : 16, size == Size::large_panel ? 150 : 36, true);
     if (size == Size::large_panel) kernel_.inner = {{2, false}, kernel_.inner.back()};
     in_order_ = size == Size::large_panel;
+  }
+
+  // Like the gradient of a kernel by images: all its tiles go over block after block of k.
+  void draw_blocks() {
+    if (draw_.one_in(2)) kernel_.batch = {{draw_.between(1, 3)}, {draw_.between(1, 3)}};
+    kernel_.rows = {{draw_.between(1, 13)}};
+    kernel_.columns = {{draw_.between(17, 80)}};
+    kernel_.inner = {{draw_.between(20, 40)}, {draw_.between(6, 12)}, {draw_.between(7, 12)}};
+    in_order_ = !draw_.one_in(4);
+    pads_ = draw_.one_in(2);
   }
 
   void draw_samples() {
@@ -350,6 +362,7 @@ std::set<std::string> traits_of(const ContractionKernel& kernel, const Target& t
   add(s.skips_outside && s.several_blocks, "what is outside left out of blocks");
   add(s.skips_outside && s.first_inner > 0, "what is outside left out of some of the first inner axis");
   add(s.first_inner > 0, "some of the first inner axis at a time");
+  add(s.several_blocks && in_tile && s.tiles() > 1, "several tiles of columns for blocks of several inner axes");
   add(!kernel.b.is_load(), "b, computed");
   add(!kernel.b.is_load() && s.several_blocks, "b, computed in blocks of k");
   add(kernel.rows.size() > 1, "several axes of rows");
@@ -365,7 +378,7 @@ TEST(ContractionRolesCoverage, RandomProductsTakeEveryWay) {
     for (std::uint64_t group = 0; group < kGroups; ++group) {
       for (std::uint64_t i = 0; i < kInGroup; ++i) found.merge(traits_of(product_of(1, group, i).kernel(), target));
     }
-    EXPECT_EQ(found.size(), 20U) << fmt::format("{}", fmt::join(found, "\n"));
+    EXPECT_EQ(found.size(), 21U) << fmt::format("{}", fmt::join(found, "\n"));
   }
 }
 

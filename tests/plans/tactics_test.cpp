@@ -165,6 +165,12 @@ TEST(Tactics, VerifyRefusesWhatNoCodeCanDo) {
          tiling(p).several_blocks = tiling(p).tile_epilogue = true;
          tiling(p).inner_block = 4;
        }},
+      {"have columns in common",
+       [&](KernelPlan& p) {
+         tiling(p).several_blocks = true;
+         tiling(p).lanes = tiling(p).tile_columns = 4;
+         tiling(p).panel = 9;
+       }},
       {"rows in place",
        [&](KernelPlan& p) {
          tactics(p).rows_in_place = true;
