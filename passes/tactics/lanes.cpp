@@ -17,6 +17,26 @@ unsigned fitting_lanes(std::int64_t count, unsigned most, const Target& target) 
   return target.halves_long_vectors() && vectors(most / 2) < 2 * vectors(most) ? most / 2 : most;
 }
 
+// Long sums that all points of the vector axis have: of each line that they read a vector is but a part, so as many
+// vectors go side by side as have registers for what they add up.
+unsigned vectors_of_sums(const KernelPlan& plan, const LoopKernel& kernel, const CpuTactics& tactics, unsigned lanes,
+                         const Target& target, const CostModel& costs) {
+  const Extent& extent = kernel.axes[tactics.vector_axis];
+  if (kernel.reductions.empty() || kernel.reduced[tactics.vector_axis] || extent.times_batch || lanes < 2) return 1;
+  std::int64_t steps = 1;
+  for (std::size_t axis = 0; axis < kernel.axes.size(); ++axis) {
+    if (kernel.reduced[axis]) steps *= largest(kernel.axes[axis], plan.max_batch);
+  }
+  if (steps < costs.long_column) return 1;
+  const std::size_t sums = kernel.reductions.size() * accumulators_of_loop(plan, kernel, tactics, lanes, costs);
+  unsigned vectors = 1;
+  while (2 * vectors * sums <= static_cast<std::size_t>(target.vector_registers) &&
+         2 * vectors <= costs.most_summed_vectors && extent.constant % (2 * vectors * lanes) == 0) {
+    vectors *= 2;
+  }
+  return vectors;
+}
+
 unsigned lanes_of_loop(const KernelPlan& plan, const LoopKernel& kernel, const CpuTactics& tactics,
                        const Target& target, const CostModel& costs) {
   if (kernel.axes.empty()) return 1;
@@ -40,7 +60,7 @@ unsigned lanes_of_loop(const KernelPlan& plan, const LoopKernel& kernel, const C
       (has_long_chains(kernel.body) || has_long_chains(kernel.tail))) {
     lanes *= 2;
   }
-  return std::max(lanes, 1U);
+  return std::max(lanes * vectors_of_sums(plan, kernel, tactics, lanes, target, costs), 1U);
 }
 
 unsigned accumulators_of_loop(const KernelPlan& plan, const LoopKernel& kernel, const CpuTactics& tactics,
