@@ -10,6 +10,7 @@
 #include "codegen/contraction/inner_ranges.h"
 #include "codegen/contraction/operands.h"
 #include "codegen/contraction/streams.h"
+#include "codegen/contraction/tile_calls.h"
 #include "codegen/contraction/tiles.h"
 #include "codegen/kernels/loops.h"
 #include "passes/plan/access.h"
@@ -30,7 +31,8 @@ class ContractionEmitter {
         epilogue_(whole_),
         fetches_(whole_),
         operands_(whole_),
-        ranges_(whole_) {}
+        ranges_(whole_),
+        calls_(whole_, fetches_, operands_, ranges_) {}
 
   void emit();
 
@@ -40,27 +42,25 @@ class ContractionEmitter {
   using ColumnTile = Contraction::ColumnTile;
   using Sources = ContractionOperands::Sources;
 
-  void emit_around(std::size_t number, llvm::Value* a, llvm::Value* b);
+  // Calls `inside` in the loops around the tiles, of which `number` are entered.
+  void emit_around(std::size_t number, llvm::Value* a, llvm::Value* b, const std::function<void()>& inside);
+  void emit_shared(llvm::Value* a, llvm::Value* b);
   void emit_all_rows();
-  void emit_panels();
+  void emit_panels(const std::function<void(const Panel&)>& of_panel);
   void emit_streamed_rows();
   void emit_row_blocks(const Panel& panel);
   // `sources`: nullptr where there may be several blocks of k, or they are not needed.
   void emit_product(const Panel& panel, const Rows& rows, const Sources* sources);
-  // Adds to the product what the blocks of k make, over the inner axes from this one on that tiles do not go over.
+  // Adds to the product what the blocks of k make; over the inner axes from one on that tiles do not go over.
+  void emit_all_blocks(const Panel& panel, const Rows& rows);
   void emit_blocks(const Panel& panel, const Rows& rows, std::size_t inner, llvm::Value* a, llvm::Value* b);
-  void clear_product(const Rows& rows);
-  // Calls `tile(row, rows of the tile)` for whole tiles of rows, then for single rows.
+  // So many rows of it.
+  void clear_product(llvm::Value* rows);
+  // Calls `tile(row, rows of the tile)` for whole tiles of rows, then for what is left.
   void emit_row_tiles(const Rows& rows, const std::function<void(llvm::Value*, unsigned)>& tile);
   void emit_tiles(const Panel& panel, const Rows& rows, llvm::Value* k_begin, llvm::Value* count,
                   const Sources& sources);
   void emit_finished_tiles(const Panel& panel, const Rows& rows, const Sources& sources);
-  TileShape shape_of_tile(unsigned tile_rows) const;
-  void emit_tile_call(const Panel& panel, const ColumnTile& tile, const Rows& rows, llvm::Value* row,
-                      unsigned tile_rows, llvm::Value* k, llvm::Value* count, const Sources& sources);
-  void add_inner_axes(std::vector<llvm::Value*>& arguments, const std::vector<llvm::Value*>& of_a,
-                      const std::vector<llvm::Value*>& of_b);
-  void emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows, llvm::Value* count);
 
   Contraction whole_;  // what the parts share
   KernelFunction& function_;
@@ -71,7 +71,9 @@ class ContractionEmitter {
   ContractionFetches fetches_;
   ContractionOperands operands_;
   InnerRanges ranges_;
-  llvm::Value* first_count_ = nullptr;  // of the first axis that a tile goes over, where it goes over some of it
+  TileCalls calls_;
+  std::vector<llvm::Value*> around_index_;  // of the loops entered
+  Range shared_{};                          // of the first inner axis, where those around share it
 };
 
 void ContractionEmitter::emit() {
@@ -85,17 +87,19 @@ void ContractionEmitter::emit() {
   // Which is made first is part of the code.
   llvm::Value* const a = address(kernel_.a, a_in_memory(kernel_, tiling_));
   llvm::Value* const b = address(kernel_.b, kernel_.b.is_load());
-  emit_around(0, a, b);
+  if (tiling_.shared_inner > 0) return emit_shared(a, b);
+  emit_around(0, a, b, [&] { emit_all_rows(); });
 }
 
 // The sums go on through all rows of a column.
-void ContractionEmitter::emit_around(std::size_t number, llvm::Value* a, llvm::Value* b) {
+void ContractionEmitter::emit_around(std::size_t number, llvm::Value* a, llvm::Value* b,
+                                     const std::function<void()>& inside) {
   const bool rows_begin = number == whole_.around.size() - (kernel_.rows.size() - 1);
   if (rows_begin) epilogue_.start_sums();
   if (number == whole_.around.size()) {
     whole_.a = a;
     whole_.b = b;
-    emit_all_rows();
+    inside();
   } else {
     const std::size_t axis = whole_.around[number];
     emit_loop(b_, whole_.range_around(axis), 1, {}, [&](llvm::Value* index, const Carried&) {
@@ -105,16 +109,49 @@ void ContractionEmitter::emit_around(std::size_t number, llvm::Value* a, llvm::V
       const std::optional<std::size_t> of_a = whole_.axis_of_a(axis), of_b = whole_.axis_of_b(axis);
       llvm::Value* const next_a = a != nullptr && of_a ? whole_.move(a, index, whole_.a_stride(*of_a)) : a;
       llvm::Value* const next_b = b != nullptr && of_b ? whole_.move(b, index, whole_.b_stride(*of_b)) : b;
-      emit_around(number + 1, next_a, next_b);
+      around_index_.push_back(index);
+      emit_around(number + 1, next_a, next_b, inside);
+      around_index_.pop_back();
       return Carried{};
     });
   }
   if (rows_begin) epilogue_.finish_sums();
 }
 
+// Each index around has a product of its own; all of them wait behind each other.
+void ContractionEmitter::emit_shared(llvm::Value* a, llvm::Value* b) {
+  llvm::Value* const start = whole_.product;
+  const Rows rows{whole_.rows.begin, whole_.rows.end};
+  const std::vector<Extent> axes = axes_with(kernel_, kernel_.rows, kernel_.columns);
+  const std::int64_t height = kernel_.rows.back().constant, row_bytes = whole_.scratch.product_row * whole_.size;
+  const auto over_panels = [&](const std::function<void(const Panel&)>& inside) {
+    emit_around(0, a, b, [&] {
+      llvm::Value* number = function_.integer(0);
+      for (std::size_t i = 0; i < around_index_.size(); ++i) {
+        number = multiply_add(b_, number, axes[whole_.around[i]].constant, around_index_[i]);
+      }
+      llvm::Value* const product = whole_.move(start, number, height * row_bytes);
+      emit_panels([&](const Panel& panel) {
+        whole_.product = whole_.move(product, panel.begin, whole_.size);
+        inside(panel);
+      });
+    });
+  };
+  clear_product(function_.integer(points_of(axes, 1) / kernel_.columns.back().constant));
+  ranges_.loop_over(0, tiling_.shared_inner, [&](llvm::Value* index, llvm::Value* end) {
+    llvm::Value* const next = b_.CreateAdd(index, function_.integer(tiling_.shared_inner));
+    shared_ = {index, whole_.minimum(next, end), tiling_.shared_inner == 1 ? 1 : 0};
+    over_panels([&](const Panel& panel) { emit_all_blocks(panel, rows); });
+  });
+  over_panels([&](const Panel& panel) {
+    epilogue_.emit(rows.begin, panel.first, epilogue_.columns_of(tiling_.panel, panel.begin, panel.end), rows);
+  });
+}
+
 // Of the axis that is cut into tiles.
 void ContractionEmitter::emit_all_rows() {
-  if (!tiling_.streams) return emit_panels();
+  const auto of_panels = [&] { emit_panels([&](const Panel& panel) { emit_row_blocks(panel); }); };
+  if (!tiling_.streams) return of_panels();
   llvm::Value* const few =
       b_.CreateICmpULE(function_.extent(kernel_.rows.back()), function_.integer(kCosts.streamed_rows));
   emit_if(b_, few, {}, [&](const Carried&) {
@@ -122,12 +159,12 @@ void ContractionEmitter::emit_all_rows() {
     return Carried{};
   });
   emit_if(b_, b_.CreateNot(few), {}, [&](const Carried&) {
-    emit_panels();
+    of_panels();
     return Carried{};
   });
 }
 
-void ContractionEmitter::emit_panels() {
+void ContractionEmitter::emit_panels(const std::function<void(const Panel&)>& of_panel) {
   const Range& columns = whole_.columns;
   const std::int64_t panel = tiling_.panel;
   emit_loop(b_, columns, panel, {}, [&](llvm::Value* begin, const Carried&) {
@@ -144,7 +181,7 @@ void ContractionEmitter::emit_panels() {
     if (all > panel && all % panel != 0 && all % panel < least) {
       p.first = whole_.minimum(begin, function_.integer(all - least));
     }
-    emit_row_blocks(p);
+    of_panel(p);
     return Carried{};
   });
 }
@@ -187,29 +224,37 @@ void ContractionEmitter::emit_row_blocks(const Panel& panel) {
 void ContractionEmitter::emit_product(const Panel& panel, const Rows& rows, const Sources* sources) {
   llvm::Value* const zero = function_.integer(0);
   if (is_empty(kernel_.inner)) {
-    clear_product(rows);
+    clear_product(b_.CreateSub(rows.end, rows.begin));
   } else if (whole_.is_dot()) {
-    emit_row_tiles(rows,
-                   [&](llvm::Value* row, unsigned count) { emit_dot_calls(panel, rows, row, count, whole_.inner); });
+    emit_row_tiles(rows, [&](llvm::Value* row, unsigned count) { calls_.emit_dots(panel, rows, row, count); });
   } else if (sources != nullptr) {
     emit_tiles(panel, rows, zero, whole_.inner, *sources);
   } else {
-    clear_product(rows);
-    llvm::Value *const a = whole_.a, *const b = whole_.b;
-    emit_blocks(panel, rows, 0, a, b);
-    whole_.a = a;
-    whole_.b = b;
+    clear_product(b_.CreateSub(rows.end, rows.begin));
+    emit_all_blocks(panel, rows);
   }
+}
+
+void ContractionEmitter::emit_all_blocks(const Panel& panel, const Rows& rows) {
+  llvm::Value *const a = whole_.a, *const b = whole_.b;
+  emit_blocks(panel, rows, 0, a, b);
+  whole_.a = a;
+  whole_.b = b;
 }
 
 void ContractionEmitter::emit_blocks(const Panel& panel, const Rows& rows, std::size_t inner, llvm::Value* a,
                                      llvm::Value* b) {
   if (inner < whole_.outer_inner()) {
-    ranges_.loop_over(inner, 1, [&](llvm::Value* index, llvm::Value*) {
+    const auto body = [&](llvm::Value* index, llvm::Value*) {
       operands_.enter_inner(inner, index);
       const std::size_t of_a = kernel_.inner_axis_of_a(inner), of_b = kernel_.inner_axis_of_b(inner);
       emit_blocks(panel, rows, inner + 1, a == nullptr ? a : whole_.move(a, index, whole_.a_stride(of_a)),
                   b == nullptr ? b : whole_.move(b, index, whole_.b_stride(of_b)));
+    };
+    if (inner > 0 || tiling_.shared_inner == 0) return ranges_.loop_over(inner, 1, body);
+    emit_loop(b_, shared_, 1, {}, [&](llvm::Value* index, const Carried&) {
+      body(index, shared_.end);
+      return Carried{};
     });
     return;
   }
@@ -223,7 +268,7 @@ void ContractionEmitter::emit_blocks(const Panel& panel, const Rows& rows, std::
     ranges_.loop_over(inner, tiling_.first_inner, [&](llvm::Value* index, llvm::Value* end) {
       whole_.a = whole_.move(a, index, whole_.a_stride(of_a));
       whole_.b = whole_.move(b, index, whole_.b_stride(of_b));
-      first_count_ = whole_.minimum(b_.CreateSub(end, index), function_.integer(tiling_.first_inner));
+      calls_.first_count = whole_.minimum(b_.CreateSub(end, index), function_.integer(tiling_.first_inner));
       block(function_.integer(0), whole_.inner);
     });
     return;
@@ -234,9 +279,9 @@ void ContractionEmitter::emit_blocks(const Panel& panel, const Rows& rows, std::
   });
 }
 
-void ContractionEmitter::clear_product(const Rows& rows) {
+void ContractionEmitter::clear_product(llvm::Value* rows) {
   llvm::Type* const element = function_.emission.value_type(kernel_.dtype);
-  llvm::Value* const count = multiply_add(b_, b_.CreateSub(rows.end, rows.begin), whole_.scratch.product_row, nullptr);
+  llvm::Value* const count = multiply_add(b_, rows, whole_.scratch.product_row, nullptr);
   const Range range = {function_.integer(0), count, 0, whole_.scratch.product_row};
   const unsigned lanes = whole_.is_dot() ? 1 : tiling_.lanes;
   emit_loop(b_, range, lanes, {}, [&](llvm::Value* index, const Carried&) {
@@ -250,7 +295,7 @@ void ContractionEmitter::emit_row_tiles(const Rows& rows, const std::function<vo
   std::int64_t known = whole_.rows.count <= tiling_.row_block ? whole_.rows.count : 0;
   const bool divides = kernel_.rows.back().constant % tiling_.tile_rows == 0;
   std::vector<unsigned> heights = {tiling_.tile_rows};
-  if (!divides) heights.push_back(1);
+  if (!divides) heights.push_back(tiling_.rest_rows);
   llvm::Value* begin = rows.begin;
   for (const unsigned height : heights) {
     llvm::Value* end = rows.end;
@@ -278,7 +323,7 @@ void ContractionEmitter::emit_tiles(const Panel& panel, const Rows& rows, llvm::
   emit_row_tiles(rows, [&](llvm::Value* row, unsigned tile_rows) {
     if (tiling_.left_rows > 0) operands_.emit_left_copy(row, k_begin, count);
     whole_.emit_column_tiles(panel, [&](const ColumnTile& tile) {
-      emit_tile_call(panel, tile, rows, row, tile_rows, k_begin, count, sources);
+      calls_.emit(panel, tile, rows, row, tile_rows, k_begin, count, sources);
     });
   });
 }
@@ -301,7 +346,7 @@ void ContractionEmitter::emit_finished_tiles(const Panel& panel, const Rows& row
     }
     whole_.emit_column_tiles(panel, [&](const ColumnTile& tile) {
       const auto call = [&](llvm::Value* first, unsigned count) {
-        emit_tile_call(panel, tile, computed, first, count, function_.integer(0), whole_.inner, sources);
+        calls_.emit(panel, tile, computed, first, count, function_.integer(0), whole_.inner, sources);
         return Carried{};
       };
       if (divides) {
@@ -319,123 +364,6 @@ void ContractionEmitter::emit_finished_tiles(const Panel& panel, const Rows& row
       epilogue_.emit(computed.begin, b_.CreateAdd(panel.first, tile.begin), epilogue_.columns_of(width, begin, end),
                      block);
     });
-    return Carried{};
-  });
-}
-
-// Of a tile that packs nothing.
-TileShape ContractionEmitter::shape_of_tile(unsigned tile_rows) const {
-  TileShape shape{kernel_.dtype, tile_rows,     tiling_.tile_vectors(),
-                  tiling_.lanes, tiling_.lanes, tiling_.several_blocks};
-  shape.left = tiling_.left_rows > 0 ? LeftOperand::strided : whole_.left_operand();
-  const std::int64_t columns = kernel_.columns.back().constant;
-  if (tiling_.packing != ContractionTiling::Packing::always && columns < tiling_.panel) {
-    shape.last_lanes = static_cast<unsigned>(columns - (tiling_.tile_vectors() - 1) * std::int64_t{tiling_.lanes});
-  }
-  shape.inner_axes = tiling_.tile_inner;
-  shape.may_be_empty = tiling_.skips_outside && !(tiling_.tile_inner == 1 && tiling_.several_blocks);
-  if (tile_rows > 1 && fetches_.has_list()) shape.fetches = fetches_.fetches();
-  shape.ahead = tile_rows > 1 && fetches_.has_ahead();
-  if (tile_rows > 1) {
-    shape.inner_steps = tiling_.inner_steps;
-    const Extent& inner = kernel_.inner.back();
-    shape.whole_steps = (!tiling_.several_blocks || tiling_.tile_inner > 1) && !inner.times_batch &&
-                        inner.constant % tiling_.inner_steps == 0 && !ranges_.is_bounded(kernel_.inner.size() - 1);
-  }
-  return shape;
-}
-
-void ContractionEmitter::emit_tile_call(const Panel& panel, const ColumnTile& tile, const Rows& rows, llvm::Value* row,
-                                        unsigned tile_rows, llvm::Value* k, llvm::Value* count,
-                                        const Sources& sources) {
-  TileShape shape = shape_of_tile(tile_rows);
-  llvm::Function* const tile_of_rest = tile_function(function_.emission, shape);
-  llvm::Value *callee = tile_of_rest, *address = operands_.address_of(sources.rest, tile);
-  std::vector<llvm::Value*> k_strides = sources.rest.k_strides;
-  llvm::Value* packed = llvm::PoisonValue::get(function_.emission.pointer());
-  if (sources.packs != nullptr && tile_rows == tiling_.tile_rows) {
-    // The first rows of all that go over this part of b; the block's, where every block packs anew.
-    shape.packs = true;
-    shape.inner_steps = 1;  // these are few
-    shape.for_writing = whole_.tactics.b_for_writing;
-    llvm::Value* const begin = tiling_.several_blocks ? rows.begin : whole_.rows.begin;
-    llvm::Value* const first = b_.CreateAnd(b_.CreateICmpEQ(row, begin), sources.packs);
-    callee = b_.CreateSelect(first, tile_function(function_.emission, shape), callee);
-    address = b_.CreateSelect(first, operands_.address_of(sources.first, tile), address);
-    for (std::size_t i = 0; i < k_strides.size(); ++i) {
-      k_strides[i] = b_.CreateSelect(first, sources.first.k_strides[i], k_strides[i]);
-    }
-    packed = operands_.address_of(operands_.packed_source(count), tile);
-  }
-  llvm::Value* const product_row =
-      whole_.move(whole_.product, b_.CreateSub(row, rows.begin), whole_.scratch.product_row * whole_.size);
-  llvm::Value* const product_tile =
-      tiling_.tile_epilogue ? product_row : whole_.move(product_row, tile.begin, whole_.size);
-  if (shape.fetches > 0) fetches_.emit_list(panel, tile, row);
-  ContractionFetches::Lines ahead = {llvm::PoisonValue::get(function_.emission.pointer()),
-                                     llvm::PoisonValue::get(function_.emission.i64())};
-  if (shape.ahead) ahead = fetches_.ahead(panel, tile, row);
-  const ContractionOperands::Left left = operands_.left(row, k);
-  std::vector<llvm::Value*> arguments = {left.address,
-                                         left.row_stride,
-                                         left.k_strides.back(),
-                                         address,
-                                         k_strides.back(),
-                                         count,
-                                         product_tile,
-                                         function_.integer(whole_.scratch.product_row * whole_.size),
-                                         packed,
-                                         whole_.fetched,
-                                         ahead.address,
-                                         ahead.stride};
-  add_inner_axes(arguments, left.k_strides, k_strides);
-  b_.CreateCall(tile_of_rest->getFunctionType(), callee, arguments);
-}
-
-// How many indices there are along each inner axis, and strides of all but the last; of what has bounds, inside of
-// them. Blocks of one axis are inside already.
-void ContractionEmitter::add_inner_axes(std::vector<llvm::Value*>& arguments, const std::vector<llvm::Value*>& of_a,
-                                        const std::vector<llvm::Value*>& of_b) {
-  for (std::size_t i = 0; i < tiling_.tile_inner; ++i) {
-    const bool is_last = i + 1 == tiling_.tile_inner;
-    if (is_last && tiling_.tile_inner == 1 && (tiling_.several_blocks || !tiling_.skips_outside)) return;
-    const std::size_t axis = whole_.outer_inner() + i;
-    llvm::Value* extent = function_.extent(kernel_.inner[axis]);
-    if (i == 0 && tiling_.first_inner > 0) {
-      extent = first_count_;
-    } else if (ranges_.is_bounded(axis)) {
-      const auto [first, inside] = ranges_.inside(axis);
-      arguments[kTileLeft] = moved_by(b_, arguments[kTileLeft], b_.CreateMul(first, of_a[i]));
-      arguments[kTileRight] = moved_by(b_, arguments[kTileRight], b_.CreateMul(first, of_b[i]));
-      extent = inside;
-    }
-    if (is_last) {
-      arguments[kTileCount] = extent;
-    } else {
-      arguments.insert(arguments.end(), {extent, of_a[i], of_b[i]});
-    }
-  }
-}
-
-void ContractionEmitter::emit_dot_calls(const Panel& panel, const Rows& rows, llvm::Value* row, unsigned tile_rows,
-                                        llvm::Value* count) {
-  const DotShape shape{kernel_.dtype, tile_rows, tiling_.tile_columns, tiling_.lanes,
-                       kernel_.inner.back().constant % tiling_.lanes == 0};
-  const std::int64_t step = tiling_.tile_columns;
-  // Whole panels, but for the last of a number of columns that is not known.
-  const bool times_batch = kernel_.columns.back().times_batch;
-  llvm::Value* const width = times_batch ? b_.CreateSub(panel.end, panel.first) : function_.integer(tiling_.panel);
-  const Range columns = {function_.integer(0), width, times_batch ? 0 : tiling_.panel};
-  emit_loop(b_, columns, step, {}, [&](llvm::Value* column, const Carried&) {
-    if (tiling_.panel % step != 0) column = whole_.minimum(column, function_.integer(tiling_.panel - step));
-    llvm::Value* const second = whole_.move(whole_.b, b_.CreateAdd(panel.first, column), whole_.column_stride());
-    llvm::Value* const c = whole_.move(
-        whole_.move(whole_.product, b_.CreateSub(row, rows.begin), whole_.scratch.product_row * whole_.size), column,
-        whole_.size);
-    b_.CreateCall(dot_function(function_.emission, shape),
-                  {whole_.move(whole_.a, row, whole_.row_stride()), function_.integer(whole_.row_stride()), second,
-                   function_.integer(whole_.column_stride()), count, c,
-                   function_.integer(whole_.scratch.product_row * whole_.size)});
     return Carried{};
   });
 }

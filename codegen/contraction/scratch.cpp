@@ -37,7 +37,11 @@ ContractionScratch scratch_of(const ContractionKernel& kernel, const CpuTactics&
   // A vector more, so that reading whole vectors at the end stays inside.
   scratch.product_row = dot ? tiling.panel : round_up(tiling.panel, tiling.lanes);
   if (tiling.tile_epilogue) scratch.product_row = tiling.tile_columns;
-  const std::int64_t waiting_rows = tiling.tile_epilogue ? tiling.tile_rows : tiling.row_block;
+  std::int64_t waiting_rows = tiling.tile_epilogue ? tiling.tile_rows : tiling.row_block;
+  if (tiling.shared_inner > 0) scratch.product_row = round_up(columns, tiling.panel);
+  if (tiling.shared_inner > 0) {
+    waiting_rows = points_of(axes_with(kernel, kernel.rows, kernel.columns), max_batch) / columns;
+  }
   const std::int64_t streamed = tiling.streams ? columns : 0;
   scratch.product_bytes = round_up(std::max(waiting_rows * scratch.product_row, streamed) * size, 64) + 64;
   if (tiling.fetches_epilogue) scratch.fetched_bytes = kCosts.fetched_lines * 8;

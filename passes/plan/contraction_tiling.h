@@ -16,6 +16,13 @@
 //       for every block of k: for every tile of rows, of columns: product[rows, columns] (+)= a * b
 //       epilogue over the block of rows, product read from scratch memory
 //
+// or, where indices of what goes around read the same of a first inner axis, a sample after the other:
+//
+//   for every so many indices of the first inner axis
+//     for every index around, for every panel of columns
+//       for every block of k: for every tile of rows, of columns: product[index, rows, columns] (+)= a * b
+//   for every index around, for every panel of columns: epilogue, product read from scratch memory
+//
 // The panel is as wide as the second-level cache has room for: so a row of tiles shares what it reads of a. Of several
 // inner axes a tile goes over as many of the last as make no more than a block of k; it counts them as one k. Of
 // the first of those it may go over some indices at a time, as many as a first-level cache has room for of what all
@@ -42,6 +49,8 @@ struct ContractionTiling {
   std::int64_t row_block = 1;    // a multiple of tile_rows
   unsigned tile_inner = 1;       // inner axes that a tile goes over: the last ones
   std::int64_t first_inner = 0;  // of several such axes, how many indices of the first at a time; 0: all
+  // How many indices of the first inner axis go by before the next index around; 0: all, those around are outermost.
+  std::int64_t shared_inner = 0;
   std::int64_t inner_block = 0;  // largest number of k at a time
   bool several_blocks = false;   // k may be longer than that
   unsigned inner_steps = 1;      // numbers of k from jump to jump of a tile's loop
@@ -51,6 +60,7 @@ struct ContractionTiling {
   bool tile_epilogue = false;  // the epilogue follows every tile, not every block of rows
   // The last tile of rows begins earlier where there is less than one left; else they are computed one by one.
   bool moves_rows = false;
+  unsigned rest_rows = 1;  // or so many at a time, where their number is known
   // Rows of a that are copied at a time, where they are contiguous and lie so along k that caches have no room for what
   // a row of tiles reads, or where a is computed; 0: none. A copy has a part for every row of tiles.
   std::int64_t left_rows = 0;

@@ -48,6 +48,9 @@ const char* wrong_tile(const ContractionKernel& kernel, const CpuTactics& tactic
   return first_broken(std::array{
       Demand{dot || width % t.lanes == 0, "columns of a tile are no whole vectors"},
       Demand{t.row_block % t.tile_rows == 0, "a block of rows is no whole tiles"},
+      Demand{t.rest_rows == 1 || (!dot && !kernel.rows.back().times_batch && !t.tile_epilogue &&
+                                  kernel.rows.back().constant % t.tile_rows == t.rest_rows),
+             "rows that are left are others"},
       Demand{dot ? width <= t.panel : t.panel % width == 0 || (!columns.times_batch && t.panel >= columns.constant),
              "a panel is no whole tiles"},
       Demand{!dot || !columns.times_batch || (t.panel % width == 0 && columns.constant % width == 0),
@@ -68,6 +71,8 @@ const char* wrong_inner_blocks(const ContractionKernel& kernel, const Contractio
                  Demand{t.first_inner >= 0 && (t.first_inner == 0 || (t.several_blocks && t.tile_inner > 1 &&
                                                                       t.packing == Packing::never && t.left_rows == 0)),
                         "a tile goes over some indices of an axis that it does not cut"},
+                 Demand{t.shared_inner >= 0 && (t.shared_inner == 0 || may_share_inner(kernel, t)),
+                        "indices around share what they do not all read"},
                  Demand{t.inner_steps >= 1, "a tile takes no steps along k"}});
 }
 
@@ -229,6 +234,16 @@ bool may_skip_outside(const ContractionKernel& kernel) {
 
 bool a_in_memory(const ContractionKernel& kernel, const ContractionTiling& tiling) {
   return kernel.a.is_load() || tiling.skips_outside;
+}
+
+bool may_share_inner(const ContractionKernel& kernel, const ContractionTiling& t) {
+  const std::vector<Extent> axes = axes_with(kernel, kernel.rows, kernel.columns);
+  const bool known = std::none_of(axes.begin(), axes.end(), [](const Extent& axis) { return axis.times_batch; });
+  if (!known || !t.several_blocks || t.tile_inner >= kernel.inner.size() || t.left_rows > 0) return false;
+  if (!a_in_memory(kernel, t) || !kernel.b.is_load() || !kernel.sums.empty()) return false;
+  const std::vector<Bound>& bounds = kernel.a.access().bounds;
+  const std::size_t first = kernel.inner_axis_of_a(0);
+  return std::all_of(bounds.begin(), bounds.end(), [&](const Bound& bound) { return bound.index.strides[first] == 0; });
 }
 
 // Of the panels the last is cut otherwise than those before it, which are whole tiles.

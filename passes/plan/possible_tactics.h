@@ -55,6 +55,10 @@ bool has_flat_epilogue(const ContractionKernel& kernel, const CpuTactics& tactic
 // Whether columns side by side (rows, of one column) may be lanes of the epilogue, and of what follows its sums.
 bool may_have_epilogue_lanes(const ContractionKernel& kernel);
 
+// Whether the loops around the tiles may go inside of that over the first inner axis: what they read is in memory, its
+// bounds are not those of the axis, and the number of products is known.
+bool may_share_inner(const ContractionKernel& kernel, const ContractionTiling& tiling);
+
 // Whether two tiles of a panel have columns in common: the last one is moved back where it does not fit. A product that
 // grows block by block would have these twice.
 bool tiles_overlap(const ContractionKernel& kernel, const ContractionTiling& tiling);

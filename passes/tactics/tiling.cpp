@@ -74,18 +74,23 @@ class TilingChooser {
            costs_.step_cycles;
   }
 
+  // Whether rows that are left are one tile, which adds to their code: of what is long enough to pay for it.
+  bool rests_in_tiles() const { return t_.several_blocks && !kernel_.rows.back().times_batch; }
+
   // Cycles of a call of all tiles of one shape, and the price of compiling the tile, which matters for products that
   // take less time in all of training.
   double cost_of_tile(std::int64_t columns, unsigned rows, unsigned vectors) const {
     const double operations = rows * vectors;
     const auto inner = static_cast<double>(inner_);
-    const double per_tile = cycles_of_step(rows, vectors) * inner + costs_.stored_sum * operations + costs_.tile_call;
-    const double per_row = cycles_of_step(1, vectors) * inner + costs_.stored_sum * vectors + costs_.tile_call;
+    const auto per_tile = [&](unsigned height) {
+      return cycles_of_step(height, vectors) * inner + costs_.stored_sum * height * vectors + costs_.tile_call;
+    };
     const auto panels = static_cast<double>(divide_up(columns, std::int64_t{vectors} * t_.lanes));
     const std::int64_t tiles = t_.moves_rows ? divide_up(rows_, rows) : rows_ / rows;
     const auto full = static_cast<double>(tiles);
-    const auto rest = t_.moves_rows ? 0 : static_cast<double>(rows_ % rows);
-    return panels * (full * per_tile + rest * per_row) * costs_.assumed_runs + operations * costs_.compiled_operation;
+    const auto left = static_cast<unsigned>(t_.moves_rows ? 0 : rows_ % rows);
+    const double rest = left > 0 && rests_in_tiles() ? per_tile(left) : left * per_tile(1);
+    return panels * (full * per_tile(rows) + rest) * costs_.assumed_runs + operations * costs_.compiled_operation;
   }
 
   void choose_tile(std::int64_t columns, std::int64_t most_rows) {
@@ -172,6 +177,14 @@ class TilingChooser {
                       strides_.a_inner == 1 && strides_.a_rows == inner_ && rows_ * inner_ * size_ > costs_.panel;
   }
 
+  // Of the loops around the tiles.
+  std::int64_t points_around() const {
+    std::int64_t points = points_of(kernel_.batch, max_batch_);
+    for (std::size_t i = 0; i + 1 < kernel_.rows.size(); ++i) points *= most(kernel_.rows[i]);
+    for (std::size_t i = 0; i + 1 < kernel_.columns.size(); ++i) points *= most(kernel_.columns[i]);
+    return points;
+  }
+
   // How many times as many rows there are in all: along the axes around that b does not have.
   std::int64_t rows_around() const {
     std::int64_t rows = 1;
@@ -225,6 +238,20 @@ class TilingChooser {
     if (fit < first) t_.first_inner = divide_up(first, divide_up(first, fit));
   }
 
+  // As many samples as the second-level cache has room for, which all that goes around reads from there. Each time all
+  // products are read and written again.
+  void choose_shared() {
+    std::vector<Extent> inner(kernel_.inner.begin() + 1, kernel_.inner.end());
+    const std::int64_t first = largest(kernel_.inner.front(), max_batch_), around = points_around();
+    const std::int64_t each = points_of(inner, max_batch_) * (rows_ + columns_) * size_;
+    const std::int64_t products = around * rows_ * columns_ * size_;
+    if (around == 1 || each * first <= costs_.panel || products > costs_.waiting_products) return;
+    const std::int64_t shared = std::clamp<std::int64_t>(costs_.panel / each, 1, first);
+    if (2 * products >= (around - 1) * shared * each) return;
+    t_.shared_inner = shared;
+    t_.row_block = round_up(rows_, t_.tile_rows);
+  }
+
   void choose_packing(bool in_groups) {
     const bool times_batch = kernel_.columns.back().times_batch;
     const bool contiguous = kernel_.b.is_load() && (strides_.b_columns == 1 || kernel_.one_column());
@@ -256,6 +283,7 @@ class TilingChooser {
     t_.moves_rows = t_.tile_epilogue && target_.runs_out_of_instructions() &&
                     ((kernel_.a.is_load() && strides_.a_rows != 1) || t_.skips_outside);
     choose_tile(divide_up(columns_, shares), packed_rows ? costs_.packed_tile_rows : costs_.most_tile_rows);
+    if (rests_in_tiles()) t_.rest_rows = std::max(static_cast<unsigned>(rows_ % t_.tile_rows), 1U);
     choose_packing(tactics_.weights_in_groups);
     choose_panel(shares);
     if (t_.tile_epilogue || t_.several_blocks) t_.inner_steps = steps_of_loop();
@@ -276,6 +304,7 @@ class TilingChooser {
       t_.row_block = std::min(fit * t_.tile_rows, t_.row_block);
     }
     if (!a_in_memory(kernel_, t_)) compute_left();
+    if (may_share_inner(kernel_, t_)) choose_shared();
     if (!kernel_.b.is_load()) {
       t_.right_lanes = lanes_of_operand(kernel_.b, kernel_.column_axis_of_b(), t_.lanes, target_);
     }

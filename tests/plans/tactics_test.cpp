@@ -165,6 +165,8 @@ TEST(Tactics, VerifyRefusesWhatNoCodeCanDo) {
          tiling(p).several_blocks = tiling(p).tile_epilogue = true;
          tiling(p).inner_block = 4;
        }},
+      {"share what they do not all read", [&](KernelPlan& p) { tiling(p).shared_inner = 1; }},
+      {"rows that are left are others", [&](KernelPlan& p) { tiling(p).rest_rows = 2; }},
       {"have columns in common",
        [&](KernelPlan& p) {
          tiling(p).several_blocks = true;
