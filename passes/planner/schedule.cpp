@@ -5,6 +5,8 @@
 #include <queue>
 #include <set>
 
+#include "passes/tactics/cost_model.h"
+
 namespace tarn {
 namespace {
 
@@ -225,8 +227,30 @@ class Scheduler {
     schedule_.sets.push_back(std::move(set));
   }
 
-  // The sets by need: what the loss needs first; scalars as soon as can be, since everything may wait for them; then
-  // what has the longest way to go behind it.
+  // What is short and depends on nothing but the state, which it leaves as it is. `sets` are in topological order.
+  std::vector<bool> sets_without_data(const std::vector<UnitSet>& sets) const {
+    std::vector<bool> early(sets.size()), unit_is_early(p_.units.size());
+    for (std::size_t s = 0; s < sets.size(); ++s) {
+      early[s] = std::ranges::all_of(sets[s], [&](UnitId id) {
+        const Unit& unit = p_.units[id];
+        const bool needs_early = std::ranges::all_of(
+            schedule_.needs[id], [&](const Dependence& need) { return unit_is_early[need.before]; });
+        const bool reads_data = std::ranges::any_of(
+            unit.reads, [&](const Read& read) { return p_.graph[p_.places[read.place].node].op == Op::input; });
+        const bool stores_state =
+            std::ranges::any_of(unit.targets, [](const Destination& target) { return target.in_state; });
+        std::int64_t points = 1;
+        for (const Extent& axis : unit.axes) points *= largest(axis, p_.max_batch);
+        return needs_early && !reads_data && !stores_state && !unit.draws && points <= kCosts.few_points;
+      });
+      for (const UnitId id : sets[s]) unit_is_early[id] = early[s];
+    }
+    return early;
+  }
+
+  // The sets by need: what the loss needs first; scalars as soon as can be, since everything may wait for them, and
+  // what is short and needs no data, so that what follows a product can stand in its kernel; then what has the longest
+  // way to go behind it.
   void order() {
     const std::vector<UnitSet> sets = std::move(schedule_.sets);
     const std::size_t count = sets.size();
@@ -249,10 +273,11 @@ class Scheduler {
     for (std::size_t s = count; s-- > 0;) {
       for (const std::size_t user : users[s]) height[s] = std::max(height[s], height[user] + 1);
     }
+    const std::vector<bool> early = sets_without_data(sets);
     const auto key = [&](std::size_t s) {
       const Unit& first = p_.units[sets[s].front()];
       const bool late = schedule_.has_guard && !schedule_.before_guard[sets[s].front()];
-      return std::tuple(late, !first.axes.empty(), ~height[s], s);
+      return std::tuple(late, !first.axes.empty() && !early[s], ~height[s], s);
     };
     std::set<decltype(key(0))> ready;
     for (std::size_t s = 0; s < count; ++s) {

@@ -23,6 +23,7 @@ unsigned vectors_of_sums(const KernelPlan& plan, const LoopKernel& kernel, const
                          const Target& target, const CostModel& costs) {
   const Extent& extent = kernel.axes[tactics.vector_axis];
   if (kernel.reductions.empty() || kernel.reduced[tactics.vector_axis] || extent.times_batch || lanes < 2) return 1;
+  if (target.vector_registers < costs.registers_of_vectors) return 1;
   std::int64_t steps = 1;
   for (std::size_t axis = 0; axis < kernel.axes.size(); ++axis) {
     if (kernel.reduced[axis]) steps *= largest(kernel.axes[axis], plan.max_batch);
