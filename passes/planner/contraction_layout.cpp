@@ -228,18 +228,20 @@ class Layouter {
 
   // Which of several axes of rows and of columns stays, the others becoming batch axes: that with the least cost; of
   // those that cost the same, but for the rounding of costs, the longest of rows and the innermost of columns. Where
-  // nothing is stored there is often one sample: then tiles go over the places of one, if there are several.
+  // nothing is stored there is often one sample: then tiles go over the places of one, if there are several, those side
+  // by side first.
   Candidate cheapest(const Candidate& shared, const std::vector<Merged>& rows,
                      const std::vector<Merged>& columns) const {
     std::vector<std::size_t> of_rows = numbers_of(rows), of_columns = numbers_of(columns);
-    std::stable_sort(of_rows.begin(), of_rows.end(), [&](std::size_t x, std::size_t y) {
-      return largest(rows[x].extent, p_.max_batch) > largest(rows[y].extent, p_.max_batch);
+    const bool one_sample = stores_nothing(p_.plan);
+    std::ranges::stable_sort(of_rows, {}, [&](std::size_t row) {
+      return std::pair(-largest(rows[row].extent, p_.max_batch), one_sample ? rows[row].a : 0);
     });
     std::reverse(of_columns.begin(), of_columns.end());
     constexpr double kRounding = 1e-9;
     std::optional<Candidate> best;
     for (const std::size_t row : of_rows) {
-      if (expects_one_sample() && rows.size() > 1 && rows[row].extent.times_batch) continue;
+      if (one_sample && rows.size() > 1 && rows[row].extent.times_batch) continue;
       for (const std::size_t column : of_columns) {
         Candidate c = shared;
         c.rows = take_axis(rows, row, c.batch);
@@ -249,12 +251,6 @@ class Layouter {
       }
     }
     return *best;
-  }
-
-  bool expects_one_sample() const {
-    const auto& results = p_.graph.results();
-    return std::none_of(results.begin(), results.end(),
-                        [](const GraphResult& r) { return r.kind == ResultKind::store; });
   }
 
   void weigh(Candidate& c) const {

@@ -103,7 +103,7 @@ class Grouper {
     pairs.erase(again.begin(), again.end());
   }
 
-  // Kernels that need nothing of each other share one if they are short, or read the same memory.
+  // Kernels that need nothing of each other share one if they are short, read the same memory, or fill one node.
   bool worth_joining(const std::vector<UnitId>& set, std::uint32_t group) const {
     const Group& g = p_.groups[group];
     std::int64_t points = 1;
@@ -116,6 +116,9 @@ class Grouper {
       is_short = is_short && !p_.units[id].draws;
     }
     if (is_short && terms <= kCosts.most_unrelated_terms) return true;
+    // The border before and behind.
+    const Unit &first = p_.units[set.front()], &there = p_.units[g.units().front()];
+    if (first.fill && there.fill && first.node == there.node) return true;
     for (const UnitId id : set) {
       for (const Read& read : p_.units[id].reads) {
         if (is_single(read.place)) continue;

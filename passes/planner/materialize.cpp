@@ -38,17 +38,40 @@ class Chooser {
  private:
   // Whose border is read where the value is used: a bounded load costs less than a copy with the border around it.
   // There must be elements in memory then, or what computes them; a few numbers that are the same everywhere are not
-  // worth that.
+  // worth that. In prediction products have places as rows, for which bounds differ: there, what is padded for windows
+  // has the border in memory.
   void find_borders() {
     has_border_.assign(graph_.size(), false);
+    const std::vector<bool> of_windows = padded_for_windows();
     for (NodeId id = 0; id < graph_.size() && options_.fuse; ++id) {
       const OpInfo& row = info(graph_[id].op);
       if (row.view_rule == nullptr || row.op_class != OpClass::assembly) continue;
       const NodeId from = origin(graph_[id].inputs[0]);
       const Op op = graph_[from].op;
       const bool is_source = info(op).op_class == OpClass::source && !leaves_.is_source(from);
-      has_border_[id] = !is_source && element_count(with_batch(graph_[from].type.shape, 1)) > 0;
+      has_border_[id] = !is_source && !of_windows[id] && element_count(with_batch(graph_[from].type.shape, 1)) > 0;
     }
+  }
+
+  // Of graphs that store nothing: what only windows of products read.
+  std::vector<bool> padded_for_windows() const {
+    std::vector<bool> is_padded(graph_.size(), false);
+    if (std::ranges::any_of(graph_.results(), [](const GraphResult& r) { return r.kind == ResultKind::store; })) {
+      return is_padded;
+    }
+    std::vector<std::uint32_t> in_products(graph_.size(), 0), in_windows(graph_.size(), 0);
+    const std::vector<std::uint32_t> uses = graph_.use_counts();
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      for (const NodeId input : graph_[id].inputs) in_products[input] += graph_[id].op == Op::contract ? 1U : 0U;
+    }
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      const Node& node = graph_[id];
+      if (node.op == Op::windows && in_products[id] == uses[id]) ++in_windows[node.inputs[0]];
+    }
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      is_padded[id] = graph_[id].op == Op::pad && uses[id] > 0 && in_windows[id] == uses[id];
+    }
+    return is_padded;
   }
 
   // From the sources up: cost of computing an element, and whether it continues the result of one kernel alone.

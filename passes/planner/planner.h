@@ -72,6 +72,7 @@ struct Unit {
   bool defines = true;
   PlaceId copy_of = kNone;     // copies the element of this place, whatever the node is
   std::optional<double> fill;  // stores this number instead
+  Shape filled;                // where it does so in a part of the node: the shape of that
   // Its points are rows: it computes all elements of a row of the node (passes/planner/short_rows.h).
   bool by_rows = false;
   // scatter_add: stores add up, at the row that the node says.

@@ -138,10 +138,30 @@ class UnitMaker {
   }
 
   void assemble_pad(const Node& node, NodeId id, PlaceId place, const Strides& strides) {
+    const Strides &low = node.attributes.integers(Key::low), &high = node.attributes.integers(Key::high);
+    const Shape& inside = p_.shape(node.inputs[0]);
+    // Along each axis what goes before and what comes behind; of the axes outside of it what is inside.
     std::int64_t offset = 0;
-    for (std::size_t i = 0; i < strides.size(); ++i) offset += strides[i] * node.attributes.integers(Key::low)[i];
-    const UnitId fill = add_fill(id, place, node.attributes.number(Key::value));
-    add_part(node.inputs[0], place, strides, offset).after = fill;
+    Shape border = p_.shape(id);
+    for (std::size_t i = 0; i < strides.size(); ++i) {
+      const std::int64_t extent = inside[i];
+      for (const bool before : {true, false}) {
+        border[i] = before ? low[i] : high[i];
+        if (border[i] == 0) continue;
+        const std::int64_t first = before ? 0 : low[i] + extent;
+        add_border(id, place, node.attributes.number(Key::value), border, offset + strides[i] * first);
+      }
+      border[i] = extent;
+      offset += strides[i] * low[i];
+    }
+    add_part(node.inputs[0], place, strides, offset);
+  }
+  void add_border(NodeId id, PlaceId place, double value, const Shape& shape, std::int64_t offset) {
+    Unit& unit = p_.units[add_fill(id, place, value)];
+    unit.filled = shape;
+    unit.axes = axes_of(shape);
+    unit.reduced.assign(unit.axes.size(), false);
+    unit.targets[0].offset += offset;
   }
 
   void assemble_spread(const Node& node, NodeId id, PlaceId place, const Strides& strides) {
@@ -394,7 +414,7 @@ void Planning::add_copy(PlaceId from, Destination to) {
 }
 
 std::vector<Coordinates> points_of(const Planning& planning, const Unit& unit) {
-  const Shape& shape = planning.shape(unit.node);
+  const Shape& shape = unit.filled.empty() ? planning.shape(unit.node) : unit.filled;
   const bool whole_row = unit.by_rows && info(planning.graph[unit.node].op).op_class == OpClass::elementwise;
   if (whole_row) return row_points(shape, planning.rows.along(unit.node));
   return {own_point(shape)};
