@@ -48,7 +48,9 @@ class ContractionEmitter {
   void emit_all_rows();
   void emit_panels(const std::function<void(const Panel&)>& of_panel);
   void emit_streamed_rows();
-  void emit_row_blocks(const Panel& panel);
+  Sources sources_of(const Panel& panel);
+  // `known`: where b is read; nullptr: not yet known.
+  void emit_row_blocks(const Panel& panel, const Sources* known);
   // `sources`: nullptr where there may be several blocks of k, or they are not needed.
   void emit_product(const Panel& panel, const Rows& rows, const Sources* sources);
   // Adds to the product what the blocks of k make; over the inner axes from one on that tiles do not go over.
@@ -88,6 +90,14 @@ void ContractionEmitter::emit() {
   llvm::Value* const a = address(kernel_.a, a_in_memory(kernel_, tiling_));
   llvm::Value* const b = address(kernel_.b, kernel_.b.is_load());
   if (tiling_.shared_inner > 0) return emit_shared(a, b);
+  if (tiling_.panels_outside) {
+    whole_.b = b;
+    emit_panels([&](const Panel& panel) {
+      const Sources sources = sources_of(panel);
+      emit_around(0, a, b, [&] { emit_row_blocks(panel, &sources); });
+    });
+    return;
+  }
   emit_around(0, a, b, [&] { emit_all_rows(); });
 }
 
@@ -150,7 +160,7 @@ void ContractionEmitter::emit_shared(llvm::Value* a, llvm::Value* b) {
 
 // Of the axis that is cut into tiles.
 void ContractionEmitter::emit_all_rows() {
-  const auto of_panels = [&] { emit_panels([&](const Panel& panel) { emit_row_blocks(panel); }); };
+  const auto of_panels = [&] { emit_panels([&](const Panel& panel) { emit_row_blocks(panel, nullptr); }); };
   if (!tiling_.streams) return of_panels();
   llvm::Value* const few =
       b_.CreateICmpULE(function_.extent(kernel_.rows.back()), function_.integer(kCosts.streamed_rows));
@@ -199,12 +209,20 @@ void ContractionEmitter::emit_streamed_rows() {
   });
 }
 
-void ContractionEmitter::emit_row_blocks(const Panel& panel) {
+// Of all k at once.
+ContractionOperands::Sources ContractionEmitter::sources_of(const Panel& panel) {
+  const Range& rows = whole_.rows;
+  return operands_.emit_sources(panel, b_.CreateSub(rows.end, rows.begin), function_.integer(0), whole_.inner);
+}
+
+void ContractionEmitter::emit_row_blocks(const Panel& panel, const Sources* known) {
   Sources sources{};
   const bool one_block = !tiling_.several_blocks && !whole_.is_dot() && !is_empty(kernel_.inner);
   const Range& rows = whole_.rows;
-  if (one_block) {
-    sources = operands_.emit_sources(panel, b_.CreateSub(rows.end, rows.begin), function_.integer(0), whole_.inner);
+  if (known != nullptr) {
+    sources = *known;
+  } else if (one_block) {
+    sources = sources_of(panel);
   }
   emit_loop(b_, rows, tiling_.row_block, {}, [&](llvm::Value* begin, const Carried&) {
     Rows block{begin, rows.end};
@@ -354,8 +372,8 @@ void ContractionEmitter::emit_finished_tiles(const Panel& panel, const Rows& row
       } else {
         emit_if(b_, full, {}, [&](const Carried&) { return call(computed.begin, height); });
         emit_if(b_, b_.CreateNot(full), {}, [&](const Carried&) {
-          return emit_loop(b_, {block.begin, block.end}, 1, {},
-                           [&](llvm::Value* single, const Carried&) { return call(single, 1); });
+          return emit_loop(b_, {block.begin, block.end}, tiling_.rest_rows, {},
+                           [&](llvm::Value* rest, const Carried&) { return call(rest, tiling_.rest_rows); });
         });
       }
       const std::int64_t width = tiling_.tile_columns;

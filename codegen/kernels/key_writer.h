@@ -87,12 +87,12 @@ class KeyWriter {
   void put(const std::optional<ContractionTiling>& tiling) {
     put(tiling.has_value());
     if (!tiling) return;
-    const auto& [lanes, tile_rows, tile_columns, panel, row_block, tile_inner, first_inner, shared_inner, inner_block,
-                 several_blocks, inner_steps, packing, streams, tile_epilogue, moves_rows, rest_rows, left_rows,
-                 computes_along_rows, skips_outside, fetches_epilogue, fetches_panels, fetches_rows, fetches_groups,
-                 epilogue_lanes, left_lanes, right_lanes] = *tiling;
-    put_all(lanes, tile_rows, tile_columns, panel, row_block, tile_inner, first_inner, shared_inner, inner_block,
-            several_blocks, inner_steps, packing, streams, tile_epilogue, moves_rows, rest_rows, left_rows,
+    const auto& [lanes, tile_rows, tile_columns, panel, panels_outside, row_block, tile_inner, first_inner,
+                 shared_inner, inner_block, several_blocks, inner_steps, packing, streams, tile_epilogue, moves_rows,
+                 rest_rows, left_rows, computes_along_rows, skips_outside, fetches_epilogue, fetches_panels,
+                 fetches_rows, fetches_groups, epilogue_lanes, left_lanes, right_lanes] = *tiling;
+    put_all(lanes, tile_rows, tile_columns, panel, panels_outside, row_block, tile_inner, first_inner, shared_inner,
+            inner_block, several_blocks, inner_steps, packing, streams, tile_epilogue, moves_rows, rest_rows, left_rows,
             computes_along_rows, skips_outside, fetches_epilogue, fetches_panels, fetches_rows, fetches_groups,
             epilogue_lanes, left_lanes, right_lanes);
   }

@@ -46,6 +46,7 @@ struct ContractionTiling {
   unsigned tile_rows = 1;
   unsigned tile_columns = 1;     // in form `columns` whole vectors
   std::int64_t panel = 1;        // columns between packing and packing
+  bool panels_outside = false;   // panels are packed outside of the loops around: once for all of these
   std::int64_t row_block = 1;    // a multiple of tile_rows
   unsigned tile_inner = 1;       // inner axes that a tile goes over: the last ones
   std::int64_t first_inner = 0;  // of several such axes, how many indices of the first at a time; 0: all

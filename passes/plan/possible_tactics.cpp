@@ -48,7 +48,8 @@ const char* wrong_tile(const ContractionKernel& kernel, const CpuTactics& tactic
   return first_broken(std::array{
       Demand{dot || width % t.lanes == 0, "columns of a tile are no whole vectors"},
       Demand{t.row_block % t.tile_rows == 0, "a block of rows is no whole tiles"},
-      Demand{t.rest_rows == 1 || (!dot && !kernel.rows.back().times_batch && !t.tile_epilogue &&
+      Demand{!t.panels_outside || may_put_panels_outside(kernel, t), "panels are outside that cannot be"},
+      Demand{t.rest_rows == 1 || (!dot && !kernel.rows.back().times_batch && !t.moves_rows &&
                                   kernel.rows.back().constant % t.tile_rows == t.rest_rows),
              "rows that are left are others"},
       Demand{dot ? width <= t.panel : t.panel % width == 0 || (!columns.times_batch && t.panel >= columns.constant),
@@ -244,6 +245,16 @@ bool may_share_inner(const ContractionKernel& kernel, const ContractionTiling& t
   const std::vector<Bound>& bounds = kernel.a.access().bounds;
   const std::size_t first = kernel.inner_axis_of_a(0);
   return std::all_of(bounds.begin(), bounds.end(), [&](const Bound& bound) { return bound.index.strides[first] == 0; });
+}
+
+bool may_put_panels_outside(const ContractionKernel& kernel, const ContractionTiling& t) {
+  if (!t.tile_epilogue || t.streams || t.packing == ContractionTiling::Packing::many_rows || !kernel.sums.empty() ||
+      !kernel.b.is_load() || kernel.columns.size() > 1) {
+    return false;
+  }
+  const std::vector<std::int64_t>& of_b = kernel.b.access().at.strides;
+  return std::all_of(of_b.begin(), of_b.begin() + static_cast<std::ptrdiff_t>(kernel.batch.size()),
+                     [](std::int64_t stride) { return stride == 0; });
 }
 
 // Of the panels the last is cut otherwise than those before it, which are whole tiles.

@@ -33,10 +33,10 @@ std::string tiles_text(const ContractionTiling& tiling) {
 
 // Each of them is read by the Reader, in the same order.
 Names around_tiles(const ContractionTiling& tiling) {
-  const auto& [lanes, tile_rows, tile_columns, panel, row_block, tile_inner, first_inner, shared_inner, inner_block,
-               several_blocks, inner_steps, packing, streams, tile_epilogue, moves_rows, rest_rows, left_rows,
-               computes_along_rows, skips_outside, fetches_epilogue, fetches_panels, fetches_rows, fetches_groups,
-               epilogue_lanes, left_lanes, right_lanes] = tiling;
+  const auto& [lanes, tile_rows, tile_columns, panel, panels_outside, row_block, tile_inner, first_inner, shared_inner,
+               inner_block, several_blocks, inner_steps, packing, streams, tile_epilogue, moves_rows, rest_rows,
+               left_rows, computes_along_rows, skips_outside, fetches_epilogue, fetches_panels, fetches_rows,
+               fetches_groups, epilogue_lanes, left_lanes, right_lanes] = tiling;
   Names words;
   const auto add = [&](bool is_so, std::string what) {
     if (is_so) words.push_back(std::move(what));
@@ -51,6 +51,7 @@ Names around_tiles(const ContractionTiling& tiling) {
   add(skips_outside, "nothing outside");
   add(inner_steps > 1, fmt::format("jumps every {} k", inner_steps));
   add(moves_rows, "rows moved back");
+  add(panels_outside, "panels outside");
   add(rest_rows > 1, fmt::format("left by {} rows", rest_rows));
   add(streams, "few rows streamed");
   add(fetches_panels, "fetches panels");
@@ -294,6 +295,10 @@ class Reader {
       TARN_RETURN_IF_ERROR(words({"by"}));
       TARN_RETURN_IF_ERROR(count(t.rest_rows, "rows"));
       return words({"rows"});
+    }
+    if (scan_.accept_keyword("panels")) {
+      t.panels_outside = true;
+      return words({"outside"});
     }
     if (scan_.accept_keyword("shares")) {
       TARN_RETURN_IF_ERROR(count(t.shared_inner, "indices"));

@@ -75,7 +75,9 @@ class TilingChooser {
   }
 
   // Whether rows that are left are one tile, which adds to their code: of what is long enough to pay for it.
-  bool rests_in_tiles() const { return t_.several_blocks && !kernel_.rows.back().times_batch; }
+  bool rests_in_tiles() const {
+    return !kernel_.rows.back().times_batch && (t_.several_blocks || kernel_.inner.size() > 1);
+  }
 
   // Cycles of a call of all tiles of one shape, and the price of compiling the tile, which matters for products that
   // take less time in all of training.
@@ -185,6 +187,14 @@ class TilingChooser {
     return points;
   }
 
+  // Whether all that goes around the tiles of windows has the same b.
+  bool b_stays() const {
+    if (kernel_.inner.size() == 1 || kernel_.batch.empty() || !kernel_.b.is_load()) return false;
+    const std::vector<std::int64_t>& strides = kernel_.b.access().at.strides;
+    return std::all_of(strides.begin(), strides.begin() + static_cast<std::ptrdiff_t>(kernel_.batch.size()),
+                       [](std::int64_t stride) { return stride == 0; });
+  }
+
   // How many times as many rows there are in all: along the axes around that b does not have.
   std::int64_t rows_around() const {
     std::int64_t rows = 1;
@@ -257,9 +267,9 @@ class TilingChooser {
     const bool contiguous = kernel_.b.is_load() && (strides_.b_columns == 1 || kernel_.one_column());
     if (!contiguous || times_batch) {
       t_.packing = Packing::always;
-    } else if (rows_ >= 2 * costs_.packing_rows && inner_ * columns_ * size_ >= costs_.packed_panel &&
-               strides_.b_inner * size_ > costs_.short_row) {
-      t_.packing = t_.skips_outside ? Packing::always : Packing::many_rows;
+    } else if ((b_stays() ? rows_ * points_around() : rows_) >= 2 * costs_.packing_rows &&
+               inner_ * columns_ * size_ >= costs_.packed_panel && strides_.b_inner * size_ > costs_.short_row) {
+      t_.packing = t_.skips_outside || b_stays() ? Packing::always : Packing::many_rows;
     }
     // A row of a group is read as it lies by a tile of one row, too, if that is as wide.
     const bool whole_group = in_groups && t_.tile_columns >= columns_;
@@ -280,7 +290,7 @@ class TilingChooser {
                        rows_ * rows_around() * columns_ >= costs_.finished_elements;
     // A single row has too few sums to go on side by side, and reads all of b for itself: a tenth of the time of 128
     // rows in tiles of five or six. Parts of copied rows of a are those of whole tiles.
-    t_.moves_rows = t_.tile_epilogue && target_.runs_out_of_instructions() &&
+    t_.moves_rows = t_.tile_epilogue && target_.runs_out_of_instructions() && !rests_in_tiles() &&
                     ((kernel_.a.is_load() && strides_.a_rows != 1) || t_.skips_outside);
     choose_tile(divide_up(columns_, shares), packed_rows ? costs_.packed_tile_rows : costs_.most_tile_rows);
     if (rests_in_tiles()) t_.rest_rows = std::max(static_cast<unsigned>(rows_ % t_.tile_rows), 1U);
@@ -305,6 +315,8 @@ class TilingChooser {
     }
     if (!a_in_memory(kernel_, t_)) compute_left();
     if (may_share_inner(kernel_, t_)) choose_shared();
+    // What is packed is so for all of them; else a would come from further away for every panel.
+    t_.panels_outside = t_.packing == Packing::always && may_put_panels_outside(kernel_, t_) && points_around() > 1;
     if (!kernel_.b.is_load()) {
       t_.right_lanes = lanes_of_operand(kernel_.b, kernel_.column_axis_of_b(), t_.lanes, target_);
     }

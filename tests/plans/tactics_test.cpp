@@ -166,6 +166,7 @@ TEST(Tactics, VerifyRefusesWhatNoCodeCanDo) {
          tiling(p).inner_block = 4;
        }},
       {"share what they do not all read", [&](KernelPlan& p) { tiling(p).shared_inner = 1; }},
+      {"panels are outside that cannot be", [&](KernelPlan& p) { tiling(p).panels_outside = true; }},
       {"rows that are left are others", [&](KernelPlan& p) { tiling(p).rest_rows = 2; }},
       {"have columns in common",
        [&](KernelPlan& p) {

@@ -282,6 +282,7 @@ const std::vector<FieldCase>& field_cases() {
       {"some of the first inner axis", [](KernelPlan& p) { tiling_of_product(p).first_inner = 2; }},
       {"shared inner axis", [](KernelPlan& p) { tiling_of_product(p).shared_inner = 3; }},
       {"nothing outside", [](KernelPlan& p) { tiling_of_product(p).skips_outside = true; }},
+      {"panels outside", [](KernelPlan& p) { tiling_of_product(p).panels_outside = true; }},
       {"rows that are left", [](KernelPlan& p) { tiling_of_product(p).rest_rows = 2; }},
       {"block of k", [](KernelPlan& p) { tiling_of_product(p).inner_block = 5; }},
       {"several blocks", [](KernelPlan& p) { tiling_of_product(p).several_blocks = true; }},
