@@ -124,8 +124,7 @@ class TilingChooser {
     if (columns_ <= t_.tile_columns) return;
     if (t_.several_blocks) {
       // As wide as a block of b may be in the first-level cache: the rows of a block share it, and all of it what they
-      // read of a. (One axis is cut where it is long, and its blocks are as long as such a cache has room for.)
-      if (t_.tile_inner == 1 && kernel_.inner.size() == 1) return;
+      // read of a.
       const std::int64_t fit = costs_.block_of_b / (t_.inner_block * t_.tile_columns * size_);
       t_.panel = std::clamp<std::int64_t>(fit * t_.tile_columns, t_.tile_columns, round_up(columns_, t_.tile_columns));
       if (!kernel_.columns.back().times_batch) t_.panel = std::min(t_.panel, columns_);
@@ -214,13 +213,19 @@ class TilingChooser {
     const std::int64_t last = largest(kernel_.inner.back(), max_batch_);
     t_.tile_inner = 1;
     t_.inner_block = last;
-    if (last > costs_.longest_inner) {
-      t_.inner_block = round_up(divide_up(last, divide_up(last, costs_.inner_block)), 8);
-      return;
-    }
     // All of them would be more.
     const auto next = [&] { return largest(kernel_.inner[kernel_.inner.size() - 1 - t_.tile_inner], max_batch_); };
-    for (; t_.inner_block * next() <= costs_.longest_inner; ++t_.tile_inner) t_.inner_block *= next();
+    while (t_.tile_inner < kernel_.inner.size() && t_.inner_block * next() <= costs_.longest_inner) {
+      t_.inner_block *= next();
+      ++t_.tile_inner;
+    }
+    // One axis is cut where it is long: so that the block of all columns has room in the first-level cache, if these
+    // are few.
+    const std::int64_t fit =
+        std::clamp(costs_.block_of_b / (columns_ * size_), costs_.inner_block / 4, costs_.inner_block);
+    if (t_.tile_inner == 1 && last > 2 * fit) {
+      t_.inner_block = round_up(divide_up(last, divide_up(last, fit)), 8);
+    }
   }
 
   // Rows of a that is computed, as many at a time as are copied of one that lies across. Vectors go along k, unless
