@@ -12,7 +12,8 @@ namespace {
 constexpr std::int64_t kSamples = 32, kSide = 16, kChannels = 16;
 constexpr std::uint64_t kImages = sizeof(float) * kSamples * kSide * kSide * kChannels;
 
-Program network() {
+// `more` stands in the block `train`.
+Program network(const std::string& more) {
   Sources sources;
   FrontendResult result = compile_text("model.tarn", R"(
 model m {
@@ -25,8 +26,7 @@ train {
   loss mean_squared_error(y, t)
   optimizer adam
   batch 32
-}
-)",
+)" + more + "\n}\n",
                                        {}, sources);
   EXPECT_TRUE(result.program.has_value());
   Program program = std::move(*result.program);
@@ -34,8 +34,8 @@ train {
   return program;
 }
 
-std::uint64_t arena_of(const std::string& function) {
-  const Program program = network();
+std::uint64_t arena_of(const std::string& function, const std::string& more = "") {
+  const Program program = network(more);
   PlanOptions options;
   options.target = {32, 16, true};
   PassContext context;
@@ -51,6 +51,12 @@ TEST(ConvolutionMemory, TrainingKeepsActivationsAndTwoGradients) {
   // The outputs of three layers, which relu's gradient and the next kernel's read, and a gradient with the one before
   // it.
   EXPECT_LE(arena_of("train"), 5 * kImages + kLittle);
+}
+
+// What is below a layer that learns is as good as prediction: nobody asks for it later.
+TEST(ConvolutionMemory, NothingIsKeptBelowFrozenLayers) {
+  EXPECT_LE(arena_of("train", "freeze conv2d_1, conv2d_2, conv2d_3"), 2 * kImages + kLittle);
+  EXPECT_LE(arena_of("train", "freeze conv2d_1, conv2d_2"), 3 * kImages + kLittle);
 }
 
 // With the border of one place that the next layer reads.
