@@ -1,7 +1,6 @@
 #include "passes/folded.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "ir/type_rules.h"
@@ -55,9 +54,10 @@ Phase phase_of(const Window& window, std::int64_t extent, std::int64_t before, s
 
 double most_of_phase(const Window& window, std::int64_t extent) {
   const std::int64_t common = std::gcd(window.step, window.dilation);
-  const auto places = std::ceil(static_cast<double>(extent) / static_cast<double>(window.step)),
-             elements = std::ceil(static_cast<double>(window.size) / static_cast<double>(window.step / common));
-  return std::max(places * elements, places + static_cast<double>(window.dilation / common) * (elements - 1));
+  const std::int64_t apart = window.step / common, gap = window.dilation / common;
+  const std::int64_t places = (extent + window.step - 1) / window.step, elements = (window.size + apart - 1) / apart;
+  const auto all = static_cast<double>(places) * static_cast<double>(elements);
+  return std::max(all, static_cast<double>(places) + static_cast<double>(gap) * static_cast<double>(elements - 1));
 }
 
 Axes phases_along(const FoldedAxes& folded) {

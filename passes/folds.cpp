@@ -67,7 +67,10 @@ class FoldRewriter {
     double parts = 1;
     for (const std::int64_t count : phases_along(folded)) parts *= static_cast<double>(count);
     if (!product && !repeats(folded, graph_[value])) {
-      for (const Window& w : folded.windows) parts *= static_cast<double>((w.size + w.step - 1) / w.step);
+      for (const Window& window : folded.windows) {
+        const std::int64_t added = (window.size + window.step - 1) / window.step;
+        parts *= static_cast<double>(added);
+      }
     }
     if (parts <= kMostParts) return Done{};
     return refused(node,

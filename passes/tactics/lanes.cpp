@@ -30,12 +30,13 @@ unsigned vectors_of_sums(const KernelPlan& plan, const LoopKernel& kernel, const
   }
   if (steps < costs.long_column) return 1;
   const std::size_t sums = kernel.reductions.size() * accumulators_of_loop(plan, kernel, tactics, lanes, costs);
-  unsigned vectors = 1;
+  std::size_t vectors = 1;
   while (2 * vectors * sums <= static_cast<std::size_t>(target.vector_registers) &&
-         2 * vectors <= costs.most_summed_vectors && extent.constant % (2 * vectors * lanes) == 0) {
+         2 * vectors <= costs.most_summed_vectors &&
+         extent.constant % static_cast<std::int64_t>(2 * vectors * lanes) == 0) {
     vectors *= 2;
   }
-  return vectors;
+  return static_cast<unsigned>(vectors);
 }
 
 unsigned lanes_of_loop(const KernelPlan& plan, const LoopKernel& kernel, const CpuTactics& tactics,
