@@ -53,8 +53,7 @@ class ContractionEmitter {
   void emit_row_blocks(const Panel& panel, const Sources* known);
   // `sources`: nullptr where there may be several blocks of k, or they are not needed.
   void emit_product(const Panel& panel, const Rows& rows, const Sources* sources);
-  // Adds to the product what the blocks of k make; over the inner axes from one on that tiles do not go over.
-  void emit_all_blocks(const Panel& panel, const Rows& rows);
+  // Adds to the product what the blocks of k make, over the inner axes from this one on that tiles do not go over.
   void emit_blocks(const Panel& panel, const Rows& rows, std::size_t inner, llvm::Value* a, llvm::Value* b);
   // So many rows of it.
   void clear_product(llvm::Value* rows);
@@ -75,7 +74,6 @@ class ContractionEmitter {
   InnerRanges ranges_;
   TileCalls calls_;
   std::vector<llvm::Value*> around_index_;  // of the loops entered
-  Range shared_{};                          // of the first inner axis, where those around share it
 };
 
 void ContractionEmitter::emit() {
@@ -150,8 +148,17 @@ void ContractionEmitter::emit_shared(llvm::Value* a, llvm::Value* b) {
   clear_product(function_.integer(points_of(axes, 1) / kernel_.columns.back().constant));
   ranges_.loop_over(0, tiling_.shared_inner, [&](llvm::Value* index, llvm::Value* end) {
     llvm::Value* const next = b_.CreateAdd(index, function_.integer(tiling_.shared_inner));
-    shared_ = {index, whole_.minimum(next, end), tiling_.shared_inner == 1 ? 1 : 0};
-    over_panels([&](const Panel& panel) { emit_all_blocks(panel, rows); });
+    const Range shared{index, whole_.minimum(next, end), tiling_.shared_inner == 1 ? 1 : 0};
+    over_panels([&](const Panel& panel) {
+      llvm::Value *const a_around = whole_.a, *const b_around = whole_.b;
+      emit_loop(b_, shared, 1, {}, [&](llvm::Value* first, const Carried&) {
+        emit_blocks(panel, rows, 1, whole_.move(a_around, first, whole_.a_stride(kernel_.inner_axis_of_a(0))),
+                    whole_.move(b_around, first, whole_.b_stride(kernel_.inner_axis_of_b(0))));
+        return Carried{};
+      });
+      whole_.a = a_around;
+      whole_.b = b_around;
+    });
   });
   over_panels([&](const Panel& panel) {
     epilogue_.emit(rows.begin, panel.first, epilogue_.columns_of(tiling_.panel, panel.begin, panel.end), rows);
@@ -249,30 +256,21 @@ void ContractionEmitter::emit_product(const Panel& panel, const Rows& rows, cons
     emit_tiles(panel, rows, zero, whole_.inner, *sources);
   } else {
     clear_product(b_.CreateSub(rows.end, rows.begin));
-    emit_all_blocks(panel, rows);
+    llvm::Value *const a = whole_.a, *const b = whole_.b;
+    emit_blocks(panel, rows, 0, a, b);
+    whole_.a = a;
+    whole_.b = b;
   }
-}
-
-void ContractionEmitter::emit_all_blocks(const Panel& panel, const Rows& rows) {
-  llvm::Value *const a = whole_.a, *const b = whole_.b;
-  emit_blocks(panel, rows, 0, a, b);
-  whole_.a = a;
-  whole_.b = b;
 }
 
 void ContractionEmitter::emit_blocks(const Panel& panel, const Rows& rows, std::size_t inner, llvm::Value* a,
                                      llvm::Value* b) {
   if (inner < whole_.outer_inner()) {
-    const auto body = [&](llvm::Value* index, llvm::Value*) {
+    ranges_.loop_over(inner, 1, [&](llvm::Value* index, llvm::Value*) {
       operands_.enter_inner(inner, index);
       const std::size_t of_a = kernel_.inner_axis_of_a(inner), of_b = kernel_.inner_axis_of_b(inner);
       emit_blocks(panel, rows, inner + 1, a == nullptr ? a : whole_.move(a, index, whole_.a_stride(of_a)),
                   b == nullptr ? b : whole_.move(b, index, whole_.b_stride(of_b)));
-    };
-    if (inner > 0 || tiling_.shared_inner == 0) return ranges_.loop_over(inner, 1, body);
-    emit_loop(b_, shared_, 1, {}, [&](llvm::Value* index, const Carried&) {
-      body(index, shared_.end);
-      return Carried{};
     });
     return;
   }

@@ -38,8 +38,8 @@ ContractionScratch scratch_of(const ContractionKernel& kernel, const CpuTactics&
   scratch.product_row = dot ? tiling.panel : round_up(tiling.panel, tiling.lanes);
   if (tiling.tile_epilogue) scratch.product_row = tiling.tile_columns;
   std::int64_t waiting_rows = tiling.tile_epilogue ? tiling.tile_rows : tiling.row_block;
-  if (tiling.shared_inner > 0) scratch.product_row = round_up(columns, tiling.panel);
   if (tiling.shared_inner > 0) {
+    scratch.product_row = round_up(columns, tiling.panel);
     waiting_rows = points_of(axes_with(kernel, kernel.rows, kernel.columns), max_batch) / columns;
   }
   const std::int64_t streamed = tiling.streams ? columns : 0;

@@ -1,6 +1,7 @@
 // How a product is cut into tiles, and in which order they are computed:
 //
 //   (few rows: for every row: product[row, :] = a * b by streaming rows of b; epilogue over the row; done)
+//   (panels that are packed for all that goes around are outside of it)
 //   (for every index of the batch axes, of all columns but the last, of all rows but the last)
 //   for every panel of columns
 //     (one block of k: the first row of tiles packs the panel of b; the last ones fetch the next panel)

@@ -247,14 +247,16 @@ bool may_share_inner(const ContractionKernel& kernel, const ContractionTiling& t
   return std::all_of(bounds.begin(), bounds.end(), [&](const Bound& bound) { return bound.index.strides[first] == 0; });
 }
 
-bool may_put_panels_outside(const ContractionKernel& kernel, const ContractionTiling& t) {
-  if (!t.tile_epilogue || t.streams || t.packing == ContractionTiling::Packing::many_rows || !kernel.sums.empty() ||
-      !kernel.b.is_load() || kernel.columns.size() > 1) {
-    return false;
-  }
+bool b_stays(const ContractionKernel& kernel) {
+  if (!kernel.b.is_load()) return false;
   const std::vector<std::int64_t>& of_b = kernel.b.access().at.strides;
   return std::all_of(of_b.begin(), of_b.begin() + static_cast<std::ptrdiff_t>(kernel.batch.size()),
                      [](std::int64_t stride) { return stride == 0; });
+}
+
+bool may_put_panels_outside(const ContractionKernel& kernel, const ContractionTiling& t) {
+  return t.tile_epilogue && !t.streams && t.packing != ContractionTiling::Packing::many_rows && kernel.sums.empty() &&
+         kernel.columns.size() == 1 && b_stays(kernel);
 }
 
 // Of the panels the last is cut otherwise than those before it, which are whole tiles.

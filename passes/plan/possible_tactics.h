@@ -59,6 +59,9 @@ bool may_have_epilogue_lanes(const ContractionKernel& kernel);
 // bounds are not those of the axis, and the number of products is known.
 bool may_share_inner(const ContractionKernel& kernel, const ContractionTiling& tiling);
 
+// Whether b is in memory, and the same for all indices of the batch axes.
+bool b_stays(const ContractionKernel& kernel);
+
 // Whether panels of columns may be outside of the loops around the tiles: those do not move b, and add nothing up.
 bool may_put_panels_outside(const ContractionKernel& kernel, const ContractionTiling& tiling);
 

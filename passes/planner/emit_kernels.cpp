@@ -305,7 +305,7 @@ class Emitter {
 std::vector<Linear> linears_of(Planning& planning, UnitId id) {
   const Unit& unit = planning.units[id];
   std::vector<Linear> result;
-  const Coordinates at = own_point(unit.filled.empty() ? planning.shape(unit.node) : unit.filled);
+  const Coordinates at = own_point(shape_of(planning, unit));
   result.reserve(unit.targets.size());
   for (const Destination& target : unit.targets) {
     result.push_back(dot(target.strides, at, target.offset, unit.axes.size()));

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <tuple>
 
+#include "passes/plan/access.h"
 #include "passes/planner/planner.h"
 #include "passes/tactics/cost_model.h"
 
@@ -106,11 +107,9 @@ class Grouper {
   // Kernels that need nothing of each other share one if they are short, read the same memory, or fill one node.
   bool worth_joining(const std::vector<UnitId>& set, std::uint32_t group) const {
     const Group& g = p_.groups[group];
-    std::int64_t points = 1;
-    for (const Extent& e : g.axes) points *= largest(e, p_.max_batch);
     std::size_t terms = g.terms;
     // What draws random numbers takes long at every point.
-    bool is_short = points <= kCosts.few_points;
+    bool is_short = points_of(g.axes, p_.max_batch) <= kCosts.few_points;
     for (const UnitId id : set) {
       terms += p_.units[id].terms;
       is_short = is_short && !p_.units[id].draws;

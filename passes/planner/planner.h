@@ -148,6 +148,8 @@ struct Planning {
 
 // The points of a unit's node that a point of the unit computes.
 std::vector<Coordinates> points_of(const Planning& planning, const Unit& unit);
+// Of its points: the node's, or of a part that is filled.
+const Shape& shape_of(const Planning& planning, const Unit& unit);
 
 // The element of a place that a leaf point is, for a kernel with so many axes: the address, and the bounds where the
 // way led across edges. Of a gather, the stride behind those of the axes is by the row.

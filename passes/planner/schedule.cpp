@@ -5,6 +5,7 @@
 #include <queue>
 #include <set>
 
+#include "passes/plan/access.h"
 #include "passes/tactics/cost_model.h"
 
 namespace tarn {
@@ -239,9 +240,8 @@ class Scheduler {
             unit.reads, [&](const Read& read) { return p_.graph[p_.places[read.place].node].op == Op::input; });
         const bool stores_state =
             std::ranges::any_of(unit.targets, [](const Destination& target) { return target.in_state; });
-        std::int64_t points = 1;
-        for (const Extent& axis : unit.axes) points *= largest(axis, p_.max_batch);
-        return needs_early && !reads_data && !stores_state && !unit.draws && points <= kCosts.few_points;
+        const bool is_short = points_of(unit.axes, p_.max_batch) <= kCosts.few_points;
+        return needs_early && !reads_data && !stores_state && !unit.draws && is_short;
       });
       for (const UnitId id : sets[s]) unit_is_early[id] = early[s];
     }

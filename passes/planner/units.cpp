@@ -413,8 +413,12 @@ void Planning::add_copy(PlaceId from, Destination to) {
   units.push_back(std::move(unit));
 }
 
+const Shape& shape_of(const Planning& planning, const Unit& unit) {
+  return unit.filled.empty() ? planning.shape(unit.node) : unit.filled;
+}
+
 std::vector<Coordinates> points_of(const Planning& planning, const Unit& unit) {
-  const Shape& shape = unit.filled.empty() ? planning.shape(unit.node) : unit.filled;
+  const Shape& shape = shape_of(planning, unit);
   const bool whole_row = unit.by_rows && info(planning.graph[unit.node].op).op_class == OpClass::elementwise;
   if (whole_row) return row_points(shape, planning.rows.along(unit.node));
   return {own_point(shape)};

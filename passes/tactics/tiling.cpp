@@ -180,19 +180,11 @@ class TilingChooser {
 
   // Of the loops around the tiles.
   std::int64_t points_around() const {
-    std::int64_t points = points_of(kernel_.batch, max_batch_);
-    for (std::size_t i = 0; i + 1 < kernel_.rows.size(); ++i) points *= most(kernel_.rows[i]);
-    for (std::size_t i = 0; i + 1 < kernel_.columns.size(); ++i) points *= most(kernel_.columns[i]);
-    return points;
+    return points_of(axes_with(kernel_, kernel_.rows, kernel_.columns), max_batch_) / (rows_ * columns_);
   }
 
   // Whether all that goes around the tiles of windows has the same b.
-  bool b_stays() const {
-    if (kernel_.inner.size() == 1 || kernel_.batch.empty() || !kernel_.b.is_load()) return false;
-    const std::vector<std::int64_t>& strides = kernel_.b.access().at.strides;
-    return std::all_of(strides.begin(), strides.begin() + static_cast<std::ptrdiff_t>(kernel_.batch.size()),
-                       [](std::int64_t stride) { return stride == 0; });
-  }
+  bool shares_b() const { return kernel_.inner.size() > 1 && !kernel_.batch.empty() && b_stays(kernel_); }
 
   // How many times as many rows there are in all: along the axes around that b does not have.
   std::int64_t rows_around() const {
@@ -272,9 +264,9 @@ class TilingChooser {
     const bool contiguous = kernel_.b.is_load() && (strides_.b_columns == 1 || kernel_.one_column());
     if (!contiguous || times_batch) {
       t_.packing = Packing::always;
-    } else if ((b_stays() ? rows_ * points_around() : rows_) >= 2 * costs_.packing_rows &&
+    } else if ((shares_b() ? rows_ * points_around() : rows_) >= 2 * costs_.packing_rows &&
                inner_ * columns_ * size_ >= costs_.packed_panel && strides_.b_inner * size_ > costs_.short_row) {
-      t_.packing = t_.skips_outside || b_stays() ? Packing::always : Packing::many_rows;
+      t_.packing = t_.skips_outside || shares_b() ? Packing::always : Packing::many_rows;
     }
     // A row of a group is read as it lies by a tile of one row, too, if that is as wide.
     const bool whole_group = in_groups && t_.tile_columns >= columns_;
